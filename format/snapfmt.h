@@ -1,0 +1,134 @@
+/* The snapshot format inside one buffer: no I/O, no heap, no compression.  Structures in FORMAT.md's order. */
+#ifndef SNAPFMT_H
+#define SNAPFMT_H
+
+#include "bytes.h"
+
+#define SNAPFMT_FRAME_MAGIC 0x184D2A53u
+#define SNAPFMT_MAJOR 1
+#define SNAPFMT_MINOR 0
+
+#define SNAPFMT_HEADER_SIZE 48
+#define SNAPFMT_HEADER_MAX_SIZE (8 + 4096)
+#define SNAPFMT_BLOCK_HEADER_SIZE 56
+#define SNAPFMT_ENTRY_SIZE 40
+#define SNAPFMT_DIRECTORY_SIZE(blocks) (24 + SNAPFMT_ENTRY_SIZE * (uint64_t)(blocks))
+#define SNAPFMT_TRAILER_SIZE 80
+
+#define SNAPFMT_MAX_ROWS 1048576u
+#define SNAPFMT_MAX_RAW 1048576u
+#define SNAPFMT_MAX_STORED 1052672u
+#define SNAPFMT_MAX_STRING 262144u
+#define SNAPFMT_MAX_BLOCKS (1u << 26)
+
+#define SNAPFMT_BLOCK_CRITICAL 1u
+
+enum snapfmt_encoding {
+	SNAPFMT_CONSTANT = 0, SNAPFMT_PLANES = 1, SNAPFMT_DELTA = 2, SNAPFMT_DICTIONARY = 3,
+	SNAPFMT_RUNS = 4, SNAPFMT_STEPS = 5, SNAPFMT_TEXT = 6,
+};
+#define SNAPFMT_ENCODING_COUNT 7
+
+/* What reading a structure can answer. */
+enum snapfmt_result { SNAPFMT_GOOD = 0, SNAPFMT_NOT_THIS, SNAPFMT_BROKEN, SNAPFMT_NEWER };
+
+struct snapfmt_header {
+	uint32_t frame_size; /* the whole frame's, header size included */
+	uint16_t major, minor;
+	uint32_t required_features, optional_features;
+	uint64_t hash;
+};
+
+struct snapfmt_block {
+	uint32_t sequence;
+	uint16_t table, column;
+	uint8_t encoding, flags;
+	uint64_t first_row;
+	uint32_t row_count, raw_size, stored_size;
+	uint64_t hash;
+};
+
+struct snapfmt_trailer {
+	uint32_t flags;
+	uint64_t snapshot_size, directory_offset, block_count;
+	uint64_t sampling_interval, unknown_references, identity, hash;
+};
+
+/* XXH64, as bytes are added. */
+uint64_t snapfmt_hash(const void *bytes, size_t size);
+struct snapfmt_hasher { uint64_t opaque[12]; };
+void snapfmt_hasher_begin(struct snapfmt_hasher *h);
+void snapfmt_hasher_add(struct snapfmt_hasher *h, const void *bytes, size_t size);
+uint64_t snapfmt_hasher_end(const struct snapfmt_hasher *h);
+
+/* Headers.  Readers get the bytes of the frame; NOT_THIS: no such frame begins here, BROKEN: damaged,
+ * NEWER: sound but for a newer reader.  *reason, when not GOOD, is a static phrase. */
+enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out, const char **reason);
+void snapfmt_write_header(struct sink *s, struct snapfmt_header *header); /* sets its hash */
+
+/* A block's header.  The hash is not checked: it needs the payload (snapfmt_block_hash). */
+enum snapfmt_result snapfmt_read_block(struct cursor *c, struct snapfmt_block *out, const char **reason);
+uint64_t snapfmt_block_hash(const struct snapfmt_block *block, const void *payload);
+void snapfmt_write_block(struct sink *s, const struct snapfmt_block *block); /* hash already set */
+
+/* The directory's fixed part: tag and count, then count entries, then the hash, which the caller compares. */
+enum snapfmt_result snapfmt_read_directory_start(struct cursor *c, uint32_t *block_count, const char **reason);
+enum snapfmt_result snapfmt_read_entry(struct cursor *c, struct snapfmt_block *out, const char **reason); /* sequence is left alone */
+void snapfmt_write_directory_start(struct sink *s, uint32_t block_count);
+void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block);
+
+enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_trailer *out, const char **reason);
+void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer); /* sets its hash */
+
+/* Encodings of integers.  encode returns the raw size, or 0 if this encoding cannot or does not fit in size.
+ * decode fills all count values, or returns false: nothing may then be believed. */
+#define SNAPFMT_RAW_BOUND(count) ((size_t)(count) * 9 + 64)
+size_t snapfmt_encode_constant(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+size_t snapfmt_encode_planes(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+size_t snapfmt_encode_delta(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+size_t snapfmt_encode_dictionary(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+size_t snapfmt_encode_runs(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+size_t snapfmt_encode_steps(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+bool snapfmt_decode_constant(struct cursor *c, uint64_t *values, size_t count);
+bool snapfmt_decode_planes(struct cursor *c, uint64_t *values, size_t count);
+bool snapfmt_decode_delta(struct cursor *c, uint64_t *values, size_t count);
+bool snapfmt_decode_dictionary(struct cursor *c, uint64_t *values, size_t count);
+bool snapfmt_decode_runs(struct cursor *c, uint64_t *values, size_t count);
+bool snapfmt_decode_steps(struct cursor *c, uint64_t *values, size_t count);
+
+struct snapfmt_codec {
+	const char *name;
+	size_t (*encode)(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+	bool (*decode)(struct cursor *c, uint64_t *values, size_t count);
+};
+/* By encoding id; text has a name only. */
+extern const struct snapfmt_codec snapfmt_codecs[SNAPFMT_ENCODING_COUNT];
+
+/* Decodes raw bytes, which must be used up exactly. */
+bool snapfmt_decode(uint8_t encoding, const uint8_t *raw, size_t raw_size, uint64_t *values, size_t count);
+
+/* Text: offsets[i] to offsets[i + 1] within *bytes are string i; offsets has count + 1 elements. */
+size_t snapfmt_encode_text(const char *const *strings, const size_t *sizes, size_t count, uint8_t *raw, size_t size);
+bool snapfmt_decode_text(const uint8_t *raw, size_t raw_size, size_t count, uint32_t *offsets, const char **bytes);
+
+/* The registry (spec/registry.yaml). */
+enum snapfmt_unit {
+	SNAPFMT_NUMBER, /* and all other plain numbers */
+	SNAPFMT_ID,     /* row + 1 of refers_to */
+	SNAPFMT_OPTIONAL_ID,
+	SNAPFMT_LABEL,
+};
+struct snapfmt_column {
+	uint16_t table, column;
+	const char *table_name, *column_name;
+	enum snapfmt_unit unit;
+	uint16_t refers_to; /* table of ids, else 0 */
+	uint8_t default_value;
+	bool is_text, critical, always;
+};
+extern const struct snapfmt_column snapfmt_columns[];
+extern const size_t snapfmt_column_count;
+const struct snapfmt_column *snapfmt_find_column(uint16_t table, uint16_t column); /* NULL if unknown */
+#define SNAPFMT_TABLE_COUNT 18 /* ids are 1 to this */
+
+#endif

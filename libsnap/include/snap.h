@@ -1,0 +1,459 @@
+/* libsnap: write and read heap snapshots (spec/FORMAT.md).
+ *
+ * Memory:  what _open or _new gives, the caller ends with _close, _finish or _free; enders accept NULL.
+ *          A returned const pointer lives until the next call on its owner, unless said otherwise.
+ * Threads: one object, one thread at a time, except that any number of threads may use their own
+ *          snap_column on one snap_reader.  Nothing is global.
+ * Safety:  any bytes may be read; work and memory stay within the limits.  The library never prints,
+ *          exits or aborts.
+ * Ids:     everything interned (string, frame, stack, type ...) is named by an id from 1 up; 0 is none.
+ *          In a file, an id is the row of its table + 1.  Rows count from 0.
+ * Errors:  fallible calls return a status; details go to the caller's struct snap_error, which may be
+ *          NULL.  Results leave through out-parameters, set only on success. */
+#ifndef SNAP_H
+#define SNAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SNAP_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define SNAP_API __attribute__((visibility("default")))
+#define SNAP_MUST_USE __attribute__((warn_unused_result))
+#else
+#define SNAP_API
+#define SNAP_MUST_USE
+#endif
+
+/* Numbers never change. */
+enum snap_status {
+	SNAP_OK = 0,
+	SNAP_END = 1,         /* no more records: not an error */
+	SNAP_CORRUPT = 2,     /* the bytes break the format */
+	SNAP_UNSUPPORTED = 3, /* valid, but for a newer reader */
+	SNAP_LIMIT = 4,       /* needs more than the caller allows */
+	SNAP_IO = 5,          /* os_errno says why */
+	SNAP_NO_MEMORY = 6,
+	SNAP_MISUSE = 7,      /* a bug in the caller */
+};
+
+#define SNAP_NO_OFFSET UINT64_MAX
+
+struct snap_error {
+	enum snap_status status;
+	int os_errno;      /* of SNAP_IO, else 0 */
+	uint64_t offset;   /* byte in the file, or SNAP_NO_OFFSET */
+	char message[232]; /* one line, no newline; may quote bytes of the file, escaped */
+};
+
+/* A status in words: "corrupt", "unsupported" ...  Static. */
+SNAP_API const char *snap_status_name(enum snap_status status);
+
+/* The version of the library that runs, which may be newer than SNAP_VERSION. */
+SNAP_API const char *snap_library_version(void);
+
+/* ---- what the caller may replace ---- */
+
+/* resize() is malloc, realloc and free in one: pointer may be NULL, new_size may be 0 (free, returns NULL).
+ * Called only from the thread that calls the library. */
+struct snap_allocator {
+	void *context;
+	void *(*resize)(void *context, void *pointer, size_t old_size, size_t new_size);
+};
+
+enum snap_io_mode {
+	SNAP_IO_READ = 0,      /* an existing file */
+	SNAP_IO_CREATE = 1,    /* a new file: fails if it exists */
+	SNAP_IO_APPEND = 2,    /* an existing or new file, written at its end */
+	SNAP_IO_TEMPORARY = 3, /* path is a folder; the file has no name and is read and written by offset */
+};
+
+/* All files go through this table.  Every function returns 0 or an errno value. */
+struct snap_io {
+	void *context;
+	int (*open)(void *context, const char *path, enum snap_io_mode mode, void **file);
+	/* Reads up to size bytes; *got is less only at the end of the file. */
+	int (*read_at)(void *context, void *file, uint64_t offset, void *buffer, size_t size, size_t *got);
+	/* Writes all of it: at offset for a temporary file, at the end for others (offset is then ignored). */
+	int (*write_at)(void *context, void *file, uint64_t offset, const void *buffer, size_t size);
+	int (*size)(void *context, void *file, uint64_t *size);
+	int (*sync)(void *context, void *file);
+	int (*close)(void *context, void *file);
+	int (*rename)(void *context, const char *from, const char *to);
+	int (*remove)(void *context, const char *path);
+};
+
+/* ---- what a snapshot is made of (FORMAT.md, section 7) ---- */
+
+enum snap_table {
+	SNAP_STRINGS = 1, SNAP_PROPERTIES = 2, SNAP_MODULES = 3, SNAP_FRAMES = 4, SNAP_STACKS = 5,
+	SNAP_TYPES = 6, SNAP_SHAPES = 7, SNAP_SLOTS = 8, SNAP_THREADS = 9, SNAP_RUNS = 10,
+	SNAP_OBJECTS = 11, SNAP_TAILS = 12, SNAP_REFERENCES = 13, SNAP_TAIL_LABELS = 14,
+	SNAP_ROOTS = 15, SNAP_CONTENTS = 16, SNAP_TOTALS = 17, SNAP_TIMELINE = 18,
+};
+
+/* A column is named by table * 65536 + its number in the registry. */
+#define SNAP_COLUMN(table, number) ((uint32_t)(table) << 16 | (uint32_t)(number))
+enum snap_column_id {
+	SNAP_STRING_TEXT = SNAP_COLUMN(1, 0),
+	SNAP_PROPERTY_KEY = SNAP_COLUMN(2, 0), SNAP_PROPERTY_VALUE = SNAP_COLUMN(2, 1),
+	SNAP_MODULE_PATH = SNAP_COLUMN(3, 0), SNAP_MODULE_BUILD_ID = SNAP_COLUMN(3, 1),
+	SNAP_MODULE_BASE = SNAP_COLUMN(3, 2), SNAP_MODULE_SIZE = SNAP_COLUMN(3, 3),
+	SNAP_FRAME_FUNCTION = SNAP_COLUMN(4, 0), SNAP_FRAME_FILE = SNAP_COLUMN(4, 1),
+	SNAP_FRAME_LINE = SNAP_COLUMN(4, 2), SNAP_FRAME_MODULE = SNAP_COLUMN(4, 3),
+	SNAP_FRAME_OFFSET = SNAP_COLUMN(4, 4), SNAP_FRAME_INLINED_INTO = SNAP_COLUMN(4, 5),
+	SNAP_STACK_PARENT = SNAP_COLUMN(5, 0), SNAP_STACK_FRAME = SNAP_COLUMN(5, 1),
+	SNAP_STACK_FLAGS = SNAP_COLUMN(5, 2),
+	SNAP_TYPE_NAME = SNAP_COLUMN(6, 0), SNAP_TYPE_KIND_COLUMN = SNAP_COLUMN(6, 1),
+	SNAP_SHAPE_TYPE = SNAP_COLUMN(7, 0), SNAP_SHAPE_SLOT_COUNT = SNAP_COLUMN(7, 1),
+	SNAP_SHAPE_TAIL = SNAP_COLUMN(7, 2), SNAP_SHAPE_TAIL_KIND = SNAP_COLUMN(7, 3),
+	SNAP_SLOT_KIND = SNAP_COLUMN(8, 0), SNAP_SLOT_LABEL = SNAP_COLUMN(8, 1),
+	SNAP_THREAD_ID = SNAP_COLUMN(9, 0), SNAP_THREAD_NAME = SNAP_COLUMN(9, 1),
+	SNAP_RUN_SHAPE = SNAP_COLUMN(10, 0), SNAP_RUN_ROWS = SNAP_COLUMN(10, 1),
+	SNAP_OBJECT_ADDRESS = SNAP_COLUMN(11, 0), SNAP_OBJECT_SIZE = SNAP_COLUMN(11, 1),
+	SNAP_OBJECT_COUNT = SNAP_COLUMN(11, 2), SNAP_OBJECT_STACK = SNAP_COLUMN(11, 3),
+	SNAP_OBJECT_THREAD = SNAP_COLUMN(11, 4), SNAP_OBJECT_BIRTH_SERIAL = SNAP_COLUMN(11, 5),
+	SNAP_OBJECT_BIRTH_TIME = SNAP_COLUMN(11, 6), SNAP_OBJECT_GENERATION = SNAP_COLUMN(11, 7),
+	SNAP_OBJECT_FLAGS = SNAP_COLUMN(11, 8), SNAP_OBJECT_DOMAIN = SNAP_COLUMN(11, 9),
+	SNAP_OBJECT_NAME = SNAP_COLUMN(11, 10), SNAP_OBJECT_CONTENT = SNAP_COLUMN(11, 11),
+	SNAP_TAIL_LENGTH = SNAP_COLUMN(12, 0),
+	SNAP_REFERENCE_TARGET = SNAP_COLUMN(13, 0),
+	SNAP_TAIL_LABEL_KIND = SNAP_COLUMN(14, 0), SNAP_TAIL_LABEL = SNAP_COLUMN(14, 1),
+	SNAP_ROOT_OBJECT = SNAP_COLUMN(15, 0), SNAP_ROOT_KIND_COLUMN = SNAP_COLUMN(15, 1),
+	SNAP_ROOT_LABEL = SNAP_COLUMN(15, 2), SNAP_ROOT_THREAD = SNAP_COLUMN(15, 3),
+	SNAP_ROOT_STACK = SNAP_COLUMN(15, 4),
+	SNAP_CONTENT_LENGTH = SNAP_COLUMN(16, 0), SNAP_CONTENT_HASH = SNAP_COLUMN(16, 1),
+	SNAP_CONTENT_TEXT = SNAP_COLUMN(16, 2),
+	SNAP_TOTAL_DIMENSION = SNAP_COLUMN(17, 0), SNAP_TOTAL_KEY = SNAP_COLUMN(17, 1),
+	SNAP_TOTAL_BYTES = SNAP_COLUMN(17, 2), SNAP_TOTAL_COUNT = SNAP_COLUMN(17, 3),
+	SNAP_TIMELINE_TIME = SNAP_COLUMN(18, 0), SNAP_TIMELINE_BYTES = SNAP_COLUMN(18, 1),
+	SNAP_TIMELINE_COUNT = SNAP_COLUMN(18, 2), SNAP_TIMELINE_RESIDENT = SNAP_COLUMN(18, 3),
+};
+
+enum snap_dimension {
+	SNAP_BY_ALL = 0, SNAP_BY_TYPE = 1, SNAP_BY_STACK = 2, SNAP_BY_THREAD = 3,
+	SNAP_BY_DOMAIN = 4, SNAP_BY_GENERATION = 5, SNAP_BY_SHAPE = 6, SNAP_BY_SIZE = 7,
+};
+
+enum snap_type_kind {
+	SNAP_TYPE_OBJECT = 0, SNAP_TYPE_ARRAY = 1, SNAP_TYPE_STRING = 2, SNAP_TYPE_CODE = 3,
+	SNAP_TYPE_CLOSURE = 4, SNAP_TYPE_NUMBER = 5, SNAP_TYPE_NATIVE = 6,
+	SNAP_TYPE_SYNTHETIC = 7, /* stands for a set of roots, is no object of the program */
+	SNAP_TYPE_CLASS = 8, SNAP_TYPE_HIDDEN = 9, SNAP_TYPE_SYMBOL = 10, SNAP_TYPE_REGEXP = 11,
+	SNAP_TYPE_BIGINT = 12, SNAP_TYPE_LAYOUT = 13, SNAP_TYPE_BLOCK = 14,
+};
+
+enum snap_reference_kind {
+	SNAP_REF_FIELD = 0,    /* attribute or member variable; label: name */
+	SNAP_REF_ELEMENT = 1,  /* label: index */
+	SNAP_REF_INTERNAL = 2, /* held by the runtime on behalf of the object; label: name or index */
+	SNAP_REF_HIDDEN = 3,   /* like internal, not meant to be shown */
+	SNAP_REF_LOCAL = 4,    /* captured or local variable; label: name */
+	SNAP_REF_KEY = 5,      /* key of a mapping */
+	SNAP_REF_VALUE = 6,    /* value of a mapping; label: its key */
+	SNAP_REF_CLASS = 7,    /* the object's own class */
+	SNAP_REF_STATIC = 8,   /* static member of a class */
+	SNAP_REF_FIRST_WEAK = 16, /* from here on, references do not hold their target */
+	SNAP_REF_WEAK = 16, SNAP_REF_SOFT = 17, SNAP_REF_PHANTOM = 18, SNAP_REF_FINAL = 19,
+	SNAP_REF_EPHEMERON = 20,
+	SNAP_REF_SHORTCUT = 21, /* repeats what a longer path says */
+};
+
+enum snap_root_kind {
+	SNAP_ROOT_UNKNOWN = 0, SNAP_ROOT_VM = 1, SNAP_ROOT_GLOBAL = 2, SNAP_ROOT_STACK_FRAME = 3,
+	SNAP_ROOT_THREAD_OBJECT = 4, SNAP_ROOT_HANDLE = 5, SNAP_ROOT_REGISTER = 6, SNAP_ROOT_TLS = 7,
+	SNAP_ROOT_CLASS = 8, SNAP_ROOT_MONITOR = 9, SNAP_ROOT_FINALIZER = 10,
+	SNAP_ROOT_INTERNED = 11, SNAP_ROOT_FOREIGN = 12,
+};
+
+enum snap_tail { SNAP_TAIL_NONE = 0, SNAP_TAIL_INDEXED = 1, SNAP_TAIL_LABELLED = 2 };
+
+/* A reference's label: the name of a field, an index, the object that is the key, or nothing. */
+#define SNAP_LABEL_STRING(id) ((uint64_t)(id) * 4)
+#define SNAP_LABEL_INDEX(index) ((uint64_t)(index) * 4 + 1)
+#define SNAP_LABEL_OBJECT(id) ((uint64_t)(id) * 4 + 2) /* in a file: row + 1; for a writer: not used, see below */
+#define SNAP_LABEL_NONE ((uint64_t)3)
+
+#define SNAP_OBJECT_UNCOLLECTABLE 1u
+#define SNAP_OBJECT_DETACHED 2u
+#define SNAP_OBJECT_ATTACHED 4u
+#define SNAP_OBJECT_OLDER 8u
+
+#define SNAP_STACK_TRUNCATED 1u
+
+#define SNAP_SNAPSHOT_PARTIAL 1u
+#define SNAP_SNAPSHOT_SAMPLED 2u
+#define SNAP_SNAPSHOT_TOTALS_ONLY 4u
+#define SNAP_SNAPSHOT_CONTENTS 8u
+
+#define SNAP_MAX_STRING_SIZE 262144u
+
+/* ---- writing ---- */
+
+struct snap_writer;
+
+/* Append members only at the end. */
+struct snap_writer_options {
+	size_t struct_size;             /* set by SNAP_WRITER_OPTIONS_INIT */
+	uint64_t max_memory_bytes;      /* for objects and references; 0: no limit.  Beyond it they go to an
+	                                 * unlinked file in temporary_folder; the snapshot is the same, byte for byte.
+	                                 * Names, stacks, types and shapes stay in memory.  At least 16 MiB is used. */
+	const char *temporary_folder;   /* NULL: $TMPDIR, else /tmp */
+	int level;                      /* of Zstandard, 1 to 19; 0: 3 */
+	bool append;                    /* add a member to the file, if there is one; else replace it by rename */
+	bool totals_only;               /* keep sums and names; forget objects and references */
+	uint32_t flags;                 /* SNAP_SNAPSHOT_PARTIAL, _SAMPLED, _CONTENTS */
+	uint64_t sampling_interval_bytes;
+	const struct snap_allocator *allocator; /* NULL: malloc */
+	const struct snap_io *io;               /* NULL: the system's */
+};
+#define SNAP_WRITER_OPTIONS_INIT { .struct_size = sizeof(struct snap_writer_options) }
+
+/* Starts a snapshot that replaces path when it is finished, and only then. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_open(struct snap_writer **out, const char *path,
+		 const struct snap_writer_options *options, struct snap_error *error);
+
+/* Writes to an open descriptor (a pipe will do), which stays the caller's. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_open_descriptor(struct snap_writer **out, int descriptor,
+			    const struct snap_writer_options *options, struct snap_error *error);
+
+/* write() takes all the bytes and returns 0, or an errno value. */
+struct snap_sink {
+	void *context;
+	int (*write)(void *context, const void *bytes, size_t size);
+};
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_open_sink(struct snap_writer **out, const struct snap_sink *sink,
+		      const struct snap_writer_options *options, struct snap_error *error);
+
+/* After a failure other than SNAP_MISUSE, every later call returns the same failure, up to and with finish. */
+
+/* Interning: equal arguments give equal ids.  Strings are bytes; those over SNAP_MAX_STRING_SIZE are cut. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_string(struct snap_writer *, const char *bytes, size_t size, uint32_t *id, struct snap_error *);
+
+/* Sets a property; the last value of a key counts. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_property(struct snap_writer *, const char *key, const char *value, struct snap_error *);
+
+struct snap_module {
+	uint32_t path, build_id; /* string ids; build_id may be 0 */
+	uint64_t base, size;
+};
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_module(struct snap_writer *, const struct snap_module *, uint32_t *id, struct snap_error *);
+
+struct snap_frame {
+	uint32_t function, file; /* string ids or 0 */
+	uint32_t line;
+	uint32_t module;
+	uint64_t offset;
+	uint32_t inlined_into; /* frame id or 0 */
+};
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_frame(struct snap_writer *, const struct snap_frame *, uint32_t *id, struct snap_error *);
+
+/* A stack is a frame called from parent (0: outermost).  flags: SNAP_STACK_TRUNCATED. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_stack(struct snap_writer *, uint32_t parent, uint32_t frame, uint32_t flags, uint32_t *id, struct snap_error *);
+
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_type(struct snap_writer *, uint32_t name, enum snap_type_kind kind, uint32_t *id, struct snap_error *);
+
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_thread(struct snap_writer *, uint64_t number, uint32_t name, uint32_t *id, struct snap_error *);
+
+/* The length and keyed hash of a string's bytes, or (text not 0) the bytes themselves. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_content(struct snap_writer *, uint64_t length, uint64_t hash, uint32_t text, uint32_t *id, struct snap_error *);
+
+struct snap_object {
+	uint64_t id;    /* address or any number, unique; 0: none, and then nothing can refer to it */
+	uint64_t size;  /* bytes of one block */
+	uint64_t count; /* equal blocks that this row stands for; at least 1, and 1 unless id is 0 */
+	uint32_t type, stack, thread, name, content; /* ids or 0 */
+	uint32_t generation, flags, domain;
+	uint64_t birth_serial, birth_time_ns;
+};
+/* Rows without id that are alike in everything else are added up. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_object(struct snap_writer *, const struct snap_object *, struct snap_error *);
+
+/* A reference between objects, by their ids; either may be added later.  It is fastest to add an object's references
+ * right after it.  label: SNAP_LABEL_STRING(string id), _INDEX(n) or _NONE. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_reference(struct snap_writer *, uint64_t from, uint64_t to, enum snap_reference_kind kind,
+		      uint64_t label, struct snap_error *);
+
+/* The same, labelled with an object: the value of a mapping under the key with that id. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_keyed_reference(struct snap_writer *, uint64_t from, uint64_t to, enum snap_reference_kind kind,
+			    uint64_t key, struct snap_error *);
+
+struct snap_root {
+	uint64_t object; /* its id */
+	enum snap_root_kind kind;
+	uint32_t label, thread, stack; /* ids or 0 */
+};
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_root(struct snap_writer *, const struct snap_root *, struct snap_error *);
+
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_timeline(struct snap_writer *, uint64_t time_ns, uint64_t bytes, uint64_t count, uint64_t resident_bytes,
+		     struct snap_error *);
+
+/* For baselines and tools that rewrite sums: adds to a total without any object.  Only with totals_only. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_total(struct snap_writer *, enum snap_dimension dimension, uint64_t key, uint64_t bytes, uint64_t count,
+		  struct snap_error *);
+
+struct snap_writer_summary {
+	uint64_t object_rows, references, unknown_references, unknown_roots, bytes_written, identity;
+};
+
+/* Writes the snapshot, publishes it and frees the writer, in every case.  An id given to two objects is
+ * SNAP_MISUSE, and the message has the id.  out may be NULL. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_finish(struct snap_writer *, struct snap_writer_summary *out, struct snap_error *);
+
+/* Forgets everything; no file appears or changes. */
+SNAP_API void snap_writer_abort(struct snap_writer *);
+
+/* ---- reading ---- */
+
+struct snap_reader;
+
+#define SNAP_LAST_MEMBER 0
+
+/* Append members only at the end. */
+struct snap_reader_options {
+	size_t struct_size;        /* set by SNAP_READER_OPTIONS_INIT */
+	uint64_t max_memory_bytes; /* of directory, caches and temporary buffers; 0: 256 MiB.  At least 16 MiB */
+	int64_t member;            /* of a series, from 1; SNAP_LAST_MEMBER or -1: the last, -2 the one before ... */
+	bool partial;              /* salvage: read what is whole of a damaged or cut file */
+	const char *temporary_folder; /* where a pipe is kept; NULL: $TMPDIR, else /tmp */
+	const struct snap_allocator *allocator;
+	const struct snap_io *io;
+};
+#define SNAP_READER_OPTIONS_INIT { .struct_size = sizeof(struct snap_reader_options) }
+
+/* Opens a snapshot: reads header, directory and trailer of one member.  NULL options mean the defaults. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_open(struct snap_reader **out, const char *path,
+		 const struct snap_reader_options *options, struct snap_error *error);
+
+/* A descriptor that cannot seek is first copied to an unlinked temporary file.  It stays the caller's. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_open_descriptor(struct snap_reader **out, int descriptor,
+			    const struct snap_reader_options *options, struct snap_error *error);
+
+/* The bytes stay the caller's, and must live as long as the reader. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_open_memory(struct snap_reader **out, const void *bytes, size_t size,
+			const struct snap_reader_options *options, struct snap_error *error);
+
+struct snap_source {
+	void *context;
+	uint64_t size;
+	/* Reads exactly size bytes and returns 0, or an errno value.  Must be safe to call from several threads. */
+	int (*read_at)(void *context, uint64_t offset, void *buffer, size_t size);
+};
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_open_source(struct snap_reader **out, const struct snap_source *source,
+			const struct snap_reader_options *options, struct snap_error *error);
+
+SNAP_API void snap_reader_close(struct snap_reader *);
+
+struct snap_reader_info {
+	uint64_t member, member_count; /* from 1; member_count counts members that could be found */
+	uint64_t offset, size;         /* of the member in the file, bytes */
+	uint64_t identity;
+	uint32_t flags; /* SNAP_SNAPSHOT_... */
+	uint16_t major_version, minor_version;
+	uint64_t sampling_interval_bytes, unknown_references;
+	uint64_t block_count;
+	bool damaged;         /* only with partial: something was missing or wrong */
+	uint64_t lost_blocks; /* at least so many */
+	struct snap_error damage; /* the first thing that was wrong, if damaged */
+};
+SNAP_API void snap_reader_info(const struct snap_reader *, struct snap_reader_info *out);
+
+SNAP_API uint64_t snap_reader_row_count(const struct snap_reader *, enum snap_table);
+SNAP_API bool snap_reader_has_column(const struct snap_reader *, uint32_t column);
+
+/* What the registry knows of a column; NULL names for unknown ones. */
+struct snap_column_info {
+	uint32_t column;
+	const char *table_name, *column_name;
+	bool is_text;
+	uint64_t default_value;
+	uint16_t refers_to; /* enum snap_table, if values are ids; else 0 */
+};
+SNAP_API bool snap_column_describe(uint32_t column, struct snap_column_info *out);
+/* Walks the registry: index from 0; false past the last. */
+SNAP_API bool snap_column_at(size_t index, struct snap_column_info *out);
+
+struct snap_block_info {
+	uint32_t column; /* SNAP_COLUMN(table, number), known or not */
+	uint8_t encoding, flags;
+	uint64_t offset, first_row, hash;
+	uint32_t row_count, raw_size, stored_size;
+};
+SNAP_API bool snap_reader_block(const struct snap_reader *, uint64_t index, struct snap_block_info *out);
+/* "planes", "delta" ...; NULL if unknown.  Static. */
+SNAP_API const char *snap_encoding_name(uint8_t encoding);
+
+/* A cursor over one column; keeps the blocks last used.  An absent column gives its default. */
+struct snap_column;
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_column_open(struct snap_column **out, struct snap_reader *, uint32_t column, struct snap_error *error);
+SNAP_API void snap_column_close(struct snap_column *);
+
+/* count values from first_row; all of them or a failure.  Ids are within their table. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_column_read(struct snap_column *, uint64_t first_row, size_t count, uint64_t *values, struct snap_error *error);
+
+/* The bytes of one row of a text column, until the next call on this column. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_column_text(struct snap_column *, uint64_t row, const char **bytes, size_t *size, struct snap_error *error);
+
+/* A string by its id, through a cursor that the reader keeps; 0 gives "".  Valid until the next call of this. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_string(struct snap_reader *, uint64_t id, const char **bytes, size_t *size, struct snap_error *error);
+
+/* The value of a property; SNAP_END if there is none.  Valid as snap_reader_string's. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_property(struct snap_reader *, const char *key, const char **bytes, size_t *size, struct snap_error *error);
+
+/* A walk over several integer columns of one table, from the first row to the last, in batches of whole rows.
+ * A partial reader skips rows of which a column is lost; others fail on the first. */
+struct snap_scan;
+#define SNAP_SCAN_MAX_COLUMNS 16
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_scan_open(struct snap_scan **out, struct snap_reader *, const uint32_t *columns, size_t column_count,
+	       struct snap_error *error);
+/* values[i] has *count values of columns[i] for rows from *first_row; valid until the next call.  SNAP_END after the last. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_scan_next(struct snap_scan *, uint64_t *first_row, size_t *count, const uint64_t *const **values,
+	       struct snap_error *error);
+/* Rows skipped so far, of those known to have existed. */
+SNAP_API uint64_t snap_scan_lost_rows(const struct snap_scan *);
+SNAP_API void snap_scan_close(struct snap_scan *);
+
+/* Reads every byte of the member and checks every rule of the format: hashes, encodings, ids, sums.  progress may be NULL. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_verify(struct snap_reader *, void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes),
+		   void *context, struct snap_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
