@@ -1,0 +1,78 @@
+/* Foreign input, pulled through a bounded buffer; knows the byte offset for messages. */
+#ifndef IMPORT_INPUT_H
+#define IMPORT_INPUT_H
+
+#include "snap.h"
+
+/* A file or standard input.  Any number of readers may read a seekable one. */
+struct import_input {
+	const char *name; /* as the user gave it; "-" */
+	int descriptor;
+	bool owned;       /* close the descriptor at the end */
+	bool seekable;
+	uint64_t size;    /* known if seekable */
+};
+
+/* path NULL or "-": standard input. */
+enum snap_status import_input_open(struct import_input *input, const char *path, struct snap_error *error);
+/* Copies what cannot seek to an unlinked file in $TMPDIR (else /tmp).  Before the first read. */
+enum snap_status import_input_make_seekable(struct import_input *input, struct snap_error *error);
+void import_input_close(struct import_input *input);
+
+/* Bytes at..end are in the buffer.  Remembers the first failure; a failed reader is at its end. */
+struct import_reader {
+	const uint8_t *at, *end;
+	struct import_input *input;
+	uint8_t *buffer;
+	size_t capacity;
+	uint64_t end_offset; /* in the input, of end */
+	bool ended;          /* the input has no more than the buffer */
+	enum snap_status status;
+	int os_errno;
+};
+
+#define IMPORT_READER_BUFFER (256u * 1024)
+
+/* Starts reading at offset (0 unless the input is seekable). */
+enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input, uint64_t offset,
+				     struct snap_error *error);
+void import_reader_end(struct import_reader *reader);
+
+/* Makes at least want bytes lie at reader->at, growing the buffer if it must; false at the end of the input, or on failure
+ * (see status).  Bytes taken before move. */
+bool import_reader_fill(struct import_reader *reader, size_t want);
+
+/* The next size bytes, contiguous until the next call; NULL if there are fewer.  The caller bounds size. */
+static inline const uint8_t *import_reader_take(struct import_reader *reader, size_t size)
+{
+	if ((size_t)(reader->end - reader->at) < size && !import_reader_fill(reader, size))
+		return NULL;
+	const uint8_t *bytes = reader->at;
+	reader->at += size;
+	return bytes;
+}
+
+/* The next byte without taking it, or -1. */
+static inline int import_reader_peek(struct import_reader *reader)
+{
+	if (reader->at == reader->end && !import_reader_fill(reader, 1))
+		return -1;
+	return *reader->at;
+}
+
+/* Goes over size bytes; false if there are fewer. */
+bool import_reader_skip(struct import_reader *reader, uint64_t size);
+
+/* Offset of the next byte. */
+static inline uint64_t import_reader_offset(const struct import_reader *reader)
+{
+	return reader->end_offset - (uint64_t)(reader->end - reader->at);
+}
+
+/* Fills error with status, offset and a message; returns status. */
+enum snap_status import_fail_at(struct snap_error *error, enum snap_status status, uint64_t offset,
+				const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The reason why a take or peek gave nothing: I/O, memory, or "ends too early" as SNAP_CORRUPT. */
+enum snap_status import_reader_failure(const struct import_reader *reader, struct snap_error *error);
+
+#endif
