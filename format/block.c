@@ -1,0 +1,119 @@
+/* A block's header and the directory of blocks (FORMAT.md, sections 4 and 5.1). */
+#include "snapfmt.h"
+
+#include <string.h>
+
+static const char block_tag[4] = {'S', 'B', 'L', 'K'};
+static const char directory_tag[4] = {'S', 'D', 'I', 'R'};
+
+static enum snapfmt_result check_block(const struct snapfmt_block *block, const char **reason)
+{
+	*reason = "a block's row count is out of range";
+	if (block->row_count == 0 || block->row_count > SNAPFMT_MAX_ROWS)
+		return SNAPFMT_BROKEN;
+	*reason = "a block's size is out of range";
+	if (block->raw_size == 0 || block->raw_size > SNAPFMT_MAX_RAW || block->stored_size == 0 ||
+	    block->stored_size > SNAPFMT_MAX_STORED)
+		return SNAPFMT_BROKEN;
+	return SNAPFMT_GOOD;
+}
+
+enum snapfmt_result snapfmt_read_entry(struct cursor *c, struct snapfmt_block *out, const char **reason)
+{
+	struct snapfmt_block block = {.sequence = out->sequence};
+	block.table = cursor_u16(c);
+	block.column = cursor_u16(c);
+	block.encoding = cursor_u8(c);
+	block.flags = cursor_u8(c);
+	uint16_t reserved = cursor_u16(c);
+	block.first_row = cursor_u64(c);
+	block.row_count = cursor_u32(c);
+	block.raw_size = cursor_u32(c);
+	block.stored_size = cursor_u32(c);
+	uint32_t reserved_too = cursor_u32(c);
+	block.hash = cursor_u64(c);
+	*reason = "cut short";
+	if (c->failed)
+		return SNAPFMT_BROKEN;
+	*out = block;
+	if (reserved || reserved_too || (block.flags & ~SNAPFMT_BLOCK_CRITICAL)) {
+		*reason = "a block uses reserved bits";
+		return SNAPFMT_NEWER;
+	}
+	return check_block(&block, reason);
+}
+
+void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block)
+{
+	sink_u16(s, block->table);
+	sink_u16(s, block->column);
+	sink_u8(s, block->encoding);
+	sink_u8(s, block->flags);
+	sink_u16(s, 0);
+	sink_u64(s, block->first_row);
+	sink_u32(s, block->row_count);
+	sink_u32(s, block->raw_size);
+	sink_u32(s, block->stored_size);
+	sink_u32(s, 0);
+	sink_u64(s, block->hash);
+}
+
+enum snapfmt_result snapfmt_read_block(struct cursor *c, struct snapfmt_block *out, const char **reason)
+{
+	uint32_t magic = cursor_u32(c);
+	uint32_t size = cursor_u32(c);
+	const uint8_t *tag = cursor_take(c, sizeof(block_tag));
+	*reason = "no block";
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, block_tag, sizeof(block_tag)) != 0)
+		return SNAPFMT_NOT_THIS;
+	*reason = "a block's header has the wrong size";
+	if (size != SNAPFMT_BLOCK_HEADER_SIZE - 8)
+		return SNAPFMT_BROKEN;
+	out->sequence = cursor_u32(c);
+	return snapfmt_read_entry(c, out, reason);
+}
+
+void snapfmt_write_block(struct sink *s, const struct snapfmt_block *block)
+{
+	sink_u32(s, SNAPFMT_FRAME_MAGIC);
+	sink_u32(s, SNAPFMT_BLOCK_HEADER_SIZE - 8);
+	sink_bytes(s, block_tag, sizeof(block_tag));
+	sink_u32(s, block->sequence);
+	snapfmt_write_entry(s, block);
+}
+
+uint64_t snapfmt_block_hash(const struct snapfmt_block *block, const void *payload)
+{
+	uint8_t bytes[SNAPFMT_BLOCK_HEADER_SIZE];
+	struct sink s = sink_over(bytes, sizeof(bytes));
+	snapfmt_write_block(&s, block);
+	struct snapfmt_hasher hasher;
+	snapfmt_hasher_begin(&hasher);
+	snapfmt_hasher_add(&hasher, bytes, SNAPFMT_BLOCK_HEADER_SIZE - 8);
+	snapfmt_hasher_add(&hasher, payload, block->stored_size);
+	return snapfmt_hasher_end(&hasher);
+}
+
+enum snapfmt_result snapfmt_read_directory_start(struct cursor *c, uint32_t *block_count, const char **reason)
+{
+	uint32_t magic = cursor_u32(c);
+	uint32_t size = cursor_u32(c);
+	const uint8_t *tag = cursor_take(c, sizeof(directory_tag));
+	*reason = "no directory";
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, directory_tag, sizeof(directory_tag)) != 0)
+		return SNAPFMT_NOT_THIS;
+	uint32_t count = cursor_u32(c);
+	*reason = "the directory's size is wrong";
+	if (c->failed || count > SNAPFMT_MAX_BLOCKS || (uint64_t)size + 8 != SNAPFMT_DIRECTORY_SIZE(count))
+		return SNAPFMT_BROKEN;
+	*block_count = count;
+	return SNAPFMT_GOOD;
+}
+
+void snapfmt_write_directory_start(struct sink *s, uint32_t block_count)
+{
+	sink_u32(s, SNAPFMT_FRAME_MAGIC);
+	sink_u32(s, (uint32_t)(SNAPFMT_DIRECTORY_SIZE(block_count) - 8));
+	sink_bytes(s, directory_tag, sizeof(directory_tag));
+	sink_u32(s, block_count);
+}

@@ -1,0 +1,112 @@
+/* A snapshot's header and trailer (FORMAT.md, sections 3 and 5.2). */
+#include "snapfmt.h"
+
+#include <string.h>
+
+static const char header_tag[8] = {'S', 'N', 'A', 'P', 'H', 'E', 'A', 'P'};
+static const char trailer_tag[4] = {'S', 'E', 'N', 'D'};
+
+#define TRAILER_KNOWN_FLAGS 15u
+
+enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out, const char **reason)
+{
+	const uint8_t *start = c->at;
+	struct snapfmt_header header = {0};
+	uint32_t magic = cursor_u32(c);
+	uint32_t size = cursor_u32(c);
+	const uint8_t *tag = cursor_take(c, sizeof(header_tag));
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, header_tag, sizeof(header_tag)) != 0) {
+		*reason = "no header";
+		return SNAPFMT_NOT_THIS;
+	}
+	*reason = "the header's size is wrong";
+	if (size < SNAPFMT_HEADER_SIZE - 8 || size > SNAPFMT_HEADER_MAX_SIZE - 8)
+		return SNAPFMT_BROKEN;
+	header.frame_size = size + 8;
+	header.major = cursor_u16(c);
+	header.minor = cursor_u16(c);
+	header.required_features = cursor_u32(c);
+	header.optional_features = cursor_u32(c);
+	uint32_t reserved = cursor_u32(c);
+	cursor_take(c, header.frame_size - 40);
+	header.hash = cursor_u64(c);
+	*reason = "the header is cut short";
+	if (c->failed)
+		return SNAPFMT_BROKEN;
+	*reason = "the header's hash is wrong";
+	if (header.hash != snapfmt_hash(start, header.frame_size - 8))
+		return SNAPFMT_BROKEN;
+	*reason = "the format's major version is newer";
+	if (header.major != SNAPFMT_MAJOR)
+		return SNAPFMT_NEWER;
+	*reason = "the header asks for features that are not known";
+	if (header.required_features || reserved)
+		return SNAPFMT_NEWER;
+	*out = header;
+	return SNAPFMT_GOOD;
+}
+
+void snapfmt_write_header(struct sink *s, struct snapfmt_header *header)
+{
+	const uint8_t *start = s->at;
+	sink_u32(s, SNAPFMT_FRAME_MAGIC);
+	sink_u32(s, SNAPFMT_HEADER_SIZE - 8);
+	sink_bytes(s, header_tag, sizeof(header_tag));
+	sink_u16(s, header->major);
+	sink_u16(s, header->minor);
+	sink_u32(s, header->required_features);
+	sink_u32(s, header->optional_features);
+	sink_u32(s, 0);
+	sink_u64(s, 0);
+	header->frame_size = SNAPFMT_HEADER_SIZE;
+	header->hash = s->failed ? 0 : snapfmt_hash(start, SNAPFMT_HEADER_SIZE - 8);
+	sink_u64(s, header->hash);
+}
+
+enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_trailer *out, const char **reason)
+{
+	const uint8_t *start = c->at;
+	struct snapfmt_trailer trailer = {0};
+	uint32_t magic = cursor_u32(c);
+	uint32_t size = cursor_u32(c);
+	const uint8_t *tag = cursor_take(c, sizeof(trailer_tag));
+	*reason = "no trailer";
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, trailer_tag, sizeof(trailer_tag)) != 0)
+		return SNAPFMT_NOT_THIS;
+	trailer.flags = cursor_u32(c);
+	trailer.snapshot_size = cursor_u64(c);
+	trailer.directory_offset = cursor_u64(c);
+	trailer.block_count = cursor_u64(c);
+	trailer.sampling_interval = cursor_u64(c);
+	trailer.unknown_references = cursor_u64(c);
+	cursor_u64(c);
+	trailer.identity = cursor_u64(c);
+	trailer.hash = cursor_u64(c);
+	*reason = "the trailer is damaged";
+	if (c->failed || size != SNAPFMT_TRAILER_SIZE - 8 ||
+	    trailer.hash != snapfmt_hash(start, SNAPFMT_TRAILER_SIZE - 8))
+		return SNAPFMT_BROKEN;
+	*reason = "the trailer has flags that are not known";
+	if (trailer.flags & ~TRAILER_KNOWN_FLAGS)
+		return SNAPFMT_NEWER;
+	*out = trailer;
+	return SNAPFMT_GOOD;
+}
+
+void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer)
+{
+	const uint8_t *start = s->at;
+	sink_u32(s, SNAPFMT_FRAME_MAGIC);
+	sink_u32(s, SNAPFMT_TRAILER_SIZE - 8);
+	sink_bytes(s, trailer_tag, sizeof(trailer_tag));
+	sink_u32(s, trailer->flags);
+	sink_u64(s, trailer->snapshot_size);
+	sink_u64(s, trailer->directory_offset);
+	sink_u64(s, trailer->block_count);
+	sink_u64(s, trailer->sampling_interval);
+	sink_u64(s, trailer->unknown_references);
+	sink_u64(s, 0);
+	sink_u64(s, trailer->identity);
+	trailer->hash = s->failed ? 0 : snapfmt_hash(start, SNAPFMT_TRAILER_SIZE - 8);
+	sink_u64(s, trailer->hash);
+}

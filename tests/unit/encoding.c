@@ -1,0 +1,159 @@
+/* Every encoding: round trips over many patterns, refusals, and no reading beyond the bytes. */
+#include "snapfmt.h"
+#include "tap.h"
+
+#define MOST 70000
+
+static uint64_t values[MOST], decoded[MOST];
+static uint8_t raw[SNAPFMT_RAW_BOUND(MOST)];
+
+static uint64_t random_state = 88172645463325252u;
+static uint64_t random_number(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+enum { PATTERNS = 12 };
+static void fill(int pattern, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t r = random_number();
+		uint64_t before = i ? values[i - 1] : 0;
+		switch (pattern) {
+		case 0: values[i] = 0; break;
+		case 1: values[i] = UINT64_MAX; break;
+		case 2: values[i] = r; break;
+		case 3: values[i] = r % 5 * 16; break;
+		case 4: values[i] = before + r % 100 * 8; break;
+		case 5: values[i] = before - r % 100; break;
+		case 6: values[i] = r % 10 ? before : r; break;
+		case 7: values[i] = r % 3 == 0 ? 0 : r % 3 == 1 ? before + 3 : r % 100000; break;
+		case 8: values[i] = r << 40; break;
+		case 9: values[i] = i % 2 ? UINT64_MAX : 0; break;
+		case 10: values[i] = i % 700 * 1000; break;
+		default: values[i] = r % 7 ? i : r >> (r % 64); break;
+		}
+	}
+}
+
+static bool round_trip(uint8_t encoding, size_t count, size_t *encoded)
+{
+	size_t size = snapfmt_codecs[encoding].encode(values, count, raw, sizeof(raw));
+	*encoded += size != 0;
+	if (size == 0)
+		return true;
+	memset(decoded, 0x55, count * sizeof(decoded[0]));
+	uint8_t *exact = malloc(size); /* so that a sanitizer sees a byte read too many */
+	REQUIRE(exact);
+	memcpy(exact, raw, size);
+	bool good = snapfmt_decode(encoding, exact, size, decoded, count) &&
+		    memcmp(values, decoded, count * sizeof(values[0])) == 0;
+	/* Shorter or longer is another file. */
+	good = good && !snapfmt_decode(encoding, exact, size - 1, decoded, count);
+	raw[size] = 0;
+	good = good && !snapfmt_decode(encoding, raw, size + 1, decoded, count);
+	/* Too little room to encode is noticed. */
+	good = good && snapfmt_codecs[encoding].encode(values, count, raw, size - 1) == 0;
+	free(exact);
+	return good;
+}
+
+static void test_round_trips(uint8_t encoding)
+{
+	const size_t counts[] = {1, 2, 3, 7, 255, 256, 257, 1023, 1025, 4096, MOST};
+	bool good = true;
+	size_t encoded = 0;
+	for (int pattern = 0; pattern < PATTERNS; pattern++)
+		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+			fill(pattern, counts[i]);
+			if (!round_trip(encoding, counts[i], &encoded)) {
+				printf("# %s: pattern %d, %zu values\n", snapfmt_codecs[encoding].name, pattern, counts[i]);
+				good = false;
+			}
+		}
+	CHECK_NAMED(good && encoded >= 10, snapfmt_codecs[encoding].name);
+}
+
+static bool decodes(uint8_t encoding, size_t count, size_t size, const uint8_t *bytes)
+{
+	return snapfmt_decode(encoding, bytes, size, decoded, count);
+}
+
+#define BYTES(...) sizeof((const uint8_t[]){__VA_ARGS__}), (const uint8_t[]){__VA_ARGS__}
+
+static void test_refusals(void)
+{
+	CHECK(decodes(SNAPFMT_CONSTANT, 3, BYTES(5)));
+	CHECK(!decodes(SNAPFMT_CONSTANT, 3, BYTES(0x85, 0)));     /* over-long varint */
+	CHECK(!decodes(SNAPFMT_CONSTANT, 3, BYTES(255, 255, 255, 255, 255, 255, 255, 255, 255, 2)));
+	CHECK(decodes(SNAPFMT_CONSTANT, 3, BYTES(255, 255, 255, 255, 255, 255, 255, 255, 255, 1)));
+	CHECK(decodes(SNAPFMT_PLANES, 2, BYTES(1, 1, 7, 8)) && decoded[0] == 14 && decoded[1] == 16);
+	CHECK(!decodes(SNAPFMT_PLANES, 2, BYTES(0, 1, 0, 0)));    /* top plane all zero */
+	CHECK(!decodes(SNAPFMT_PLANES, 2, BYTES(0, 9, 1, 1)));
+	CHECK(!decodes(SNAPFMT_PLANES, 1, BYTES(64, 1, 1)));
+	CHECK(!decodes(SNAPFMT_PLANES, 1, BYTES(63, 1, 2)));      /* bits shifted out */
+	CHECK(decodes(SNAPFMT_DELTA, 3, BYTES(10, 2, 1, 1, 2)) && decoded[1] == 6 && decoded[2] == 10);
+	CHECK(!decodes(SNAPFMT_DELTA, 1, BYTES(10, 0, 1)));       /* a width and nothing to be wide */
+	CHECK(decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 4, 9, 1, 0)) && decoded[0] == 9);
+	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 9, 4, 1, 0)));
+	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 4, 4, 1, 0)));
+	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 4, 9, 2, 0)));
+	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(3, 4, 9, 10, 1, 0)));
+	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(0)));
+	CHECK(decodes(SNAPFMT_RUNS, 3, BYTES(2, 1, 7, 8, 1, 1, 0)) && decoded[1] == 7 && decoded[2] == 8);
+	CHECK(!decodes(SNAPFMT_RUNS, 3, BYTES(2, 1, 7, 8, 1, 2, 0)));
+	CHECK(!decodes(SNAPFMT_RUNS, 4, BYTES(2, 1, 7, 8, 1, 1, 0)));
+	CHECK(!decodes(SNAPFMT_RUNS, 3, BYTES(0, 0, 0)));
+	CHECK(decodes(SNAPFMT_STEPS, 4, BYTES(3, 2, 0, 1, 1, 1, 10)) && decoded[0] == 5 && decoded[1] == 10 &&
+	      decoded[2] == 0 && decoded[3] == 10);
+	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(4, 0, 0, 0)));
+	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(3, 0, 0, 0)));     /* a difference is missing */
+	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(0, 0, 1, 1, 2)));  /* one too many */
+	CHECK(!decodes(7, 1, BYTES(1)));
+	CHECK(!decodes(SNAPFMT_TEXT, 1, BYTES(0)));
+}
+
+static void test_text(void)
+{
+	const char *strings[] = {"a", "", "caf\xc3\xa9"};
+	const size_t sizes[] = {1, 0, 5};
+	uint32_t offsets[4];
+	const char *bytes;
+	size_t size = snapfmt_encode_text(strings, sizes, 3, raw, sizeof(raw));
+	CHECK(size == 9);
+	CHECK(snapfmt_decode_text(raw, size, 3, offsets, &bytes) && offsets[1] == 1 && offsets[2] == 1 &&
+	      offsets[3] == 6 && memcmp(bytes + 1, strings[2], 5) == 0);
+	CHECK(!snapfmt_decode_text(raw, size - 1, 3, offsets, &bytes));
+	CHECK(!snapfmt_decode_text(raw, size, 2, offsets, &bytes));
+	const uint8_t huge[] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 1};
+	CHECK(!snapfmt_decode_text(huge, sizeof(huge), 1, offsets, &bytes));
+}
+
+/* Random bytes must never be read beyond their end, whatever they claim (sanitizers look on). */
+static void test_noise(void)
+{
+	size_t accepted = 0;
+	for (int i = 0; i < 200000; i++) {
+		size_t size = random_number() % 40;
+		uint8_t *noise = malloc(size + 1);
+		REQUIRE(noise);
+		for (size_t j = 0; j < size; j++)
+			noise[j] = (uint8_t)(random_number() >> (random_number() % 60));
+		accepted += snapfmt_decode((uint8_t)(i % 8), noise, size, decoded, 1 + random_number() % 12);
+		free(noise);
+	}
+	CHECK_NAMED(accepted > 0, "noise is decoded or refused");
+}
+
+int main(void)
+{
+	for (uint8_t encoding = 0; encoding < SNAPFMT_TEXT; encoding++)
+		test_round_trips(encoding);
+	test_refusals();
+	test_text();
+	test_noise();
+	return DONE();
+}
