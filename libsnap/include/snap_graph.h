@@ -1,0 +1,213 @@
+/* libsnap: who holds what.  Questions asked of the references of a snapshot (FORMAT.md, sections 7.2 and 7.3).
+ *
+ * Objects are named by their row; SNAP_GRAPH_NONE is no row.  A graph is opened from a reader, which must stay open
+ * as long; then each question is prepared by one call (which does the work, and may fail), and answered row by row.
+ * What a question needs is checked against max_memory_bytes before it starts: SNAP_LIMIT says how much it would be.
+ *
+ * Only references that hold are followed (kinds below SNAP_REF_FIRST_WEAK), unless the options say otherwise.
+ * Contract for memory, threads, safety and errors: snap.h. */
+#ifndef SNAP_GRAPH_H
+#define SNAP_GRAPH_H
+
+#include "snap.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SNAP_GRAPH_NONE UINT64_MAX
+#define SNAP_GRAPH_NO_GROUP UINT32_MAX
+
+struct snap_graph;
+
+/* Append members only at the end. */
+struct snap_graph_options {
+	size_t struct_size;        /* set by SNAP_GRAPH_OPTIONS_INIT */
+	uint64_t max_memory_bytes; /* of the graph and one question at a time; 0: 2 GiB */
+	bool follow_weak;          /* references that do not hold are followed too */
+	const struct snap_allocator *allocator; /* NULL: malloc */
+	/* Told now and then how far a long step is; may be NULL. */
+	void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
+	void *progress_context;
+};
+#define SNAP_GRAPH_OPTIONS_INIT { .struct_size = sizeof(struct snap_graph_options) }
+
+/* Loads the references: about 4 bytes for each, and 4 for each object.  SNAP_LIMIT: see above, or 2^32 - 2 objects or
+ * references are exceeded.  A snapshot without references gives a graph without edges. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_open(struct snap_graph **out, struct snap_reader *, const struct snap_graph_options *options,
+		struct snap_error *error);
+SNAP_API void snap_graph_close(struct snap_graph *);
+
+struct snap_graph_info {
+	uint64_t objects;         /* rows */
+	uint64_t references;      /* that are followed */
+	uint64_t roots;           /* entries of the table of roots */
+	uint64_t lost_references; /* could not be read: only with a partial reader */
+	uint64_t memory_bytes, peak_memory_bytes;
+};
+SNAP_API void snap_graph_info(const struct snap_graph *, struct snap_graph_info *out);
+
+/* ---- objects ---- */
+
+struct snap_graph_object {
+	uint64_t row, shape, type; /* ids; type may be 0 */
+	enum snap_type_kind kind;
+	uint64_t address, size, count;
+	uint64_t bytes; /* size * count, UINT64_MAX if that is beyond 64 bits */
+};
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_object(struct snap_graph *, uint64_t row, struct snap_graph_object *out, struct snap_error *error);
+
+/* The name of a type id; 0 gives "".  Valid until the next call of this or of snap_reader_string. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_type_name(struct snap_graph *, uint64_t type, const char **bytes, size_t *size, struct snap_error *error);
+
+/* The type id of a row (0: none), from memory. */
+SNAP_API uint64_t snap_graph_type(const struct snap_graph *, uint64_t row);
+
+/* The row with that address: reads the whole column.  SNAP_END: there is none. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_find_address(struct snap_graph *, uint64_t address, uint64_t *row, struct snap_error *error);
+
+/* ---- references ---- */
+
+struct snap_graph_reference {
+	uint64_t owner;  /* SNAP_GRAPH_NONE: the reference is the root entry with that number in `label` */
+	uint64_t target;
+	uint64_t label;  /* SNAP_LABEL_... */
+	uint32_t kind;   /* enum snap_reference_kind, or a newer one */
+};
+
+/* Returns true to go on.  May call nothing that changes the graph. */
+typedef bool snap_graph_visit(void *context, const struct snap_graph_reference *);
+
+/* What row refers to: all kinds, in the order of the file. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_owned(struct snap_graph *, uint64_t row, snap_graph_visit *visit, void *context, struct snap_error *error);
+
+/* Who refers to row, by references that are followed; owners ascend.  Root entries are not told: see snap_graph_roots.
+ * The first call builds the reversed graph. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_owners(struct snap_graph *, uint64_t row, snap_graph_visit *visit, void *context, struct snap_error *error);
+
+/* All references of all kinds, run by run as they lie in the file: for questions about many objects. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_references(struct snap_graph *, snap_graph_visit *visit, void *context, struct snap_error *error);
+
+/* All root entries, in table order; owner is SNAP_GRAPH_NONE, label the entry's number from 0, kind its root kind. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_roots(struct snap_graph *, snap_graph_visit *visit, void *context, struct snap_error *error);
+
+/* A label for people: name, [index], {type address} of a key, or nothing.  Raw bytes.  Valid until the next call of this. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_label_text(struct snap_graph *, uint64_t label, const char **bytes, size_t *size, struct snap_error *error);
+
+/* A root entry for people: its label, or else the name of its kind.  Valid until the next call of this. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_root_text(struct snap_graph *, uint64_t root, const char **bytes, size_t *size, struct snap_error *error);
+
+/* The registry's word for a kind ("field", "weak"; "static", "global"); NULL for one that is not known.  Static. */
+SNAP_API const char *snap_reference_kind_name(uint32_t kind);
+SNAP_API const char *snap_root_kind_name(uint32_t kind);
+
+/* ---- shortest paths ---- */
+
+/* Searches breadth first from all roots, in table order.  Once is enough; later calls do nothing. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_search(struct snap_graph *, struct snap_error *error);
+
+/* References between a root object and row: 0 for a root object itself, SNAP_GRAPH_NONE if no root reaches it. */
+SNAP_API uint64_t snap_graph_distance(const struct snap_graph *, uint64_t row);
+/* The row before it on the path found; SNAP_GRAPH_NONE for root objects and what is not reached. */
+SNAP_API uint64_t snap_graph_parent(const struct snap_graph *, uint64_t row);
+
+/* The steps of one shortest path, from the root entry to row, labelled.  SNAP_END: no root reaches it. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_path(struct snap_graph *, uint64_t row, snap_graph_visit *visit, void *context, struct snap_error *error);
+
+/* A tree of merged paths: steps with the same type and label below the same step are one.  Index and key labels
+ * count as the same.  A step that repeats one of the four before it is folded into that one. */
+struct snap_graph_step {
+	uint32_t parent, first_child, next; /* indexes of steps; UINT32_MAX: none */
+	uint32_t depth;      /* 0: a root entry's object */
+	uint64_t type;       /* of the object stepped on */
+	uint64_t label;      /* of the reference; at depth 0 the number of the first such root entry */
+	uint32_t kind;       /* of the reference; at depth 0 the root kind */
+	uint32_t repeats;    /* the longest row of foldings; 1: not folded */
+	uint64_t example;    /* the first row that was merged into it */
+	uint64_t objects;    /* rows merged into it */
+	uint64_t ends;       /* targets among them */
+	uint64_t through;    /* targets here or below */
+};
+/* Label of a step into which several indexes or keys may have been merged. */
+#define SNAP_GRAPH_ANY_INDEX SNAP_LABEL_INDEX(UINT64_MAX / 4)
+#define SNAP_GRAPH_ANY_KEY SNAP_LABEL_OBJECT(UINT64_MAX / 4)
+
+struct snap_graph_paths {
+	struct snap_graph_step *steps; /* parents first; children by targets, most first */
+	size_t count;
+	uint32_t first;                /* of depth 0; UINT32_MAX: none */
+	uint64_t unreached;            /* targets that no root reaches */
+};
+/* rows: targets, each once.  Needs snap_graph_search. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_merge_paths(struct snap_graph *, const uint64_t *rows, size_t count, struct snap_graph_paths *out,
+		       struct snap_error *error);
+SNAP_API void snap_graph_free_paths(struct snap_graph *, struct snap_graph_paths *);
+
+/* ---- which root it belongs to ---- */
+
+/* An object belongs to the root entry that first reaches it, breadth first, roots in table order; entries of the same
+ * kind and label are one group.  An object of a synthetic type starts a group of its own below the one that reached
+ * it: "(GC roots)" -> "(GC roots)/(Strong roots)".  Searches, if that was not done. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_attribute_roots(struct snap_graph *, struct snap_error *error);
+
+struct snap_graph_group {
+	uint32_t kind;      /* enum snap_root_kind of the root entry */
+	const char *label;  /* raw bytes, as long as the graph lives */
+	size_t label_size;
+};
+SNAP_API uint32_t snap_graph_group_count(const struct snap_graph *);
+SNAP_API void snap_graph_group(const struct snap_graph *, uint32_t index, struct snap_graph_group *out);
+/* The group of a row; SNAP_GRAPH_NO_GROUP: no root reaches it. */
+SNAP_API uint32_t snap_graph_group_of(const struct snap_graph *, uint64_t row);
+
+/* ---- dominators ---- */
+
+/* Finds for every object the one through which all paths from the roots to it pass. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_dominate(struct snap_graph *, struct snap_error *error);
+
+/* The immediate dominator; SNAP_GRAPH_NONE: there is none but the roots together, or no root reaches row. */
+SNAP_API uint64_t snap_graph_dominator(const struct snap_graph *, uint64_t row);
+/* Bytes that would be free if row were; 0 if no root reaches it.  Saturates at UINT64_MAX. */
+SNAP_API uint64_t snap_graph_retained(const struct snap_graph *, uint64_t row);
+
+/* Bytes and objects that would be free if all these were, each counted once; needs snap_graph_search.
+ * Targets that no root reaches count for nothing. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_retained_by(struct snap_graph *, const uint64_t *rows, size_t count, uint64_t *bytes, uint64_t *objects,
+		       struct snap_error *error);
+
+/* ---- cycles ---- */
+
+/* Finds the strongly connected components of more than one object, and objects that refer to themselves. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_find_cycles(struct snap_graph *, struct snap_error *error);
+
+struct snap_graph_cycle {
+	uint64_t objects, bytes;
+	uint64_t first; /* its lowest row */
+};
+/* Most bytes first, then by first row. */
+SNAP_API uint64_t snap_graph_cycle_count(const struct snap_graph *);
+SNAP_API void snap_graph_cycle(const struct snap_graph *, uint64_t index, struct snap_graph_cycle *out);
+/* The cycle that row is in, or SNAP_GRAPH_NONE. */
+SNAP_API uint64_t snap_graph_cycle_of(const struct snap_graph *, uint64_t row);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
