@@ -22,6 +22,7 @@ extern "C" {
 #endif
 
 #define SNAP_VERSION "0.1.0"
+#define SNAP_FORMAT_VERSION "1.0"
 
 #if defined(__GNUC__)
 #define SNAP_API __attribute__((visibility("default")))

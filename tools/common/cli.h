@@ -50,6 +50,11 @@ extern struct cli_common cli_common;
 /* For tools that know --format=tracemalloc: set before cli_parse. */
 extern bool cli_accept_tracemalloc;
 
+/* For tools that have no use for a common option: CLI_NO_... set before cli_parse; they then refuse it. */
+#define CLI_NO_FORMAT 1u
+#define CLI_NO_PARTIAL 2u
+extern unsigned cli_without;
+
 /* Parses; ends the process on --help, --version (0) and on wrong usage (2).  Returns the arguments, NULL-terminated;
  * their number is in *count.  Options and arguments may be mixed; -- ends options. */
 char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *count);
@@ -66,6 +71,9 @@ void cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 /* Opens FILE, FILE#N or - (NULL too) with the common options applied; on failure reports and exits 2.
  * A partial reader that is damaged warns what was wrong, and makes cli_finish give CLI_PARTIAL. */
 struct snap_reader *cli_open(const char *file);
+/* The same, but also opens a snapshot whose own writer marked it as partial (else refused without --partial):
+ * for tools that describe or copy the mark itself. */
+struct snap_reader *cli_open_any(const char *file);
 /* Marks the answer as coming from incomplete data: n rows were lost in file. */
 void cli_lost(const char *file, uint64_t rows);
 
@@ -76,6 +84,9 @@ void cli_progress_end(void);
 /* Flushes and closes stdout; lost output is trouble.  status is the answer (CLI_PARTIAL wins over YES and NO where
  * data was incomplete).  The caller returns what this returns. */
 int cli_finish(enum cli_status status);
+
+/* realloc that reports and exits 2 instead of returning NULL. */
+void *cli_resize(void *pointer, size_t size) __attribute__((returns_nonnull));
 
 /* Parses "64KiB", "1_000", "5M" (powers of 1024); false if it is no size. */
 bool cli_parse_size(const char *text, uint64_t *bytes);

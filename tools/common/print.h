@@ -30,8 +30,9 @@ struct print_cell {
  * the other forms stream. */
 struct print_table;
 struct print_table *print_begin(const char *schema, const struct print_column *columns, size_t count);
-/* In JSON and YAML: a member beside the rows, before the first row.  Others ignore it unless for_people. */
+/* In JSON and YAML: a member beside the rows, before the first row.  The other forms have no place for it. */
 void print_note(struct print_table *, const char *key, const char *text);
+void print_note_number(struct print_table *, const char *key, uint64_t number);
 void print_row(struct print_table *, const struct print_cell *cells);
 /* A last row, marked as sum: "TOTAL" in the text column for people, member "total" in JSON and YAML, left out of TSV and CSV. */
 void print_total(struct print_table *, const struct print_cell *cells);
@@ -44,6 +45,8 @@ static inline struct print_cell print_absent(void) { struct print_cell c = {.abs
 
 /* Escaped as \n \t \r \\ \xHH: control bytes, DEL, C1, invalid UTF-8, bidi overrides.  A line that would begin with "::" begins with "\x3a:". */
 void print_text(const char *bytes, size_t size);
+/* The same into memory, followed by NUL; the caller frees it. */
+char *print_escaped(const char *bytes, size_t size);
 /* 12.3 MiB, 512 B: into buffer, returned. */
 const char *print_size(uint64_t bytes, char buffer[32]);
 
