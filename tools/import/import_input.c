@@ -1,0 +1,254 @@
+/* Foreign input, pulled through a bounded buffer (import_input.h). */
+#include "import_input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Readers may look a few bytes beyond the end of what they have. */
+#define READER_PADDING 32
+
+enum snap_status import_fail_at(struct snap_error *error, enum snap_status status, uint64_t offset,
+				const char *format, ...)
+{
+	if (error == NULL)
+		return status;
+	memset(error, 0, sizeof(*error));
+	error->status = status;
+	error->offset = offset;
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(error->message, sizeof(error->message), format, arguments);
+	va_end(arguments);
+	return status;
+}
+
+static enum snap_status io_failure(struct snap_error *error, int os_errno, uint64_t offset, const char *what)
+{
+	import_fail_at(error, SNAP_IO, offset, "%s: %s", what, strerror(os_errno));
+	if (error != NULL)
+		error->os_errno = os_errno;
+	return SNAP_IO;
+}
+
+enum snap_status import_input_open(struct import_input *input, const char *path, struct snap_error *error)
+{
+	*input = (struct import_input){.name = path == NULL ? "-" : path};
+	if (strcmp(input->name, "-") != 0) {
+		input->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+		if (input->descriptor < 0)
+			return io_failure(error, errno, SNAP_NO_OFFSET, "cannot open");
+		input->owned = true;
+	}
+	struct stat about;
+	if (fstat(input->descriptor, &about) != 0) {
+		int os_errno = errno;
+		import_input_close(input);
+		return io_failure(error, os_errno, SNAP_NO_OFFSET, "cannot look at it");
+	}
+	if (S_ISDIR(about.st_mode)) {
+		import_input_close(input);
+		return io_failure(error, EISDIR, SNAP_NO_OFFSET, "cannot read");
+	}
+	/* A file that someone has already read from is read on from there, as a pipe is. */
+	if (S_ISREG(about.st_mode) && (input->owned || lseek(input->descriptor, 0, SEEK_CUR) == 0)) {
+		input->seekable = true;
+		input->size = (uint64_t)about.st_size;
+	}
+	return SNAP_OK;
+}
+
+static int temporary_file(void)
+{
+	const char *folder = getenv("TMPDIR");
+	if (folder == NULL || *folder == '\0')
+		folder = "/tmp";
+	int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (descriptor >= 0)
+		return descriptor;
+	char path[4096];
+	int length = snprintf(path, sizeof(path), "%s/snap-import.XXXXXX", folder);
+	if (length < 0 || (size_t)length >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	descriptor = mkostemp(path, O_CLOEXEC);
+	if (descriptor >= 0)
+		unlink(path);
+	return descriptor;
+}
+
+static int write_all(int descriptor, const uint8_t *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(descriptor, bytes, size);
+		if (written < 0 && errno != EINTR)
+			return errno;
+		if (written > 0) {
+			bytes += written;
+			size -= (size_t)written;
+		}
+	}
+	return 0;
+}
+
+enum snap_status import_input_make_seekable(struct import_input *input, struct snap_error *error)
+{
+	if (input->seekable)
+		return SNAP_OK;
+	const size_t size = IMPORT_READER_BUFFER;
+	uint8_t *buffer = malloc(size);
+	if (buffer == NULL)
+		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+	int copy = temporary_file();
+	if (copy < 0) {
+		free(buffer);
+		return io_failure(error, errno, SNAP_NO_OFFSET, "no temporary file for standard input");
+	}
+	uint64_t total = 0;
+	int os_errno = 0;
+	const char *what = "cannot read";
+	for (;;) {
+		ssize_t got = read(input->descriptor, buffer, size);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			os_errno = errno;
+		if (got <= 0)
+			break;
+		os_errno = write_all(copy, buffer, (size_t)got);
+		if (os_errno != 0) {
+			what = "cannot keep it in a temporary file";
+			break;
+		}
+		total += (uint64_t)got;
+	}
+	free(buffer);
+	if (os_errno != 0) {
+		close(copy);
+		return io_failure(error, os_errno, total, what);
+	}
+	if (input->owned)
+		close(input->descriptor);
+	input->descriptor = copy;
+	input->owned = true;
+	input->seekable = true;
+	input->size = total;
+	return SNAP_OK;
+}
+
+void import_input_close(struct import_input *input)
+{
+	if (input->owned)
+		close(input->descriptor);
+	input->owned = false;
+	input->descriptor = -1;
+}
+
+enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input, uint64_t offset,
+				     struct snap_error *error)
+{
+	*reader = (struct import_reader){.input = input, .end_offset = offset};
+	reader->capacity = IMPORT_READER_BUFFER;
+	reader->buffer = calloc(1, reader->capacity + READER_PADDING);
+	if (reader->buffer == NULL)
+		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+	reader->at = reader->end = reader->buffer;
+	return SNAP_OK;
+}
+
+void import_reader_end(struct import_reader *reader)
+{
+	free(reader->buffer);
+	*reader = (struct import_reader){.ended = true};
+}
+
+/* Makes what follows a failure look like the end, so that hot loops need no second check. */
+static bool fail_reader(struct import_reader *reader, enum snap_status status, int os_errno)
+{
+	reader->status = status;
+	reader->os_errno = os_errno;
+	reader->ended = true;
+	reader->at = reader->end;
+	return false;
+}
+
+static bool make_room(struct import_reader *reader, size_t want)
+{
+	size_t have = (size_t)(reader->end - reader->at);
+	if (want > reader->capacity) {
+		size_t capacity = reader->capacity;
+		while (capacity < want) {
+			if (capacity > SIZE_MAX / 4)
+				return fail_reader(reader, SNAP_NO_MEMORY, 0);
+			capacity *= 2;
+		}
+		uint8_t *buffer = calloc(1, capacity + READER_PADDING);
+		if (buffer == NULL)
+			return fail_reader(reader, SNAP_NO_MEMORY, 0);
+		memcpy(buffer, reader->at, have);
+		free(reader->buffer);
+		reader->buffer = buffer;
+		reader->capacity = capacity;
+	} else {
+		memmove(reader->buffer, reader->at, have);
+	}
+	reader->at = reader->buffer;
+	reader->end = reader->buffer + have;
+	return true;
+}
+
+bool import_reader_fill(struct import_reader *reader, size_t want)
+{
+	size_t have = (size_t)(reader->end - reader->at);
+	if (have >= want)
+		return true;
+	if (reader->ended || !make_room(reader, want))
+		return false;
+	while (have < want) {
+		uint8_t *to = reader->buffer + have;
+		size_t room = reader->capacity - have;
+		ssize_t got = reader->input->seekable
+			? pread(reader->input->descriptor, to, room, (off_t)reader->end_offset)
+			: read(reader->input->descriptor, to, room);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return fail_reader(reader, SNAP_IO, errno);
+		if (got == 0) {
+			reader->ended = true;
+			return false;
+		}
+		have += (size_t)got;
+		reader->end += got;
+		reader->end_offset += (uint64_t)got;
+	}
+	return true;
+}
+
+bool import_reader_skip(struct import_reader *reader, uint64_t size)
+{
+	while (size > 0) {
+		if (reader->at == reader->end && !import_reader_fill(reader, 1))
+			return false;
+		uint64_t have = (uint64_t)(reader->end - reader->at);
+		uint64_t step = size < have ? size : have;
+		reader->at += step;
+		size -= step;
+	}
+	return true;
+}
+
+enum snap_status import_reader_failure(const struct import_reader *reader, struct snap_error *error)
+{
+	if (reader->status == SNAP_NO_MEMORY)
+		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+	if (reader->status == SNAP_IO)
+		return io_failure(error, reader->os_errno, reader->end_offset, "cannot read");
+	return import_fail_at(error, SNAP_CORRUPT, reader->end_offset, "ends too early");
+}
