@@ -1,26 +1,36 @@
-# make demo, make check: see README.md.  Honoured: CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD.
+# make demo, make check: see README.md.  Honoured: CC CXX CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR BUILD.
 VERSION := $(shell sed -n 's/.*SNAP_VERSION "\(.*\)"/\1/p' libsnap/include/snap.h)
+SONAME  := libsnap.so.0
 BUILD   ?= build
+PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
+JOBS    ?= $(shell nproc 2>/dev/null || echo 1)
 STD      = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-WARN     = -Wall -Wextra -Wshadow -Wconversion -Wvla
+WARN     = -Wall -Wextra -Wshadow -Wconversion -Wvla $(WERROR)
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 
 # A folder sees only what lies below it: the include path is the architecture.
-$(BUILD)/format/%.o:  SEES := -Iformat
+$(BUILD)/format/%.o:  SEES := -Iformat -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
-$(BUILD)/format/%.o:  SEES += -fvisibility=hidden -fPIC
 $(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/include
-$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Ilibsnap/core -Ilibsnap/include -Iformat
+$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap/core -Ilibsnap/include -Iformat
+$(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
 
-LIBRARY = $(call objects,format) $(call objects,libsnap/core) $(call objects,libsnap/query) $(call objects,libsnap/graph)
+LIBRARY = $(foreach folder,format libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))
 COMMON  = $(call objects,tools/common)
 IMPORT  = $(call objects,tools/import)
 TOOLS   = $(patsubst tools/%.c,$(BUILD)/bin/%,$(sort $(wildcard tools/snap-*.c)))
-UNITS   = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
+UNITS   = $(call programs,tests/unit)
+LONG    = $(call programs,tests/long)
+HELPERS = $(call programs,tests/helper) $(call programs,tests/demo)
+DATA    = $(patsubst %.yaml,$(BUILD)/%.snap,$(sort $(wildcard tests/data/*.yaml)))
+TESTS   = $(sort $(shell find tests -name '*.t' ! -path 'tests/long/*'))
 LIBS    = -lzstd -lpthread
+SHARED  = $(BUILD)/libsnap.so.$(VERSION)
+IN_TEST = TOP="$(CURDIR)" BUILD="$(abspath $(BUILD))" CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" MAKE="$(MAKE)"
 
-all: $(BUILD)/libsnap.a $(TOOLS)
+all: $(BUILD)/libsnap.a $(SHARED) $(BUILD)/libsnap.pc $(TOOLS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -30,16 +40,108 @@ $(BUILD)/libsnap.a: $(LIBRARY)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+$(SHARED): $(LIBRARY) libsnap/exports.map
+	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libsnap/exports.map -Wl,-z,defs \
+		$(CFLAGS) $(LDFLAGS) $(LIBRARY) $(LIBS) -o $@
+	ln -sf $(@F) $(BUILD)/$(SONAME)
+	ln -sf $(SONAME) $(BUILD)/libsnap.so
+
+$(BUILD)/libsnap.pc: libsnap/snap.pc.in libsnap/include/snap.h Makefile
+	@mkdir -p $(@D)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
+
 $(BUILD)/bin/snap-import: $(IMPORT)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(BUILD)/libsnap.a $(LIBS) -lyaml -o $@
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(COMMON) $(BUILD)/libsnap.a
+$(filter %/import %/json_scan %/siphash %/pickle %/v8,$(UNITS)): $(IMPORT)
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(COMMON) $(BUILD)/libsnap.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(BUILD)/libsnap.a $(LIBS) -lyaml -o $@
 
-units: $(UNITS)
+$(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
+	@mkdir -p $(@D)
+	$(BUILD)/bin/snap-make -o $@ $<
 
-.PHONY: all units
+units: $(UNITS)
+test-programs: all $(UNITS) $(HELPERS) $(DATA)
+
+deps:
+	@CC="$(CC)" CXX="$(CXX)" .ci/deps check
+
+demo:
+	@CC="$(CC)" CXX="$(CXX)" .ci/deps build
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BUILD)/tests/demo/leaky
+	@$(IN_TEST) tests/demo/run
+
+# Every test is a program that prints TAP: C units and shell scripts alike.
+check: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) test-programs
+	$(IN_TEST) prove -j$(JOBS) --exec '' $(PROVEFLAGS) $(UNITS) $(TESTS)
+
+check-long: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) test-programs $(LONG)
+	$(IN_TEST) prove -j$(JOBS) --exec '' $(PROVEFLAGS) $(LONG) $(sort $(wildcard tests/long/*.t))
+
+# Leaks are looked for in the library's tests; a tool's memory is its process's.
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZED = $(filter-out tests/real/% tests/install.t tests/demo.t,$(TESTS))
+check-sanitize: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build/sanitize CFLAGS="$(SANITIZE)" test-programs
+	@$(MAKE) --no-print-directory BUILD=build/sanitize CFLAGS="$(SANITIZE)" prove-sanitized
+prove-sanitized:
+	$(IN_TEST) prove -j$(JOBS) --exec '' $(PROVEFLAGS) $(UNITS)
+	$(IN_TEST) ASAN_OPTIONS=detect_leaks=0 prove -j$(JOBS) --exec '' $(PROVEFLAGS) $(SANITIZED)
+
+golden: test-programs
+	$(IN_TEST) UPDATE=1 tests/tools/golden.t
+
+lint:
+	CC="$(CC)" CXX="$(CXX)" STD="$(STD)" .ci/lint
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# FUZZ_SECONDS for each target, with libFuzzer where clang is, else with the driver's own mutations.
+fuzz: all $(DATA)
+	$(IN_TEST) STD="$(STD)" LIBS="$(LIBS)" tests/fuzz/run
+
+bench: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) test-programs
+	$(IN_TEST) tests/bench/run
+
+INTO    = $(DESTDIR)$(PREFIX)
+NAMES   = $(notdir $(TOOLS))
+COMPLETIONS = $(INTO)/share/bash-completion/completions
+install: all
+	install -d $(INTO)/bin $(INTO)/lib/pkgconfig $(INTO)/include $(INTO)/share/man/man1 $(INTO)/share/snap $(COMPLETIONS)
+	install $(TOOLS) $(INTO)/bin
+	install -m 644 $(BUILD)/libsnap.a $(INTO)/lib
+	install $(SHARED) $(INTO)/lib
+	ln -sf libsnap.so.$(VERSION) $(INTO)/lib/$(SONAME)
+	ln -sf $(SONAME) $(INTO)/lib/libsnap.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libsnap/snap.pc.in > $(INTO)/lib/pkgconfig/libsnap.pc
+	install -m 644 $(wildcard libsnap/include/*.h) $(INTO)/include
+	install -m 644 $(wildcard tools/*.1) $(INTO)/share/man/man1
+	install -m 644 spec/snap.magic $(INTO)/share/snap/magic
+	install -m 644 spec/FORMAT.md spec/registry.yaml $(INTO)/share/snap
+	for name in $(NAMES); do install -m 644 tools/completion.bash $(COMPLETIONS)/$$name || exit 1; done
+
+uninstall:
+	rm -f $(NAMES:%=$(INTO)/bin/%) $(NAMES:%=$(COMPLETIONS)/%)
+	rm -f $(INTO)/lib/libsnap.a $(INTO)/lib/libsnap.so $(INTO)/lib/libsnap.so.* $(INTO)/lib/pkgconfig/libsnap.pc
+	rm -f $(patsubst libsnap/include/%,$(INTO)/include/%,$(wildcard libsnap/include/*.h))
+	rm -f $(patsubst tools/%,$(INTO)/share/man/man1/%,$(wildcard tools/*.1))
+	rm -rf $(INTO)/share/snap
+
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=snap-$(VERSION)/ HEAD | gzip -9n > $(BUILD)/snap-$(VERSION).tar.gz
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all units test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
+	install uninstall dist clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
