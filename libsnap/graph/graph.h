@@ -1,0 +1,183 @@
+/* Inside the graph: its arrays, and what its files share (snap_graph.h). */
+#ifndef LIBSNAP_GRAPH_H
+#define LIBSNAP_GRAPH_H
+
+#include "core.h"
+#include "snap_graph.h"
+
+/* No node, no row: the largest count of nodes is one less. */
+#define NONE UINT32_MAX
+
+/* Successors of every node: those of v are to[start[v]] up to to[start[v + 1] - 1].  The last node stands for all
+ * roots together: its successors are the root entries' objects, in table order. */
+struct adjacency {
+	uint32_t nodes, capacity; /* capacity: of to */
+	uint32_t *start;          /* nodes + 1 */
+	uint32_t *to;
+};
+
+struct shape {
+	uint32_t type, slot_count, first_slot;
+	uint8_t tail, tail_kind;
+};
+
+/* Where the rows of a run and their references lie (FORMAT.md, 7.3). */
+struct run {
+	uint32_t first_row, shape;
+	uint32_t first_tail;      /* row in the table of tails */
+	uint64_t first_reference; /* row in the table of references */
+	uint64_t first_label;     /* row in the table of tail labels */
+};
+
+/* A run is found from every 64th row, a tail's place from every 256th. */
+#define ROWS_PER_MARK 64u
+#define TAILS_PER_MARK 256u
+
+struct snap_graph {
+	struct snap_reader *reader;
+	const struct snap_allocator *allocator;
+	struct snap_graph_options options;
+	uint64_t used, peak;
+	bool damaged; /* a partial reader that lost something */
+	uint64_t lost_references;
+
+	uint32_t objects, roots, types, shape_count, slot_count, run_count, tail_count;
+	uint64_t stored_references, stored_labels;
+	uint8_t *type_kinds;
+	struct shape *shapes;
+	uint8_t *slot_kinds;
+	uint64_t *slot_labels;
+	struct run *runs;      /* run_count + 1: the last is a sentinel */
+	uint32_t *run_marks;   /* the run of row i * ROWS_PER_MARK */
+	uint64_t *tail_marks;  /* the sum of the tails before tail i * TAILS_PER_MARK */
+
+	struct adjacency held;     /* objects + 1 nodes */
+	struct adjacency owners;   /* reversed, without roots; on demand */
+
+	uint32_t *distance, *parent; /* of snap_graph_search; NULL before */
+	uint32_t *group;             /* of snap_graph_attribute_roots */
+	struct group *groups;
+	size_t group_count, group_capacity;
+	uint32_t *order, *number, *dominator; /* of snap_graph_dominate: by preorder number, of a row, by number */
+	uint32_t reached;                     /* rows that have a number, and the roots' node */
+	uint64_t *retained;                   /* by number */
+	uint32_t *cycle;                      /* of snap_graph_find_cycles: by row */
+	struct cycle *cycles;
+	size_t cycle_count, cycle_capacity;
+
+	struct snap_column *columns[24]; /* opened on demand: column.c */
+	char text[512];                  /* of the last label */
+};
+
+struct group {
+	uint32_t kind, parent; /* parent: a group, or NONE */
+	uint32_t depth;
+	uint64_t name;         /* of a root entry: string id; of a synthetic object: type id */
+	char *label;
+	size_t label_size;
+};
+
+struct cycle {
+	uint64_t bytes;
+	uint32_t objects, first, was;
+};
+
+/* ---- memory (memory.c) ---- */
+
+/* SNAP_LIMIT if what would take more than the caller allows. */
+enum snap_status libsnap_graph_reserve(const struct snap_graph *, const char *what, uint64_t bytes,
+				       struct snap_error *error);
+void *libsnap_graph_take(struct snap_graph *, size_t count, size_t element_size);
+void *libsnap_graph_take_zeroed(struct snap_graph *, size_t count, size_t element_size);
+void libsnap_graph_give(struct snap_graph *, void *pointer, size_t count, size_t element_size);
+/* Room for needed elements of *array; SNAP_LIMIT or SNAP_NO_MEMORY leave all as it was. */
+enum snap_status libsnap_graph_grow(struct snap_graph *, const char *what, void **array, size_t *capacity,
+				    size_t needed, size_t element_size, struct snap_error *error);
+static inline void libsnap_graph_progress(const struct snap_graph *graph, const char *what, uint64_t done,
+					  uint64_t total)
+{
+	if (graph->options.progress != NULL)
+		graph->options.progress(graph->options.progress_context, what, done, total);
+}
+
+/* ---- columns (column.c) ---- */
+
+/* One value of any column, through a cursor that the graph keeps. */
+enum snap_status libsnap_graph_value(struct snap_graph *, uint32_t column, uint64_t row, uint64_t *value,
+				     struct snap_error *error);
+void libsnap_graph_close_columns(struct snap_graph *);
+
+/* Up to four columns of one table from the first row to the last, where rows may be lost. */
+#define STREAM_COLUMNS 4
+struct stream {
+	struct snap_scan *scan;
+	size_t columns;
+	uint64_t position, rows;      /* next row to give, rows that there should be */
+	uint64_t batch_first;
+	size_t batch_count;
+	const uint64_t *const *batch;
+	bool ended;
+};
+enum snap_status libsnap_stream_open(struct stream *, struct snap_graph *, const uint32_t *columns, size_t count,
+				     uint64_t rows, struct snap_error *error);
+/* Shows at least one and at most wanted rows: values[i] is column i's.  *lost: they could not be read, and there are
+ * no values.  Call only while position < rows; then move position. */
+enum snap_status libsnap_stream_peek(struct stream *, uint64_t wanted, size_t *count,
+				     const uint64_t *values[STREAM_COLUMNS], bool *lost, struct snap_error *error);
+/* The same, moves on, and fails where rows are lost. */
+enum snap_status libsnap_stream_take(struct stream *, uint64_t wanted, size_t *count,
+				     const uint64_t *values[STREAM_COLUMNS], struct snap_error *error);
+void libsnap_stream_close(struct stream *);
+
+/* Calls add(context, row, bytes) for all rows in order. */
+enum snap_status libsnap_graph_each_size(struct snap_graph *,
+					 void (*add)(void *context, uint64_t row, uint64_t bytes), void *context,
+					 struct snap_error *error);
+
+/* ---- references as they lie in the file (walk.c) ---- */
+
+/* Either the same slot of many objects, or a stretch of one object's tail. */
+struct span {
+	bool is_tail;
+	uint32_t row;             /* the first, or the one */
+	uint32_t slot;            /* number of the slot in the shape, or of slots before the tail */
+	uint64_t index;           /* of the first element in the tail */
+	size_t count;
+	const uint64_t *targets;  /* ids */
+	const uint64_t *kinds, *labels; /* of a labelled tail, else NULL */
+	uint32_t kind;            /* otherwise */
+	uint64_t label;           /* of a slot */
+};
+struct walk {
+	struct snap_graph *graph;
+	struct stream references, labels, tails;
+	uint32_t run, slot, row;  /* where the next reference is; row within the run */
+	uint64_t index, length;   /* within the tail, once its length is known */
+	bool in_tail, has_length;
+	uint64_t lost;
+};
+enum snap_status libsnap_walk_open(struct walk *, struct snap_graph *, struct snap_error *error);
+/* SNAP_END after the last. */
+enum snap_status libsnap_walk_next(struct walk *, struct span *span, struct snap_error *error);
+void libsnap_walk_close(struct walk *);
+
+/* ---- rows (rows.c) ---- */
+
+uint32_t libsnap_graph_run(const struct snap_graph *, uint32_t row);
+static inline const struct shape *libsnap_graph_shape(const struct snap_graph *graph, uint32_t row)
+{
+	return &graph->shapes[graph->runs[libsnap_graph_run(graph, row)].shape];
+}
+
+/* Kind and label of the reference by which the search reached each row; rows ascend, none is a root object. */
+enum snap_status libsnap_graph_tree_labels(struct snap_graph *, const uint32_t *rows, size_t count, uint64_t *labels,
+					   uint32_t *kinds, struct snap_error *error);
+
+/* ---- loading (layout.c, load.c), freeing ---- */
+
+enum snap_status libsnap_graph_load_layout(struct snap_graph *, struct snap_error *error);
+enum snap_status libsnap_graph_load_adjacency(struct snap_graph *, struct snap_error *error);
+void libsnap_graph_free_groups(struct snap_graph *);
+void libsnap_graph_free_dominators(struct snap_graph *);
+
+#endif

@@ -1,0 +1,263 @@
+/* Loads what says where references lie, and then the references (FORMAT.md, 7.2 and 7.3). */
+#include "graph.h"
+
+#include <inttypes.h>
+
+#define MAX_COUNT (UINT32_MAX - 2)
+
+static enum snap_status count_rows(const struct snap_graph *graph, enum snap_table table, const char *what,
+				   uint32_t *out, struct snap_error *error)
+{
+	uint64_t rows = snap_reader_row_count(graph->reader, table);
+	if (rows > MAX_COUNT)
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "%" PRIu64 " %s, at most %" PRIu32 " can be held in memory",
+				    rows, what, MAX_COUNT);
+	*out = (uint32_t)rows;
+	return SNAP_OK;
+}
+
+static enum snap_status count_tables(struct snap_graph *graph, struct snap_error *error)
+{
+	uint32_t references, labels;
+	enum snap_status status = count_rows(graph, SNAP_OBJECTS, "objects", &graph->objects, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_TYPES, "types", &graph->types, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_SHAPES, "shapes", &graph->shape_count, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_SLOTS, "slots", &graph->slot_count, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_RUNS, "runs", &graph->run_count, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_TAILS, "tails", &graph->tail_count, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_ROOTS, "roots", &graph->roots, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_REFERENCES, "references", &references, error);
+	if (status == SNAP_OK)
+		status = count_rows(graph, SNAP_TAIL_LABELS, "labels", &labels, error);
+	return status;
+}
+
+static enum snap_status take_layout(struct snap_graph *graph, struct snap_error *error)
+{
+	size_t run_marks = graph->objects / ROWS_PER_MARK + 1, tail_marks = graph->tail_count / TAILS_PER_MARK + 1;
+	uint64_t bytes = graph->types + graph->shape_count * (uint64_t)sizeof(struct shape) + graph->slot_count * 9ull +
+			 (graph->run_count + 1ull) * sizeof(struct run) + run_marks * 4ull + tail_marks * 8ull +
+			 (graph->objects + 2ull) * 4;
+	enum snap_status status = libsnap_graph_reserve(graph, "layout of references", bytes, error);
+	if (status != SNAP_OK)
+		return status;
+	graph->type_kinds = libsnap_graph_take(graph, graph->types, 1);
+	graph->shapes = libsnap_graph_take(graph, graph->shape_count, sizeof(struct shape));
+	graph->slot_kinds = libsnap_graph_take(graph, graph->slot_count, 1);
+	graph->slot_labels = libsnap_graph_take(graph, graph->slot_count, 8);
+	graph->runs = libsnap_graph_take(graph, graph->run_count + 1u, sizeof(struct run));
+	graph->run_marks = libsnap_graph_take(graph, run_marks, 4);
+	graph->tail_marks = libsnap_graph_take(graph, tail_marks, 8);
+	graph->held.nodes = graph->objects + 1;
+	graph->held.start = libsnap_graph_take(graph, graph->objects + 2u, 4);
+	if (graph->type_kinds == NULL || graph->shapes == NULL || graph->slot_kinds == NULL ||
+	    graph->slot_labels == NULL || graph->runs == NULL || graph->run_marks == NULL ||
+	    graph->tail_marks == NULL || graph->held.start == NULL)
+		return libsnap_fail_memory(error);
+	return SNAP_OK;
+}
+
+/* Gives store all rows of some columns of one table, in order. */
+static enum snap_status load_table(struct snap_graph *graph, const uint32_t *columns, size_t column_count,
+				   uint64_t rows, void (*store)(struct snap_graph *, uint64_t row, size_t count,
+								const uint64_t **values),
+				   struct snap_error *error)
+{
+	struct stream stream;
+	enum snap_status status = libsnap_stream_open(&stream, graph, columns, column_count, rows, error);
+	while (status == SNAP_OK && stream.position < rows) {
+		const uint64_t *values[STREAM_COLUMNS];
+		size_t count;
+		uint64_t row = stream.position;
+		status = libsnap_stream_take(&stream, rows - row, &count, values, error);
+		if (status == SNAP_OK)
+			store(graph, row, count, values);
+	}
+	libsnap_stream_close(&stream);
+	return status;
+}
+
+/* Kinds are a byte: larger ones than any registered stay "newer than known". */
+static uint8_t narrow_kind(uint64_t kind)
+{
+	return kind < UINT8_MAX ? (uint8_t)kind : UINT8_MAX;
+}
+
+static void store_types(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+{
+	for (size_t i = 0; i < count; i++)
+		graph->type_kinds[row + i] = narrow_kind(values[0][i]);
+}
+
+static void store_slots(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+{
+	for (size_t i = 0; i < count; i++) {
+		graph->slot_kinds[row + i] = narrow_kind(values[0][i]);
+		graph->slot_labels[row + i] = values[1][i];
+	}
+}
+
+static void store_shapes(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+{
+	for (size_t i = 0; i < count; i++)
+		graph->shapes[row + i] = (struct shape){
+			.type = values[0][i] <= graph->types ? (uint32_t)values[0][i] : NONE,
+			.slot_count = values[1][i] <= graph->slot_count ? (uint32_t)values[1][i] : NONE,
+			.tail = narrow_kind(values[2][i]),
+			.tail_kind = narrow_kind(values[3][i]),
+		};
+}
+
+/* first_row holds the number of rows until place_runs(). */
+static void store_runs(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool good = values[0][i] >= 1 && values[0][i] <= graph->shape_count && values[1][i] <= MAX_COUNT;
+		graph->runs[row + i] = (struct run){
+			.shape = good ? (uint32_t)(values[0][i] - 1) : NONE,
+			.first_row = (uint32_t)values[1][i],
+		};
+	}
+}
+
+static enum snap_status corrupt(struct snap_error *error, const char *what)
+{
+	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "%s", what);
+}
+
+static enum snap_status place_slots(struct snap_graph *graph, struct snap_error *error)
+{
+	uint64_t slots = 0;
+	for (uint32_t i = 0; i < graph->shape_count; i++) {
+		struct shape *shape = &graph->shapes[i];
+		if (shape->type == NONE || shape->slot_count > graph->slot_count - slots ||
+		    shape->tail > SNAP_TAIL_LABELLED)
+			return corrupt(error, "a shape has no such type, slots or tail");
+		shape->first_slot = (uint32_t)slots;
+		slots += shape->slot_count;
+	}
+	if (slots != graph->slot_count)
+		return corrupt(error, "slots do not add up to those of the shapes");
+	return SNAP_OK;
+}
+
+static enum snap_status place_runs(struct snap_graph *graph, struct snap_error *error)
+{
+	uint64_t rows = 0, tails = 0;
+	for (uint32_t i = 0; i < graph->run_count; i++) {
+		struct run *run = &graph->runs[i];
+		uint32_t count = run->first_row;
+		if (run->shape == NONE || count == 0 || count > graph->objects - rows)
+			return corrupt(error, "runs do not add up to the objects");
+		run->first_row = (uint32_t)rows;
+		run->first_tail = (uint32_t)tails;
+		for (uint64_t mark = (rows + ROWS_PER_MARK - 1) / ROWS_PER_MARK; mark * ROWS_PER_MARK < rows + count;
+		     mark++)
+			graph->run_marks[mark] = i;
+		rows += count;
+		if (graph->shapes[run->shape].tail != SNAP_TAIL_NONE)
+			tails += count;
+		if (tails > graph->tail_count)
+			return corrupt(error, "there are fewer tails than objects with one");
+	}
+	graph->runs[graph->run_count] = (struct run){.first_row = (uint32_t)rows, .first_tail = (uint32_t)tails};
+	if (rows != graph->objects || tails != graph->tail_count)
+		return corrupt(error, rows != graph->objects ? "runs do not add up to the objects"
+							     : "there are more tails than objects with one");
+	return SNAP_OK;
+}
+
+struct placing {
+	struct stream tails;
+	uint64_t references, labels, tail_sum;
+	uint64_t limit;
+};
+
+/* The references of a run, and where each of its objects' begin. */
+static enum snap_status place_run(struct snap_graph *graph, struct placing *placing, struct run *run,
+				  struct snap_error *error)
+{
+	const struct shape *shape = &graph->shapes[run->shape];
+	run->first_reference = placing->references;
+	run->first_label = placing->labels;
+	uint64_t tail_before = placing->tail_sum;
+	for (uint32_t row = run->first_row; row < run[1].first_row;) {
+		const uint64_t *values[STREAM_COLUMNS] = {NULL};
+		size_t count = run[1].first_row - row;
+		uint64_t tail = placing->tails.position;
+		if (shape->tail != SNAP_TAIL_NONE) {
+			enum snap_status status = libsnap_stream_take(&placing->tails, count, &count, values, error);
+			if (status != SNAP_OK)
+				return status;
+		}
+		for (size_t i = 0; i < count; i++, row++) {
+			graph->held.start[row] = (uint32_t)placing->references;
+			placing->references += shape->slot_count;
+			if (values[0] != NULL) {
+				if ((tail + i) % TAILS_PER_MARK == 0)
+					graph->tail_marks[(tail + i) / TAILS_PER_MARK] = placing->tail_sum;
+				if (values[0][i] > placing->limit)
+					return corrupt(error, "a tail is longer than all references");
+				placing->references += values[0][i];
+				placing->tail_sum += values[0][i];
+			}
+			if (placing->references > placing->limit)
+				return corrupt(error, "runs and tails need more references than there are");
+		}
+	}
+	if (shape->tail == SNAP_TAIL_LABELLED)
+		placing->labels += placing->tail_sum - tail_before;
+	return SNAP_OK;
+}
+
+static enum snap_status place_references(struct snap_graph *graph, struct snap_error *error)
+{
+	static const uint32_t column[] = {SNAP_TAIL_LENGTH};
+	uint64_t rows = snap_reader_row_count(graph->reader, SNAP_REFERENCES);
+	uint64_t labels = snap_reader_row_count(graph->reader, SNAP_TAIL_LABELS);
+	struct placing placing = {.limit = graph->damaged ? MAX_COUNT : rows};
+	enum snap_status status = libsnap_stream_open(&placing.tails, graph, column, 1, graph->tail_count, error);
+	for (uint32_t i = 0; status == SNAP_OK && i < graph->run_count; i++)
+		status = place_run(graph, &placing, &graph->runs[i], error);
+	libsnap_stream_close(&placing.tails);
+	if (status != SNAP_OK)
+		return status;
+	if (!graph->damaged && (placing.references != rows || placing.labels != labels))
+		return corrupt(error, "references or their labels are more than runs and tails need");
+	graph->held.start[graph->objects] = (uint32_t)placing.references;
+	graph->stored_references = placing.references;
+	graph->stored_labels = placing.labels;
+	return SNAP_OK;
+}
+
+enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap_error *error)
+{
+	static const uint32_t types[] = {SNAP_TYPE_KIND_COLUMN}, slots[] = {SNAP_SLOT_KIND, SNAP_SLOT_LABEL};
+	static const uint32_t shapes[] = {SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL, SNAP_SHAPE_TAIL_KIND};
+	static const uint32_t runs[] = {SNAP_RUN_SHAPE, SNAP_RUN_ROWS};
+	enum snap_status status = count_tables(graph, error);
+	if (status == SNAP_OK)
+		status = take_layout(graph, error);
+	if (status == SNAP_OK)
+		status = load_table(graph, types, 1, graph->types, store_types, error);
+	if (status == SNAP_OK)
+		status = load_table(graph, shapes, 4, graph->shape_count, store_shapes, error);
+	if (status == SNAP_OK)
+		status = load_table(graph, slots, 2, graph->slot_count, store_slots, error);
+	if (status == SNAP_OK)
+		status = load_table(graph, runs, 2, graph->run_count, store_runs, error);
+	if (status == SNAP_OK)
+		status = place_slots(graph, error);
+	if (status == SNAP_OK)
+		status = place_runs(graph, error);
+	if (status == SNAP_OK)
+		status = place_references(graph, error);
+	return status;
+}

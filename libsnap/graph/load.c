@@ -1,0 +1,193 @@
+/* Opens a graph: the references that are followed become successors of nodes. */
+#include "graph.h"
+
+#include <string.h>
+
+#define DEFAULT_MEMORY (UINT64_C(2) << 30)
+
+/* Puts the targets of a span (as ids, 0 for none) where they belong.  False: one is beyond the objects. */
+static bool place_span(struct snap_graph *graph, const struct span *span)
+{
+	const uint32_t *start = graph->held.start;
+	uint32_t *to = graph->held.to;
+	uint64_t objects = graph->objects;
+	bool weak = graph->options.follow_weak, bad = false;
+	if (span->kinds == NULL && span->kind >= SNAP_REF_FIRST_WEAK && !weak)
+		return true;
+	if (!span->is_tail) {
+		for (size_t i = 0; i < span->count; i++) {
+			bad |= span->targets[i] > objects;
+			to[start[span->row + i] + span->slot] = (uint32_t)span->targets[i];
+		}
+		return !bad;
+	}
+	uint32_t *tail = to + start[span->row] + span->slot + span->index;
+	for (size_t i = 0; i < span->count; i++) {
+		if (span->kinds != NULL && span->kinds[i] >= SNAP_REF_FIRST_WEAK && !weak)
+			continue;
+		bad |= span->targets[i] > objects;
+		tail[i] = (uint32_t)span->targets[i];
+	}
+	return !bad;
+}
+
+static enum snap_status load_references(struct snap_graph *graph, struct snap_error *error)
+{
+	struct walk walk;
+	enum snap_status status = libsnap_walk_open(&walk, graph, error);
+	if (status != SNAP_OK)
+		return status;
+	struct span span;
+	while ((status = libsnap_walk_next(&walk, &span, error)) == SNAP_OK) {
+		if (!place_span(graph, &span)) {
+			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a reference to no object");
+			break;
+		}
+		libsnap_graph_progress(graph, "references", walk.references.position, walk.references.rows);
+	}
+	graph->lost_references = walk.lost;
+	libsnap_walk_close(&walk);
+	return status == SNAP_END ? SNAP_OK : status;
+}
+
+/* Ids become rows, and those of none disappear. */
+static void close_gaps(struct snap_graph *graph)
+{
+	uint32_t *start = graph->held.start, *to = graph->held.to;
+	uint32_t written = 0, at = 0;
+	for (uint32_t row = 0; row < graph->objects; row++) {
+		uint32_t end = start[row + 1];
+		start[row] = written;
+		for (; at < end; at++) {
+			uint32_t id = to[at];
+			to[written] = id - 1;
+			written += id != 0;
+		}
+	}
+	start[graph->objects] = written;
+}
+
+static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *error)
+{
+	static const uint32_t column[] = {SNAP_ROOT_OBJECT};
+	uint32_t at = graph->held.start[graph->objects];
+	struct stream stream;
+	enum snap_status status = libsnap_stream_open(&stream, graph, column, 1, graph->roots, error);
+	while (status == SNAP_OK && stream.position < stream.rows) {
+		const uint64_t *values[STREAM_COLUMNS];
+		size_t count;
+		bool lost;
+		status = libsnap_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		if (status != SNAP_OK)
+			break;
+		stream.position += count;
+		for (size_t i = 0; !lost && i < count; i++) {
+			if (values[0][i] == 0 || values[0][i] > graph->objects) {
+				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a root that is no object");
+				break;
+			}
+			graph->held.to[at++] = (uint32_t)(values[0][i] - 1);
+		}
+		if (lost)
+			graph->lost_references += count;
+	}
+	graph->held.start[graph->objects + 1] = at;
+	libsnap_stream_close(&stream);
+	return status;
+}
+
+enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct snap_error *error)
+{
+	size_t capacity = (size_t)graph->stored_references + graph->roots;
+	if (capacity > NONE - 1)
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "too many references to be held in memory");
+	enum snap_status status = libsnap_graph_reserve(graph, "references", capacity * 4ull, error);
+	if (status != SNAP_OK)
+		return status;
+	graph->held.to = libsnap_graph_take_zeroed(graph, capacity, 4);
+	if (graph->held.to == NULL)
+		return libsnap_fail_memory(error);
+	graph->held.capacity = (uint32_t)capacity;
+	status = load_references(graph, error);
+	if (status != SNAP_OK)
+		return status;
+	close_gaps(graph);
+	status = load_roots(graph, error);
+	if (status != SNAP_OK)
+		return status;
+	uint32_t used = graph->held.start[graph->held.nodes];
+	uint32_t *smaller = libsnap_resize_array(graph->allocator, graph->held.to, capacity, used, 4);
+	if (smaller != NULL) {
+		graph->used -= (capacity - used) * 4ull;
+		graph->held.to = smaller;
+		graph->held.capacity = used;
+	}
+	return SNAP_OK;
+}
+
+enum snap_status snap_graph_open(struct snap_graph **out, struct snap_reader *reader,
+				 const struct snap_graph_options *options, struct snap_error *error)
+{
+	struct snap_graph_options own = SNAP_GRAPH_OPTIONS_INIT;
+	enum snap_status status = libsnap_copy_options(&own, sizeof(own), options, error);
+	if (status != SNAP_OK)
+		return status;
+	if (own.max_memory_bytes == 0)
+		own.max_memory_bytes = DEFAULT_MEMORY;
+	struct snap_graph *graph = libsnap_alloc_zeroed(own.allocator, 1, sizeof(*graph));
+	if (graph == NULL)
+		return libsnap_fail_memory(error);
+	graph->reader = reader;
+	graph->options = own;
+	graph->allocator = own.allocator;
+	struct snap_reader_info info;
+	snap_reader_info(reader, &info);
+	graph->damaged = info.damaged;
+	status = libsnap_graph_load_layout(graph, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_load_adjacency(graph, error);
+	if (status != SNAP_OK) {
+		snap_graph_close(graph);
+		return status;
+	}
+	*out = graph;
+	return SNAP_OK;
+}
+
+void snap_graph_close(struct snap_graph *graph)
+{
+	if (graph == NULL)
+		return;
+	libsnap_graph_close_columns(graph);
+	libsnap_graph_give(graph, graph->type_kinds, graph->types, 1);
+	libsnap_graph_give(graph, graph->shapes, graph->shape_count, sizeof(struct shape));
+	libsnap_graph_give(graph, graph->slot_kinds, graph->slot_count, 1);
+	libsnap_graph_give(graph, graph->slot_labels, graph->slot_count, 8);
+	libsnap_graph_give(graph, graph->runs, graph->run_count + 1u, sizeof(struct run));
+	libsnap_graph_give(graph, graph->run_marks, graph->objects / ROWS_PER_MARK + 1, 4);
+	libsnap_graph_give(graph, graph->tail_marks, graph->tail_count / TAILS_PER_MARK + 1, 8);
+	libsnap_graph_give(graph, graph->held.start, graph->objects + 2u, 4);
+	libsnap_graph_give(graph, graph->held.to, graph->held.capacity, 4);
+	libsnap_graph_give(graph, graph->owners.start, graph->objects + 1u, 4);
+	libsnap_graph_give(graph, graph->owners.to, graph->owners.capacity, 4);
+	libsnap_graph_give(graph, graph->distance, graph->objects, 4);
+	libsnap_graph_give(graph, graph->parent, graph->objects, 4);
+	libsnap_graph_free_groups(graph);
+	libsnap_graph_free_dominators(graph);
+	libsnap_graph_give(graph, graph->cycle, graph->objects, 4);
+	libsnap_graph_give(graph, graph->cycles, graph->cycle_capacity, sizeof(struct cycle));
+	const struct snap_allocator *allocator = graph->allocator;
+	libsnap_free(allocator, graph, 1, sizeof(*graph));
+}
+
+void snap_graph_info(const struct snap_graph *graph, struct snap_graph_info *out)
+{
+	*out = (struct snap_graph_info){
+		.objects = graph->objects,
+		.references = graph->held.start[graph->objects],
+		.roots = graph->roots,
+		.lost_references = graph->lost_references,
+		.memory_bytes = graph->used,
+		.peak_memory_bytes = graph->peak,
+	};
+}

@@ -1,0 +1,198 @@
+/* What is known of one object, and words for labels, roots and kinds. */
+#include "graph.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+uint32_t libsnap_graph_run(const struct snap_graph *graph, uint32_t row)
+{
+	uint32_t mark = row / ROWS_PER_MARK;
+	uint32_t low = graph->run_marks[mark], high = graph->run_count - 1;
+	if (mark < (graph->objects - 1) / ROWS_PER_MARK)
+		high = graph->run_marks[mark + 1];
+	while (low < high) {
+		uint32_t middle = low + (high - low + 1) / 2;
+		if (graph->runs[middle].first_row <= row)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+
+static enum snap_status no_row(struct snap_error *error, uint64_t row)
+{
+	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64, row);
+}
+
+enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row, struct snap_graph_object *out,
+				   struct snap_error *error)
+{
+	if (row >= graph->objects)
+		return no_row(error, row);
+	uint32_t shape = graph->runs[libsnap_graph_run(graph, (uint32_t)row)].shape;
+	uint32_t type = graph->shapes[shape].type;
+	struct snap_graph_object object = {.row = row, .shape = shape + 1u, .type = type};
+	if (type != 0)
+		object.kind = (enum snap_type_kind)graph->type_kinds[type - 1];
+	enum snap_status status = libsnap_graph_value(graph, SNAP_OBJECT_ADDRESS, row, &object.address, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_value(graph, SNAP_OBJECT_SIZE, row, &object.size, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_value(graph, SNAP_OBJECT_COUNT, row, &object.count, error);
+	if (status != SNAP_OK)
+		return status;
+	if (libsnap_multiply_overflows(object.size, object.count, &object.bytes))
+		object.bytes = UINT64_MAX;
+	*out = object;
+	return SNAP_OK;
+}
+
+uint64_t snap_graph_type(const struct snap_graph *graph, uint64_t row)
+{
+	return row < graph->objects ? libsnap_graph_shape(graph, (uint32_t)row)->type : 0;
+}
+
+enum snap_status snap_graph_type_name(struct snap_graph *graph, uint64_t type, const char **bytes, size_t *size,
+				      struct snap_error *error)
+{
+	uint64_t name = 0;
+	if (type > graph->types)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no type %" PRIu64, type);
+	if (type != 0) {
+		enum snap_status status = libsnap_graph_value(graph, SNAP_TYPE_NAME, type - 1, &name, error);
+		if (status != SNAP_OK)
+			return status;
+	}
+	return snap_reader_string(graph->reader, name, bytes, size, error);
+}
+
+enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t address, uint64_t *row,
+					 struct snap_error *error)
+{
+	static const uint32_t column[] = {SNAP_OBJECT_ADDRESS};
+	struct stream stream;
+	enum snap_status status = libsnap_stream_open(&stream, graph, column, 1, graph->objects, error);
+	bool found = false;
+	while (status == SNAP_OK && !found && stream.position < stream.rows) {
+		const uint64_t *values[STREAM_COLUMNS];
+		size_t count;
+		bool lost;
+		status = libsnap_stream_peek(&stream, graph->objects, &count, values, &lost, error);
+		if (status != SNAP_OK)
+			break;
+		for (size_t i = 0; !lost && !found && i < count; i++) {
+			found = values[0][i] == address && address != 0;
+			if (found)
+				*row = stream.position + i;
+		}
+		stream.position += count;
+	}
+	libsnap_stream_close(&stream);
+	return status == SNAP_OK && !found ? SNAP_END : status;
+}
+
+/* A key object in words: its name, its text, or its type and address. */
+static enum snap_status key_text(struct snap_graph *graph, uint64_t row, const char **bytes, size_t *size,
+				 struct snap_error *error)
+{
+	uint64_t name = 0, content = 0, address = 0;
+	enum snap_status status = libsnap_graph_value(graph, SNAP_OBJECT_NAME, row, &name, error);
+	if (status == SNAP_OK && name == 0)
+		status = libsnap_graph_value(graph, SNAP_OBJECT_CONTENT, row, &content, error);
+	if (status == SNAP_OK && content != 0)
+		status = libsnap_graph_value(graph, SNAP_CONTENT_TEXT, content - 1, &name, error);
+	if (status == SNAP_OK && name == 0)
+		status = libsnap_graph_value(graph, SNAP_OBJECT_ADDRESS, row, &address, error);
+	if (status != SNAP_OK)
+		return status;
+	const char *text;
+	size_t length;
+	if (name != 0)
+		status = snap_reader_string(graph->reader, name, &text, &length, error);
+	else
+		status = snap_graph_type_name(graph, snap_graph_type(graph, row), &text, &length, error);
+	if (status != SNAP_OK)
+		return status;
+	char tail[32] = "}";
+	if (name == 0)
+		snprintf(tail, sizeof(tail), " 0x%" PRIx64 "}", address);
+	if (length > sizeof(graph->text) - sizeof(tail) - 1)
+		length = sizeof(graph->text) - sizeof(tail) - 1;
+	graph->text[0] = '{';
+	memcpy(graph->text + 1, text, length);
+	memcpy(graph->text + 1 + length, tail, strlen(tail) + 1);
+	*bytes = graph->text;
+	*size = 1 + length + strlen(tail);
+	return SNAP_OK;
+}
+
+enum snap_status snap_graph_label_text(struct snap_graph *graph, uint64_t label, const char **bytes, size_t *size,
+				       struct snap_error *error)
+{
+	uint64_t value = label / 4;
+	graph->text[0] = '\0';
+	switch (label % 4) {
+	case 0:
+		return snap_reader_string(graph->reader, value, bytes, size, error);
+	case 1:
+		if (label == SNAP_GRAPH_ANY_INDEX)
+			snprintf(graph->text, sizeof(graph->text), "[]");
+		else
+			snprintf(graph->text, sizeof(graph->text), "[%" PRIu64 "]", value);
+		break;
+	case 2:
+		if (label == SNAP_GRAPH_ANY_KEY)
+			snprintf(graph->text, sizeof(graph->text), "{}");
+		else if (value >= 1 && value <= graph->objects)
+			return key_text(graph, value - 1, bytes, size, error);
+		else
+			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a label that names no object");
+		break;
+	default:
+		break;
+	}
+	*bytes = graph->text;
+	*size = strlen(graph->text);
+	return SNAP_OK;
+}
+
+enum snap_status snap_graph_root_text(struct snap_graph *graph, uint64_t root, const char **bytes, size_t *size,
+				      struct snap_error *error)
+{
+	uint64_t label, kind;
+	if (root >= graph->roots)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no root %" PRIu64, root);
+	enum snap_status status = libsnap_graph_value(graph, SNAP_ROOT_LABEL, root, &label, error);
+	if (status != SNAP_OK)
+		return status;
+	if (label != 0)
+		return snap_reader_string(graph->reader, label, bytes, size, error);
+	status = libsnap_graph_value(graph, SNAP_ROOT_KIND_COLUMN, root, &kind, error);
+	if (status != SNAP_OK)
+		return status;
+	const char *name = kind < UINT32_MAX ? snap_root_kind_name((uint32_t)kind) : NULL;
+	*bytes = name != NULL ? name : "unknown";
+	*size = strlen(*bytes);
+	return SNAP_OK;
+}
+
+const char *snap_reference_kind_name(uint32_t kind)
+{
+	static const char *const names[] = {
+		[SNAP_REF_FIELD] = "field", [SNAP_REF_ELEMENT] = "element", [SNAP_REF_INTERNAL] = "internal",
+		[SNAP_REF_HIDDEN] = "hidden", [SNAP_REF_LOCAL] = "local", [SNAP_REF_KEY] = "key",
+		[SNAP_REF_VALUE] = "value", [SNAP_REF_CLASS] = "class", [SNAP_REF_STATIC] = "static",
+		[SNAP_REF_WEAK] = "weak", [SNAP_REF_SOFT] = "soft", [SNAP_REF_PHANTOM] = "phantom",
+		[SNAP_REF_FINAL] = "final", [SNAP_REF_EPHEMERON] = "ephemeron", [SNAP_REF_SHORTCUT] = "shortcut",
+	};
+	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
+}
+
+const char *snap_root_kind_name(uint32_t kind)
+{
+	static const char *const names[] = {"unknown", "vm", "global", "stack", "thread", "handle", "register",
+					    "tls", "class", "monitor", "finalizer", "interned", "foreign"};
+	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
+}
