@@ -1,5 +1,6 @@
 /* Snapshots as arguments: FILE, FILE#N, - or nothing for standard input. */
-#include <inttypes.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,6 @@ static char *split_member(const char *argument, int64_t *member)
 	size_t size = strlen(argument);
 	char *path = cli_resize(NULL, size + 1);
 	memcpy(path, argument, size + 1);
-	*member = SNAP_LAST_MEMBER;
 	char *hash = strrchr(path, '#');
 	if (!hash || access(argument, F_OK) == 0)
 		return path;
@@ -28,6 +28,68 @@ static char *split_member(const char *argument, int64_t *member)
 	return path;
 }
 
+bool cli_names_member(const char *file)
+{
+	int64_t member = 0;
+	free(split_member(file ? file : "-", &member));
+	return member != 0;
+}
+
+static bool write_all(int fd, const char *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t wrote = write(fd, bytes, size);
+		if (wrote < 0 && errno != EINTR)
+			return false;
+		bytes += wrote > 0 ? wrote : 0;
+		size -= wrote > 0 ? (size_t)wrote : 0;
+	}
+	return true;
+}
+
+static bool copy_input(int fd)
+{
+	char bytes[16384];
+	ssize_t got;
+	while ((got = read(STDIN_FILENO, bytes, sizeof(bytes))) != 0) {
+		if (got < 0 && errno != EINTR)
+			return false;
+		if (got > 0 && !write_all(fd, bytes, (size_t)got))
+			return false;
+	}
+	return true;
+}
+
+static int temporary_file(void)
+{
+	const char *folder = getenv("TMPDIR");
+	char path[4096];
+	int size = snprintf(path, sizeof(path), "%s/snap-XXXXXX", folder && *folder ? folder : "/tmp");
+	if (size < 0 || (size_t)size >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	int fd = mkstemp(path);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+/* A descriptor of standard input that can seek: a pipe is kept in a file without a name, so that each of its members
+ * can be opened. */
+static int seekable_input(void)
+{
+	static int kept = -1;
+	if (kept >= 0)
+		return kept;
+	if (lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0 || errno != ESPIPE)
+		return STDIN_FILENO;
+	kept = temporary_file();
+	if (kept < 0 || !copy_input(kept))
+		exit(cli_fail("standard input: copying to a temporary file: %s", strerror(errno)));
+	return kept;
+}
+
 static enum snap_status open_reader(struct snap_reader **out, const char *path, int64_t member, struct snap_error *error)
 {
 	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
@@ -35,40 +97,40 @@ static enum snap_status open_reader(struct snap_reader **out, const char *path, 
 	options.partial = cli_common.partial;
 	options.member = member;
 	if (strcmp(path, "-") == 0)
-		return snap_reader_open_descriptor(out, STDIN_FILENO, &options, error);
+		return snap_reader_open_descriptor(out, seekable_input(), &options, error);
 	return snap_reader_open(out, path, &options, error);
 }
 
-struct snap_reader *cli_open_any(const char *file)
+struct snap_reader *cli_open_any(const char *file, int64_t default_member)
 {
-	int64_t member;
+	int64_t member = default_member;
 	struct snap_reader *reader;
 	struct snap_error error;
 	char *path = split_member(file ? file : "-", &member);
 	if (open_reader(&reader, path, member, &error) != SNAP_OK)
-		exit(cli_report(path, &error));
+		exit(cli_report(file ? file : "-", &error));
+	free(path);
 	struct snap_reader_info info;
 	snap_reader_info(reader, &info);
 	if (info.damaged)
-		cli_incomplete(path, &info.damage);
-	free(path);
+		cli_incomplete(file, &info.damage);
 	return reader;
 }
 
 struct snap_reader *cli_open(const char *file)
 {
-	struct snap_reader *reader = cli_open_any(file);
+	struct snap_reader *reader = cli_open_any(file, SNAP_LAST_MEMBER);
 	struct snap_reader_info info;
 	snap_reader_info(reader, &info);
 	if (!(info.flags & SNAP_SNAPSHOT_PARTIAL))
 		return reader;
 	struct snap_error error = {.status = SNAP_CORRUPT, .offset = SNAP_NO_OFFSET};
+	strcpy(error.message, cli_common.partial ? "marked as partial by its writer"
+						 : "marked as partial by its writer; --partial accepts it");
 	if (!cli_common.partial) {
-		strcpy(error.message, "marked as partial by its writer; --partial accepts it");
 		snap_reader_close(reader);
 		exit(cli_report(file ? file : "-", &error));
 	}
-	strcpy(error.message, "marked as partial by its writer");
 	cli_incomplete(file, &error);
 	return reader;
 }

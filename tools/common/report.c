@@ -13,6 +13,12 @@
 const char *cli_name = "snap";
 static bool incomplete;
 
+/* NULL and "-" are standard input. */
+static const char *input_name(const char *file)
+{
+	return !file || strcmp(file, "-") == 0 ? "standard input" : file;
+}
+
 /* One write, so that messages of tools in a pipe do not mix. */
 static void say(const char *file, const char *place, const char *text)
 {
@@ -43,7 +49,7 @@ static void say_error(const char *file, const char *before, const struct snap_er
 
 int cli_report(const char *file, const struct snap_error *error)
 {
-	say_error(file && strcmp(file, "-") == 0 ? "standard input" : file, "", error);
+	say_error(file ? input_name(file) : NULL, "", error);
 	return CLI_TROUBLE;
 }
 
@@ -87,7 +93,7 @@ void cli_incomplete(const char *file, const struct snap_error *why)
 {
 	incomplete = true;
 	if (!cli_common.quiet)
-		say_error(file, "incomplete: ", why);
+		say_error(input_name(file), "incomplete: ", why);
 }
 
 void cli_lost(const char *file, uint64_t rows)
@@ -96,7 +102,7 @@ void cli_lost(const char *file, uint64_t rows)
 	if (!cli_common.quiet && rows > 0) {
 		char text[64];
 		snprintf(text, sizeof(text), "%" PRIu64 " rows are lost", rows);
-		say(file && strcmp(file, "-") == 0 ? "standard input" : file, "incomplete: ", text);
+		say(input_name(file), "incomplete: ", text);
 	}
 }
 
