@@ -1,0 +1,400 @@
+#!/usr/bin/env python3
+"""A second reader of snapshots, written from FORMAT.md's words alone and sharing no code with libsnap.
+
+It checks every rule of sections 2 to 7 in all members; --dump prints every value of every column of the last, as
+`snap-dump --columns` does.  Needs Python 3.8 and the zstd program.  Exit status: 0 good, 2 not."""
+import argparse
+import re
+import struct
+import subprocess
+import sys
+from array import array
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from types import SimpleNamespace
+
+MASK, MAGIC = 2**64 - 1, 0x184D2A53
+MAX_ROWS, MAX_RAW, MAX_STORED, MAX_STRING, SAMPLED, TOTALS_ONLY = 1048576, 1048576, 1052672, 262144, 2, 4
+MAX_VALUES = 400_000_000  # this reader's own limit: it keeps all values in memory
+
+class Refusal(Exception):
+    def __init__(self, answer, reason, at=None):
+        super().__init__(answer + ": " + reason if at is None else "at byte %d: %s: %s" % (at, answer, reason))
+        self.answer, self.reason = answer, reason
+
+def require(condition, reason, at=None, answer="corrupt"):
+    if not condition:
+        raise Refusal(answer, reason, at)
+understand = partial(require, answer="unsupported")
+
+# Section 1: the hash, XXH64 with seed 0.
+P1, P2, P3, P4, P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
+
+def rotate(x, bits):
+    return (x << bits | x >> 64 - bits) & MASK
+
+def xxh64(data):
+    h, at, end = P5, len(data) & ~31, len(data)
+    if at:
+        a, b, c, d = (P1 + P2) & MASK, P2, 0, -P1 & MASK
+        for w, x, y, z in struct.iter_unpack("<4Q", memoryview(data)[:at]):
+            a, b, c, d = (a + w * P2) & MASK, (b + x * P2) & MASK, (c + y * P2) & MASK, (d + z * P2) & MASK
+            a, b = (a << 31 | a >> 33) * P1 & MASK, (b << 31 | b >> 33) * P1 & MASK
+            c, d = (c << 31 | c >> 33) * P1 & MASK, (d << 31 | d >> 33) * P1 & MASK
+        h = (rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18)) & MASK
+        for lane in (a, b, c, d):
+            h = ((h ^ rotate(lane * P2 & MASK, 31) * P1 & MASK) * P1 + P4) & MASK
+    h = (h + end) & MASK
+    for at in range(at, end - 7, 8):
+        lane = int.from_bytes(data[at:at + 8], "little")
+        h = (rotate(h ^ rotate(lane * P2 & MASK, 31) * P1 & MASK, 27) * P1 + P4) & MASK
+    if end & 4:
+        h = (rotate(h ^ int.from_bytes(data[end & ~7:][:4], "little") * P1 & MASK, 23) * P2 + P3) & MASK
+    for byte in data[end & ~3:]:
+        h = rotate(h ^ byte * P5 & MASK, 11) * P1 & MASK
+    h = (h ^ h >> 33) * P2 & MASK
+    h = (h ^ h >> 29) * P3 & MASK
+    return h ^ h >> 32
+
+# The registry, of which only the regular lines of tables and columns are needed.
+TABLES, COLUMNS = {}, {}
+for _line in (Path(__file__).parent / "registry.yaml").read_text().splitlines():
+    if _line.startswith("  - id: "):
+        _table = int(_line[8:])
+    elif _line.startswith("    name: "):
+        TABLES[_table] = _line[10:]
+    elif _line.startswith("      - {"):
+        _field = dict(re.findall(r'(\w+): "?([\w:]+)', _line))
+        _kind, _, _refers = _field["unit"].partition(":")
+        COLUMNS[_table, int(_field["id"])] = SimpleNamespace(
+            table=TABLES[_table], name=_field["name"], is_text=_field["type"] == "text", unit=_kind, refers=_refers,
+            default=int(_field.get("default", 0)), critical=_field["critical"] == "true", always="always" in _field)
+
+# Section 6: encodings.
+class Cursor:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        require(size <= len(self.data) - self.at, "a column's bytes end too early")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def byte(self, most):
+        value = self.take(1)[0]
+        require(value <= most, "a width or shift is too large")
+        return value
+
+    def varint(self):
+        value = 0
+        for shift in range(0, 70, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 127) << shift
+            if byte < 128:
+                require((byte or not shift) and value <= MASK, "a varint is over-long")
+                return value
+        raise Refusal("corrupt", "a varint is over-long")
+
+    def planes(self, width, n, full=True):
+        raw = self.take(width * n)
+        require(not full or not width or any(raw[(width - 1) * n:]), "the highest plane is all zero")
+        wide = bytearray(8 * n)
+        for i in range(width):
+            wide[i::8] = raw[i * n:(i + 1) * n]
+        return struct.unpack("<%dQ" % n, wide)
+
+def decode_constant(c, n):
+    return [c.varint()] * n
+
+def decode_planes(c, n):
+    shift = c.byte(63)
+    values = [x << shift for x in c.planes(c.byte(8), n)]
+    require(max(values) <= MASK, "bits are shifted out")
+    return values
+
+def decode_delta(c, n):
+    values, shift = [c.varint()], c.byte(63)
+    for z in c.planes(c.byte(8), n - 1):
+        values.append((values[-1] + ((z >> 1 ^ -(z & 1)) << shift)) & MASK)
+    return values
+
+def decode_dictionary(c, n):
+    count = c.varint()
+    require(1 <= count <= min(65536, n), "a dictionary's size is out of range")
+    words = [c.varint() for _ in range(count)]
+    require(len(set(words)) == count, "a dictionary has a value twice")
+    indexes = c.planes(1 if count <= 256 else 2, n, full=False)
+    require(max(indexes) < count, "an index is beyond the dictionary")
+    return [words[i] for i in indexes]
+
+def decode_runs(c, n):
+    count = c.varint()
+    require(1 <= count <= n, "a number of runs is out of range")
+    words = c.planes(c.byte(8), count)
+    lengths = [x + 1 for x in c.planes(c.byte(8), count)]
+    require(sum(lengths) == n, "lengths of runs do not add up to the rows")
+    return [word for word, length in zip(words, lengths) for _ in range(length)]
+
+def decode_steps(c, n):
+    codes = c.take(n)
+    require(max(codes) <= 3, "an unknown code of steps")
+    require(c.varint() == codes.count(3), "a number of steps does not fit the codes")
+    steps = (z >> 1 ^ -(z & 1) for z in c.planes(c.byte(8), codes.count(3)))
+    values, previous, step = [], 0, 0
+    for code in codes:
+        step = next(steps) if code == 3 else step
+        previous = (previous + step) & MASK if code >= 2 else previous
+        values.append(previous if code else 0)
+    return values
+
+def decode_text(c, n):
+    sizes = [c.varint() for _ in range(n)]
+    require(max(sizes) <= MAX_STRING, "a string is too long")
+    return [c.take(size) for size in sizes]
+
+DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text)
+
+# Section 4: a block's payload is one Zstandard frame (RFC 8878, 3.1.1), whose header says what is wanted here.
+def check_frame(frame, raw_size, at):
+    padded = frame + bytes(16)
+    descriptor, single = padded[4], padded[4] >> 5 & 1
+    size = (single, 2, 4, 8)[descriptor >> 6]
+    require(padded[:4] == b"\x28\xb5\x2f\xfd", "a payload is not a Zstandard frame", at)
+    require(descriptor & 15 == 4, "a frame has no checksum, wants a dictionary or has its reserved bit set", at)
+    window = (1 << 10 + (padded[5] >> 3)) * (8 + (padded[5] & 7)) // 8
+    require(single or window <= MAX_RAW, "a frame's window is too large", at)
+    end = 6 - single + size
+    content = int.from_bytes(padded[6 - single:end], "little") + (256 if size == 2 else 0)
+    require(size and content == raw_size, "a frame's content size is not the raw size", at)
+    last = 0
+    while not last:
+        require(end + 3 <= len(frame), "a frame is cut short", at)
+        header = int.from_bytes(frame[end:end + 3], "little")
+        last, end = header & 1, end + 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
+    require(end + 4 == len(frame), "a payload is not one frame", at)
+
+def decompress(frames, sizes):
+    """All frames in one go: starting a program for each would take too long."""
+    if not frames:
+        return []
+    run = subprocess.run(["zstd", "-dcq"], input=b"".join(frames), capture_output=True, check=False)
+    require(run.returncode == 0 and len(run.stdout) == sum(sizes), "a payload does not decompress")
+    return [run.stdout[end - size:end] for end, size in zip(accumulate(sizes), sizes)]
+
+# Sections 2 to 5: the parts of a snapshot.
+def frame_at(data, at, end, tag, what):
+    """A skippable frame of this format, with the hash of all before it at its end."""
+    require(at + 12 <= end, "no place for a " + what, at)
+    magic, size = struct.unpack_from("<II", data, at)
+    require(magic == MAGIC and data.startswith(tag, at + 8), "no " + what, at)
+    least, most = {"header": (40, 4096), "directory": (16, end), "trailer": (72, 72)}[what]
+    require(least <= size <= most and at + 8 + size <= end, "a %s of wrong size" % what, at)
+    frame = data[at:at + 8 + size]
+    require(xxh64(frame[:-8]) == int.from_bytes(frame[-8:], "little"), "the %s's hash is wrong" % what, at)
+    return frame
+
+def read_entry(entry, at):
+    b = SimpleNamespace(entry=entry, at=at)
+    (b.table, b.column, encoding, flags, reserved, b.first_row, b.rows, b.raw_size, b.stored_size, reserved2, b.hash
+     ) = struct.unpack("<HHBBHQIIIIQ", entry)
+    understand(flags < 2 and not reserved and not reserved2, "reserved bits of a block are set", at)
+    require(1 <= b.rows <= MAX_ROWS and 1 <= b.raw_size <= MAX_RAW and 1 <= b.stored_size <= MAX_STORED,
+            "a size of a block is out of range", at)
+    b.known = COLUMNS.get((b.table, b.column))
+    b.decode = DECODERS[encoding] if b.known and encoding < len(DECODERS) else None
+    understand(b.decode or not flags & 1, "a critical block is not known to this reader", at)
+    require(not b.known or b.known.critical == bool(flags & 1), "a critical flag is not the registry's", at)
+    require(not b.decode or b.known.is_text == (b.decode is decode_text), "a block's encoding does not fit", at)
+    return b
+
+def read_member(data, end):
+    """The snapshot that ends at end: rows[(table, column)] and columns[(table, column)] of those that are understood."""
+    require(end >= 80, "no place for a trailer", 0)
+    m = SimpleNamespace(rows={}, columns={}, blocks=[])
+    trailer = frame_at(data, end - 80, end, b"SEND", "trailer")
+    m.flags, size, directory_at, count, interval, _, _, identity = struct.unpack("<I7Q", trailer[12:72])
+    understand(m.flags < 16, "reserved flags of a trailer are set", end - 80)
+    require(size <= end and directory_at <= size, "a trailer's sizes are wrong", end - 80)
+    require(interval == 0 or m.flags & SAMPLED, "a sampling interval, but not sampled", end - 80)
+    m.start, directory_at = end - size, end - size + directory_at
+    header = frame_at(data, m.start, end - 80, b"SNAPHEAP", "header")
+    major, _, required, _, reserved = struct.unpack("<HHIII", header[16:32])
+    understand(major == 1, "major version %d" % major, m.start)
+    understand(required == 0 and reserved == 0, "required features or reserved bits of a header are set", m.start)
+    directory = frame_at(data, directory_at, end - 80, b"SDIR", "directory")
+    require(len(directory) == 24 + 40 * count and struct.unpack_from("<I", directory, 12) == (count,)
+            and directory_at + len(directory) == end - 80, "a directory of wrong size", directory_at)
+    at = m.start + len(header)
+    for i in range(count):
+        b = read_entry(directory[16 + 40 * i:56 + 40 * i], at)
+        require(b.first_row == m.rows.get((b.table, b.column), 0), "a block's first row is wrong", at)
+        m.rows[b.table, b.column] = b.first_row + b.rows
+        m.blocks += [b]
+        at += 56 + b.stored_size
+    require(at == directory_at, "the blocks do not end where the directory begins", at)
+    hashes = [header[-8:], *(b.entry[-8:] for b in m.blocks), directory[-8:]]
+    require(xxh64(b"".join(hashes)) == identity, "the identity is wrong", end - 80)
+    read_blocks(data, m)
+    return m
+
+def read_blocks(data, m):
+    require(sum(b.rows for b in m.blocks) <= MAX_VALUES, "more than %d values" % MAX_VALUES, answer="over the limit")
+    # A column with a block that is skipped is absent as a whole.
+    skipped = {(b.table, b.column) for b in m.blocks if not b.decode}
+    for i, b in enumerate(m.blocks):
+        head, payload = data[b.at:b.at + 56], data[b.at + 56:b.at + 56 + b.stored_size]
+        require(head == struct.pack("<II4sI", MAGIC, 48, b"SBLK", i) + b.entry, "a block is not its entry's", b.at)
+        require(xxh64(head[:48] + payload) == b.hash, "a block's hash is wrong", b.at)
+        check_frame(payload, b.raw_size, b.at + 56)
+        b.payload = payload
+    wanted = [b for b in m.blocks if (b.table, b.column) not in skipped]
+    for b, raw in zip(wanted, decompress([b.payload for b in wanted], [b.raw_size for b in wanted])):
+        cursor = Cursor(raw)
+        try:
+            values = b.decode(cursor, b.rows)
+            require(cursor.at == len(raw), "bytes are left over")
+        except Refusal as e:
+            raise Refusal(e.answer, "%s.%s: %s" % (b.known.table, b.known.name, e.reason), b.at) from e
+        m.columns.setdefault((b.table, b.column), [] if b.known.is_text else array("Q")).extend(values)
+    m.columns = dict(sorted(m.columns.items()))
+
+# Section 7: what must hold between the tables.
+def values_of(m, table, name):
+    """All values, the default where the column is absent."""
+    key, known = next((k, c) for k, c in COLUMNS.items() if (c.table, c.name) == (table, name))
+    return m.columns[key] if key in m.columns else array("Q", [known.default]) * m.count[table]
+
+def check_counts(m):
+    m.count = dict.fromkeys(TABLES.values(), 0)
+    for (table, _), rows in m.rows.items():
+        name = TABLES.get(table, "")
+        m.count[name] = m.count.get(name) or rows
+        require(not name or m.count[name] == rows, "columns of %s differ in their number of rows" % name)
+    for key, known in COLUMNS.items():
+        require(not known.always or not m.count[known.table] or key in m.columns, known.table + " without " + known.name)
+
+def check_ids(m):
+    for key, values in m.columns.items():
+        known = COLUMNS[key]
+        where = "%s.%s: " % (known.table, known.name)
+        if known.unit in ("id", "optional"):
+            require(max(values) <= m.count[known.refers], where + "an id is beyond its table")
+            require(known.unit == "optional" or min(values) > 0, where + "an id is none")
+        for label in set(values) if known.unit == "label" else ():
+            limit = {0: m.count["strings"], 1: MASK, 2: m.count["objects"], 3: 0}[label & 3]
+            require(label >> 2 <= limit and (label & 1 or label >> 2), where + "a label is beyond its table")
+
+def check_names(m):
+    keys = values_of(m, "properties", "key")
+    require(len({m.columns[1, 0][key - 1] for key in keys}) == len(keys), "a property is there twice")
+    require(all(parent <= row for row, parent in enumerate(values_of(m, "stacks", "parent"))), "a stack's parent is later")
+    inlined, state = values_of(m, "frames", "inlined_into"), {0: "good"}
+    for start in range(1, len(inlined) + 1):
+        path = []
+        while start not in state:
+            state[start] = "open"
+            path.append(start)
+            start = inlined[start - 1]
+        require(state[start] == "good", "frames are inlined into each other")
+        state.update(dict.fromkeys(path, "good"))
+
+def check_objects(m):
+    """Returns the objects' types and shapes."""
+    slots, tails = values_of(m, "shapes", "slot_count"), values_of(m, "shapes", "tail")
+    require(sum(slots) == m.count["slots"], "slots of all shapes are not the rows of slots")
+    require(all(tail <= 2 for tail in tails), "an unknown kind of tail")
+    rows, lengths = values_of(m, "runs", "rows"), values_of(m, "tails", "length")
+    require(all(rows), "a run has no rows")
+    require(sum(rows) == m.count["objects"], "rows of all runs are not the rows of objects")
+    shapes, with_tail, references, labelled = array("Q"), 0, 0, 0
+    for shape, n in zip(values_of(m, "runs", "shape"), rows):
+        shapes.extend(array("Q", [shape]) * n)
+        references += slots[shape - 1] * n
+        if tails[shape - 1]:
+            elements = sum(lengths[with_tail:with_tail + n])
+            with_tail, references = with_tail + n, references + elements
+            labelled += elements if tails[shape - 1] == 2 else 0
+    require(len(lengths) in (0, with_tail), "tails has not a row for each object with a tail")
+    require(references == m.count["references"], "references has not a row for each slot and element")
+    require(labelled == m.count["tail_labels"], "tail_labels has not a row for each element of a labelled tail")
+    addresses, counts = values_of(m, "objects", "address"), values_of(m, "objects", "count")
+    given = [address for address in addresses if address]
+    require(len(set(given)) == len(given), "an address is there twice")
+    many = {row for row, count in enumerate(counts, 1) if count != 1}
+    require(all(counts) and not any(addresses[row - 1] for row in many), "a count of 0, or of many at one address")
+    require(many.isdisjoint(values_of(m, "references", "target") if many else ()), "a reference leads to many objects")
+    types = values_of(m, "shapes", "type")
+    return array("Q", (types[shape - 1] for shape in shapes)), shapes
+
+def check_totals(m, types, shapes):
+    rows = list(zip(*(values_of(m, "totals", name) for name in ("dimension", "key", "bytes", "count"))))
+    require(all(a[:2] < b[:2] for a, b in zip(rows, rows[1:])), "totals do not ascend")
+    sums = {}
+    for dimension, key, size, count in rows:
+        sums.setdefault(dimension, {})[key] = (size, count)
+    require(not rows or list(sums.get(0, ())) == [0], "totals have no sum of all, or several")
+    for dimension, table in ((1, "types"), (2, "stacks"), (3, "threads"), (6, "shapes")):
+        require(max(sums.get(dimension, [0])) <= m.count[table], "a total's key is beyond its table")
+    require(max(sums.get(7, [0])) <= 64, "a total's key is no bucket of a size")
+    for dimension in sums.values():
+        require(tuple(map(sum, zip(*dimension.values()))) == sums[0][0], "totals do not add up")
+    if m.flags & TOTALS_ONLY:
+        require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
+        return
+    sizes, counts = values_of(m, "objects", "size"), values_of(m, "objects", "count")
+    by = [values_of(m, "objects", name) for name in ("stack", "thread", "domain", "generation")]
+    for dimension, keys in enumerate([[0] * len(sizes), types, *by, shapes, map(int.bit_length, sizes)]):
+        found = {}
+        for key, size, count in zip(keys, sizes, counts):
+            was = found.get(key, (0, 0))
+            found[key] = (was[0] + size * count, was[1] + count)
+        require(set(found) <= {0} if rows and dimension not in sums else found == sums.get(dimension, {}),
+                "objects do not add up to their totals")
+
+def read_members(data):
+    """All members, first to last; each ends where the next begins."""
+    members, end = [], len(data)
+    while end or not members:
+        m = read_member(data, end)
+        check_counts(m)
+        check_ids(m)
+        check_names(m)
+        check_totals(m, *check_objects(m))
+        members, end = [m] + members, m.start
+    return members
+
+# Output, as snap-dump does it: a byte HH that is not UTF-8 becomes U+EFHH, and so do those of text that uses these itself.
+SPECIAL = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff'
+                     '\udc80-\udcff\uef80-\uefff]')
+
+def escape(match):
+    c = match.group()
+    if "\udc80" <= c < "\ufe00":
+        return "".join("\\uef%02x" % byte for byte in c.encode("utf-8", "surrogateescape"))
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", '"': '\\"'}.get(c) or "\\u%04x" % ord(c)
+
+def dump(m):
+    for key, values in m.columns.items():
+        known = COLUMNS[key]
+        if known.is_text:
+            values = ('"%s"' % SPECIAL.sub(escape, v.decode("utf-8", "surrogateescape")) for v in values)
+        lines = "".join(map("- %s\n".__mod__, values))
+        sys.stdout.buffer.write(("%s.%s:\n%s" % (known.table, known.name, lines)).encode())
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--dump", action="store_true", help="print every value of every column of the last member")
+    options.add_argument("files", nargs="+", metavar="FILE")
+    arguments, status = options.parse_args(), 0
+    for name in arguments.files:
+        try:
+            members = read_members(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
+            if arguments.dump:
+                dump(members[-1])
+        except (Refusal, OSError) as e:
+            print("reader.py: %s: %s" % (name, e), file=sys.stderr)
+            status = 2
+    return status
+if __name__ == "__main__":
+    sys.exit(main())
