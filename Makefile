@@ -18,7 +18,7 @@ $(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap/co
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
 
 LIBRARY = $(foreach folder,format libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))
-COMMON  = $(call objects,tools/common)
+COMMON  = $(BUILD)/libcommon.a
 IMPORT  = $(call objects,tools/import)
 TOOLS   = $(patsubst tools/%.c,$(BUILD)/bin/%,$(sort $(wildcard tools/snap-*.c)))
 UNITS   = $(call programs,tests/unit)
@@ -40,6 +40,11 @@ $(BUILD)/libsnap.a: $(LIBRARY)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# An archive, so that a tool that reads no YAML does not need libyaml.
+$(COMMON): $(call objects,tools/common)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
 $(SHARED): $(LIBRARY) libsnap/exports.map
 	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libsnap/exports.map -Wl,-z,defs \
 		$(CFLAGS) $(LDFLAGS) $(LIBRARY) $(LIBS) -o $@
@@ -54,11 +59,11 @@ $(BUILD)/bin/snap-import: $(IMPORT)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(BUILD)/libsnap.a $(LIBS) -lyaml -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
 
 $(filter %/import %/json_scan %/siphash %/pickle %/v8,$(UNITS)): $(IMPORT)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(COMMON) $(BUILD)/libsnap.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(BUILD)/libsnap.a $(LIBS) -lyaml -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
 
 $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 	@mkdir -p $(@D)
