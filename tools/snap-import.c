@@ -117,6 +117,7 @@ int main(int argc, char **argv)
 		"snap-import", "FORMAT [OPTION]... -o OUT [FILE]",
 		"Make a snapshot of what another tool wrote (FORMAT: v8, tracemalloc).", 1, 2, options,
 	};
+	cli_without = CLI_NO_FORMAT;
 	size_t count;
 	char **arguments = cli_parse(&tool, argc, argv, &count);
 	const struct import_format *format = find_format(arguments[0]);
