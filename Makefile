@@ -56,6 +56,7 @@ $(BUILD)/libsnap.pc: libsnap/snap.pc.in libsnap/include/snap.h Makefile
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
 
 $(BUILD)/bin/snap-import: $(IMPORT)
+$(BUILD)/bin/snap-dump: $(call objects,tools/dump)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
