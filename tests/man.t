@@ -19,7 +19,7 @@ examples() { # PAGE: the commands after "$ "
 }
 
 mkdir "$work/examples"
-cp "$BUILD"/tests/data/* "$work/examples"
+cp "$BUILD"/tests/data/*.snap "$top"/tests/data/*.yaml "$work/examples"
 cd "$work/examples" || exit 1
 [ -x "$top/tests/examples" ] && "$top/tests/examples" .
 

@@ -245,7 +245,7 @@ static enum snap_status open_writer(struct snap_writer **out, const char *path, 
 static int filter(const char *file, const char *output)
 {
 	struct snap_error error;
-	struct snap_reader *reader = cli_open_any(file, SNAP_LAST_MEMBER);
+	struct snap_reader *reader = cli_open_any(file);
 	struct copy copy = {.reader = reader, .error = &error};
 	copy.left_bytes = cli_common.memory_bytes ? cli_common.memory_bytes : UINT64_C(256) << 20;
 	if (open_writer(&copy.writer, output, reader, &error) != SNAP_OK) {

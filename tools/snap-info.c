@@ -413,7 +413,7 @@ static int show_series(const char *file, bool verify)
 	int result = CLI_YES;
 	struct snap_error error;
 	struct snap_reader_info info;
-	struct snap_reader *reader = cli_open_any(file, 1);
+	struct snap_reader *reader = cli_open_member(file, 1);
 	struct print_table *table = verify ? print_begin("snap-info-verify/1", verify_columns, 5)
 					   : print_begin("snap-info-members/1", member_columns, 8);
 	for (int64_t member = 1;; member++) {
@@ -425,7 +425,7 @@ static int show_series(const char *file, bool verify)
 		snap_reader_close(reader);
 		if (cli_names_member(file) || info.member >= info.member_count)
 			break;
-		reader = cli_open_any(file, member + 1);
+		reader = cli_open_member(file, member + 1);
 	}
 	print_end(table);
 	return result;
@@ -436,7 +436,7 @@ static int show(const char *file, const struct request *request)
 	struct snap_error error;
 	if (request->verify || request->members)
 		return show_series(file, request->verify);
-	struct snap_reader *reader = cli_open_any(file, SNAP_LAST_MEMBER);
+	struct snap_reader *reader = cli_open_any(file);
 	enum snap_status status = request->blocks       ? show_blocks(reader)
 				  : request->properties ? show_properties(reader, &error)
 							: show_columns(reader, file ? file : "-", &error);

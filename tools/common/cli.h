@@ -72,8 +72,10 @@ void cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2), nor
  * A partial reader that is damaged warns what was wrong, and makes cli_finish give CLI_PARTIAL. */
 struct snap_reader *cli_open(const char *file);
 /* The same, but also opens a snapshot whose own writer marked it as partial (cli_open refuses it without --partial):
- * for tools that describe or copy the mark itself.  default_member: which one, if FILE does not say #N. */
-struct snap_reader *cli_open_any(const char *file, int64_t default_member);
+ * for tools that describe or copy the mark itself. */
+struct snap_reader *cli_open_any(const char *file);
+/* The same; member says which one, unless FILE says #N. */
+struct snap_reader *cli_open_member(const char *file, int64_t member);
 /* Whether file is FILE#N. */
 bool cli_names_member(const char *file);
 /* Marks the answer as coming from incomplete data: n rows were lost in file. */

@@ -101,9 +101,8 @@ static enum snap_status open_reader(struct snap_reader **out, const char *path, 
 	return snap_reader_open(out, path, &options, error);
 }
 
-struct snap_reader *cli_open_any(const char *file, int64_t default_member)
+struct snap_reader *cli_open_member(const char *file, int64_t member)
 {
-	int64_t member = default_member;
 	struct snap_reader *reader;
 	struct snap_error error;
 	char *path = split_member(file ? file : "-", &member);
@@ -117,9 +116,14 @@ struct snap_reader *cli_open_any(const char *file, int64_t default_member)
 	return reader;
 }
 
+struct snap_reader *cli_open_any(const char *file)
+{
+	return cli_open_member(file, SNAP_LAST_MEMBER);
+}
+
 struct snap_reader *cli_open(const char *file)
 {
-	struct snap_reader *reader = cli_open_any(file, SNAP_LAST_MEMBER);
+	struct snap_reader *reader = cli_open_any(file);
 	struct snap_reader_info info;
 	snap_reader_info(reader, &info);
 	if (!(info.flags & SNAP_SNAPSHOT_PARTIAL))

@@ -1,0 +1,1 @@
+snap-info --format=tsv app.snap | cut -f2-

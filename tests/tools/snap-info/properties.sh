@@ -1,0 +1,1 @@
+snap-info --properties app.snap

@@ -1,0 +1,1 @@
+snap-info --verify --blocks app.snap
