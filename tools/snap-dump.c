@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	size_t count;
 	char **files = cli_parse(&tool, argc, argv, &count);
 	const char *file = count ? files[0] : "-";
-	struct dump dump = {.reader = cli_open_any(file, SNAP_LAST_MEMBER)};
+	struct dump dump = {.reader = cli_open_any(file)};
 	snap_reader_info(dump.reader, &dump.info);
 	dump.memory = cli_common.memory_bytes ? cli_common.memory_bytes : DEFAULT_MEMORY;
 	warn_of_unknown(&dump, file);
