@@ -1,0 +1,87 @@
+/* Sorting records by a number, in memory or, when that gets too much, by way of a temporary file.
+ *
+ * Records are added to a tape.  A spill writes what is there as a sorted run and forgets it.  At the end
+ * the records come out in order, however often that happened; equal keys in the order in which they were
+ * added, or by their bytes. */
+#ifndef LIBSNAP_SORT_H
+#define LIBSNAP_SORT_H
+
+#include "store.h"
+
+struct libsnap_sort_entry {
+	uint64_t key, position;
+};
+
+struct libsnap_sort_run {
+	uint64_t offset, size;
+};
+
+struct libsnap_sorter {
+	const struct snap_allocator *allocator;
+	const struct snap_io *io;
+	const char *folder;
+	/* Equal keys: the first byte of a record says how many more of its bytes are compared. */
+	bool ties_by_bytes;
+	struct libsnap_tape tape;
+	uint64_t last_key, tape_records, record_count;
+	bool ascending; /* so far, on the tape */
+	struct libsnap_sort_entry *entries;
+	size_t entry_count;
+	void *file;
+	uint64_t file_size;
+	struct libsnap_sort_run *runs;
+	size_t run_count, run_capacity;
+};
+
+struct libsnap_record {
+	uint64_t key;
+	const uint8_t *bytes;
+	size_t size;
+};
+
+void libsnap_sorter_init(struct libsnap_sorter *, const struct snap_allocator *allocator,
+			 const struct snap_io *io, const char *folder, bool ties_by_bytes);
+void libsnap_sorter_free(struct libsnap_sorter *);
+enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const uint8_t *bytes, size_t size,
+				    struct snap_error *);
+/* What it needs now, with what sorting it would take. */
+uint64_t libsnap_sorter_memory(const struct libsnap_sorter *);
+enum snap_status libsnap_sorter_spill(struct libsnap_sorter *, struct snap_error *);
+/* Fills entries with what is on the tape, in order. */
+enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *, struct snap_error *);
+/* No more is added.  With runs in the file, the rest becomes one too; without, entries is filled. */
+enum snap_status libsnap_sorter_finish(struct libsnap_sorter *, struct snap_error *);
+static inline bool libsnap_sorter_spilled(const struct libsnap_sorter *s)
+{
+	return s->run_count > 0;
+}
+/* The record of an entry, after finish and without runs. */
+struct libsnap_record libsnap_sorter_at(const struct libsnap_sorter *, size_t index);
+
+/* A walk over all records in order, any number of times. */
+struct libsnap_sort_reader;
+struct libsnap_sort_walk {
+	struct libsnap_sorter *sorter;
+	size_t next_entry;
+	struct libsnap_sort_reader *readers; /* of runs */
+	size_t reader_count;
+	uint32_t *heap; /* of readers, the one with the next record first */
+	size_t heap_count;
+	bool begun;
+};
+/* buffer_bytes are shared among the runs. */
+enum snap_status libsnap_sort_walk_begin(struct libsnap_sort_walk *, struct libsnap_sorter *,
+					 size_t buffer_bytes, struct snap_error *);
+/* SNAP_END after the last.  The record lives until the next call; without runs, as long as the sorter. */
+enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *, struct libsnap_record *,
+					struct snap_error *);
+void libsnap_sort_walk_end(struct libsnap_sort_walk *);
+
+/* Of the same length or not: whether record a comes before b when their keys are equal. */
+bool libsnap_sort_ties_before(const uint8_t *a, const uint8_t *b);
+
+/* Sorts entries by key, stably; scratch has count too. */
+void libsnap_sort_entries(struct libsnap_sort_entry *entries, struct libsnap_sort_entry *scratch,
+			  size_t count);
+
+#endif

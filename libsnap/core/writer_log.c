@@ -1,0 +1,236 @@
+/* Objects, references and roots as they are added. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "writer.h"
+
+/* Of the memory that the caller allows, for what else is needed while objects are added. */
+#define RESERVE (1u << 20)
+
+static enum snap_status spill_if_large(struct snap_writer *w)
+{
+	if (w->max_memory_bytes == 0)
+		return SNAP_OK;
+	uint64_t named = libsnap_sorter_memory(&w->named);
+	uint64_t anonymous = libsnap_sorter_memory(&w->anonymous);
+	uint64_t group = w->group.capacity * sizeof(*w->group.references) + w->record.capacity;
+	uint64_t allowed = w->max_memory_bytes - RESERVE;
+	allowed = allowed > group + allowed / 4 ? allowed - group : allowed / 4;
+	if (named + anonymous <= allowed)
+		return SNAP_OK;
+	return libsnap_sorter_spill(named > anonymous ? &w->named : &w->anonymous, &w->problem);
+}
+
+static void use_label_strings(struct snap_writer *w, uint32_t shape_id)
+{
+	if (libsnap_shape_at(&w->shapes, shape_id)->tail != SNAP_TAIL_LABELLED)
+		return;
+	for (size_t i = 0; i < w->group.count; i++)
+		if (w->group.references[i].tag == LIBSNAP_TAG_STRING)
+			libsnap_string_use(&w->names, (uint32_t)w->group.references[i].value);
+}
+
+/* The object whose references were being added is complete, as far as is known. */
+enum snap_status libsnap_log_flush(struct snap_writer *w)
+{
+	struct libsnap_group *group = &w->group;
+	if (!group->open)
+		return SNAP_OK;
+	uint32_t shape_id = 0;
+	enum snap_status status = libsnap_group_encode(w, group, &w->record, &shape_id);
+	if (status == SNAP_OK)
+		status = libsnap_sorter_add(&w->named, group->id, w->record.bytes, w->record.size, &w->problem);
+	if (status != SNAP_OK)
+		return status;
+	use_label_strings(w, shape_id);
+	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
+	shape->rows++;
+	shape->bytes += group->fields[LIBSNAP_SIZE];
+	group->open = false;
+	group->count = 0;
+	return spill_if_large(w);
+}
+
+static enum snap_status check_object(struct snap_writer *w, const struct snap_object *o)
+{
+	const struct libsnap_names *n = &w->names;
+	if (o->count == 0)
+		return libsnap_misuse(w, "an object with a count of 0");
+	if (o->id != 0 && o->count != 1)
+		return libsnap_misuse(w, "object %" PRIu64 " has an id and a count of %" PRIu64, o->id, o->count);
+	const struct { const char *what; uint32_t id; const struct libsnap_pages *rows; } ids[] = {
+		{"type", o->type, &n->types.rows}, {"stack", o->stack, &n->stacks.rows},
+		{"thread", o->thread, &n->threads.rows}, {"string", o->name, &n->strings},
+		{"content", o->content, &n->contents.rows},
+	};
+	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++)
+		if (ids[i].id > ids[i].rows->count)
+			return libsnap_misuse(w, "object %" PRIu64 ": %s %u is not known", o->id, ids[i].what,
+					      (unsigned)ids[i].id);
+	return SNAP_OK;
+}
+
+static void take_fields(const struct snap_object *o, uint64_t *fields)
+{
+	fields[LIBSNAP_SIZE] = o->size;
+	fields[LIBSNAP_STACK] = o->stack;
+	fields[LIBSNAP_NAME] = o->name;
+	fields[LIBSNAP_CONTENT] = o->content;
+	fields[LIBSNAP_THREAD] = o->thread;
+	fields[LIBSNAP_GENERATION] = o->generation;
+	fields[LIBSNAP_FLAGS] = o->flags;
+	fields[LIBSNAP_DOMAIN] = o->domain;
+	fields[LIBSNAP_BIRTH_SERIAL] = o->birth_serial;
+	fields[LIBSNAP_BIRTH_TIME] = o->birth_time_ns;
+	fields[LIBSNAP_COUNT] = 0;
+}
+
+static enum snap_status add_anonymous(struct snap_writer *w, const struct snap_object *o)
+{
+	uint8_t bytes[LIBSNAP_RECORD_FIXED];
+	uint64_t fields[LIBSNAP_FIELDS];
+	take_fields(o, fields);
+	fields[LIBSNAP_COUNT] = o->count;
+	size_t size = libsnap_put_anonymous(bytes, fields);
+	enum snap_status status = libsnap_sorter_add(&w->anonymous, (uint64_t)o->type << 32 | o->stack, bytes, size,
+						     &w->problem);
+	return status == SNAP_OK ? spill_if_large(w) : status;
+}
+
+static enum snap_status add_object(struct snap_writer *w, const struct snap_object *o)
+{
+	enum snap_status status = check_object(w, o);
+	if (status == SNAP_OK)
+		status = libsnap_totals_object(w, o);
+	if (status != SNAP_OK || w->totals_only)
+		return status;
+	libsnap_string_use(&w->names, o->name);
+	if (o->id == 0)
+		return add_anonymous(w, o);
+	status = libsnap_log_flush(w);
+	if (status != SNAP_OK)
+		return status;
+	w->group.open = true;
+	w->group.id = o->id;
+	w->group.type = o->type;
+	take_fields(o, w->group.fields);
+	return SNAP_OK;
+}
+
+enum snap_status snap_writer_object(struct snap_writer *w, const struct snap_object *o, struct snap_error *error)
+{
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : add_object(w, o);
+	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
+}
+
+static enum snap_status add_loose(struct snap_writer *w, uint64_t from, const struct libsnap_reference *r)
+{
+	uint8_t bytes[LIBSNAP_RECORD_FIXED];
+	size_t size = libsnap_put_loose(bytes, from, r);
+	enum snap_status status = libsnap_sorter_add(&w->named, from, bytes, size, &w->problem);
+	if (status != SNAP_OK)
+		return status;
+	w->loose_count++;
+	if (r->tag == LIBSNAP_TAG_STRING)
+		libsnap_string_use(&w->names, (uint32_t)r->value);
+	return spill_if_large(w);
+}
+
+static inline enum snap_status add_reference(struct snap_writer *w, uint64_t from, const struct libsnap_reference *r)
+{
+	if (w->group.open && w->group.id == from)
+		return libsnap_group_add(w, &w->group, r) ? SNAP_OK : libsnap_fail_memory(&w->problem);
+	return add_loose(w, from, r);
+}
+
+static enum snap_status check_reference(struct snap_writer *w, uint64_t from, uint32_t kind)
+{
+	if (from == 0)
+		return libsnap_misuse(w, "a reference from id 0, which no object has");
+	if (kind > 31)
+		return libsnap_misuse(w, "reference kind %u is over 31", (unsigned)kind);
+	return SNAP_OK;
+}
+
+static enum snap_status check_label(struct snap_writer *w, uint64_t from, uint64_t label)
+{
+	uint64_t value = label >> 2;
+	switch (label & 3) {
+	case LIBSNAP_TAG_STRING:
+		if (value > 0 && value <= w->names.strings.count)
+			return SNAP_OK;
+		return libsnap_misuse(w, "reference from %" PRIu64 ": label string %" PRIu64 " is not known", from,
+				      value);
+	case LIBSNAP_TAG_INDEX:
+		return SNAP_OK;
+	case LIBSNAP_TAG_NONE:
+		if (value == 0)
+			return SNAP_OK;
+	}
+	return libsnap_misuse(w, "reference from %" PRIu64 ": %" PRIu64 " is no label", from, label);
+}
+
+enum snap_status snap_writer_reference(struct snap_writer *w, uint64_t from, uint64_t to,
+				       enum snap_reference_kind kind, uint64_t label, struct snap_error *error)
+{
+	if (libsnap_writer_failed(w))
+		return libsnap_writer_end_call(w, w->failure.status, error);
+	enum snap_status status = check_reference(w, from, (uint32_t)kind);
+	if (status == SNAP_OK)
+		status = check_label(w, from, label);
+	struct libsnap_reference r = {.to = to, .value = label >> 2, .kind = (uint8_t)kind, .tag = label & 3};
+	if (status == SNAP_OK && !w->totals_only)
+		status = add_reference(w, from, &r);
+	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
+}
+
+enum snap_status snap_writer_keyed_reference(struct snap_writer *w, uint64_t from, uint64_t to,
+					     enum snap_reference_kind kind, uint64_t key, struct snap_error *error)
+{
+	if (libsnap_writer_failed(w))
+		return libsnap_writer_end_call(w, w->failure.status, error);
+	enum snap_status status = check_reference(w, from, (uint32_t)kind);
+	if (status == SNAP_OK && key == 0)
+		status = libsnap_misuse(w, "reference from %" PRIu64 ": a key of id 0, which no object has", from);
+	struct libsnap_reference r = {.to = to, .value = key, .kind = (uint8_t)kind, .tag = LIBSNAP_TAG_OBJECT};
+	if (status == SNAP_OK && !w->totals_only)
+		status = add_reference(w, from, &r);
+	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
+}
+
+static enum snap_status add_root(struct snap_writer *w, const struct snap_root *root)
+{
+	if (root->object == 0)
+		return libsnap_misuse(w, "a root of id 0, which no object has");
+	if (root->label > w->names.strings.count)
+		return libsnap_misuse(w, "root: label string %u is not known", (unsigned)root->label);
+	if (root->thread > w->names.threads.rows.count)
+		return libsnap_misuse(w, "root: thread %u is not known", (unsigned)root->thread);
+	if (root->stack > w->names.stacks.rows.count)
+		return libsnap_misuse(w, "root: stack %u is not known", (unsigned)root->stack);
+	if (w->totals_only)
+		return SNAP_OK;
+	struct libsnap_root *new = libsnap_pages_add(&w->roots);
+	if (!new)
+		return libsnap_fail_memory(&w->problem);
+	*new = (struct libsnap_root){root->object, (uint32_t)root->kind, root->label, root->thread, root->stack};
+	return SNAP_OK;
+}
+
+enum snap_status snap_writer_root(struct snap_writer *w, const struct snap_root *root, struct snap_error *error)
+{
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : add_root(w, root);
+	return libsnap_writer_end_call(w, status, error);
+}
+
+enum snap_status snap_writer_timeline(struct snap_writer *w, uint64_t time_ns, uint64_t bytes, uint64_t count,
+				      uint64_t resident_bytes, struct snap_error *error)
+{
+	if (libsnap_writer_failed(w))
+		return libsnap_writer_end_call(w, w->failure.status, error);
+	struct libsnap_moment *moment = libsnap_pages_add(&w->timeline);
+	if (!moment)
+		return libsnap_writer_end_call(w, libsnap_fail_memory(&w->problem), error);
+	*moment = (struct libsnap_moment){time_ns, bytes, count, resident_bytes};
+	return SNAP_OK;
+}

@@ -1,0 +1,268 @@
+/* Objects and references, from the first row to the last (FORMAT.md, sections 7.2 and 7.3).
+ *
+ * A run ends with its shape, or when its targets fill the run's buffer: they come row by row and are written
+ * slot by slot.  From there ids go through a second buffer, where many are looked up together. */
+#include <string.h>
+
+#include "writer.h"
+
+#define RUN_ROWS_MAX 65536u
+#define RUN_TARGETS_MAX 131072u
+#define QUEUE LIBSNAP_BATCH
+
+/* Ids on their way to a column of references or labels. */
+struct queue {
+	uint64_t *values;
+	size_t count;
+};
+
+struct rows_out {
+	struct snap_writer *writer;
+	struct libsnap_table_out objects, runs, tails, references, labels;
+	/* of the run */
+	uint64_t *slots; /* row by row */
+	size_t slots_used, slots_capacity;
+	struct libsnap_reference *tail;
+	size_t tail_used, tail_capacity;
+	uint64_t run_rows;
+	/* of what is not looked up yet */
+	struct queue targets, keys;
+	uint8_t *label_kinds, *label_tags;
+	bool any_keys;
+};
+
+/* ---- after the lookup ---- */
+
+static enum snap_status flush_targets(struct rows_out *o)
+{
+	struct snap_writer *w = o->writer;
+	enum snap_status status = libsnap_resolve(w, o->targets.values, o->targets.count, &w->unknown_references);
+	for (size_t i = 0; i < o->targets.count && status == SNAP_OK; i++) {
+		w->written_references += o->targets.values[i] != 0;
+		status = libsnap_table_row(&o->references, &o->targets.values[i]);
+	}
+	o->targets.count = 0;
+	return status;
+}
+
+/* Ids that are keys are looked up; other labels have their place in the meantime. */
+static enum snap_status resolve_keys(struct rows_out *o)
+{
+	struct snap_writer *w = o->writer;
+	uint64_t *ids = libsnap_alloc_zeroed(w->allocator, o->keys.count, sizeof(*ids));
+	if (!ids)
+		return libsnap_fail_memory(&w->problem);
+	for (size_t i = 0; i < o->keys.count; i++)
+		ids[i] = o->label_tags[i] == LIBSNAP_TAG_OBJECT ? o->keys.values[i] : 0;
+	enum snap_status status = libsnap_resolve(w, ids, o->keys.count, &w->unknown_references);
+	for (size_t i = 0; i < o->keys.count && status == SNAP_OK; i++) {
+		if (o->label_tags[i] != LIBSNAP_TAG_OBJECT)
+			continue;
+		o->keys.values[i] = ids[i];
+		o->label_tags[i] = ids[i] ? LIBSNAP_TAG_OBJECT : LIBSNAP_TAG_NONE;
+	}
+	libsnap_free(w->allocator, ids, o->keys.count, sizeof(*ids));
+	return status;
+}
+
+static enum snap_status flush_labels(struct rows_out *o)
+{
+	enum snap_status status = o->any_keys ? resolve_keys(o) : SNAP_OK;
+	for (size_t i = 0; i < o->keys.count && status == SNAP_OK; i++) {
+		uint64_t label = o->keys.values[i];
+		if (o->label_tags[i] == LIBSNAP_TAG_STRING)
+			label = libsnap_number(o->writer->numbers.strings, (uint32_t)label);
+		const uint64_t row[] = {o->label_kinds[i], label << 2 | o->label_tags[i]};
+		status = libsnap_table_row(&o->labels, row);
+	}
+	o->keys.count = 0;
+	o->any_keys = false;
+	return status;
+}
+
+static inline enum snap_status queue_target(struct rows_out *o, uint64_t id)
+{
+	o->targets.values[o->targets.count++] = id;
+	return o->targets.count == QUEUE ? flush_targets(o) : SNAP_OK;
+}
+
+static enum snap_status queue_label(struct rows_out *o, const struct libsnap_reference *r)
+{
+	size_t i = o->keys.count++;
+	o->keys.values[i] = r->value;
+	o->label_kinds[i] = r->kind;
+	o->label_tags[i] = r->tag;
+	o->any_keys = o->any_keys || r->tag == LIBSNAP_TAG_OBJECT;
+	return o->keys.count == QUEUE ? flush_labels(o) : SNAP_OK;
+}
+
+/* ---- a run ---- */
+
+static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *shape)
+{
+	if (o->run_rows == 0)
+		return SNAP_OK;
+	const uint64_t run[] = {shape->number, o->run_rows};
+	enum snap_status status = libsnap_table_row(&o->runs, run);
+	for (size_t slot = 0; slot < shape->slot_count; slot++)
+		for (size_t at = slot; at < o->slots_used && status == SNAP_OK; at += shape->slot_count)
+			status = queue_target(o, o->slots[at]);
+	for (size_t i = 0; i < o->tail_used && status == SNAP_OK; i++) {
+		status = queue_target(o, o->tail[i].to);
+		if (status == SNAP_OK && shape->tail == SNAP_TAIL_LABELLED)
+			status = queue_label(o, &o->tail[i]);
+	}
+	o->run_rows = 0;
+	o->slots_used = 0;
+	o->tail_used = 0;
+	return status;
+}
+
+static enum snap_status write_object(struct rows_out *o, const struct libsnap_row *row)
+{
+	const uint32_t *strings = o->writer->numbers.strings;
+	const uint64_t *f = row->fields;
+	const uint64_t values[] = {
+		row->id, f[LIBSNAP_SIZE], f[LIBSNAP_COUNT], f[LIBSNAP_STACK], f[LIBSNAP_THREAD],
+		f[LIBSNAP_BIRTH_SERIAL], f[LIBSNAP_BIRTH_TIME], f[LIBSNAP_GENERATION], f[LIBSNAP_FLAGS],
+		f[LIBSNAP_DOMAIN], libsnap_number(strings, (uint32_t)f[LIBSNAP_NAME]), f[LIBSNAP_CONTENT],
+	};
+	return libsnap_table_row(&o->objects, values);
+}
+
+static bool add_slot(struct rows_out *o, uint64_t to)
+{
+	uint64_t *slots = libsnap_grow(o->writer->allocator, o->slots, &o->slots_capacity, o->slots_used + 1,
+				       sizeof(*slots));
+	if (!slots)
+		return false;
+	o->slots = slots;
+	slots[o->slots_used++] = to;
+	return true;
+}
+
+static bool add_tail(struct rows_out *o, const struct libsnap_reference *r)
+{
+	struct libsnap_reference *tail = libsnap_grow(o->writer->allocator, o->tail, &o->tail_capacity,
+						      o->tail_used + 1, sizeof(*tail));
+	if (!tail)
+		return false;
+	o->tail = tail;
+	tail[o->tail_used++] = *r;
+	return true;
+}
+
+/* A row whose shape was folded: all its references are a labelled tail. */
+static bool add_folded(struct rows_out *o, const struct libsnap_row *row)
+{
+	struct snap_writer *w = o->writer;
+	w->merged.count = 0;
+	if (!libsnap_group_add_row(w, &w->merged, row))
+		return false;
+	for (size_t i = 0; i < w->merged.count; i++)
+		if (!add_tail(o, &w->merged.references[i]))
+			return false;
+	return true;
+}
+
+static bool add_references(struct rows_out *o, const struct libsnap_row *row, const struct libsnap_shape *shape)
+{
+	const uint8_t *at = row->references;
+	for (uint32_t i = 0; i < shape->slot_count; i++)
+		if (!add_slot(o, libsnap_get_target(&at, row->id)))
+			return false;
+	for (uint64_t i = 0; i < row->tail_count; i++) {
+		struct libsnap_reference r = {0};
+		if (shape->tail == SNAP_TAIL_LABELLED)
+			r = libsnap_get_labelled(&at, row->id);
+		else
+			r.to = libsnap_get_target(&at, row->id);
+		if (!add_tail(o, &r))
+			return false;
+	}
+	return true;
+}
+
+static enum snap_status write_row(struct rows_out *o, const struct libsnap_row *row, uint32_t shape_id)
+{
+	const struct libsnap_shape *shape = libsnap_shape_at(&o->writer->shapes, shape_id);
+	enum snap_status status = write_object(o, row);
+	if (status != SNAP_OK)
+		return status;
+	size_t tail_before = o->tail_used;
+	bool added = row->shape == shape_id ? add_references(o, row, shape) : add_folded(o, row);
+	if (!added)
+		return libsnap_fail_memory(&o->writer->problem);
+	o->run_rows++;
+	const uint64_t length = o->tail_used - tail_before;
+	if (shape->tail != SNAP_TAIL_NONE)
+		status = libsnap_table_row(&o->tails, &length);
+	bool full = o->run_rows == RUN_ROWS_MAX || o->slots_used + o->tail_used >= RUN_TARGETS_MAX;
+	return status == SNAP_OK && full ? end_run(o, shape) : status;
+}
+
+static enum snap_status write_all(struct rows_out *o)
+{
+	struct snap_writer *w = o->writer;
+	uint64_t number = 0;
+	for (uint32_t i = 0; i < w->shapes.count; i++) {
+		uint32_t shape_id = w->shapes.in_order[i];
+		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
+		struct libsnap_row row;
+		enum snap_status status = SNAP_OK;
+		for (uint64_t left = shape->rows; left > 0 && status == SNAP_OK; left--) {
+			status = libsnap_order_next(w, number++, i + 1, &row);
+			if (status == SNAP_OK)
+				status = write_row(o, &row, shape_id);
+		}
+		if (status == SNAP_OK)
+			status = end_run(o, shape);
+		if (status != SNAP_OK)
+			return status;
+	}
+	enum snap_status status = flush_targets(o);
+	return status == SNAP_OK ? flush_labels(o) : status;
+}
+
+static void free_buffers(struct rows_out *o)
+{
+	const struct snap_allocator *allocator = o->writer->allocator;
+	libsnap_free(allocator, o->slots, o->slots_capacity, sizeof(*o->slots));
+	libsnap_free(allocator, o->tail, o->tail_capacity, sizeof(*o->tail));
+	libsnap_free(allocator, o->targets.values, QUEUE, sizeof(*o->targets.values));
+	libsnap_free(allocator, o->keys.values, QUEUE, sizeof(*o->keys.values));
+	libsnap_free(allocator, o->label_kinds, QUEUE, 1);
+	libsnap_free(allocator, o->label_tags, QUEUE, 1);
+}
+
+static enum snap_status make_buffers(struct rows_out *o)
+{
+	struct snap_writer *w = o->writer;
+	o->targets.values = libsnap_alloc(w->allocator, QUEUE, sizeof(*o->targets.values));
+	o->keys.values = libsnap_alloc(w->allocator, QUEUE, sizeof(*o->keys.values));
+	o->label_kinds = libsnap_alloc(w->allocator, QUEUE, 1);
+	o->label_tags = libsnap_alloc(w->allocator, QUEUE, 1);
+	if (o->targets.values && o->keys.values && o->label_kinds && o->label_tags)
+		return SNAP_OK;
+	return libsnap_fail_memory(&w->problem);
+}
+
+enum snap_status libsnap_write_rows(struct snap_writer *w)
+{
+	struct rows_out o = {.writer = w};
+	libsnap_table_begin(&o.objects, w, SNAP_OBJECTS, w->order.row_count);
+	libsnap_table_begin(&o.runs, w, SNAP_RUNS, UINT64_MAX);
+	libsnap_table_begin(&o.tails, w, SNAP_TAILS, w->order.row_count);
+	libsnap_table_begin(&o.references, w, SNAP_REFERENCES, UINT64_MAX);
+	libsnap_table_begin(&o.labels, w, SNAP_TAIL_LABELS, UINT64_MAX);
+	enum snap_status status = make_buffers(&o);
+	if (status == SNAP_OK)
+		status = write_all(&o);
+	status = libsnap_table_end(&o.runs, status);
+	status = libsnap_table_end(&o.objects, status);
+	status = libsnap_table_end(&o.tails, status);
+	status = libsnap_table_end(&o.references, status);
+	status = libsnap_table_end(&o.labels, status);
+	free_buffers(&o);
+	return status;
+}

@@ -1,0 +1,221 @@
+/* All tables but those of objects and their references. */
+#include "writer.h"
+
+#define TEXT_RAW 262144u /* a block of strings is closed when it has so many bytes */
+
+static enum snap_status write_strings(struct snap_writer *w)
+{
+	const struct libsnap_numbers *n = &w->numbers;
+	size_t at = 0;
+	while (at < n->string_count) {
+		size_t size, end = at;
+		uint64_t raw_size = 0;
+		while (end < n->string_count && end - at < LIBSNAP_BLOCK_ROWS && raw_size < TEXT_RAW) {
+			libsnap_names_text(&w->names, n->string_order[end++], &size);
+			raw_size += size + LIBSNAP_VARINT_MAX;
+		}
+		struct sink s = sink_over(w->raw, SNAPFMT_MAX_RAW);
+		for (size_t i = at; i < end; i++) {
+			libsnap_names_text(&w->names, n->string_order[i], &size);
+			sink_varint(&s, size);
+		}
+		for (size_t i = at; i < end; i++) {
+			const char *bytes = libsnap_names_text(&w->names, n->string_order[i], &size);
+			sink_bytes(&s, bytes, size);
+		}
+		enum snap_status status = libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), at,
+							     (uint32_t)(end - at));
+		if (status != SNAP_OK)
+			return status;
+		at = end;
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status write_properties(struct snap_writer *w)
+{
+	const struct libsnap_pages *rows = &w->names.properties;
+	struct libsnap_table_out t;
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, SNAP_PROPERTIES, rows->count);
+	for (uint64_t i = 0; i < rows->count && status == SNAP_OK; i++) {
+		const struct libsnap_property *p = libsnap_pages_at(rows, i);
+		const uint64_t values[] = {libsnap_number(w->numbers.strings, p->key),
+					   libsnap_number(w->numbers.strings, p->value)};
+		status = libsnap_table_row(&t, values);
+	}
+	return libsnap_table_end(&t, status);
+}
+
+/* Each fills one row of its table. */
+static void module_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
+{
+	const struct libsnap_module *m = row;
+	values[0] = libsnap_number(n->strings, m->path);
+	values[1] = libsnap_number(n->strings, m->build_id);
+	values[2] = m->base;
+	values[3] = m->size;
+}
+
+static void frame_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
+{
+	const struct libsnap_frame *f = row;
+	values[0] = libsnap_number(n->strings, f->function);
+	values[1] = libsnap_number(n->strings, f->file);
+	values[2] = f->line;
+	values[3] = libsnap_number(n->modules, f->module);
+	values[4] = f->offset;
+	values[5] = libsnap_number(n->frames, f->inlined_into);
+}
+
+static void stack_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
+{
+	const struct libsnap_stack *s = row;
+	values[0] = libsnap_number(n->stacks, s->parent);
+	values[1] = libsnap_number(n->frames, s->frame);
+	values[2] = s->flags;
+}
+
+static void type_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
+{
+	const struct libsnap_type *t = row;
+	values[0] = libsnap_number(n->strings, t->name);
+	values[1] = t->kind;
+}
+
+static void thread_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
+{
+	const struct libsnap_thread *t = row;
+	values[0] = t->number;
+	values[1] = libsnap_number(n->strings, t->name);
+}
+
+static void content_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
+{
+	const struct libsnap_content *c = row;
+	values[0] = c->length;
+	values[1] = c->hash;
+	values[2] = libsnap_number(n->strings, c->text);
+}
+
+static enum snap_status write_set(struct snap_writer *w, enum snap_table table, const struct libsnap_set *set,
+				  const uint32_t *numbers,
+				  void (*fill)(const struct libsnap_numbers *, const void *row, uint64_t *values))
+{
+	struct libsnap_table_out t;
+	uint64_t values[LIBSNAP_COLUMNS_MAX];
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, (uint16_t)table, set->rows.count);
+	for (uint32_t id = 1; id <= set->rows.count && status == SNAP_OK; id++) {
+		if (!libsnap_number(numbers, id))
+			continue;
+		fill(&w->numbers, libsnap_set_at(set, id), values);
+		status = libsnap_table_row(&t, values);
+	}
+	return libsnap_table_end(&t, status);
+}
+
+static enum snap_status write_timeline(struct snap_writer *w)
+{
+	struct libsnap_table_out t;
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, SNAP_TIMELINE, w->timeline.count);
+	for (uint64_t i = 0; i < w->timeline.count && status == SNAP_OK; i++) {
+		const struct libsnap_moment *m = libsnap_pages_at(&w->timeline, i);
+		const uint64_t values[] = {m->time, m->bytes, m->count, m->resident};
+		status = libsnap_table_row(&t, values);
+	}
+	return libsnap_table_end(&t, status);
+}
+
+static enum snap_status write_shapes(struct snap_writer *w)
+{
+	struct libsnap_table_out t;
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, SNAP_SHAPES, w->shapes.count);
+	for (size_t i = 0; i < w->shapes.count && status == SNAP_OK; i++) {
+		const struct libsnap_shape *s = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
+		const uint64_t values[] = {s->type, s->slot_count, s->tail, s->tail_kind};
+		status = libsnap_table_row(&t, values);
+	}
+	return libsnap_table_end(&t, status);
+}
+
+static enum snap_status write_slots(struct snap_writer *w)
+{
+	struct libsnap_table_out t;
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, SNAP_SLOTS, w->shapes.slots.count);
+	for (size_t i = 0; i < w->shapes.count; i++) {
+		const struct libsnap_shape *s = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
+		for (uint32_t k = 0; k < s->slot_count && status == SNAP_OK; k++) {
+			uint64_t slot = *(uint64_t *)libsnap_pages_at(&w->shapes.slots, s->first_slot + k);
+			uint64_t label = libsnap_slot_label(slot);
+			if ((label & 3) == LIBSNAP_TAG_STRING)
+				label = SNAP_LABEL_STRING(libsnap_number(w->numbers.strings, (uint32_t)(label >> 2)));
+			const uint64_t values[] = {libsnap_slot_kind(slot), label};
+			status = libsnap_table_row(&t, values);
+		}
+	}
+	return libsnap_table_end(&t, status);
+}
+
+enum snap_status libsnap_write_tables(struct snap_writer *w)
+{
+	const struct libsnap_names *names = &w->names;
+	const struct libsnap_numbers *n = &w->numbers;
+	enum snap_status status = write_strings(w);
+	if (status == SNAP_OK)
+		status = write_properties(w);
+	if (status == SNAP_OK)
+		status = write_set(w, SNAP_MODULES, &names->modules, n->modules, module_row);
+	if (status == SNAP_OK)
+		status = write_set(w, SNAP_FRAMES, &names->frames, n->frames, frame_row);
+	if (status == SNAP_OK)
+		status = write_set(w, SNAP_STACKS, &names->stacks, n->stacks, stack_row);
+	if (status == SNAP_OK)
+		status = write_set(w, SNAP_TYPES, &names->types, n->types, type_row);
+	if (status == SNAP_OK)
+		status = write_set(w, SNAP_THREADS, &names->threads, n->threads, thread_row);
+	if (status == SNAP_OK)
+		status = libsnap_write_totals(w);
+	if (status == SNAP_OK)
+		status = write_timeline(w);
+	if (status != SNAP_OK || w->totals_only)
+		return status;
+	status = write_set(w, SNAP_CONTENTS, &names->contents, NULL, content_row);
+	if (status == SNAP_OK)
+		status = write_shapes(w);
+	return status == SNAP_OK ? write_slots(w) : status;
+}
+
+/* Targets are known only when all objects are. */
+static enum snap_status write_known_roots(struct snap_writer *w, const uint64_t *objects)
+{
+	struct libsnap_table_out t;
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, SNAP_ROOTS, w->roots.count);
+	for (uint64_t i = 0; i < w->roots.count && status == SNAP_OK; i++) {
+		const struct libsnap_root *r = libsnap_pages_at(&w->roots, i);
+		const uint64_t values[] = {objects[i], r->kind, libsnap_number(w->numbers.strings, r->label),
+					   r->thread, r->stack};
+		if (objects[i])
+			status = libsnap_table_row(&t, values);
+	}
+	return libsnap_table_end(&t, status);
+}
+
+enum snap_status libsnap_write_roots(struct snap_writer *w)
+{
+	size_t count = (size_t)w->roots.count;
+	uint64_t *objects = libsnap_alloc(w->allocator, count, sizeof(*objects));
+	if (!objects)
+		return libsnap_fail_memory(&w->problem);
+	for (size_t i = 0; i < count; i++)
+		objects[i] = ((struct libsnap_root *)libsnap_pages_at(&w->roots, i))->object;
+	enum snap_status status = libsnap_resolve(w, objects, count, &w->unknown_roots);
+	if (status == SNAP_OK)
+		status = write_known_roots(w, objects);
+	libsnap_free(w->allocator, objects, count, sizeof(*objects));
+	return status;
+}
