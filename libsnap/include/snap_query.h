@@ -1,0 +1,155 @@
+/* libsnap: what a heap is made of, and what changed.  Filter, group, add up, order: one engine for one snapshot and
+ * for the comparison of two (FORMAT.md, sections 7.2 and 7.4).
+ *
+ * A question whose key and patterns need one dimension of the totals at most is answered from the totals, and does not
+ * depend on the number of objects; another one scans the object columns that it needs, in batches.  Memory grows with
+ * the number of stacks, types and groups, not of objects (SNAP_KEY_ROOT is the exception: it loads the graph).
+ *
+ * Groups are made by content: two stacks of equal frames are one traceback, two types of equal name and kind one type.
+ * Contract for memory, threads, safety and errors: snap.h. */
+#ifndef SNAP_QUERY_H
+#define SNAP_QUERY_H
+
+#include "snap.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What rows are grouped by.  Stacks: the innermost frame counts; one inlined into another lies within it. */
+enum snap_key {
+	SNAP_KEY_TYPE = 0,       /* name, kind */
+	SNAP_KEY_SHAPE = 1,      /* name, kind, slots, tail */
+	SNAP_KEY_LINENO = 2,     /* file, line */
+	SNAP_KEY_FILENAME = 3,   /* file */
+	SNAP_KEY_FUNCTION = 4,   /* function, file, module */
+	SNAP_KEY_TRACEBACK = 5,  /* frames: file and line; without a file function, module and offset */
+	SNAP_KEY_MODULE = 6,     /* module */
+	SNAP_KEY_THREAD = 7,     /* has_number, number, name */
+	SNAP_KEY_DOMAIN = 8,     /* number */
+	SNAP_KEY_SIZE = 9,       /* low, high: bytes of one block */
+	SNAP_KEY_GENERATION = 10, /* number */
+	SNAP_KEY_ROOT = 11,      /* has_number, number: enum snap_root_kind, name: label.  Without number: no root reaches it */
+};
+#define SNAP_KEY_COUNT 12
+
+/* The name of a key as in the tools; NULL past the last.  Static. */
+SNAP_API const char *snap_key_name(enum snap_key key);
+/* false if there is no such key. */
+SNAP_API bool snap_key_find(const char *name, enum snap_key *key);
+/* The key that says most of this snapshot: lineno, function or traceback if it has stacks, else type or size. */
+SNAP_API enum snap_key snap_key_default(struct snap_reader *);
+
+/* A shell pattern as Python's fnmatch takes it: the whole text, case-sensitive, * crosses /, [!x], a [ without ] is itself.
+ * Characters are those of UTF-8; a byte that is none is one character. */
+SNAP_API bool snap_glob_match(const char *glob, size_t glob_size, const char *text, size_t text_size);
+
+/* What a pattern looks at.  Objects without such a name never match. */
+enum snap_pattern_kind {
+	SNAP_PATTERN_FILE = 0,     /* of a frame; ".pyc" at the end counts as ".py", in glob and name */
+	SNAP_PATTERN_FUNCTION = 1, /* of a frame */
+	SNAP_PATTERN_MODULE = 2,   /* of a frame */
+	SNAP_PATTERN_TYPE = 3,
+	SNAP_PATTERN_ANY = 4,      /* all objects: for has_domain */
+};
+
+/* Objects are kept that match any including pattern, if there is one, and no excluding one. */
+struct snap_pattern {
+	bool exclude;
+	enum snap_pattern_kind kind;
+	const char *glob;  /* ends with 0; unused with _ANY */
+	bool all_frames;   /* any frame of the stack may match, not the innermost alone */
+	bool has_line;     /* of a frame: its line is this too */
+	uint64_t line;
+	bool has_domain;   /* and the object is of this domain */
+	uint64_t domain;
+};
+#define SNAP_MAX_PATTERNS 64
+
+/* Rows come greatest first, by this, then by the other of bytes and count, then by key; keys compare as bytes, numbers
+ * and none before all; tracebacks from the outermost frame.  Comparisons: by size of the change, then the new value. */
+enum snap_order { SNAP_ORDER_BYTES = 0, SNAP_ORDER_COUNT = 1, SNAP_ORDER_AVERAGE = 2 };
+
+/* Append members only at the end. */
+struct snap_query_options {
+	size_t struct_size;        /* set by SNAP_QUERY_OPTIONS_INIT */
+	enum snap_key key;
+	bool cumulative;           /* every frame of a stack counts, repeated ones repeatedly: for lineno and filename as
+	                            * tracemalloc has it, and for function and module; SNAP_MISUSE with others */
+	bool by_average;           /* of a sampled snapshot: estimate from the totals even where there are objects */
+	const struct snap_pattern *patterns;
+	size_t pattern_count;
+	enum snap_order order;
+	uint64_t max_memory_bytes; /* beside the reader's; 0: 2 GiB */
+	const struct snap_allocator *allocator; /* NULL: malloc */
+};
+#define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
+
+/* An answer owns all that it tells, and needs no reader. */
+struct snap_answer;
+
+/* Groups one snapshot.  SNAP_MISUSE: the snapshot has not what key or patterns ask for (the message says what). */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_query(struct snap_answer **out, struct snap_reader *, const struct snap_query_options *options,
+	   struct snap_error *error);
+
+/* Groups two and compares.  SNAP_MISUSE also if they cannot be compared: one is sampled and the other exact,
+ * or one has not what the other has.  The readers may be the same. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_query_compare(struct snap_answer **out, struct snap_reader *old_reader, struct snap_reader *new_reader,
+		   const struct snap_query_options *options, struct snap_error *error);
+SNAP_API void snap_answer_free(struct snap_answer *);
+
+struct snap_answer_info {
+	enum snap_key key;
+	bool cumulative, compared;
+	bool estimated;            /* sampled: sizes and counts are estimates */
+	bool by_average;           /* estimated from the mean size of each total, not block by block */
+	bool scanned;              /* objects were read, not totals alone */
+	uint64_t row_count;
+	uint64_t bytes, count;     /* of all objects kept, each counted once; of the new snapshot */
+	uint64_t old_bytes, old_count;
+	uint64_t sampling_interval_bytes; /* of the new snapshot */
+	uint64_t lost_rows, old_lost_rows; /* objects and names that a partial reader could not give */
+};
+SNAP_API void snap_answer_info(const struct snap_answer *, struct snap_answer_info *out);
+
+/* bytes is NULL for none, which is not the empty text.  Lives as long as the answer. */
+struct snap_text {
+	const char *bytes;
+	size_t size;
+};
+
+struct snap_place {
+	struct snap_text file, function, module; /* with a file the others are none: it and the line are the place */
+	uint64_t line, offset;
+};
+
+struct snap_slot_text {
+	uint32_t kind;         /* enum snap_reference_kind */
+	struct snap_text name; /* of a string label */
+	uint64_t label;        /* SNAP_LABEL_... otherwise */
+};
+
+/* A group.  Which parts of the key are set: enum snap_key. */
+struct snap_answer_row {
+	uint64_t bytes, count;         /* at most 2^63 - 1; 0 in a key that is gone */
+	uint64_t old_bytes, old_count; /* 0 in a key that is new, and if nothing was compared */
+	bool is_new, is_gone;          /* of a comparison: objects only in the new, only in the old snapshot */
+	struct snap_text name;         /* of type, thread or root */
+	uint32_t kind;                 /* enum snap_type_kind */
+	struct snap_place place;       /* file, line, function, module */
+	bool has_number;
+	uint64_t number, low, high;
+	uint32_t tail, tail_kind;      /* enum snap_tail, enum snap_reference_kind */
+	const struct snap_place *frames; /* innermost first; until the next call on this answer */
+	const struct snap_slot_text *slots; /* likewise */
+	size_t frame_count, slot_count;
+};
+/* index is below row_count. */
+SNAP_API void snap_answer_row(struct snap_answer *, uint64_t index, struct snap_answer_row *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

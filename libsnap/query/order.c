@@ -1,0 +1,188 @@
+/* Which row comes first: a total order, tracemalloc's for its keys. */
+#include <string.h>
+
+#include "query.h"
+
+/* How the parts of a key compare: as texts, as lists, else as numbers. */
+struct tuple_form {
+	unsigned texts, chains;
+	const struct tuple_form *items; /* of the lists */
+};
+
+static const struct tuple_form place_form = {1u << 0 | 1u << 2 | 1u << 3, 0, NULL};
+static const struct tuple_form slot_form = {1u << 2, 0, NULL};
+
+static const struct tuple_form forms[SNAP_KEY_COUNT] = {
+	[SNAP_KEY_TYPE] = {1u << 0, 0, NULL},
+	[SNAP_KEY_SHAPE] = {1u << 0, 1u << 2, &slot_form},
+	[SNAP_KEY_LINENO] = {1u << 0, 0, NULL},
+	[SNAP_KEY_FILENAME] = {1u << 0, 0, NULL},
+	[SNAP_KEY_FUNCTION] = {1u << 0 | 1u << 1 | 1u << 2, 0, NULL},
+	[SNAP_KEY_TRACEBACK] = {0, 1u << 0, &place_form},
+	[SNAP_KEY_MODULE] = {1u << 0, 0, NULL},
+	[SNAP_KEY_THREAD] = {1u << 2, 0, NULL},
+	[SNAP_KEY_ROOT] = {1u << 1, 0, NULL},
+};
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* UTF-8's bytes are in the order of its characters. */
+static int compare_texts(const struct space *space, uint64_t a, uint64_t b)
+{
+	if (a == b || a == 0 || b == 0)
+		return compare_numbers(a != 0, b != 0);
+	struct text_item left = libsnap_text_at(space, (uint32_t)a), right = libsnap_text_at(space, (uint32_t)b);
+	size_t size = left.size < right.size ? left.size : right.size;
+	int order = size ? memcmp(left.bytes, right.bytes, size) : 0;
+	return order ? order : compare_numbers(left.size, right.size);
+}
+
+static int compare_tuples(const struct space *space, const struct tuple_form *form, const struct tuple *a,
+			  const struct tuple *b);
+
+/* From the first item on.  Equal beginnings are one and the same chain: find where they part. */
+static int compare_chains(const struct space *space, const struct tuple_form *items, uint32_t a, uint32_t b)
+{
+	int order = compare_numbers(libsnap_chain_at(space, a)->length, libsnap_chain_at(space, b)->length);
+	while (libsnap_chain_at(space, a)->length > libsnap_chain_at(space, b)->length)
+		a = libsnap_chain_at(space, a)->before;
+	while (libsnap_chain_at(space, b)->length > libsnap_chain_at(space, a)->length)
+		b = libsnap_chain_at(space, b)->before;
+	if (a == b)
+		return order; /* the shorter one is a beginning of the longer one */
+	const struct chain *left = libsnap_chain_at(space, a), *right = libsnap_chain_at(space, b);
+	while (left->before != right->before) {
+		left = libsnap_chain_at(space, left->before);
+		right = libsnap_chain_at(space, right->before);
+	}
+	return compare_tuples(space, items, libsnap_place_at(space, left->item), libsnap_place_at(space, right->item));
+}
+
+static int compare_tuples(const struct space *space, const struct tuple_form *form, const struct tuple *a,
+			  const struct tuple *b)
+{
+	for (unsigned i = 0; i < 5; i++) {
+		int order;
+		if (form->texts >> i & 1)
+			order = compare_texts(space, a->part[i], b->part[i]);
+		else if (form->chains >> i & 1)
+			order = compare_chains(space, form->items, (uint32_t)a->part[i], (uint32_t)b->part[i]);
+		else
+			order = compare_numbers(a->part[i], b->part[i]);
+		if (order)
+			return order;
+	}
+	return 0;
+}
+
+struct rank {
+	double average_change, average;
+	uint64_t bytes_change, bytes, count_change, count;
+};
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+static double average(const union measure *m)
+{
+	return m->exact.count ? (double)m->exact.bytes / (double)m->exact.count : 0;
+}
+
+static struct rank rank_of(const struct snap_answer *answer, uint32_t group)
+{
+	const union measure *now = &answer->sides[answer->info.compared][group];
+	struct rank rank = {.bytes = now->exact.bytes, .count = now->exact.count, .average = average(now)};
+	if (!answer->info.compared)
+		return rank;
+	const union measure *old = &answer->sides[0][group];
+	rank.bytes_change = distance(rank.bytes, old->exact.bytes);
+	rank.count_change = distance(rank.count, old->exact.count);
+	rank.average_change = rank.average - average(old);
+	if (rank.average_change < 0)
+		rank.average_change = -rank.average_change;
+	return rank;
+}
+
+static int compare_bytes(const struct rank *a, const struct rank *b)
+{
+	int order = compare_numbers(a->bytes_change, b->bytes_change);
+	return order ? order : compare_numbers(a->bytes, b->bytes);
+}
+
+static int compare_counts(const struct rank *a, const struct rank *b)
+{
+	int order = compare_numbers(a->count_change, b->count_change);
+	return order ? order : compare_numbers(a->count, b->count);
+}
+
+static int compare_averages(const struct rank *a, const struct rank *b)
+{
+	if (a->average_change != b->average_change)
+		return a->average_change > b->average_change ? 1 : -1;
+	return (a->average > b->average) - (a->average < b->average);
+}
+
+int libsnap_group_compare(const struct snap_answer *answer, uint32_t a, uint32_t b)
+{
+	struct rank left = rank_of(answer, a), right = rank_of(answer, b);
+	int order = 0;
+	if (answer->order == SNAP_ORDER_AVERAGE)
+		order = compare_averages(&left, &right);
+	else if (answer->order == SNAP_ORDER_COUNT)
+		order = compare_counts(&left, &right);
+	if (!order)
+		order = compare_bytes(&left, &right);
+	if (!order)
+		order = compare_counts(&left, &right);
+	if (order)
+		return order;
+	const struct space *space = &answer->space;
+	return compare_tuples(space, &forms[answer->info.key], libsnap_group_at(space, a), libsnap_group_at(space, b));
+}
+
+/* Merges the halves from[first, middle) and from[middle, end) to the same place in to; greatest first. */
+static void merge(const struct snap_answer *answer, const uint32_t *from, uint32_t *to, size_t first, size_t middle,
+		  size_t end)
+{
+	size_t left = first, right = middle;
+	for (size_t i = first; i < end; i++) {
+		bool take_left = right == end ||
+				 (left < middle && libsnap_group_compare(answer, from[left], from[right]) >= 0);
+		to[i] = take_left ? from[left++] : from[right++];
+	}
+}
+
+enum snap_status libsnap_answer_sort(struct snap_answer *answer, struct snap_error *error)
+{
+	const struct snap_allocator *memory = &answer->budget.allocator;
+	size_t count = answer->space.groups.count;
+	uint32_t *from = libsnap_alloc(memory, count, sizeof(uint32_t));
+	uint32_t *to = libsnap_alloc(memory, count, sizeof(uint32_t));
+	if (!from || !to) {
+		libsnap_free(memory, from, count, sizeof(uint32_t));
+		libsnap_free(memory, to, count, sizeof(uint32_t));
+		return libsnap_budget_fail(&answer->budget, error);
+	}
+	for (size_t i = 0; i < count; i++)
+		from[i] = (uint32_t)i;
+	for (size_t width = 1; width < count; width *= 2) {
+		for (size_t first = 0; first < count; first += 2 * width) {
+			size_t middle = first + width < count ? first + width : count;
+			size_t end = middle + width < count ? middle + width : count;
+			merge(answer, from, to, first, middle, end);
+		}
+		uint32_t *swapped = from;
+		from = to;
+		to = swapped;
+	}
+	libsnap_free(memory, to, count, sizeof(uint32_t));
+	answer->rows = from;
+	answer->row_capacity = count;
+	answer->info.row_count = count;
+	return SNAP_OK;
+}

@@ -1,0 +1,248 @@
+/* What the files of the query engine know of each other (snap_query.h). */
+#ifndef LIBSNAP_QUERY_H
+#define LIBSNAP_QUERY_H
+
+#include "core.h"
+#include "snap_query.h"
+
+/* ---- memory with a limit (space.c) ---- */
+
+struct budget {
+	struct snap_allocator allocator; /* what the engine allocates with: counts, then asks below */
+	const struct snap_allocator *below;
+	uint64_t used, limit;
+	bool exceeded;
+};
+
+void libsnap_budget_begin(struct budget *, const struct snap_allocator *below, uint64_t limit);
+/* SNAP_LIMIT if it was the limit, else SNAP_NO_MEMORY. */
+enum snap_status libsnap_budget_fail(const struct budget *, struct snap_error *);
+
+/* ---- distinct things, numbered (space.c) ---- */
+
+#define NOT_FOUND UINT32_MAX
+
+struct interner {
+	unsigned char *items;
+	uint32_t *hashes, *slots;
+	size_t item_size, identity_size; /* the first identity_size bytes tell items apart */
+	size_t item_capacity, hash_capacity, slot_count;
+	uint32_t count;
+};
+
+struct text_item {
+	const char *bytes;
+	size_t size;
+};
+/* A group's key, a place or a slot; the meaning of the parts is where it is made. */
+struct tuple {
+	uint64_t part[5];
+};
+/* A list is its last item and the list before it; 0 is the empty one. */
+struct chain {
+	uint32_t before, item;
+	uint32_t length; /* follows from the others */
+};
+
+struct text_chunk {
+	struct text_chunk *next;
+	size_t size, used;
+	char bytes[];
+};
+
+/* Names and lists by content, shared by the snapshots that are compared.  Text and chain 0 are none. */
+struct space {
+	struct budget *budget;
+	struct text_chunk *chunks;
+	struct interner texts, places, chains, groups;
+	uint64_t seed;
+};
+
+enum snap_status libsnap_space_begin(struct space *, struct budget *, struct snap_error *);
+void libsnap_space_end(struct space *);
+enum snap_status libsnap_space_text(struct space *, const char *bytes, size_t size, uint32_t *id, struct snap_error *);
+enum snap_status libsnap_space_intern(struct space *, struct interner *, const void *item, uint32_t *id,
+				      struct snap_error *);
+enum snap_status libsnap_space_chain(struct space *, uint32_t before, uint32_t item, uint32_t *id, struct snap_error *);
+
+static inline struct text_item libsnap_text_at(const struct space *space, uint32_t id)
+{
+	return ((const struct text_item *)(const void *)space->texts.items)[id];
+}
+static inline const struct tuple *libsnap_place_at(const struct space *space, uint32_t id)
+{
+	return &((const struct tuple *)(const void *)space->places.items)[id];
+}
+static inline const struct tuple *libsnap_group_at(const struct space *space, uint32_t id)
+{
+	return &((const struct tuple *)(const void *)space->groups.items)[id];
+}
+static inline const struct chain *libsnap_chain_at(const struct space *space, uint32_t id)
+{
+	return &((const struct chain *)(const void *)space->chains.items)[id];
+}
+
+/* ---- what one snapshot calls things (names.c, shapes.c) ---- */
+
+struct type_name {
+	uint32_t name, kind;
+};
+struct frame_name {
+	uint32_t file, function, module; /* texts */
+	uint32_t inlined_into;           /* frame id or 0 */
+	uint64_t line, offset;
+};
+struct stack_node {
+	uint32_t parent, frame; /* ids; frame 0 only where it was lost */
+};
+struct thread_name {
+	uint64_t number;
+	uint32_t name;
+};
+struct shape_name {
+	uint32_t type, slots; /* id; chain of places (kind, tag and number of the label, name) */
+	uint32_t tail, tail_kind;
+};
+
+#define NEED_TYPES 1u
+#define NEED_STACKS 2u
+#define NEED_FILES 4u
+#define NEED_FUNCTIONS 8u
+#define NEED_MODULES 16u
+#define NEED_THREADS 32u
+#define NEED_SHAPE_TYPES 64u
+#define NEED_SLOTS 128u
+
+/* All arrays are indexed by id; row 0 is none. */
+struct names {
+	struct space *space;
+	struct snap_reader *reader;
+	struct type_name *types;
+	struct frame_name *frames;
+	struct stack_node *stacks;
+	struct thread_name *threads;
+	struct shape_name *shapes;
+	size_t type_count, frame_count, stack_count, thread_count, shape_count; /* rows + 1 */
+	uint64_t lost_rows;
+	bool damaged; /* the reader is partial, and something is missing */
+};
+
+enum snap_status libsnap_query_names_load(struct names *, struct space *, struct snap_reader *, unsigned needed,
+				    struct snap_error *);
+void libsnap_query_names_free(struct names *);
+enum snap_status libsnap_shapes_load(struct names *, unsigned needed, struct snap_error *);
+
+/* Turns string ids into texts, reading each string once, in the order of the file: mark, load, ask. */
+struct resolver {
+	struct names *names;
+	uint64_t *marked;       /* a bit for each id */
+	uint32_t *rank, *texts; /* marked ids before each word; by rank */
+	size_t word_count, text_count;
+};
+enum snap_status libsnap_resolver_begin(struct resolver *, struct names *, struct snap_error *);
+static inline void libsnap_resolver_mark(struct resolver *r, uint64_t id)
+{
+	r->marked[id / 64] |= (uint64_t)1 << id % 64;
+}
+enum snap_status libsnap_resolver_load(struct resolver *, struct snap_error *);
+static inline uint32_t libsnap_resolver_text(const struct resolver *r, uint64_t id)
+{
+	uint64_t below = r->marked[id / 64] & (((uint64_t)1 << id % 64) - 1);
+	return id ? r->texts[r->rank[id / 64] + (uint32_t)__builtin_popcountll(below)] : 0;
+}
+void libsnap_resolver_end(struct resolver *);
+
+/* Rows of some columns of a table, in batches. */
+typedef enum snap_status libsnap_take_rows(void *context, uint64_t first_row, size_t count,
+					   const uint64_t *const *values, struct snap_error *error);
+enum snap_status libsnap_query_each_batch(struct names *, const uint32_t *columns, size_t column_count,
+				    libsnap_take_rows *take, void *context, struct snap_error *error);
+
+/* The frames of a stack's own entry: the frame and those that it was inlined into.  SNAP_CORRUPT for circles. */
+#define MAX_INLINED 256
+enum snap_status libsnap_frame_chain(const struct names *, uint32_t frame, uint32_t ids[MAX_INLINED], size_t *count,
+				     struct snap_error *);
+
+/* ---- patterns (filter.c) ---- */
+
+struct filter {
+	const struct snap_pattern *patterns;
+	size_t count;
+	uint64_t includes, excludes, any, with_domain; /* a bit for each pattern */
+	uint64_t *stack_bits, *type_bits;              /* by id: the patterns that match; NULL: none of the kind */
+	size_t stack_count, type_count;
+	struct budget *budget;
+	bool needs_stacks, needs_types, needs_domains;
+};
+
+enum snap_status libsnap_filter_begin(struct filter *, struct budget *, const struct snap_query_options *,
+				      struct snap_error *);
+enum snap_status libsnap_filter_load(struct filter *, const struct names *, struct snap_error *);
+void libsnap_filter_end(struct filter *);
+bool libsnap_filter_keeps(const struct filter *, uint64_t stack, uint64_t type, uint64_t domain);
+
+/* ---- sums (sums.c) ---- */
+
+/* Exact sums, or estimates until they are rounded. */
+union measure {
+	struct { uint64_t bytes, count; } exact;
+	struct { double bytes, count; } estimate;
+};
+#define SUM_MAX ((uint64_t)INT64_MAX)
+
+struct weigher {
+	bool sampled;
+	double interval;
+};
+
+/* How often blocks of this size come, for each one seen: 1 / (1 - e^(-size / interval)). */
+double libsnap_weight(double size, double interval);
+/* bytes = count blocks in all; false if the sum is beyond SUM_MAX. */
+bool libsnap_measure_add(const struct weigher *, union measure *, uint64_t bytes, uint64_t count);
+bool libsnap_measure_merge(const struct weigher *, union measure *, const union measure *);
+bool libsnap_measure_finish(const struct weigher *, union measure *);
+
+/* ---- one snapshot's rows (gather.c) ---- */
+
+/* One object row, or one row of the totals: then only the part of its dimension is set. */
+struct query_row {
+	uint64_t row, type, shape, stack, thread, domain, generation, size_bucket;
+	uint64_t bytes, count;
+};
+typedef enum snap_status libsnap_take_row(void *context, const struct query_row *, struct snap_error *);
+
+#define DIMENSION(d) (1u << (d))
+#define NEED_ROWS DIMENSION(31) /* objects themselves, whatever the totals say */
+
+struct row_source {
+	struct names *names;
+	unsigned dimensions; /* DIMENSION() of what rows must tell; BY_ALL is always there */
+	bool from_objects;   /* out: they were scanned */
+	libsnap_take_row *take;
+	void *context;
+};
+enum snap_status libsnap_query_rows(struct row_source *, bool prefer_totals, struct snap_error *);
+
+/* ---- answers (answer.c, order.c) ---- */
+
+struct snap_answer {
+	struct budget budget;
+	struct space space;
+	struct snap_answer_info info;
+	enum snap_order order;
+	union measure *sides[2]; /* by group: the only or old and the new one */
+	size_t side_capacity[2];
+	uint32_t *rows;          /* groups in order */
+	size_t row_capacity;
+	struct snap_place *frames;
+	struct snap_slot_text *slots;
+	size_t frame_capacity, slot_capacity;
+};
+
+/* -1, 0, 1 */
+int libsnap_group_compare(const struct snap_answer *, uint32_t a, uint32_t b);
+enum snap_status libsnap_answer_sort(struct snap_answer *, struct snap_error *);
+/* Room for the longest lists, so that telling rows cannot fail. */
+enum snap_status libsnap_answer_prepare(struct snap_answer *, struct snap_error *);
+
+#endif
