@@ -137,12 +137,12 @@ static enum snap_status attribute_roots(struct snap_graph *graph, struct table *
 {
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL};
 	struct stream stream;
-	enum snap_status status = libsnap_stream_open(&stream, graph, columns, 3, graph->roots, error);
+	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
 	while (status == SNAP_OK && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
 		if (status != SNAP_OK)
 			break;
 		stream.position += count;
@@ -159,7 +159,7 @@ static enum snap_status attribute_roots(struct snap_graph *graph, struct table *
 				graph->group[row] = group;
 		}
 	}
-	libsnap_stream_close(&stream);
+	libsnap_graph_stream_close(&stream);
 	return status;
 }
 

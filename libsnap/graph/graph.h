@@ -65,7 +65,7 @@ struct snap_graph {
 	struct cycle *cycles;
 	size_t cycle_count, cycle_capacity;
 
-	struct snap_column *columns[24]; /* opened on demand: column.c */
+	struct snap_column *columns[24]; /* opened on demand: values.c */
 	char text[512];                  /* of the last label */
 };
 
@@ -82,7 +82,7 @@ struct cycle {
 	uint32_t objects, first, was;
 };
 
-/* ---- memory (memory.c) ---- */
+/* ---- memory (budget.c) ---- */
 
 /* SNAP_LIMIT if what would take more than the caller allows. */
 enum snap_status libsnap_graph_reserve(const struct snap_graph *, const char *what, uint64_t bytes,
@@ -100,7 +100,7 @@ static inline void libsnap_graph_progress(const struct snap_graph *graph, const 
 		graph->options.progress(graph->options.progress_context, what, done, total);
 }
 
-/* ---- columns (column.c) ---- */
+/* ---- columns (values.c) ---- */
 
 /* One value of any column, through a cursor that the graph keeps. */
 enum snap_status libsnap_graph_value(struct snap_graph *, uint32_t column, uint64_t row, uint64_t *value,
@@ -116,25 +116,25 @@ struct stream {
 	uint64_t batch_first;
 	size_t batch_count;
 	const uint64_t *const *batch;
-	bool ended;
+	bool ended, absent;           /* absent: the table has no column, so every value is 0 */
 };
-enum snap_status libsnap_stream_open(struct stream *, struct snap_graph *, const uint32_t *columns, size_t count,
+enum snap_status libsnap_graph_stream_open(struct stream *, struct snap_graph *, const uint32_t *columns, size_t count,
 				     uint64_t rows, struct snap_error *error);
 /* Shows at least one and at most wanted rows: values[i] is column i's.  *lost: they could not be read, and there are
  * no values.  Call only while position < rows; then move position. */
-enum snap_status libsnap_stream_peek(struct stream *, uint64_t wanted, size_t *count,
+enum snap_status libsnap_graph_stream_peek(struct stream *, uint64_t wanted, size_t *count,
 				     const uint64_t *values[STREAM_COLUMNS], bool *lost, struct snap_error *error);
 /* The same, moves on, and fails where rows are lost. */
-enum snap_status libsnap_stream_take(struct stream *, uint64_t wanted, size_t *count,
+enum snap_status libsnap_graph_stream_take(struct stream *, uint64_t wanted, size_t *count,
 				     const uint64_t *values[STREAM_COLUMNS], struct snap_error *error);
-void libsnap_stream_close(struct stream *);
+void libsnap_graph_stream_close(struct stream *);
 
 /* Calls add(context, row, bytes) for all rows in order. */
 enum snap_status libsnap_graph_each_size(struct snap_graph *,
 					 void (*add)(void *context, uint64_t row, uint64_t bytes), void *context,
 					 struct snap_error *error);
 
-/* ---- references as they lie in the file (walk.c) ---- */
+/* ---- references as they lie in the file (spans.c) ---- */
 
 /* Either the same slot of many objects, or a stretch of one object's tail. */
 struct span {
@@ -156,10 +156,10 @@ struct walk {
 	bool in_tail, has_length;
 	uint64_t lost;
 };
-enum snap_status libsnap_walk_open(struct walk *, struct snap_graph *, struct snap_error *error);
+enum snap_status libsnap_graph_walk_open(struct walk *, struct snap_graph *, struct snap_error *error);
 /* SNAP_END after the last. */
-enum snap_status libsnap_walk_next(struct walk *, struct span *span, struct snap_error *error);
-void libsnap_walk_close(struct walk *);
+enum snap_status libsnap_graph_walk_next(struct walk *, struct span *span, struct snap_error *error);
+void libsnap_graph_walk_close(struct walk *);
 
 /* ---- rows (rows.c) ---- */
 

@@ -41,9 +41,9 @@ static enum snap_status count_tables(struct snap_graph *graph, struct snap_error
 
 static enum snap_status take_layout(struct snap_graph *graph, struct snap_error *error)
 {
-	size_t run_marks = graph->objects / ROWS_PER_MARK + 1, tail_marks = graph->tail_count / TAILS_PER_MARK + 1;
+	size_t run_marks = graph->objects / ROWS_PER_MARK + 1;
 	uint64_t bytes = graph->types + graph->shape_count * (uint64_t)sizeof(struct shape) + graph->slot_count * 9ull +
-			 (graph->run_count + 1ull) * sizeof(struct run) + run_marks * 4ull + tail_marks * 8ull +
+			 (graph->run_count + 1ull) * sizeof(struct run) + run_marks * 4ull +
 			 (graph->objects + 2ull) * 4;
 	enum snap_status status = libsnap_graph_reserve(graph, "layout of references", bytes, error);
 	if (status != SNAP_OK)
@@ -54,12 +54,11 @@ static enum snap_status take_layout(struct snap_graph *graph, struct snap_error 
 	graph->slot_labels = libsnap_graph_take(graph, graph->slot_count, 8);
 	graph->runs = libsnap_graph_take(graph, graph->run_count + 1u, sizeof(struct run));
 	graph->run_marks = libsnap_graph_take(graph, run_marks, 4);
-	graph->tail_marks = libsnap_graph_take(graph, tail_marks, 8);
 	graph->held.nodes = graph->objects + 1;
 	graph->held.start = libsnap_graph_take(graph, graph->objects + 2u, 4);
 	if (graph->type_kinds == NULL || graph->shapes == NULL || graph->slot_kinds == NULL ||
 	    graph->slot_labels == NULL || graph->runs == NULL || graph->run_marks == NULL ||
-	    graph->tail_marks == NULL || graph->held.start == NULL)
+	    graph->held.start == NULL)
 		return libsnap_fail_memory(error);
 	return SNAP_OK;
 }
@@ -71,16 +70,16 @@ static enum snap_status load_table(struct snap_graph *graph, const uint32_t *col
 				   struct snap_error *error)
 {
 	struct stream stream;
-	enum snap_status status = libsnap_stream_open(&stream, graph, columns, column_count, rows, error);
+	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, column_count, rows, error);
 	while (status == SNAP_OK && stream.position < rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		uint64_t row = stream.position;
-		status = libsnap_stream_take(&stream, rows - row, &count, values, error);
+		status = libsnap_graph_stream_take(&stream, rows - row, &count, values, error);
 		if (status == SNAP_OK)
 			store(graph, row, count, values);
 	}
-	libsnap_stream_close(&stream);
+	libsnap_graph_stream_close(&stream);
 	return status;
 }
 
@@ -164,13 +163,14 @@ static enum snap_status place_runs(struct snap_graph *graph, struct snap_error *
 		rows += count;
 		if (graph->shapes[run->shape].tail != SNAP_TAIL_NONE)
 			tails += count;
-		if (tails > graph->tail_count)
-			return corrupt(error, "there are fewer tails than objects with one");
 	}
 	graph->runs[graph->run_count] = (struct run){.first_row = (uint32_t)rows, .first_tail = (uint32_t)tails};
-	if (rows != graph->objects || tails != graph->tail_count)
-		return corrupt(error, rows != graph->objects ? "runs do not add up to the objects"
-							     : "there are more tails than objects with one");
+	if (rows != graph->objects)
+		return corrupt(error, "runs do not add up to the objects");
+	/* A table without any column: all its values are 0. */
+	if (graph->tail_count != tails && (graph->tail_count != 0 || graph->damaged))
+		return corrupt(error, "tails are not as many as objects with one");
+	graph->tail_count = (uint32_t)tails;
 	return SNAP_OK;
 }
 
@@ -193,7 +193,7 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 		size_t count = run[1].first_row - row;
 		uint64_t tail = placing->tails.position;
 		if (shape->tail != SNAP_TAIL_NONE) {
-			enum snap_status status = libsnap_stream_take(&placing->tails, count, &count, values, error);
+			enum snap_status status = libsnap_graph_stream_take(&placing->tails, count, &count, values, error);
 			if (status != SNAP_OK)
 				return status;
 		}
@@ -222,14 +222,21 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 	static const uint32_t column[] = {SNAP_TAIL_LENGTH};
 	uint64_t rows = snap_reader_row_count(graph->reader, SNAP_REFERENCES);
 	uint64_t labels = snap_reader_row_count(graph->reader, SNAP_TAIL_LABELS);
-	struct placing placing = {.limit = graph->damaged ? MAX_COUNT : rows};
-	enum snap_status status = libsnap_stream_open(&placing.tails, graph, column, 1, graph->tail_count, error);
-	for (uint32_t i = 0; status == SNAP_OK && i < graph->run_count; i++)
-		status = place_run(graph, &placing, &graph->runs[i], error);
-	libsnap_stream_close(&placing.tails);
+	size_t marks = graph->tail_count / TAILS_PER_MARK + 1;
+	enum snap_status status = libsnap_graph_reserve(graph, "layout of references", marks * 8ull, error);
 	if (status != SNAP_OK)
 		return status;
-	if (!graph->damaged && (placing.references != rows || placing.labels != labels))
+	graph->tail_marks = libsnap_graph_take(graph, marks, 8);
+	if (graph->tail_marks == NULL)
+		return libsnap_fail_memory(error);
+	struct placing placing = {.limit = graph->damaged || rows == 0 ? MAX_COUNT : rows};
+	status = libsnap_graph_stream_open(&placing.tails, graph, column, 1, graph->tail_count, error);
+	for (uint32_t i = 0; status == SNAP_OK && i < graph->run_count; i++)
+		status = place_run(graph, &placing, &graph->runs[i], error);
+	libsnap_graph_stream_close(&placing.tails);
+	if (status != SNAP_OK)
+		return status;
+	if (!graph->damaged && ((placing.references != rows && rows != 0) || placing.labels != labels))
 		return corrupt(error, "references or their labels are more than runs and tails need");
 	graph->held.start[graph->objects] = (uint32_t)placing.references;
 	graph->stored_references = placing.references;

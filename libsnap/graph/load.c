@@ -34,11 +34,11 @@ static bool place_span(struct snap_graph *graph, const struct span *span)
 static enum snap_status load_references(struct snap_graph *graph, struct snap_error *error)
 {
 	struct walk walk;
-	enum snap_status status = libsnap_walk_open(&walk, graph, error);
+	enum snap_status status = libsnap_graph_walk_open(&walk, graph, error);
 	if (status != SNAP_OK)
 		return status;
 	struct span span;
-	while ((status = libsnap_walk_next(&walk, &span, error)) == SNAP_OK) {
+	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
 		if (!place_span(graph, &span)) {
 			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a reference to no object");
 			break;
@@ -46,7 +46,7 @@ static enum snap_status load_references(struct snap_graph *graph, struct snap_er
 		libsnap_graph_progress(graph, "references", walk.references.position, walk.references.rows);
 	}
 	graph->lost_references = walk.lost;
-	libsnap_walk_close(&walk);
+	libsnap_graph_walk_close(&walk);
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
@@ -72,12 +72,12 @@ static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *
 	static const uint32_t column[] = {SNAP_ROOT_OBJECT};
 	uint32_t at = graph->held.start[graph->objects];
 	struct stream stream;
-	enum snap_status status = libsnap_stream_open(&stream, graph, column, 1, graph->roots, error);
+	enum snap_status status = libsnap_graph_stream_open(&stream, graph, column, 1, graph->roots, error);
 	while (status == SNAP_OK && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
 		if (status != SNAP_OK)
 			break;
 		stream.position += count;
@@ -92,7 +92,7 @@ static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *
 			graph->lost_references += count;
 	}
 	graph->held.start[graph->objects + 1] = at;
-	libsnap_stream_close(&stream);
+	libsnap_graph_stream_close(&stream);
 	return status;
 }
 

@@ -114,12 +114,12 @@ static enum snap_status label_roots(struct merge *merge, struct snap_error *erro
 	struct snap_graph *graph = merge->graph;
 	struct stream stream;
 	memset(merge->entries, 0xff, merge->on_way.count * sizeof(*merge->entries));
-	enum snap_status status = libsnap_stream_open(&stream, graph, columns, 3, graph->roots, error);
+	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
 	while (status == SNAP_OK && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
 		for (size_t i = 0; status == SNAP_OK && !lost && i < count; i++) {
 			uint32_t row = (uint32_t)(values[0][i] - 1);
 			if (!has_bit(merge->on_way.bits, row))
@@ -134,7 +134,7 @@ static enum snap_status label_roots(struct merge *merge, struct snap_error *erro
 		if (status == SNAP_OK)
 			stream.position += count;
 	}
-	libsnap_stream_close(&stream);
+	libsnap_graph_stream_close(&stream);
 	return status;
 }
 
@@ -389,21 +389,21 @@ static enum snap_status merge_rows(struct merge *merge, struct snap_error *error
 static enum snap_status hand_over(struct merge *merge, struct snap_graph_paths *out, struct snap_error *error)
 {
 	struct snap_graph *graph = merge->graph;
-	out->count = merge->step_count;
-	enum snap_status status = libsnap_graph_reserve(graph, "merged paths", out->count * (sizeof(*out->steps) + 4ull), error);
+	size_t count = out->count = merge->step_count;
+	enum snap_status status = libsnap_graph_reserve(graph, "merged paths", count * (sizeof(*out->steps) + 4ull), error);
 	if (status != SNAP_OK)
 		return status;
-	uint32_t *heap = libsnap_graph_take(graph, out->count, 4);
-	out->steps = libsnap_graph_take(graph, out->count, sizeof(*out->steps));
+	uint32_t *heap = libsnap_graph_take(graph, count, 4);
+	out->steps = libsnap_graph_take(graph, count, sizeof(*out->steps));
 	if (heap != NULL && out->steps != NULL) {
-		if (out->count > 0)
-			memcpy(out->steps, merge->steps, out->count * sizeof(*out->steps));
+		if (count > 0)
+			memcpy(out->steps, merge->steps, count * sizeof(*out->steps));
 		link_steps(out, heap);
 	} else {
 		snap_graph_free_paths(graph, out);
 		status = libsnap_fail_memory(error);
 	}
-	libsnap_graph_give(graph, heap, out->count, 4);
+	libsnap_graph_give(graph, heap, count, 4);
 	return status;
 }
 

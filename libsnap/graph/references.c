@@ -124,16 +124,16 @@ enum snap_status snap_graph_references(struct snap_graph *graph, snap_graph_visi
 				       struct snap_error *error)
 {
 	struct walk walk;
-	enum snap_status status = libsnap_walk_open(&walk, graph, error);
+	enum snap_status status = libsnap_graph_walk_open(&walk, graph, error);
 	if (status != SNAP_OK)
 		return status;
 	struct span span;
-	while ((status = libsnap_walk_next(&walk, &span, error)) == SNAP_OK) {
+	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
 		if (!visit_span(&span, visit, context))
 			break;
 		libsnap_graph_progress(graph, "references", walk.references.position, walk.references.rows);
 	}
-	libsnap_walk_close(&walk);
+	libsnap_graph_walk_close(&walk);
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
@@ -142,13 +142,13 @@ enum snap_status snap_graph_roots(struct snap_graph *graph, snap_graph_visit *vi
 {
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN};
 	struct stream stream;
-	enum snap_status status = libsnap_stream_open(&stream, graph, columns, 2, graph->roots, error);
+	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, 2, graph->roots, error);
 	bool go_on = true;
 	while (status == SNAP_OK && go_on && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
 		if (status != SNAP_OK)
 			break;
 		for (size_t i = 0; !lost && go_on && i < count; i++) {
@@ -159,7 +159,7 @@ enum snap_status snap_graph_roots(struct snap_graph *graph, snap_graph_visit *vi
 		}
 		stream.position += count;
 	}
-	libsnap_stream_close(&stream);
+	libsnap_graph_stream_close(&stream);
 	return status;
 }
 

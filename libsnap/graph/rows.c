@@ -73,13 +73,13 @@ enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t addr
 {
 	static const uint32_t column[] = {SNAP_OBJECT_ADDRESS};
 	struct stream stream;
-	enum snap_status status = libsnap_stream_open(&stream, graph, column, 1, graph->objects, error);
+	enum snap_status status = libsnap_graph_stream_open(&stream, graph, column, 1, graph->objects, error);
 	bool found = false;
 	while (status == SNAP_OK && !found && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_stream_peek(&stream, graph->objects, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->objects, &count, values, &lost, error);
 		if (status != SNAP_OK)
 			break;
 		for (size_t i = 0; !lost && !found && i < count; i++) {
@@ -89,7 +89,7 @@ enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t addr
 		}
 		stream.position += count;
 	}
-	libsnap_stream_close(&stream);
+	libsnap_graph_stream_close(&stream);
 	return status == SNAP_OK && !found ? SNAP_END : status;
 }
 

@@ -12,6 +12,10 @@ enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, 
 		SNAP_TAIL_LABEL_KIND, SNAP_TAIL_LABEL, SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL,
 	};
 	size_t i = 0;
+	if (!graph->damaged && snap_reader_row_count(graph->reader, (enum snap_table)(column >> 16)) == 0) {
+		*value = 0;
+		return SNAP_OK;
+	}
 	while (i < sizeof(kept) / sizeof(kept[0]) && kept[i] != column)
 		i++;
 	assert(i < sizeof(kept) / sizeof(kept[0]));
@@ -29,15 +33,19 @@ void libsnap_graph_close_columns(struct snap_graph *graph)
 		snap_column_close(graph->columns[i]);
 }
 
-enum snap_status libsnap_stream_open(struct stream *stream, struct snap_graph *graph, const uint32_t *columns,
+enum snap_status libsnap_graph_stream_open(struct stream *stream, struct snap_graph *graph, const uint32_t *columns,
 				     size_t count, uint64_t rows, struct snap_error *error)
 {
 	assert(count <= STREAM_COLUMNS);
 	*stream = (struct stream){.rows = rows, .columns = count};
-	if (rows == 0)
+	stream->absent = !graph->damaged && snap_reader_row_count(graph->reader, (enum snap_table)(columns[0] >> 16)) == 0;
+	if (rows == 0 || stream->absent)
 		return SNAP_OK;
 	return snap_scan_open(&stream->scan, graph->reader, columns, count, error);
 }
+
+#define ZEROS 1024
+static const uint64_t zeros[ZEROS];
 
 static enum snap_status next_batch(struct stream *stream, struct snap_error *error)
 {
@@ -49,10 +57,20 @@ static enum snap_status next_batch(struct stream *stream, struct snap_error *err
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_stream_peek(struct stream *stream, uint64_t wanted, size_t *count,
+enum snap_status libsnap_graph_stream_peek(struct stream *stream, uint64_t wanted, size_t *count,
 				     const uint64_t *values[STREAM_COLUMNS], bool *lost, struct snap_error *error)
 {
 	assert(stream->position < stream->rows && wanted > 0);
+	if (stream->absent) {
+		uint64_t rest = stream->rows - stream->position;
+		*count = wanted < ZEROS ? (size_t)wanted : ZEROS;
+		if (*count > rest)
+			*count = (size_t)rest;
+		for (size_t i = 0; i < stream->columns; i++)
+			values[i] = zeros;
+		*lost = false;
+		return SNAP_OK;
+	}
 	while (!stream->ended && stream->position >= stream->batch_first + stream->batch_count) {
 		enum snap_status status = next_batch(stream, error);
 		if (status != SNAP_OK)
@@ -75,14 +93,14 @@ enum snap_status libsnap_stream_peek(struct stream *stream, uint64_t wanted, siz
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_stream_take(struct stream *stream, uint64_t wanted, size_t *count,
+enum snap_status libsnap_graph_stream_take(struct stream *stream, uint64_t wanted, size_t *count,
 				     const uint64_t *values[STREAM_COLUMNS], struct snap_error *error)
 {
 	bool lost = true;
 	if (stream->position >= stream->rows)
 		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 				    "a table of the layout of references ends too early");
-	enum snap_status status = libsnap_stream_peek(stream, wanted, count, values, &lost, error);
+	enum snap_status status = libsnap_graph_stream_peek(stream, wanted, count, values, &lost, error);
 	if (status != SNAP_OK)
 		return status;
 	if (lost)
@@ -92,7 +110,7 @@ enum snap_status libsnap_stream_take(struct stream *stream, uint64_t wanted, siz
 	return SNAP_OK;
 }
 
-void libsnap_stream_close(struct stream *stream)
+void libsnap_graph_stream_close(struct stream *stream)
 {
 	snap_scan_close(stream->scan);
 	stream->scan = NULL;

@@ -1,27 +1,27 @@
 /* All references in the order of the file: run by run, slot by slot, then the tails (FORMAT.md, 7.3). */
 #include "graph.h"
 
-enum snap_status libsnap_walk_open(struct walk *walk, struct snap_graph *graph, struct snap_error *error)
+enum snap_status libsnap_graph_walk_open(struct walk *walk, struct snap_graph *graph, struct snap_error *error)
 {
 	static const uint32_t targets[] = {SNAP_REFERENCE_TARGET}, lengths[] = {SNAP_TAIL_LENGTH};
 	static const uint32_t labels[] = {SNAP_TAIL_LABEL_KIND, SNAP_TAIL_LABEL};
 	*walk = (struct walk){.graph = graph};
 	enum snap_status status =
-		libsnap_stream_open(&walk->references, graph, targets, 1, graph->stored_references, error);
+		libsnap_graph_stream_open(&walk->references, graph, targets, 1, graph->stored_references, error);
 	if (status == SNAP_OK)
-		status = libsnap_stream_open(&walk->tails, graph, lengths, 1, graph->tail_count, error);
+		status = libsnap_graph_stream_open(&walk->tails, graph, lengths, 1, graph->tail_count, error);
 	if (status == SNAP_OK)
-		status = libsnap_stream_open(&walk->labels, graph, labels, 2, graph->stored_labels, error);
+		status = libsnap_graph_stream_open(&walk->labels, graph, labels, 2, graph->stored_labels, error);
 	if (status != SNAP_OK)
-		libsnap_walk_close(walk);
+		libsnap_graph_walk_close(walk);
 	return status;
 }
 
-void libsnap_walk_close(struct walk *walk)
+void libsnap_graph_walk_close(struct walk *walk)
 {
-	libsnap_stream_close(&walk->references);
-	libsnap_stream_close(&walk->tails);
-	libsnap_stream_close(&walk->labels);
+	libsnap_graph_stream_close(&walk->references);
+	libsnap_graph_stream_close(&walk->tails);
+	libsnap_graph_stream_close(&walk->labels);
 }
 
 /* Moves over what is used up; false: a reference is next; *end: there is none. */
@@ -43,7 +43,7 @@ static enum snap_status settle(struct walk *walk, bool *end, struct snap_error *
 				size_t count;
 				const uint64_t *values[STREAM_COLUMNS];
 				enum snap_status status =
-					libsnap_stream_take(&walk->tails, 1, &count, values, error);
+					libsnap_graph_stream_take(&walk->tails, 1, &count, values, error);
 				if (status != SNAP_OK)
 					return status;
 				walk->length = values[0][0];
@@ -68,7 +68,7 @@ static enum snap_status next_of_slot(struct walk *walk, struct span *span, bool 
 	uint32_t rows = run[1].first_row - run->first_row;
 	const uint64_t *values[STREAM_COLUMNS] = {NULL};
 	size_t count;
-	enum snap_status status = libsnap_stream_peek(&walk->references, rows - walk->row, &count, values, lost, error);
+	enum snap_status status = libsnap_graph_stream_peek(&walk->references, rows - walk->row, &count, values, lost, error);
 	if (status != SNAP_OK)
 		return status;
 	*span = (struct span){.row = run->first_row + walk->row, .slot = walk->slot, .count = count,
@@ -90,13 +90,13 @@ static enum snap_status next_of_tail(struct walk *walk, struct span *span, bool 
 	const struct shape *shape = &graph->shapes[run->shape];
 	const uint64_t *targets[STREAM_COLUMNS] = {NULL}, *labels[STREAM_COLUMNS] = {NULL};
 	size_t count;
-	enum snap_status status = libsnap_stream_peek(&walk->references, walk->length - walk->index, &count, targets,
+	enum snap_status status = libsnap_graph_stream_peek(&walk->references, walk->length - walk->index, &count, targets,
 						      lost, error);
 	if (status != SNAP_OK)
 		return status;
 	if (shape->tail == SNAP_TAIL_LABELLED) {
 		bool labels_lost;
-		status = libsnap_stream_peek(&walk->labels, count, &count, labels, &labels_lost, error);
+		status = libsnap_graph_stream_peek(&walk->labels, count, &count, labels, &labels_lost, error);
 		if (status != SNAP_OK)
 			return status;
 		*lost = *lost || labels_lost;
@@ -110,7 +110,7 @@ static enum snap_status next_of_tail(struct walk *walk, struct span *span, bool 
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_walk_next(struct walk *walk, struct span *span, struct snap_error *error)
+enum snap_status libsnap_graph_walk_next(struct walk *walk, struct span *span, struct snap_error *error)
 {
 	bool lost = true;
 	while (lost) {
