@@ -168,6 +168,14 @@ void import_reader_end(struct import_reader *reader)
 	*reader = (struct import_reader){.ended = true};
 }
 
+void import_reader_seek(struct import_reader *reader, uint64_t offset)
+{
+	reader->at = reader->end = reader->buffer;
+	reader->end_offset = offset;
+	reader->ended = false;
+	reader->status = SNAP_OK;
+}
+
 /* Makes what follows a failure look like the end, so that hot loops need no second check. */
 static bool fail_reader(struct import_reader *reader, enum snap_status status, int os_errno)
 {
@@ -213,6 +221,8 @@ bool import_reader_fill(struct import_reader *reader, size_t want)
 	while (have < want) {
 		uint8_t *to = reader->buffer + have;
 		size_t room = reader->capacity - have;
+		if (reader->read_size > 0 && reader->read_size < room)
+			room = reader->read_size;
 		ssize_t got = reader->input->seekable
 			? pread(reader->input->descriptor, to, room, (off_t)reader->end_offset)
 			: read(reader->input->descriptor, to, room);

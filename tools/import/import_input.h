@@ -25,6 +25,7 @@ struct import_reader {
 	struct import_input *input;
 	uint8_t *buffer;
 	size_t capacity;
+	size_t read_size;    /* bytes at once; 0: as many as there is room for */
 	uint64_t end_offset; /* in the input, of end */
 	bool ended;          /* the input has no more than the buffer */
 	enum snap_status status;
@@ -37,6 +38,8 @@ struct import_reader {
 enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input, uint64_t offset,
 				     struct snap_error *error);
 void import_reader_end(struct import_reader *reader);
+/* Goes on at another offset of a seekable input, and forgets failures. */
+void import_reader_seek(struct import_reader *reader, uint64_t offset);
 
 /* Makes at least want bytes lie at reader->at, growing the buffer if it must; false at the end of the input, or on failure
  * (see status).  Bytes taken before move. */

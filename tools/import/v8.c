@@ -132,8 +132,6 @@ static enum snap_status import_all(struct v8_import *import)
 	if (status == SNAP_OK)
 		status = v8_nodes_check(import);
 	if (status == SNAP_OK)
-		status = v8_edges_mark(import);
-	if (status == SNAP_OK)
 		status = import_begin(import->context, import->strings.cut_short ? SNAP_SNAPSHOT_PARTIAL : 0,
 				      import->error);
 	if (status == SNAP_OK)
@@ -143,6 +141,12 @@ static enum snap_status import_all(struct v8_import *import)
 	if (status == SNAP_OK)
 		status = v8_graph_write(import);
 	return status;
+}
+
+static uint64_t default_memory(uint64_t input_size)
+{
+	const uint64_t least = 32u << 20;
+	return input_size / 8 > least ? input_size / 8 : least;
 }
 
 enum snap_status import_v8(struct import_context *context, struct snap_error *error)
@@ -155,6 +159,9 @@ enum snap_status import_v8(struct import_context *context, struct snap_error *er
 		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
 	import->context = context;
 	import->error = error;
+	/* Without a word from the user, an import takes much less memory than the file has bytes. */
+	if (context->writer_options.max_memory_bytes == 0)
+		context->writer_options.max_memory_bytes = default_memory(context->input->size);
 	status = import_all(import);
 	if (status == SNAP_OK && import->strings.cut_count > 0)
 		cli_warn("%s: %" PRIu64 " strings were cut at %u bytes", context->input->name,

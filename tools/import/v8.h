@@ -69,7 +69,6 @@ struct v8_string {
 	uint32_t size;        /* bytes of text at hand */
 	uint32_t string_id, content_id, object_type, native_type; /* in the writer; 0: not yet */
 	uint32_t weak_table;  /* not 0: names a pair in the WeakMap whose table has this id */
-	bool is_text;         /* is stored as a name or label, so is no secret */
 };
 #define V8_IN_FILE (UINT64_C(1) << 63)
 
@@ -142,8 +141,6 @@ enum snap_status v8_trace_read(struct v8_import *import);
 bool v8_trace_stack(const struct v8_import *import, uint64_t id, uint32_t *stack);
 
 enum snap_status v8_nodes_check(struct v8_import *import);
-/* Marks strings that are labels of edges as no secret. */
-enum snap_status v8_edges_mark(struct v8_import *import);
 enum snap_status v8_graph_write(struct v8_import *import);
 
 #endif

@@ -31,8 +31,6 @@ static enum snap_status check_node(struct v8_import *import, struct v8_rows *row
 				    "there are more than the %" PRIu64 " edges of \"edge_count\"", meta->edge_count);
 	*edges += node[meta->node.edge_count];
 	import->ids[rows->taken + row] = (uint32_t)id;
-	if (name < import->strings.count && meta->node_types[node[meta->node.type]].use != V8_NAME_CONTENT)
-		import->strings.items[name].is_text = true;
 	return SNAP_OK;
 }
 
@@ -82,60 +80,10 @@ enum snap_status v8_nodes_check(struct v8_import *import)
 	return status;
 }
 
-/* ---- then the edges alone: which strings are labels ---- */
+/* ---- then nodes and edges side by side, into the writer ---- */
 
-static enum snap_status check_edge(struct v8_import *import, struct v8_rows *rows, size_t row)
-{
-	const struct v8_meta *meta = &import->meta;
-	const uint64_t *edge = rows->values + row * rows->fields;
-	if (edge[meta->edge.type] >= meta->edge_type_names.count)
-		return v8_rows_fail(rows, row, meta->edge.type, "there is no such type");
-	uint64_t to = edge[meta->edge.to_node];
-	uint64_t ordinal = to <= UINT32_MAX ? (uint32_t)to / (uint32_t)meta->node.count : to / meta->node.count;
-	if (ordinal >= meta->node_count || ordinal * meta->node.count != to)
-		return v8_rows_fail(rows, row, meta->edge.to_node, "there is no such node");
-	uint64_t name = edge[meta->edge.name];
-	enum v8_edge_label label = meta->edge_types[edge[meta->edge.type]].label;
-	if (label == V8_LABEL_INDEX) {
-		if (name > UINT64_MAX / 8)
-			return v8_rows_fail(rows, row, meta->edge.name, "no element has that index");
-		return SNAP_OK;
-	}
-	if (name >= import->strings.count) {
-		if (import->strings.cut_short)
-			return SNAP_OK;
-		return v8_rows_fail(rows, row, meta->edge.name, "there is no such string");
-	}
-	struct v8_string *string = &import->strings.items[name];
-	if (label == V8_LABEL_NAME || (string->label == 0 && string->weak_table == 0))
-		string->is_text = true;
-	return SNAP_OK;
-}
-
-enum snap_status v8_edges_mark(struct v8_import *import)
-{
-	const struct v8_meta *meta = &import->meta;
-	struct v8_rows rows;
-	enum snap_status status = v8_rows_begin(&rows, import, V8_EDGES, meta->edge.count);
-	if (status != SNAP_OK)
-		return status;
-	while ((status = v8_rows_fill(&rows)) == SNAP_OK)
-		for (size_t row = 0; row < rows.count; row++)
-			if ((status = check_edge(import, &rows, row)) != SNAP_OK)
-				goto done;
-	if (status == SNAP_END) {
-		status = SNAP_OK;
-		if (rows.taken != meta->edge_count)
-			status = import_fail_at(import->error, SNAP_CORRUPT, import->sections[V8_EDGES].end,
-						"%" PRIu64 " edges, but \"edge_count\" is %" PRIu64, rows.taken,
-						meta->edge_count);
-	}
-done:
-	v8_rows_end(&rows);
-	return status;
-}
-
-/* ---- then both, side by side, into the writer ---- */
+/* V8's root has the empty name. */
+#define ROOT_NAME "(root)"
 
 static enum snap_status make_type(struct v8_import *import, const char *name, size_t size, enum snap_type_kind kind,
 				  uint32_t *id)
@@ -170,6 +118,8 @@ static enum snap_status class_of_name(struct v8_import *import, const struct v8_
 	enum snap_status status = v8_string_text(import, name, &text, &size);
 	if (status != SNAP_OK)
 		return status;
+	if (size == 0 && type->kind == SNAP_TYPE_SYNTHETIC)
+		return make_type(import, ROOT_NAME, strlen(ROOT_NAME), type->kind, id);
 	char class_name[256];
 	size_t kept = class_size(text, size);
 	*cut = kept < size && kept < sizeof(class_name);
@@ -184,7 +134,7 @@ static enum snap_status type_by_name(struct v8_import *import, const struct v8_n
 				     struct snap_object *object)
 {
 	uint32_t *known = NULL;
-	if (name < import->strings.count) {
+	if (name < import->strings.count && type->kind != SNAP_TYPE_SYNTHETIC) {
 		struct v8_string *string = &import->strings.items[name];
 		known = type->kind == SNAP_TYPE_NATIVE ? &string->native_type : &string->object_type;
 		object->type = *known;
@@ -281,17 +231,27 @@ static enum snap_status write_node(struct v8_import *import, struct v8_rows *nod
 	return snap_writer_object(import->context->writer, &object, import->error);
 }
 
-static enum snap_status write_edge(struct v8_import *import, const uint64_t *edge, uint32_t from, bool from_root)
+/* The edge at edges->next. */
+static enum snap_status write_edge(struct v8_import *import, struct v8_rows *edges, uint32_t from, bool from_root)
 {
 	const struct v8_meta *meta = &import->meta;
+	const uint64_t *edge = edges->values + edges->next * edges->fields;
+	if (edge[meta->edge.type] >= meta->edge_type_names.count)
+		return v8_rows_fail(edges, edges->next, meta->edge.type, "there is no such type");
 	uint64_t to = edge[meta->edge.to_node];
 	uint64_t ordinal = to <= UINT32_MAX ? (uint32_t)to / (uint32_t)meta->node.count : to / meta->node.count;
-	if (ordinal >= meta->node_count || edge[meta->edge.type] >= meta->edge_type_names.count)
-		return changed(import);
+	if (ordinal >= meta->node_count || ordinal * meta->node.count != to)
+		return v8_rows_fail(edges, edges->next, meta->edge.to_node, "there is no such node");
 	const struct v8_edge_type *type = &meta->edge_types[edge[meta->edge.type]];
 	enum snap_reference_kind kind = type->kind;
-	uint64_t name = edge[meta->edge.name], label = SNAP_LABEL_INDEX(name);
-	if (type->label != V8_LABEL_INDEX) {
+	uint64_t name = edge[meta->edge.name], label;
+	if (type->label == V8_LABEL_INDEX) {
+		if (name > UINT64_MAX / 8)
+			return v8_rows_fail(edges, edges->next, meta->edge.name, "no element has that index");
+		label = SNAP_LABEL_INDEX(name);
+	} else {
+		if (name >= import->strings.count && !import->strings.cut_short)
+			return v8_rows_fail(edges, edges->next, meta->edge.name, "there is no such string");
 		enum snap_status status = v8_string_label(import, name, type->label, &label);
 		if (status != SNAP_OK)
 			return status;
@@ -306,17 +266,24 @@ static enum snap_status write_edge(struct v8_import *import, const uint64_t *edg
 	return snap_writer_reference(import->context->writer, from, import->ids[ordinal], kind, label, import->error);
 }
 
+static enum snap_status too_few_edges(struct v8_import *import, const struct v8_rows *edges)
+{
+	return import_fail_at(import->error, SNAP_CORRUPT, import->sections[V8_EDGES].end,
+			      "%" PRIu64 " edges, but \"edge_count\" is %" PRIu64, edges->taken,
+			      import->meta.edge_count);
+}
+
 static enum snap_status write_edges(struct v8_import *import, struct v8_rows *edges, uint64_t count, uint32_t from,
 				    bool from_root)
 {
 	enum snap_status status = SNAP_OK;
-	for (; count > 0 && status == SNAP_OK; count--) {
+	for (; count > 0 && status == SNAP_OK; count--, edges->next++) {
 		if (edges->next == edges->count) {
 			status = v8_rows_fill(edges);
 			if (status != SNAP_OK)
-				return status == SNAP_END ? changed(import) : status;
+				return status == SNAP_END ? too_few_edges(import, edges) : status;
 		}
-		status = write_edge(import, edges->values + edges->next++ * edges->fields, from, from_root);
+		status = write_edge(import, edges, from, from_root);
 	}
 	return status;
 }
@@ -340,8 +307,13 @@ static enum snap_status write_graph(struct v8_import *import, struct v8_rows *no
 	}
 	if (status != SNAP_END)
 		return status;
+	if (edges->next < edges->count || (status = v8_rows_fill(edges)) == SNAP_OK)
+		return v8_rows_fail(edges, edges->next, 0, "no node has this edge");
+	if (status != SNAP_END)
+		return status;
 	struct snap_root vm = {.object = import->ids[root], .kind = SNAP_ROOT_VM};
-	return snap_writer_root(import->context->writer, &vm, import->error);
+	status = snap_writer_string(import->context->writer, ROOT_NAME, strlen(ROOT_NAME), &vm.label, import->error);
+	return status != SNAP_OK ? status : snap_writer_root(import->context->writer, &vm, import->error);
 }
 
 enum snap_status v8_graph_write(struct v8_import *import)

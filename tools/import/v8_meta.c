@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const struct { const char *name; struct v8_node_type type; } known_node_types[] = {
-	/* Classes are those that DevTools shows. */
+	/* Classes are those that DevTools shows, except that a set of roots is a class of its own. */
 	{"hidden", {"(system)", NULL, SNAP_TYPE_HIDDEN, V8_NAME_KEPT, 0}},
 	{"array", {NULL, NULL, SNAP_TYPE_ARRAY, V8_NAME_KEPT, 0}},
 	{"string", {NULL, NULL, SNAP_TYPE_STRING, V8_NAME_CONTENT, 0}},
@@ -14,7 +14,7 @@ static const struct { const char *name; struct v8_node_type type; } known_node_t
 	{"regexp", {"RegExp", NULL, SNAP_TYPE_REGEXP, V8_NAME_CONTENT, 0}},
 	{"number", {NULL, "heap number", SNAP_TYPE_NUMBER, V8_NAME_CONTENT, 0}},
 	{"native", {NULL, NULL, SNAP_TYPE_NATIVE, V8_NAME_CLASS, 0}},
-	{"synthetic", {NULL, NULL, SNAP_TYPE_SYNTHETIC, V8_NAME_KEPT, 0}},
+	{"synthetic", {NULL, NULL, SNAP_TYPE_SYNTHETIC, V8_NAME_CLASS, 0}},
 	{"concatenated string", {NULL, "(concatenated string)", SNAP_TYPE_STRING, V8_NAME_CONTENT, 0}},
 	{"sliced string", {NULL, "(sliced string)", SNAP_TYPE_STRING, V8_NAME_CONTENT, 0}},
 	{"symbol", {NULL, "symbol", SNAP_TYPE_SYMBOL, V8_NAME_CONTENT, 0}},

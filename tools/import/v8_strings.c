@@ -136,16 +136,16 @@ void v8_strings_end(struct v8_strings *strings)
 static enum snap_status read_again(struct v8_import *import, uint64_t offset)
 {
 	struct v8_strings *strings = &import->strings;
-	if (strings->reader_open) {
-		json_scan_end(&strings->scan);
-		import_reader_end(&strings->reader);
-		strings->reader_open = false;
+	if (!strings->reader_open) {
+		enum snap_status status =
+			import_reader_begin(&strings->reader, import->context->input, offset, import->error);
+		if (status != SNAP_OK)
+			return status;
+		strings->reader.read_size = 4096;
+		strings->reader_open = true;
+		json_scan_begin(&strings->scan, &strings->reader, V8_MAX_TEXT);
 	}
-	enum snap_status status = import_reader_begin(&strings->reader, import->context->input, offset, import->error);
-	if (status != SNAP_OK)
-		return status;
-	strings->reader_open = true;
-	json_scan_begin(&strings->scan, &strings->reader, V8_MAX_TEXT);
+	import_reader_seek(&strings->reader, offset);
 	json_scan_string(&strings->scan);
 	if (strings->scan.failed) {
 		*import->error = strings->scan.error;
@@ -170,16 +170,17 @@ enum snap_status v8_string_text(struct v8_import *import, uint64_t index, const 
 	*size = 0;
 	if (string == NULL || string->size == 0)
 		return SNAP_OK;
-	if ((string->text & V8_IN_FILE) != 0) {
-		enum snap_status status = read_again(import, string->text & ~V8_IN_FILE);
-		if (status != SNAP_OK)
-			return status;
-		*text = (const char *)import->strings.scan.text;
-	} else {
+	if ((string->text & V8_IN_FILE) == 0) {
 		*text = (const char *)import->strings.arena + string->text;
+		*size = string->size;
+		return SNAP_OK;
 	}
-	*size = string->size;
-	return SNAP_OK;
+	enum snap_status status = read_again(import, string->text & ~V8_IN_FILE);
+	if (status == SNAP_OK && import->strings.scan.text_size > 0) {
+		*text = (const char *)import->strings.scan.text;
+		*size = import->strings.scan.text_size;
+	}
+	return status;
 }
 
 enum snap_status v8_string_id(struct v8_import *import, uint64_t index, uint32_t *id)
@@ -258,7 +259,7 @@ enum snap_status v8_string_content(struct v8_import *import, uint64_t index, uin
 	if ((string->text & V8_IN_FILE) != 0 && size > 0)
 		length = import->strings.scan.text_full_size;
 	uint32_t text_id = 0;
-	if (string->is_text || import->context->options->contents)
+	if (import->context->options->contents)
 		status = v8_string_id(import, index, &text_id);
 	else
 		hash = siphash(import->strings.key, text, size);
