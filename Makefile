@@ -2,6 +2,7 @@
 VERSION := $(shell sed -n 's/.*SNAP_VERSION "\(.*\)"/\1/p' libsnap/include/snap.h)
 SONAME  := libsnap.so.0
 BUILD   ?= build
+$(if $(strip $(BUILD)),,$(error BUILD is empty))
 PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 JOBS    ?= $(shell nproc 2>/dev/null || echo 1)
@@ -19,7 +20,7 @@ $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
 
 LIBRARY = $(foreach folder,format libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))
 COMMON  = $(BUILD)/libcommon.a
-IMPORT  = $(call objects,tools/import)
+IMPORT  = $(BUILD)/libimport.a
 TOOLS   = $(patsubst tools/%.c,$(BUILD)/bin/%,$(sort $(wildcard tools/snap-*.c)))
 UNITS   = $(call programs,tests/unit)
 LONG    = $(call programs,tests/long)
@@ -30,7 +31,7 @@ LIBS    = -lzstd -lpthread
 SHARED  = $(BUILD)/libsnap.so.$(VERSION)
 IN_TEST = TOP="$(CURDIR)" BUILD="$(abspath $(BUILD))" CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" MAKE="$(MAKE)"
 
-all: $(BUILD)/libsnap.a $(SHARED) $(BUILD)/libsnap.pc $(TOOLS)
+all: $(BUILD)/libsnap.a $(SHARED) $(TOOLS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -40,8 +41,11 @@ $(BUILD)/libsnap.a: $(LIBRARY)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# An archive, so that a tool that reads no YAML does not need libyaml.
+# Archives, so that a program takes only what it uses: one that reads no YAML does not need libyaml.
 $(COMMON): $(call objects,tools/common)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(IMPORT): $(call objects,tools/import)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -51,20 +55,16 @@ $(SHARED): $(LIBRARY) libsnap/exports.map
 	ln -sf $(@F) $(BUILD)/$(SONAME)
 	ln -sf $(SONAME) $(BUILD)/libsnap.so
 
-$(BUILD)/libsnap.pc: libsnap/snap.pc.in libsnap/include/snap.h Makefile
-	@mkdir -p $(@D)
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
-
 $(BUILD)/bin/snap-import: $(IMPORT)
 $(BUILD)/bin/snap-dump: $(call objects,tools/dump)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
 
 $(filter %/import %/json_scan %/siphash %/pickle %/v8,$(UNITS)): $(IMPORT)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(COMMON) $(BUILD)/libsnap.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
 
 $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 	@mkdir -p $(@D)

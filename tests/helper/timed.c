@@ -1,6 +1,5 @@
 /* timed FILE COMMAND...: runs the command and appends "SECONDS PEAK_KIB" to FILE.  Small, because a child's peak begins
  * with its parent's. */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

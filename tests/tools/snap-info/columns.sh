@@ -1,1 +1,1 @@
-snap-info --format=tsv app.snap | cut -f2-
+snap-info --format=tsv app.snap | cut -f3-6
