@@ -211,7 +211,7 @@ struct query_row {
 };
 typedef enum snap_status libsnap_take_row(void *context, const struct query_row *, struct snap_error *);
 
-#define DIMENSION(d) (1u << (d))
+#define DIMENSION(d) (1u << (unsigned)(d))
 #define NEED_ROWS DIMENSION(31) /* objects themselves, whatever the totals say */
 
 struct row_source {
@@ -223,7 +223,7 @@ struct row_source {
 };
 enum snap_status libsnap_query_rows(struct row_source *, bool prefer_totals, struct snap_error *);
 
-/* ---- answers (answer.c, order.c) ---- */
+/* ---- answers (answer.c) ---- */
 
 struct snap_answer {
 	struct budget budget;
@@ -238,6 +238,47 @@ struct snap_answer {
 	struct snap_slot_text *slots;
 	size_t frame_capacity, slot_capacity;
 };
+
+/* ---- keys (keys.c) ---- */
+
+struct key_needs {
+	unsigned dimension, names;
+	const char *words; /* what objects must have for it, or NULL */
+};
+
+extern const struct key_needs libsnap_key_needs[SNAP_KEY_COUNT];
+bool libsnap_key_can_cumulate(enum snap_key key);
+
+/* ---- one snapshot on its way into an answer (side.c) ---- */
+
+struct side {
+	struct snap_answer *answer;
+	const struct snap_query_options *options;
+	struct snap_reader *reader;
+	struct names names;
+	struct filter filter;
+	struct weigher weigher;
+	struct snap_graph *graph; /* of the key root */
+	int number;               /* which of answer->sides */
+	uint32_t *group_of;       /* by id of type, frame, stack ... of the key; NOT_FOUND: not yet */
+	size_t group_of_count;
+	uint32_t *list_of;        /* by stack: its frames, for traceback */
+	size_t list_of_count;
+	union measure *of_stack;  /* cumulative: by stack */
+	size_t of_stack_count;
+	union measure total;
+	unsigned present;         /* DIMENSION()s of which a row had a value */
+	bool any_rows;
+};
+
+/* Reads, filters and groups; what the side used meanwhile is freed by _end, in every case. */
+enum snap_status libsnap_side_add(struct side *, struct snap_error *);
+void libsnap_side_end(struct side *);
+/* Room for sums of that many groups. */
+enum snap_status libsnap_side_reserve(struct snap_answer *, int number, size_t count, struct snap_error *);
+enum snap_status libsnap_too_much(struct snap_error *);
+
+/* ---- order (order.c, answer.c) ---- */
 
 /* -1, 0, 1 */
 int libsnap_group_compare(const struct snap_answer *, uint32_t a, uint32_t b);

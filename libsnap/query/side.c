@@ -1,0 +1,391 @@
+/* One snapshot on its way into an answer: its rows find their groups, and are added up. */
+#include <string.h>
+
+#include "query.h"
+#include "snap_graph.h"
+
+enum snap_status libsnap_too_much(struct snap_error *error)
+{
+	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "a sum of bytes or counts is over 2^63");
+}
+
+enum snap_status libsnap_side_reserve(struct snap_answer *answer, int number, size_t count, struct snap_error *error)
+{
+	size_t old = answer->side_capacity[number];
+	if (count <= old && answer->sides[number])
+		return SNAP_OK;
+	union measure *larger = libsnap_grow(&answer->budget.allocator, answer->sides[number],
+					     &answer->side_capacity[number], count, sizeof(*larger));
+	if (!larger)
+		return libsnap_budget_fail(&answer->budget, error);
+	memset(larger + old, 0, (answer->side_capacity[number] - old) * sizeof(*larger));
+	answer->sides[number] = larger;
+	return SNAP_OK;
+}
+
+static enum snap_status group_measure(struct side *side, uint32_t group, union measure **out, struct snap_error *error)
+{
+	enum snap_status status = libsnap_side_reserve(side->answer, side->number, (size_t)group + 1, error);
+	if (status == SNAP_OK)
+		*out = &side->answer->sides[side->number][group];
+	return status;
+}
+
+/* ---- from a row to its group ---- */
+
+static struct tuple frame_key(const struct side *side, uint32_t id)
+{
+	const struct frame_name *frame = &side->names.frames[id];
+	switch (side->options->key) {
+	case SNAP_KEY_LINENO: return (struct tuple){{frame->file, frame->file ? frame->line : 0}};
+	case SNAP_KEY_FILENAME: return (struct tuple){{frame->file}};
+	case SNAP_KEY_FUNCTION: return (struct tuple){{frame->function, frame->file, frame->module}};
+	default: return (struct tuple){{frame->module}};
+	}
+}
+
+/* The row's id in the table that group_of goes by, and its key. */
+static enum snap_status key_of(struct side *side, const struct query_row *row, uint64_t *id, struct tuple *key,
+			       struct snap_error *error)
+{
+	const struct names *names = &side->names;
+	*id = UINT64_MAX;
+	*key = (struct tuple){{0}};
+	switch (side->options->key) {
+	case SNAP_KEY_TYPE:
+		*id = row->type;
+		*key = (struct tuple){{names->types[row->type].name, names->types[row->type].kind}};
+		break;
+	case SNAP_KEY_SHAPE: {
+		const struct shape_name *shape = &names->shapes[row->shape];
+		const struct type_name *type = &names->types[shape->type];
+		*id = row->shape;
+		*key = (struct tuple){{type->name, type->kind, shape->slots, shape->tail, shape->tail_kind}};
+		break;
+	}
+	case SNAP_KEY_LINENO:
+	case SNAP_KEY_FILENAME:
+	case SNAP_KEY_FUNCTION:
+	case SNAP_KEY_MODULE:
+		*id = names->stacks[row->stack].frame;
+		*key = frame_key(side, (uint32_t)*id);
+		break;
+	case SNAP_KEY_TRACEBACK:
+		*id = row->stack;
+		*key = (struct tuple){{side->list_of[row->stack]}};
+		break;
+	case SNAP_KEY_THREAD: {
+		const struct thread_name *thread = &names->threads[row->thread];
+		*id = row->thread;
+		*key = (struct tuple){{row->thread != 0, thread->number, thread->name}};
+		break;
+	}
+	case SNAP_KEY_DOMAIN: *key = (struct tuple){{row->domain}}; break;
+	case SNAP_KEY_GENERATION: *key = (struct tuple){{row->generation}}; break;
+	case SNAP_KEY_SIZE: *key = (struct tuple){{row->size_bucket}}; break;
+	case SNAP_KEY_ROOT: {
+		uint32_t index = snap_graph_group_of(side->graph, row->row), label;
+		if (index == SNAP_GRAPH_NO_GROUP)
+			break;
+		struct snap_graph_group root;
+		snap_graph_group(side->graph, index, &root);
+		*id = index;
+		if (side->group_of[index] != NOT_FOUND)
+			break;
+		enum snap_status status = libsnap_space_text(&side->answer->space, root.label, root.label_size, &label,
+							     error);
+		if (status != SNAP_OK)
+			return status;
+		*key = (struct tuple){{(uint64_t)root.kind + 1, label}};
+		break;
+	}
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status find_group(struct side *side, uint64_t id, const struct tuple *key, uint32_t *group,
+				   struct snap_error *error)
+{
+	bool has_id = id < side->group_of_count;
+	if (has_id && side->group_of[id] != NOT_FOUND) {
+		*group = side->group_of[id];
+		return SNAP_OK;
+	}
+	struct space *space = &side->answer->space;
+	enum snap_status status = libsnap_space_intern(space, &space->groups, key, group, error);
+	if (status == SNAP_OK && has_id)
+		side->group_of[id] = *group;
+	return status;
+}
+
+static void note_presence(struct side *side, const struct query_row *row)
+{
+	side->any_rows = true;
+	side->present |= (row->type ? DIMENSION(SNAP_BY_TYPE) : 0) | (row->stack ? DIMENSION(SNAP_BY_STACK) : 0) |
+			 (row->thread ? DIMENSION(SNAP_BY_THREAD) : 0) | (row->shape ? DIMENSION(SNAP_BY_SHAPE) : 0);
+}
+
+static enum snap_status take_row(void *context, const struct query_row *row, struct snap_error *error)
+{
+	struct side *side = context;
+	if (row->bytes == 0 && row->count == 0)
+		return SNAP_OK;
+	note_presence(side, row);
+	if (!libsnap_filter_keeps(&side->filter, row->stack, row->type, row->domain))
+		return SNAP_OK;
+	if (!libsnap_measure_add(&side->weigher, &side->total, row->bytes, row->count))
+		return libsnap_too_much(error);
+	if (side->of_stack) {
+		bool fits = libsnap_measure_add(&side->weigher, &side->of_stack[row->stack], row->bytes, row->count);
+		return fits ? SNAP_OK : libsnap_too_much(error);
+	}
+	uint64_t id;
+	struct tuple key;
+	uint32_t group;
+	union measure *sum;
+	enum snap_status status = key_of(side, row, &id, &key, error);
+	if (status == SNAP_OK)
+		status = find_group(side, id, &key, &group, error);
+	if (status == SNAP_OK)
+		status = group_measure(side, group, &sum, error);
+	if (status != SNAP_OK)
+		return status;
+	return libsnap_measure_add(&side->weigher, sum, row->bytes, row->count) ? SNAP_OK : libsnap_too_much(error);
+}
+
+/* ---- tracebacks ---- */
+
+/* A frame with a file is its file and line, as tracemalloc has it. */
+static enum snap_status add_place(struct side *side, uint32_t frame_id, uint32_t *list, struct snap_error *error)
+{
+	const struct frame_name *frame = &side->names.frames[frame_id];
+	struct tuple place = {{frame->file, frame->line}};
+	if (!frame->file)
+		place = (struct tuple){{0, 0, frame->function, frame->module, frame->offset}};
+	struct space *space = &side->answer->space;
+	uint32_t item;
+	enum snap_status status = libsnap_space_intern(space, &space->places, &place, &item, error);
+	return status == SNAP_OK ? libsnap_space_chain(space, *list, item, list, error) : status;
+}
+
+/* Parents are earlier rows, so their lists are there already. */
+static enum snap_status list_tracebacks(struct side *side, struct snap_error *error)
+{
+	side->list_of = libsnap_alloc_zeroed(&side->answer->budget.allocator, side->names.stack_count, sizeof(uint32_t));
+	if (!side->list_of)
+		return libsnap_budget_fail(&side->answer->budget, error);
+	side->list_of_count = side->names.stack_count;
+	for (size_t i = 1; i < side->names.stack_count; i++) {
+		const struct stack_node *stack = &side->names.stacks[i];
+		uint32_t frames[MAX_INLINED];
+		size_t count;
+		enum snap_status status = libsnap_frame_chain(&side->names, stack->frame, frames, &count, error);
+		side->list_of[i] = side->list_of[stack->parent];
+		while (status == SNAP_OK && count > 0)
+			status = add_place(side, frames[--count], &side->list_of[i], error);
+		if (status != SNAP_OK)
+			return status;
+	}
+	return SNAP_OK;
+}
+
+/* ---- cumulative ---- */
+
+static enum snap_status add_to_frames(struct side *side, uint32_t frame, const union measure *sum,
+				      struct snap_error *error)
+{
+	uint32_t frames[MAX_INLINED], group;
+	size_t count;
+	enum snap_status status = libsnap_frame_chain(&side->names, frame, frames, &count, error);
+	if (status == SNAP_OK && count == 0)
+		frames[count++] = 0;
+	for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+		struct tuple key = frame_key(side, frames[i]);
+		union measure *total;
+		status = find_group(side, frames[i], &key, &group, error);
+		if (status == SNAP_OK)
+			status = group_measure(side, group, &total, error);
+		if (status == SNAP_OK && !libsnap_measure_merge(&side->weigher, total, sum))
+			status = libsnap_too_much(error);
+	}
+	return status;
+}
+
+/* A stack counts for its frames and for its callers; from the last row on, callers come later. */
+static enum snap_status spread_over_callers(struct side *side, struct snap_error *error)
+{
+	for (size_t i = side->of_stack_count; i-- > 0;) {
+		const union measure *sum = &side->of_stack[i];
+		if (sum->exact.bytes == 0 && sum->exact.count == 0)
+			continue;
+		enum snap_status status = add_to_frames(side, side->names.stacks[i].frame, sum, error);
+		if (status != SNAP_OK)
+			return status;
+		uint32_t parent = side->names.stacks[i].parent;
+		if (parent && !libsnap_measure_merge(&side->weigher, &side->of_stack[parent], sum))
+			return libsnap_too_much(error);
+	}
+	return SNAP_OK;
+}
+
+/* ---- one snapshot ---- */
+
+static enum snap_status make_group_map(struct side *side, size_t count, struct snap_error *error)
+{
+	if (count == 0)
+		return SNAP_OK;
+	side->group_of = libsnap_alloc(&side->answer->budget.allocator, count, sizeof(uint32_t));
+	if (!side->group_of)
+		return libsnap_budget_fail(&side->answer->budget, error);
+	memset(side->group_of, 0xff, count * sizeof(uint32_t));
+	side->group_of_count = count;
+	return SNAP_OK;
+}
+
+static enum snap_status open_graph(struct side *side, struct snap_error *error)
+{
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	struct budget *budget = &side->answer->budget;
+	options.allocator = &budget->allocator;
+	options.max_memory_bytes = budget->limit - budget->used;
+	if (snap_reader_row_count(side->reader, SNAP_ROOTS) == 0 && snap_reader_row_count(side->reader, SNAP_OBJECTS))
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "the snapshot has no roots");
+	enum snap_status status = snap_graph_open(&side->graph, side->reader, &options, error);
+	if (status == SNAP_OK)
+		status = snap_graph_attribute_roots(side->graph, error);
+	if (status == SNAP_OK)
+		status = make_group_map(side, snap_graph_group_count(side->graph), error);
+	return status;
+}
+
+/* What the key maps its ids to. */
+static enum snap_status prepare_key(struct side *side, struct snap_error *error)
+{
+	const struct names *names = &side->names;
+	switch (side->options->key) {
+	case SNAP_KEY_TYPE: return make_group_map(side, names->type_count, error);
+	case SNAP_KEY_SHAPE: return make_group_map(side, names->shape_count, error);
+	case SNAP_KEY_THREAD: return make_group_map(side, names->thread_count, error);
+	case SNAP_KEY_LINENO:
+	case SNAP_KEY_FILENAME:
+	case SNAP_KEY_FUNCTION:
+	case SNAP_KEY_MODULE: return make_group_map(side, names->frame_count, error);
+	case SNAP_KEY_TRACEBACK: {
+		enum snap_status status = list_tracebacks(side, error);
+		return status == SNAP_OK ? make_group_map(side, names->stack_count, error) : status;
+	}
+	case SNAP_KEY_ROOT: return open_graph(side, error);
+	default: return SNAP_OK;
+	}
+}
+
+static enum snap_status prepare_cumulative(struct side *side, struct snap_error *error)
+{
+	if (!side->options->cumulative)
+		return SNAP_OK;
+	side->of_stack = libsnap_alloc_zeroed(&side->answer->budget.allocator, side->names.stack_count,
+					      sizeof(union measure));
+	side->of_stack_count = side->names.stack_count;
+	return side->of_stack ? SNAP_OK : libsnap_budget_fail(&side->answer->budget, error);
+}
+
+void libsnap_side_end(struct side *side)
+{
+	const struct snap_allocator *memory = &side->answer->budget.allocator;
+	libsnap_free(memory, side->group_of, side->group_of_count, sizeof(uint32_t));
+	libsnap_free(memory, side->list_of, side->list_of_count, sizeof(uint32_t));
+	libsnap_free(memory, side->of_stack, side->of_stack_count, sizeof(union measure));
+	snap_graph_close(side->graph);
+	libsnap_filter_end(&side->filter);
+	libsnap_query_names_free(&side->names);
+}
+
+static unsigned dimensions_of(const struct side *side)
+{
+	return libsnap_key_needs[side->options->key].dimension | (side->filter.needs_stacks ? DIMENSION(SNAP_BY_STACK) : 0) |
+	       (side->filter.needs_types ? DIMENSION(SNAP_BY_TYPE) : 0) |
+	       (side->filter.needs_domains ? DIMENSION(SNAP_BY_DOMAIN) : 0);
+}
+
+static unsigned names_of(const struct side *side)
+{
+	unsigned needed = libsnap_key_needs[side->options->key].names;
+	for (size_t i = 0; i < side->options->pattern_count; i++) {
+		switch (side->options->patterns[i].kind) {
+		case SNAP_PATTERN_FILE: needed |= NEED_STACKS | NEED_FILES; break;
+		case SNAP_PATTERN_FUNCTION: needed |= NEED_STACKS | NEED_FUNCTIONS; break;
+		case SNAP_PATTERN_MODULE: needed |= NEED_STACKS | NEED_MODULES; break;
+		case SNAP_PATTERN_TYPE: needed |= NEED_TYPES; break;
+		case SNAP_PATTERN_ANY: break;
+		}
+	}
+	return needed;
+}
+
+static const char *word_of_side(const struct side *side)
+{
+	return !side->answer->info.compared ? "the" : side->number ? "the new" : "the old";
+}
+
+/* A question about what no object has is refused: its answer would look like one. */
+static enum snap_status check_presence(const struct side *side, struct snap_error *error)
+{
+	const struct key_needs *needs = &libsnap_key_needs[side->options->key];
+	const char *missing = NULL;
+	if (needs->words && !(side->present & needs->dimension))
+		missing = needs->words;
+	else if (side->filter.needs_stacks && !(side->present & DIMENSION(SNAP_BY_STACK)))
+		missing = "call stacks";
+	else if (side->filter.needs_types && !(side->present & DIMENSION(SNAP_BY_TYPE)))
+		missing = "types";
+	if (!missing || !side->any_rows)
+		return SNAP_OK;
+	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "%s snapshot has no %s", word_of_side(side), missing);
+}
+
+static enum snap_status add_rows(struct side *side, struct snap_error *error)
+{
+	struct row_source source = {.names = &side->names, .dimensions = dimensions_of(side), .take = take_row,
+				    .context = side};
+	bool prefer_totals = !side->weigher.sampled || side->answer->info.by_average;
+	enum snap_status status = libsnap_query_rows(&source, prefer_totals, error);
+	if (status == SNAP_OK)
+		status = check_presence(side, error);
+	if (status == SNAP_OK && side->of_stack)
+		status = spread_over_callers(side, error);
+	side->answer->info.scanned |= source.from_objects;
+	if (status == SNAP_OK && side->weigher.sampled && !source.from_objects)
+		side->answer->info.by_average = true;
+	return status;
+}
+
+enum snap_status libsnap_side_add(struct side *side, struct snap_error *error)
+{
+	struct snap_answer *answer = side->answer;
+	if (libsnap_key_needs[side->options->key].dimension & DIMENSION(SNAP_BY_SHAPE)) {
+		struct snap_reader_info info;
+		snap_reader_info(side->reader, &info);
+		if (info.flags & SNAP_SNAPSHOT_TOTALS_ONLY)
+			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+					    "a snapshot with totals only has no shapes");
+	}
+	enum snap_status status = libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
+	if (status == SNAP_OK)
+		status = libsnap_query_names_load(&side->names, &answer->space, side->reader, names_of(side), error);
+	if (status == SNAP_OK)
+		status = libsnap_filter_load(&side->filter, &side->names, error);
+	if (status == SNAP_OK)
+		status = prepare_key(side, error);
+	if (status == SNAP_OK)
+		status = prepare_cumulative(side, error);
+	if (status == SNAP_OK)
+		status = add_rows(side, error);
+	uint64_t lost = side->names.lost_rows;
+	if (side->graph) {
+		struct snap_graph_info info;
+		snap_graph_info(side->graph, &info);
+		lost += info.lost_references;
+	}
+	*(answer->info.compared && side->number == 0 ? &answer->info.old_lost_rows : &answer->info.lost_rows) = lost;
+	return status;
+}

@@ -1,0 +1,134 @@
+/* Options and patterns as a question to the library. */
+#include "rows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PEOPLE_LIMIT 20
+
+static bool take_prefix(const char **text, const char *prefix)
+{
+	size_t size = strlen(prefix);
+	if (strncmp(*text, prefix, size) != 0)
+		return false;
+	*text += size;
+	return true;
+}
+
+static bool parse_number(const char *digits, size_t size, uint64_t *number)
+{
+	if (size == 0 || strspn(digits, "0123456789") < size)
+		return false;
+	errno = 0;
+	*number = strtoull(digits, NULL, 10);
+	return errno == 0;
+}
+
+/* "GLOB:LINE"; the glob is cut in a copy, which lives as long as the process. */
+static void parse_line(struct snap_pattern *pattern)
+{
+	const char *colon = strrchr(pattern->glob, ':');
+	if (!colon || !parse_number(colon + 1, strlen(colon + 1), &pattern->line))
+		return;
+	size_t size = (size_t)(colon - pattern->glob);
+	char *glob = cli_resize(NULL, size + 1);
+	memcpy(glob, pattern->glob, size);
+	glob[size] = '\0';
+	pattern->glob = glob;
+	pattern->has_line = true;
+}
+
+/* "domain:N" or "domain:N:PATTERN"; what follows is left in *text, which is NULL if nothing does. */
+static void parse_domain(struct snap_pattern *pattern, const char **text)
+{
+	size_t digits = strspn(*text, "0123456789");
+	if (!parse_number(*text, digits, &pattern->domain) || ((*text)[digits] && (*text)[digits] != ':'))
+		cli_usage("domain:%s: a domain is a number", *text);
+	pattern->has_domain = true;
+	*text = (*text)[digits] ? *text + digits + 1 : NULL;
+}
+
+static struct snap_pattern parse_pattern(const char *text, bool exclude, bool all_frames)
+{
+	struct snap_pattern pattern = {.exclude = exclude, .kind = SNAP_PATTERN_FILE};
+	if (take_prefix(&text, "domain:"))
+		parse_domain(&pattern, &text);
+	if (!text) {
+		pattern.kind = SNAP_PATTERN_ANY;
+		return pattern;
+	}
+	if (take_prefix(&text, "type:"))
+		pattern.kind = SNAP_PATTERN_TYPE;
+	else if (take_prefix(&text, "function:"))
+		pattern.kind = SNAP_PATTERN_FUNCTION;
+	else if (take_prefix(&text, "module:"))
+		pattern.kind = SNAP_PATTERN_MODULE;
+	else
+		take_prefix(&text, "file:");
+	pattern.glob = text;
+	if (!*text)
+		cli_usage("a pattern is empty");
+	if (pattern.kind == SNAP_PATTERN_FILE)
+		parse_line(&pattern);
+	pattern.all_frames = all_frames && pattern.kind != SNAP_PATTERN_TYPE;
+	return pattern;
+}
+
+static void add_patterns(struct rows_question *question, const struct cli_list *list, bool exclude, bool all_frames)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (question->options.pattern_count == SNAP_MAX_PATTERNS)
+			cli_usage("at most %d patterns", SNAP_MAX_PATTERNS);
+		question->patterns[question->options.pattern_count++] = parse_pattern(list->items[i], exclude, all_frames);
+	}
+}
+
+/* What both can answer: lineno only if both have files, and so on. */
+static enum snap_key default_key(struct snap_reader *first, struct snap_reader *second)
+{
+	enum snap_key key = snap_key_default(first);
+	if (!second || snap_key_default(second) == key)
+		return key;
+	bool both_typed = snap_reader_row_count(first, SNAP_TYPES) && snap_reader_row_count(second, SNAP_TYPES);
+	return both_typed ? SNAP_KEY_TYPE : SNAP_KEY_SIZE;
+}
+
+static enum snap_order parse_order(const char *text)
+{
+	if (!text || strcmp(text, "bytes") == 0)
+		return SNAP_ORDER_BYTES;
+	if (strcmp(text, "count") == 0)
+		return SNAP_ORDER_COUNT;
+	if (strcmp(text, "average") != 0)
+		cli_usage("--sort=%s: not bytes, count or average", text);
+	return SNAP_ORDER_AVERAGE;
+}
+
+void rows_question(struct rows_question *question, const struct rows_options *given, struct snap_reader *first,
+		   struct snap_reader *second)
+{
+	*question = (struct rows_question){.options = SNAP_QUERY_OPTIONS_INIT};
+	struct snap_query_options *options = &question->options;
+	if (!given->key)
+		options->key = default_key(first, second);
+	else if (!snap_key_find(given->key, &options->key))
+		cli_usage("--key=%s: no such key", given->key);
+	options->order = parse_order(given->sort);
+	options->cumulative = given->cumulative;
+	options->max_memory_bytes = cli_common.memory_bytes;
+	options->patterns = question->patterns;
+	add_patterns(question, &given->include, false, given->all_frames);
+	add_patterns(question, &given->exclude, true, given->all_frames);
+	if (cli_common.format == CLI_TRACEMALLOC && !rows_has_statistics(options->key))
+		cli_usage("--format=tracemalloc knows the keys lineno, filename and traceback");
+}
+
+uint64_t rows_limit(const struct rows_options *options)
+{
+	if (options->limit == 0)
+		return UINT64_MAX;
+	if (options->limit != ROWS_NOT_GIVEN)
+		return options->limit;
+	return cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN ? PEOPLE_LIMIT : UINT64_MAX;
+}

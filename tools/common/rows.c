@@ -1,0 +1,261 @@
+/* Rows of an answer as cells, whatever their key is. */
+#include "rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "words.h"
+
+static const struct key_columns {
+	size_t count;
+	struct print_column columns[ROWS_MAX_KEY_COLUMNS];
+} key_columns[SNAP_KEY_COUNT] = {
+	[SNAP_KEY_TYPE] = {2, {{"kind", PRINT_TEXT}, {"type", PRINT_TEXT}}},
+	[SNAP_KEY_SHAPE] = {3, {{"kind", PRINT_TEXT}, {"type", PRINT_TEXT}, {"shape", PRINT_TEXT}}},
+	[SNAP_KEY_LINENO] = {2, {{"file", PRINT_TEXT}, {"line", PRINT_NUMBER}}},
+	[SNAP_KEY_FILENAME] = {1, {{"file", PRINT_TEXT}}},
+	[SNAP_KEY_FUNCTION] = {3, {{"function", PRINT_TEXT}, {"file", PRINT_TEXT}, {"module", PRINT_TEXT}}},
+	[SNAP_KEY_TRACEBACK] = {1, {{"traceback", PRINT_TEXT}}},
+	[SNAP_KEY_MODULE] = {1, {{"module", PRINT_TEXT}}},
+	[SNAP_KEY_THREAD] = {2, {{"thread", PRINT_NUMBER}, {"name", PRINT_TEXT}}},
+	[SNAP_KEY_DOMAIN] = {1, {{"domain", PRINT_NUMBER}}},
+	[SNAP_KEY_SIZE] = {2, {{"size_min", PRINT_BYTES}, {"size_max", PRINT_BYTES}}},
+	[SNAP_KEY_GENERATION] = {1, {{"generation", PRINT_NUMBER}}},
+	[SNAP_KEY_ROOT] = {2, {{"root_kind", PRINT_TEXT}, {"root", PRINT_TEXT}}},
+};
+
+size_t rows_key_columns(enum snap_key key, struct print_column *columns)
+{
+	memcpy(columns, key_columns[key].columns, key_columns[key].count * sizeof(*columns));
+	return key_columns[key].count;
+}
+
+void rows_absent_cells(struct print_cell *cells, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		cells[i] = print_absent();
+}
+
+/* ---- parts of keys as text ---- */
+
+static struct print_cell text_cell(struct snap_text text)
+{
+	return text.bytes ? print_bytes(text.bytes, text.size) : print_absent();
+}
+
+static void append(struct buffer *out, struct snap_text text)
+{
+	buffer_append(out, text.bytes ? text.bytes : "", text.size);
+}
+
+static void append_number(struct buffer *out, const char *format, uint64_t number)
+{
+	char text[48];
+	snprintf(text, sizeof(text), format, number);
+	buffer_text(out, text);
+}
+
+static void append_word(struct buffer *out, enum word_list list, uint64_t number)
+{
+	const char *word = word_of(list, number);
+	if (word)
+		buffer_text(out, word);
+	else
+		append_number(out, "kind-%" PRIu64, number);
+}
+
+/* file:line; without a file the function, in its module or at its offset. */
+static void append_place(struct buffer *out, const struct snap_place *place)
+{
+	if (place->file.bytes) {
+		append(out, place->file);
+		append_number(out, ":%" PRIu64, place->line);
+		return;
+	}
+	append(out, place->function);
+	if (place->function.bytes && place->module.bytes)
+		buffer_text(out, "@");
+	append(out, place->module);
+	if (!place->function.bytes)
+		append_number(out, "+0x%" PRIx64, place->offset);
+}
+
+/* Outermost first, as folded stacks of flame graphs. */
+static void append_traceback(struct buffer *out, const struct snap_answer_row *row)
+{
+	for (size_t i = row->frame_count; i-- > 0;) {
+		append_place(out, &row->frames[i]);
+		if (i > 0)
+			buffer_byte(out, ';');
+	}
+}
+
+static void append_slot(struct buffer *out, const struct snap_slot_text *slot)
+{
+	if (slot->kind != SNAP_REF_FIELD) {
+		append_word(out, WORDS_REFERENCE_KIND, slot->kind);
+		buffer_byte(out, ' ');
+	}
+	if (slot->name.bytes)
+		append(out, slot->name);
+	else if (slot->label % 4 == 1)
+		append_number(out, "[%" PRIu64 "]", slot->label / 4);
+	else
+		buffer_byte(out, '?');
+}
+
+/* {field, field}[tail] */
+static void append_shape(struct buffer *out, const struct snap_answer_row *row)
+{
+	buffer_byte(out, '{');
+	for (size_t i = 0; i < row->slot_count; i++) {
+		if (i > 0)
+			buffer_text(out, ", ");
+		append_slot(out, &row->slots[i]);
+	}
+	buffer_byte(out, '}');
+	if (row->tail == SNAP_TAIL_NONE)
+		return;
+	buffer_byte(out, '[');
+	if (row->tail == SNAP_TAIL_INDEXED)
+		append_word(out, WORDS_REFERENCE_KIND, row->tail_kind);
+	else
+		buffer_text(out, "labelled");
+	buffer_byte(out, ']');
+}
+
+/* ---- cells ---- */
+
+/* Appending moves the buffer, so cells are pointed to it when it is whole. */
+struct made_text {
+	struct buffer *buffer;
+	size_t start;
+};
+
+static struct made_text begin_text(struct buffer *scratch)
+{
+	return (struct made_text){scratch, scratch->size};
+}
+
+static void type_cells(const struct snap_answer_row *row, bool with_shape, struct buffer *scratch,
+		       struct print_cell *cells)
+{
+	struct made_text kind = begin_text(scratch);
+	append_word(scratch, WORDS_TYPE_KIND, row->kind);
+	struct made_text shape = begin_text(scratch);
+	if (with_shape)
+		append_shape(scratch, row);
+	cells[0] = row->name.bytes ? print_bytes(scratch->bytes + kind.start, shape.start - kind.start) : print_absent();
+	cells[1] = text_cell(row->name);
+	if (with_shape)
+		cells[2] = print_bytes(scratch->bytes + shape.start, scratch->size - shape.start);
+}
+
+static void root_cells(const struct snap_answer_row *row, struct buffer *scratch, struct print_cell *cells)
+{
+	struct made_text kind = begin_text(scratch);
+	if (row->has_number)
+		append_word(scratch, WORDS_ROOT_KIND, row->number);
+	else
+		buffer_text(scratch, "unreachable");
+	cells[0] = print_bytes(scratch->bytes + kind.start, scratch->size - kind.start);
+	cells[1] = text_cell(row->name);
+}
+
+void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct buffer *scratch,
+		    struct print_cell *cells)
+{
+	scratch->size = 0;
+	switch (key) {
+	case SNAP_KEY_TYPE: type_cells(row, false, scratch, cells); break;
+	case SNAP_KEY_SHAPE: type_cells(row, true, scratch, cells); break;
+	case SNAP_KEY_LINENO:
+		cells[0] = text_cell(row->place.file);
+		cells[1] = row->place.file.bytes ? print_number(row->place.line) : print_absent();
+		break;
+	case SNAP_KEY_FILENAME: cells[0] = text_cell(row->place.file); break;
+	case SNAP_KEY_FUNCTION:
+		cells[0] = text_cell(row->place.function);
+		cells[1] = text_cell(row->place.file);
+		cells[2] = text_cell(row->place.module);
+		break;
+	case SNAP_KEY_TRACEBACK:
+		append_traceback(scratch, row);
+		cells[0] = row->frame_count ? print_bytes(scratch->bytes, scratch->size) : print_absent();
+		break;
+	case SNAP_KEY_MODULE: cells[0] = text_cell(row->place.module); break;
+	case SNAP_KEY_THREAD:
+		cells[0] = row->has_number ? print_number(row->number) : print_absent();
+		cells[1] = text_cell(row->name);
+		break;
+	case SNAP_KEY_DOMAIN:
+	case SNAP_KEY_GENERATION: cells[0] = print_number(row->number); break;
+	case SNAP_KEY_SIZE:
+		cells[0] = print_number(row->low);
+		cells[1] = print_number(row->high);
+		break;
+	case SNAP_KEY_ROOT: root_cells(row, scratch, cells); break;
+	}
+}
+
+void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch, struct print_cell *cells)
+{
+	const struct key_columns *known = &key_columns[key];
+	scratch->size = 0;
+	append_number(scratch, others == 1 ? "[%" PRIu64 " other]" : "[%" PRIu64 " others]", others);
+	rows_absent_cells(cells, known->count);
+	for (size_t i = 0; i < known->count; i++) {
+		if (known->columns[i].kind == PRINT_TEXT) {
+			cells[i] = print_bytes(scratch->bytes, scratch->size);
+			return;
+		}
+	}
+}
+
+void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct buffer *text)
+{
+	text->size = 0;
+	switch (key) {
+	case SNAP_KEY_TYPE:
+	case SNAP_KEY_SHAPE:
+	case SNAP_KEY_THREAD:
+	case SNAP_KEY_ROOT: append(text, row->name); break;
+	case SNAP_KEY_LINENO:
+		if (row->place.file.bytes)
+			append_place(text, &row->place);
+		break;
+	case SNAP_KEY_FILENAME: append(text, row->place.file); break;
+	case SNAP_KEY_FUNCTION: append(text, row->place.function); break;
+	case SNAP_KEY_TRACEBACK: append_traceback(text, row); break;
+	case SNAP_KEY_MODULE: append(text, row->place.module); break;
+	case SNAP_KEY_DOMAIN:
+	case SNAP_KEY_GENERATION: append_number(text, "%" PRIu64, row->number); break;
+	case SNAP_KEY_SIZE: append_number(text, "%" PRIu64, row->low); break;
+	}
+}
+
+/* ---- beside the rows ---- */
+
+void rows_warn(const struct snap_answer_info *info, const char *file, const char *old_file)
+{
+	if (info->estimated)
+		cli_warn("sampled every %" PRIu64 " bytes: bytes and counts are estimates%s",
+			 info->sampling_interval_bytes, info->by_average ? ", made from mean sizes" : "");
+	if (info->old_lost_rows)
+		cli_lost(old_file, info->old_lost_rows);
+	if (info->lost_rows)
+		cli_lost(file, info->lost_rows);
+}
+
+void rows_notes(struct print_table *table, const struct snap_answer_info *info)
+{
+	print_note(table, "key", snap_key_name(info->key));
+	if (info->cumulative)
+		print_note(table, "frames", "cumulative");
+	if (info->estimated)
+		print_note(table, "estimate", info->by_average ? "by mean size" : "by block");
+	if (info->estimated)
+		print_note_number(table, "sampling_interval_bytes", info->sampling_interval_bytes);
+	print_note_number(table, "row_count", info->row_count);
+}

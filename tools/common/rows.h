@@ -1,0 +1,65 @@
+/* What snap-top and snap-diff share: keys, patterns, and rows of an answer as cells. */
+#ifndef ROWS_H
+#define ROWS_H
+
+#include "buffer.h"
+#include "cli.h"
+#include "print.h"
+#include "snap_query.h"
+
+struct rows_options {
+	const char *key, *sort;
+	bool cumulative, all_frames;
+	struct cli_list include, exclude;
+	uint64_t limit; /* ROWS_NOT_GIVEN, 0 for all */
+};
+#define ROWS_NOT_GIVEN UINT64_MAX
+
+#define ROWS_OPTION_LINES(o) \
+	{'k', "key", "KEY", "group by type, shape, lineno, filename, function, traceback, module, thread, domain, " \
+	 "size, generation or root", CLI_STRING, &(o).key}, \
+	{'n', "limit", "COUNT", "print at most COUNT rows, 0 for all", CLI_COUNT, &(o).limit}, \
+	{'s', "sort", "MEASURE", "order by bytes, count or average", CLI_STRING, &(o).sort}, \
+	{0, "cumulative", NULL, "count every frame of a stack, not the innermost alone", CLI_FLAG, &(o).cumulative}, \
+	{'i', "include", "PATTERN", "only objects that match PATTERN, or another one included", CLI_LIST, &(o).include}, \
+	{'x', "exclude", "PATTERN", "only objects that do not match PATTERN", CLI_LIST, &(o).exclude}, \
+	{0, "all-frames", NULL, "patterns look at every frame of a stack", CLI_FLAG, &(o).all_frames}
+
+struct rows_question {
+	struct snap_query_options options;
+	struct snap_pattern patterns[SNAP_MAX_PATTERNS];
+};
+
+/* Options as a question to the library; ends the process on wrong usage.  The default key is what both readers can
+ * answer; second may be NULL. */
+void rows_question(struct rows_question *, const struct rows_options *, struct snap_reader *first,
+		   struct snap_reader *second);
+
+/* Rows to print: people get 20 unless they say otherwise, programs all. */
+uint64_t rows_limit(const struct rows_options *);
+
+/* Warns of estimates, and counts what a damaged file lost. */
+void rows_warn(const struct snap_answer_info *, const char *file, const char *old_file);
+/* What JSON and YAML say beside the rows. */
+void rows_notes(struct print_table *, const struct snap_answer_info *);
+
+#define ROWS_MAX_KEY_COLUMNS 3
+/* Returns how many. */
+size_t rows_key_columns(enum snap_key key, struct print_column *columns);
+/* scratch holds text that the cells point to. */
+void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct buffer *scratch,
+		    struct print_cell *cells);
+/* "[N others]" in the first column that can hold it. */
+void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch, struct print_cell *cells);
+void rows_absent_cells(struct print_cell *cells, size_t count);
+
+/* The key as one text: a name, file:line, a number; what the patterns of rules match. */
+void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct buffer *text);
+
+/* The lines of str(Statistic) and str(StatisticDiff) of Python's tracemalloc; only control bytes are escaped. */
+bool rows_has_statistics(enum snap_key key);
+void rows_print_statistic(enum snap_key key, const struct snap_answer_row *row, bool compared);
+/* tracemalloc._format_size(size, sign) */
+void rows_format_size(double size, bool sign, char text[64]);
+
+#endif

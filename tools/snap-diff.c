@@ -1,0 +1,170 @@
+/* snap-diff: what changed between two snapshots, and whether that is within a budget. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "print.h"
+#include "rows.h"
+#include "rules.h"
+
+#define MEASURES 5 /* and the status, before the key */
+
+struct diff_options {
+	struct rows_options rows;
+	struct cli_list fail;
+	bool all, exit_code;
+};
+
+static bool is_unchanged(const struct snap_answer_row *row)
+{
+	return row->bytes == row->old_bytes && row->count == row->old_count;
+}
+
+static void measure_cells(uint64_t old_bytes, uint64_t old_count, uint64_t bytes, uint64_t count,
+			  struct print_cell *cells)
+{
+	cells[0] = print_change((int64_t)(bytes - old_bytes));
+	cells[1] = print_change((int64_t)(count - old_count));
+	cells[2] = print_number(bytes);
+	cells[3] = print_number(count);
+	cells[4] = print_absent();
+}
+
+static const char *status_of(const struct snap_answer_row *row)
+{
+	return row->is_new ? "new" : row->is_gone ? "gone" : is_unchanged(row) ? "same" : "changed";
+}
+
+static uint64_t count_changed(struct snap_answer *answer, const struct snap_answer_info *info)
+{
+	uint64_t changed = 0;
+	for (uint64_t i = 0; i < info->row_count; i++) {
+		struct snap_answer_row row;
+		snap_answer_row(answer, i, &row);
+		changed += !is_unchanged(&row);
+	}
+	return changed;
+}
+
+static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info, uint64_t limit)
+{
+	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
+		struct snap_answer_row row;
+		snap_answer_row(answer, i, &row);
+		rows_print_statistic(info->key, &row, true);
+	}
+}
+
+static void print_others(struct print_table *table, const struct snap_answer_info *info, uint64_t others)
+{
+	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
+	struct buffer scratch = {0};
+	rows_absent_cells(cells, MEASURES);
+	rows_others_cells(info->key, others, &scratch, cells + MEASURES);
+	print_row(table, cells);
+	buffer_free(&scratch);
+}
+
+static uint64_t print_changes(struct print_table *table, struct snap_answer *answer,
+			      const struct snap_answer_info *info, bool all, uint64_t limit)
+{
+	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
+	struct buffer scratch = {0};
+	uint64_t shown = 0;
+	for (uint64_t i = 0; i < info->row_count && shown < limit; i++) {
+		struct snap_answer_row row;
+		snap_answer_row(answer, i, &row);
+		if (!all && is_unchanged(&row))
+			continue;
+		measure_cells(row.old_bytes, row.old_count, row.bytes, row.count, cells);
+		const char *status = status_of(&row);
+		cells[4] = print_bytes(status, strlen(status));
+		rows_key_cells(info->key, &row, &scratch, cells + MEASURES);
+		print_row(table, cells);
+		shown++;
+	}
+	buffer_free(&scratch);
+	return shown;
+}
+
+static void print_rows(struct snap_answer *answer, const struct snap_answer_info *info,
+		       const struct diff_options *given, uint64_t changed, size_t broken)
+{
+	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS] = {
+		{"bytes_diff", PRINT_CHANGE_BYTES}, {"count_diff", PRINT_CHANGE_COUNT},
+		{"bytes", PRINT_BYTES}, {"count", PRINT_COUNT}, {"status", PRINT_TEXT},
+	};
+	size_t count = MEASURES + rows_key_columns(info->key, columns + MEASURES);
+	struct print_table *table = print_begin("snap-diff/1", columns, count);
+	rows_notes(table, info);
+	print_note_number(table, "changed_count", changed);
+	if (given->fail.count) {
+		print_note_number(table, "rule_count", given->fail.count);
+		print_note_number(table, "broken_rule_count", broken);
+	}
+	uint64_t shown = print_changes(table, answer, info, given->all, rows_limit(&given->rows));
+	uint64_t others = (given->all ? info->row_count : changed) - shown;
+	if (others && (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
+		print_others(table, info, others);
+	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
+	measure_cells(info->old_bytes, info->old_count, info->bytes, info->count, cells);
+	rows_absent_cells(cells + MEASURES, count - MEASURES);
+	print_total(table, cells);
+	print_end(table);
+}
+
+/* Asks the library; ends the process if the two cannot be compared. */
+static struct snap_answer *compare(const char *old_file, const char *new_file, const struct rows_options *rows,
+				   const struct rules *rules)
+{
+	struct snap_reader *old_reader = cli_open(old_file), *new_reader = cli_open(new_file);
+	struct rows_question question;
+	rows_question(&question, rows, old_reader, new_reader);
+	rules_check_key(rules, question.options.key);
+	struct snap_answer *answer;
+	struct snap_error error;
+	if (snap_query_compare(&answer, old_reader, new_reader, &question.options, &error) != SNAP_OK) {
+		struct buffer files = {0};
+		buffer_text(&files, old_file);
+		buffer_text(&files, ", ");
+		buffer_append(&files, new_file, strlen(new_file) + 1);
+		exit(cli_report(files.bytes, &error));
+	}
+	snap_reader_close(old_reader);
+	snap_reader_close(new_reader);
+	return answer;
+}
+
+int main(int argc, char **argv)
+{
+	struct diff_options given = {.rows = {.limit = ROWS_NOT_GIVEN}};
+	const struct cli_option options[] = {
+		ROWS_OPTION_LINES(given.rows),
+		{0, "all", NULL, "print unchanged rows too", CLI_FLAG, &given.all},
+		{'f', "fail", "RULE", "exit 1 if RULE is broken, such as 'bytes > +5%' or 'any count > +1000'", CLI_LIST,
+		 &given.fail},
+		{'e', "exit-code", NULL, "exit 1 if anything changed", CLI_FLAG, &given.exit_code},
+		{0},
+	};
+	const struct cli_tool tool = {"snap-diff", "[OPTION]... OLD NEW", "Says what changed between two heap snapshots.",
+				      2, 2, options};
+	cli_accept_tracemalloc = true;
+	size_t file_count;
+	char **files = cli_parse(&tool, argc, argv, &file_count);
+
+	struct rules rules = rules_parse(&given.fail);
+	struct snap_answer *answer = compare(files[0], files[1], &given.rows, &rules);
+	struct snap_answer_info info;
+	snap_answer_info(answer, &info);
+	rows_warn(&info, files[1], files[0]);
+	uint64_t changed = count_changed(answer, &info);
+	size_t broken = rules_judge(&rules, answer);
+	if (broken == SIZE_MAX)
+		return CLI_TROUBLE;
+	if (cli_common.format == CLI_TRACEMALLOC)
+		print_statistics(answer, &info, rows_limit(&given.rows));
+	else
+		print_rows(answer, &info, &given, changed, broken);
+	snap_answer_free(answer);
+	return cli_finish(broken || (given.exit_code && changed) ? CLI_NO : CLI_YES);
+}

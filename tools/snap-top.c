@@ -1,0 +1,101 @@
+/* snap-top: what holds most memory, by type, place of allocation or another key. */
+#include <stdlib.h>
+
+#include "cli.h"
+#include "print.h"
+#include "rows.h"
+
+#define MEASURES 3
+
+static uint64_t average(uint64_t bytes, uint64_t count)
+{
+	return bytes / count + (bytes % count >= count - count / 2);
+}
+
+static void measure_cells(uint64_t bytes, uint64_t count, struct print_cell *cells)
+{
+	cells[0] = print_number(bytes);
+	cells[1] = print_number(count);
+	cells[2] = count ? print_number(average(bytes, count)) : print_absent();
+}
+
+static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info, uint64_t limit)
+{
+	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
+		struct snap_answer_row row;
+		snap_answer_row(answer, i, &row);
+		rows_print_statistic(info->key, &row, false);
+	}
+}
+
+/* The rows that are not printed; with cumulative ones nothing can be said of their sum. */
+static void print_others(struct print_table *table, const struct snap_answer_info *info, uint64_t others,
+			 uint64_t shown_bytes, uint64_t shown_count)
+{
+	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
+	struct buffer scratch = {0};
+	rows_absent_cells(cells, MEASURES);
+	if (!info->cumulative && shown_bytes <= info->bytes && shown_count <= info->count)
+		measure_cells(info->bytes - shown_bytes, info->count - shown_count, cells);
+	rows_others_cells(info->key, others, &scratch, cells + MEASURES);
+	print_row(table, cells);
+	buffer_free(&scratch);
+}
+
+static void print_rows(struct snap_answer *answer, const struct snap_answer_info *info, uint64_t limit)
+{
+	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS] = {
+		{"bytes", PRINT_BYTES}, {"count", PRINT_COUNT}, {"average", PRINT_BYTES},
+	};
+	size_t count = MEASURES + rows_key_columns(info->key, columns + MEASURES);
+	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
+	struct buffer scratch = {0};
+	uint64_t bytes = 0, blocks = 0, shown = 0;
+	struct print_table *table = print_begin("snap-top/1", columns, count);
+	rows_notes(table, info);
+	for (; shown < info->row_count && shown < limit; shown++) {
+		struct snap_answer_row row;
+		snap_answer_row(answer, shown, &row);
+		measure_cells(row.bytes, row.count, cells);
+		rows_key_cells(info->key, &row, &scratch, cells + MEASURES);
+		print_row(table, cells);
+		bytes += row.bytes;
+		blocks += row.count;
+	}
+	if (shown < info->row_count && (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
+		print_others(table, info, info->row_count - shown, bytes, blocks);
+	measure_cells(info->bytes, info->count, cells);
+	rows_absent_cells(cells + MEASURES, count - MEASURES);
+	print_total(table, cells);
+	print_end(table);
+	buffer_free(&scratch);
+}
+
+int main(int argc, char **argv)
+{
+	struct rows_options given = {.limit = ROWS_NOT_GIVEN};
+	const struct cli_option options[] = {ROWS_OPTION_LINES(given), {0}};
+	const struct cli_tool tool = {"snap-top", "[OPTION]... [FILE]", "Says what holds most memory in a heap snapshot.",
+				      0, 1, options};
+	cli_accept_tracemalloc = true;
+	size_t file_count;
+	char **files = cli_parse(&tool, argc, argv, &file_count);
+
+	struct snap_reader *reader = cli_open(files[0]);
+	struct rows_question question;
+	rows_question(&question, &given, reader, NULL);
+	struct snap_answer *answer;
+	struct snap_error error;
+	if (snap_query(&answer, reader, &question.options, &error) != SNAP_OK)
+		return cli_report(files[0], &error);
+	snap_reader_close(reader);
+	struct snap_answer_info info;
+	snap_answer_info(answer, &info);
+	rows_warn(&info, files[0], NULL);
+	if (cli_common.format == CLI_TRACEMALLOC)
+		print_statistics(answer, &info, rows_limit(&given));
+	else
+		print_rows(answer, &info, rows_limit(&given));
+	snap_answer_free(answer);
+	return cli_finish(CLI_YES);
+}
