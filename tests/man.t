@@ -6,7 +6,7 @@ plain() { sed 's/\\f[BIRP]//g; s/\\-/-/g; s/\\e/\\/g; s/\\(aq/'"'"'/g; s/\\&//g'
 
 # The option lines of a page: those after .TP within OPTIONS.
 page_options() { # PAGE
-	awk '/^\.SH/ { inside = ($2 == "OPTIONS") } inside && after { print; after = 0 } /^\.TP/ { after = 1 }' "$1" |
+	awk '/^\.SH/ { inside = ($2 == "OPTIONS") } inside && after { print } { after = /^\.TP/ }' "$1" |
 		sed 's/^\.B[IR]* *//' | plain | sort
 }
 
