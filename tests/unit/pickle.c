@@ -175,7 +175,7 @@ static void test_refusals(void)
 	CHECK_NAMED(refused(IMPORT("\x80\x06."), SNAP_UNSUPPORTED, 0, "pickle protocol 6, 2 to 5 are read"),
 		    "a protocol from the future");
 	CHECK_NAMED(refused(IMPORT("\x80\x01."), SNAP_UNSUPPORTED, 0, "pickle protocol 1, 2 to 5 are read"), "an old one");
-	CHECK_NAMED(refused(IMPORT("\x7f" "ELF"), SNAP_CORRUPT, 0, "is no pickle"), "an ELF file");
+	CHECK_NAMED(refused(IMPORT("\x7f" "ELF"), SNAP_CORRUPT, 0, "is no pickle of protocol 2 to 5"), "an ELF file");
 	CHECK_NAMED(refused(IMPORT(""), SNAP_CORRUPT, 0, "ends too early"), "an empty file");
 	CHECK_NAMED(refused(IMPORT("\x80\x04N."), SNAP_CORRUPT, SNAP_NO_OFFSET,
 			    "the pickle holds no tracemalloc.Snapshot"), "a pickle of None");

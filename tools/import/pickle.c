@@ -458,10 +458,10 @@ static const char *opcode_name(uint8_t opcode)
 static enum snap_status refuse(struct machine *m, uint8_t opcode)
 {
 	const char *name = opcode_name(opcode);
+	if (m->offset == 0)
+		return FAIL(m, SNAP_CORRUPT, "is no pickle of protocol 2 to 5");
 	if (name != NULL)
 		return FAIL(m, SNAP_UNSUPPORTED, "refuses opcode %s", name);
-	if (m->offset == 0)
-		return FAIL(m, SNAP_CORRUPT, "is no pickle");
 	return FAIL(m, SNAP_CORRUPT, "0x%02x is no opcode", opcode);
 }
 
