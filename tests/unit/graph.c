@@ -1,0 +1,885 @@
+/* Questions about references: random graphs against naive answers, deep lists, lack of memory (snap_graph.h). */
+#include "tap.h"
+
+#include "snap_graph.h"
+
+/* ---- a snapshot in memory ---- */
+
+struct buffer {
+	uint8_t *bytes;
+	size_t size, capacity;
+};
+
+static int append(void *context, const void *bytes, size_t size)
+{
+	struct buffer *buffer = context;
+	if (buffer->size + size > buffer->capacity) {
+		buffer->capacity = 2 * (buffer->size + size);
+		buffer->bytes = realloc(buffer->bytes, buffer->capacity);
+		REQUIRE(buffer->bytes != NULL);
+	}
+	memcpy(buffer->bytes + buffer->size, bytes, size);
+	buffer->size += size;
+	return 0;
+}
+
+static struct snap_writer *begin(struct buffer *buffer)
+{
+	const struct snap_sink sink = {.context = buffer, .write = append};
+	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	options.level = 1;
+	struct snap_writer *writer;
+	buffer->size = 0;
+	REQUIRE(snap_writer_open_sink(&writer, &sink, &options, NULL) == SNAP_OK);
+	return writer;
+}
+
+static uint32_t string(struct snap_writer *writer, const char *text)
+{
+	uint32_t id;
+	REQUIRE(snap_writer_string(writer, text, strlen(text), &id, NULL) == SNAP_OK);
+	return id;
+}
+
+static uint32_t type(struct snap_writer *writer, const char *name, enum snap_type_kind kind)
+{
+	uint32_t id;
+	REQUIRE(snap_writer_type(writer, string(writer, name), kind, &id, NULL) == SNAP_OK);
+	return id;
+}
+
+static void object(struct snap_writer *writer, uint64_t id, uint64_t size, uint32_t type_id)
+{
+	const struct snap_object object = {.id = id, .size = size, .count = 1, .type = type_id};
+	REQUIRE(snap_writer_object(writer, &object, NULL) == SNAP_OK);
+}
+
+static void refer(struct snap_writer *writer, uint64_t from, uint64_t to, enum snap_reference_kind kind, uint64_t label)
+{
+	REQUIRE(snap_writer_reference(writer, from, to, kind, label, NULL) == SNAP_OK);
+}
+
+static void root(struct snap_writer *writer, uint64_t id, enum snap_root_kind kind, uint32_t label)
+{
+	const struct snap_root entry = {.object = id, .kind = kind, .label = label};
+	REQUIRE(snap_writer_root(writer, &entry, NULL) == SNAP_OK);
+}
+
+static void finish(struct snap_writer *writer)
+{
+	struct snap_error error = {.message = ""};
+	if (snap_writer_finish(writer, NULL, &error) != SNAP_OK) {
+		printf("# %s\n", error.message);
+		REQUIRE(!"snap_writer_finish");
+	}
+}
+
+struct opened {
+	struct snap_reader *reader;
+	struct snap_graph *graph;
+};
+
+static struct opened open_graph(const struct buffer *buffer, bool follow_weak)
+{
+	struct opened opened;
+	struct snap_error error = {.message = ""};
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	options.follow_weak = follow_weak;
+	REQUIRE(snap_reader_open_memory(&opened.reader, buffer->bytes, buffer->size, NULL, &error) == SNAP_OK);
+	if (snap_graph_open(&opened.graph, opened.reader, &options, &error) != SNAP_OK) {
+		printf("# %s\n", error.message);
+		REQUIRE(!"snap_graph_open");
+	}
+	return opened;
+}
+
+static void close_graph(struct opened opened)
+{
+	snap_graph_close(opened.graph);
+	snap_reader_close(opened.reader);
+}
+
+/* ---- a random graph, and what is true of it, found the slow way ---- */
+
+#define MAX_NODES 24
+#define MAX_EDGES 160
+#define MAX_ROOTS 6
+#define TYPES 5
+
+struct edge {
+	uint32_t from, to; /* to: MAX_NODES is an object that was never written */
+	enum snap_reference_kind kind;
+	uint64_t label;
+	uint32_t key;  /* node that is the label, + 1 */
+	uint32_t name; /* string that is the label, + 1 */
+};
+
+struct model {
+	uint32_t nodes, edge_count, root_count;
+	uint64_t size[MAX_NODES];
+	uint32_t type[MAX_NODES];
+	struct edge edges[MAX_EDGES];
+	uint32_t roots[MAX_ROOTS], root_labels[MAX_ROOTS];
+	uint64_t row[MAX_NODES];      /* where the snapshot has it */
+	uint32_t node[MAX_NODES];     /* back */
+	uint32_t labels[4];           /* string ids: the writer's, then the file's */
+	uint32_t types[TYPES];        /* ids alike; the last two are synthetic */
+	bool follow_weak;
+};
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint32_t pick(uint32_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)((random_state >> 16) % below);
+}
+
+static uint64_t id_of(uint32_t node)
+{
+	return 0x1000 + (uint64_t)(node * 7919 % 1009) * 16;
+}
+
+static void add_edge(struct model *m, uint32_t from, uint32_t to)
+{
+	static const enum snap_reference_kind kinds[] = {SNAP_REF_FIELD, SNAP_REF_FIELD, SNAP_REF_ELEMENT, SNAP_REF_VALUE,
+							 SNAP_REF_WEAK, SNAP_REF_SHORTCUT, SNAP_REF_INTERNAL};
+	if (m->edge_count == MAX_EDGES)
+		return;
+	struct edge *edge = &m->edges[m->edge_count];
+	*edge = (struct edge){.from = from, .to = to, .kind = kinds[pick(7)]};
+	if (edge->kind == SNAP_REF_ELEMENT)
+		edge->label = SNAP_LABEL_INDEX(m->edge_count);
+	else if (edge->kind == SNAP_REF_VALUE)
+		edge->key = pick(m->nodes) + 1;
+	else if (pick(3) == 0)
+		edge->label = SNAP_LABEL_NONE;
+	else
+		edge->name = pick(4) + 1;
+	m->edge_count++;
+}
+
+static void add_edges(struct model *m, uint32_t form)
+{
+	uint32_t n = m->nodes;
+	switch (form) {
+	case 0: /* any */
+		for (uint32_t i = pick(3 * n + 1); i-- > 0;)
+			add_edge(m, pick(n), pick(n));
+		break;
+	case 1: /* no cycles */
+		for (uint32_t i = pick(3 * n + 1); i-- > 0;) {
+			uint32_t a = pick(n), b = pick(n);
+			if (a != b)
+				add_edge(m, a < b ? a : b, a < b ? b : a);
+		}
+		break;
+	case 2: /* a chain with side steps */
+		for (uint32_t i = 0; i + 1 < n; i++)
+			add_edge(m, i, i + 1);
+		for (uint32_t i = pick(n); i-- > 0;)
+			add_edge(m, pick(n), pick(n));
+		break;
+	case 3: /* cliques */
+		for (uint32_t i = 0; i < n; i++)
+			for (uint32_t j = 0; j < n; j++)
+				if (i / 4 == j / 4)
+					add_edge(m, i, j);
+		for (uint32_t i = pick(5); i-- > 0;)
+			add_edge(m, pick(n), pick(n));
+		break;
+	case 4: /* twice the same, itself, and nowhere */
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t to = pick(n);
+			add_edge(m, i, to);
+			add_edge(m, i, to);
+			if (pick(3) == 0)
+				add_edge(m, i, i);
+			if (pick(3) == 0)
+				add_edge(m, i, MAX_NODES);
+		}
+		break;
+	default: /* one array that holds much */
+		for (uint32_t i = 0; i < MAX_EDGES / 2; i++)
+			add_edge(m, pick(2) % n, pick(n));
+		for (uint32_t i = pick(n); i-- > 0;)
+			add_edge(m, pick(n), pick(n));
+		break;
+	}
+}
+
+static const char *const label_names[4] = {"next", "left", "right", "(S)"};
+static const char *const type_names[TYPES] = {"A", "B", "C", "(S)", "(T)"};
+
+static uint64_t label_of(const struct model *m, const struct edge *edge)
+{
+	return edge->name != 0 ? SNAP_LABEL_STRING(m->labels[edge->name - 1]) : edge->label;
+}
+
+static void make_random(struct model *m, struct buffer *buffer, uint32_t round)
+{
+	struct snap_writer *writer = begin(buffer);
+	memset(m, 0, sizeof(*m));
+	m->follow_weak = round % 5 == 0;
+	for (int i = 0; i < 4; i++)
+		m->labels[i] = string(writer, label_names[i]);
+	for (uint32_t i = 0; i < TYPES; i++)
+		m->types[i] = type(writer, type_names[i], i < 3 ? SNAP_TYPE_OBJECT : SNAP_TYPE_SYNTHETIC);
+	m->nodes = 1 + pick(MAX_NODES);
+	add_edges(m, round % 6);
+	for (uint32_t i = 0; i < m->nodes; i++) {
+		m->size[i] = pick(100);
+		m->type[i] = pick(8) == 0 ? 3 + pick(2) : pick(3);
+		object(writer, id_of(i), m->size[i], m->types[m->type[i]]);
+	}
+	for (uint32_t i = 0; i < m->edge_count; i++) {
+		const struct edge *e = &m->edges[i];
+		uint64_t to = e->to == MAX_NODES ? 1 : id_of(e->to);
+		if (e->key != 0)
+			REQUIRE(snap_writer_keyed_reference(writer, id_of(e->from), to, e->kind, id_of(e->key - 1),
+							    NULL) == SNAP_OK);
+		else
+			refer(writer, id_of(e->from), to, e->kind, label_of(m, e));
+	}
+	m->root_count = pick(MAX_ROOTS);
+	for (uint32_t i = 0; i < m->root_count; i++) {
+		m->roots[i] = pick(m->nodes);
+		m->root_labels[i] = pick(4);
+		root(writer, id_of(m->roots[i]), SNAP_ROOT_GLOBAL, m->root_labels[i] == 0 ? 0 : m->labels[m->root_labels[i]]);
+	}
+	finish(writer);
+}
+
+static bool is_followed(const struct model *m, const struct edge *edge)
+{
+	return edge->to < m->nodes && (m->follow_weak || edge->kind < SNAP_REF_FIRST_WEAK);
+}
+
+/* Distances from the roots where some nodes are gone; UINT32_MAX: not reached. */
+static void relax(const struct model *m, uint32_t gone, uint32_t distance[MAX_NODES])
+{
+	memset(distance, 0xff, MAX_NODES * sizeof(*distance));
+	for (uint32_t i = 0; i < m->root_count; i++)
+		if (!(gone >> m->roots[i] & 1))
+			distance[m->roots[i]] = 0;
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (uint32_t i = 0; i < m->edge_count; i++) {
+			const struct edge *e = &m->edges[i];
+			if (!is_followed(m, e) || distance[e->from] == UINT32_MAX || gone >> e->to & 1 ||
+			    distance[e->to] <= distance[e->from] + 1)
+				continue;
+			distance[e->to] = distance[e->from] + 1;
+			changed = true;
+		}
+	}
+}
+
+static void check_search(const struct model *m, struct snap_graph *graph)
+{
+	uint32_t distance[MAX_NODES];
+	relax(m, 0, distance);
+	REQUIRE(snap_graph_search(graph, NULL) == SNAP_OK);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		uint64_t wanted = distance[v] == UINT32_MAX ? SNAP_GRAPH_NONE : distance[v];
+		REQUIRE(snap_graph_distance(graph, m->row[v]) == wanted);
+	}
+	REQUIRE(snap_graph_distance(graph, m->nodes) == SNAP_GRAPH_NONE);
+}
+
+static void check_dominators(const struct model *m, struct snap_graph *graph)
+{
+	uint32_t distance[MAX_NODES], dominated[MAX_NODES] = {0}; /* bits: what v dominates */
+	relax(m, 0, distance);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		uint32_t without[MAX_NODES];
+		relax(m, UINT32_C(1) << v, without);
+		for (uint32_t w = 0; w < m->nodes; w++)
+			if (distance[w] != UINT32_MAX && without[w] == UINT32_MAX && distance[v] != UINT32_MAX)
+				dominated[v] |= UINT32_C(1) << w;
+	}
+	REQUIRE(snap_graph_dominate(graph, NULL) == SNAP_OK);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		uint64_t retained = 0, dominator = SNAP_GRAPH_NONE;
+		int fewest = 64;
+		for (uint32_t w = 0; w < m->nodes; w++) {
+			if (dominated[v] >> w & 1)
+				retained += m->size[w];
+			/* The closest dominator dominates least. */
+			if (w != v && dominated[w] >> v & 1 && __builtin_popcount(dominated[w]) < fewest) {
+				fewest = __builtin_popcount(dominated[w]);
+				dominator = m->row[w];
+			}
+		}
+		REQUIRE(snap_graph_retained(graph, m->row[v]) == retained);
+		REQUIRE(snap_graph_dominator(graph, m->row[v]) == dominator);
+	}
+}
+
+static void check_retained_by(const struct model *m, struct snap_graph *graph)
+{
+	uint32_t distance[MAX_NODES], without[MAX_NODES], gone = 0;
+	uint64_t rows[MAX_NODES], bytes, objects, wanted_bytes = 0, wanted_objects = 0;
+	size_t count = 0;
+	for (uint32_t v = 0; v < m->nodes; v++)
+		if (pick(4) == 0) {
+			gone |= UINT32_C(1) << v;
+			rows[count++] = m->row[v];
+		}
+	relax(m, 0, distance);
+	relax(m, gone, without);
+	for (uint32_t v = 0; v < m->nodes; v++)
+		if (distance[v] != UINT32_MAX && without[v] == UINT32_MAX) {
+			wanted_bytes += m->size[v];
+			wanted_objects++;
+		}
+	REQUIRE(snap_graph_retained_by(graph, rows, count, &bytes, &objects, NULL) == SNAP_OK);
+	REQUIRE(bytes == wanted_bytes && objects == wanted_objects);
+}
+
+static void check_cycles(const struct model *m, struct snap_graph *graph)
+{
+	bool reach[MAX_NODES][MAX_NODES] = {{false}};
+	for (uint32_t i = 0; i < m->edge_count; i++)
+		if (is_followed(m, &m->edges[i]))
+			reach[m->edges[i].from][m->edges[i].to] = true;
+	for (uint32_t k = 0; k < m->nodes; k++)
+		for (uint32_t i = 0; i < m->nodes; i++)
+			for (uint32_t j = 0; j < m->nodes; j++)
+				reach[i][j] |= reach[i][k] && reach[k][j];
+	REQUIRE(snap_graph_find_cycles(graph, NULL) == SNAP_OK);
+	uint64_t in_cycles = 0, told = 0;
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		uint64_t cycle = snap_graph_cycle_of(graph, m->row[v]), objects = 0, bytes = 0, first = UINT64_MAX;
+		REQUIRE((cycle != SNAP_GRAPH_NONE) == reach[v][v]);
+		in_cycles += reach[v][v];
+		for (uint32_t w = 0; w < m->nodes; w++) {
+			bool together = reach[v][w] && reach[w][v];
+			REQUIRE(!reach[v][v] || together == (snap_graph_cycle_of(graph, m->row[w]) == cycle));
+			objects += together;
+			bytes += together ? m->size[w] : 0;
+			if (together && m->row[w] < first)
+				first = m->row[w];
+		}
+		struct snap_graph_cycle info;
+		snap_graph_cycle(graph, cycle, &info);
+		REQUIRE(!reach[v][v] || (info.objects == objects && info.bytes == bytes && info.first == first));
+	}
+	struct snap_graph_cycle before = {.bytes = UINT64_MAX};
+	for (uint64_t i = 0; i < snap_graph_cycle_count(graph); i++) {
+		struct snap_graph_cycle info;
+		snap_graph_cycle(graph, i, &info);
+		REQUIRE(info.bytes < before.bytes || (info.bytes == before.bytes && info.first > before.first));
+		told += info.objects;
+		before = info;
+	}
+	REQUIRE(told == in_cycles);
+}
+
+/* Takes an edge that was told out of those still awaited. */
+struct awaited {
+	const struct model *m;
+	bool told[MAX_EDGES];
+	uint32_t count;
+	uint64_t last_owner;
+};
+
+static bool is_edge(const struct model *m, const struct edge *e, const struct snap_graph_reference *reference)
+{
+	uint64_t label = e->key != 0 ? SNAP_LABEL_OBJECT(m->row[e->key - 1] + 1) : label_of(m, e);
+	return e->to < m->nodes && m->row[e->from] == reference->owner && m->row[e->to] == reference->target &&
+	       e->kind == reference->kind && label == reference->label;
+}
+
+static bool tell(void *context, const struct snap_graph_reference *reference)
+{
+	struct awaited *awaited = context;
+	uint32_t i = 0;
+	while (i < awaited->m->edge_count &&
+	       (awaited->told[i] || !is_edge(awaited->m, &awaited->m->edges[i], reference)))
+		i++;
+	REQUIRE(i < awaited->m->edge_count);
+	awaited->told[i] = true;
+	awaited->count++;
+	awaited->last_owner = reference->owner;
+	return true;
+}
+
+static void check_references(const struct model *m, struct snap_graph *graph)
+{
+	struct awaited all = {.m = m}, one_by_one = {.m = m}, owners = {.m = m};
+	uint32_t existing = 0, followed = 0;
+	for (uint32_t i = 0; i < m->edge_count; i++) {
+		existing += m->edges[i].to < m->nodes;
+		followed += is_followed(m, &m->edges[i]);
+	}
+	REQUIRE(snap_graph_references(graph, tell, &all, NULL) == SNAP_OK);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		REQUIRE(snap_graph_owned(graph, m->row[v], tell, &one_by_one, NULL) == SNAP_OK);
+		REQUIRE(snap_graph_owners(graph, m->row[v], tell, &owners, NULL) == SNAP_OK);
+	}
+	REQUIRE(all.count == existing && one_by_one.count == existing && owners.count == followed);
+	struct snap_graph_info info;
+	snap_graph_info(graph, &info);
+	REQUIRE(info.objects == m->nodes && info.references == followed && info.roots == m->root_count);
+}
+
+struct path {
+	const struct model *m;
+	uint64_t at, steps;
+};
+
+static bool follow(void *context, const struct snap_graph_reference *reference)
+{
+	struct path *path = context;
+	if (path->steps++ == 0) {
+		REQUIRE(reference->owner == SNAP_GRAPH_NONE && reference->label < path->m->root_count);
+		REQUIRE(path->m->row[path->m->roots[reference->label]] == reference->target);
+	} else {
+		uint32_t i = 0;
+		while (i < path->m->edge_count && !is_edge(path->m, &path->m->edges[i], reference))
+			i++;
+		REQUIRE(i < path->m->edge_count && is_followed(path->m, &path->m->edges[i]));
+		REQUIRE(reference->owner == path->at);
+	}
+	path->at = reference->target;
+	return true;
+}
+
+static void check_paths(const struct model *m, struct snap_graph *graph)
+{
+	uint64_t rows[MAX_NODES], reached = 0, on_way[MAX_NODES] = {0}, ways = 0;
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		struct path path = {.m = m};
+		uint64_t distance = snap_graph_distance(graph, m->row[v]);
+		enum snap_status status = snap_graph_path(graph, m->row[v], follow, &path, NULL);
+		REQUIRE(status == (distance == SNAP_GRAPH_NONE ? SNAP_END : SNAP_OK));
+		REQUIRE(status == SNAP_END || (path.at == m->row[v] && path.steps == distance + 1));
+		rows[v] = m->row[v];
+		reached += status == SNAP_OK;
+		for (uint64_t row = m->row[v]; status == SNAP_OK && row != SNAP_GRAPH_NONE;
+		     row = snap_graph_parent(graph, row))
+			ways += on_way[row]++ == 0;
+	}
+	struct snap_graph_paths paths;
+	REQUIRE(snap_graph_merge_paths(graph, rows, m->nodes, &paths, NULL) == SNAP_OK);
+	uint64_t ends = 0, objects = 0, through = 0;
+	for (size_t i = 0; i < paths.count; i++) {
+		const struct snap_graph_step *step = &paths.steps[i];
+		ends += step->ends;
+		objects += step->objects;
+		REQUIRE(step->parent == UINT32_MAX ? step->depth == 0
+						   : step->parent < i && paths.steps[step->parent].depth + 1 == step->depth);
+		REQUIRE(snap_graph_type(graph, step->example) == step->type && step->through >= step->ends);
+		if (step->next != UINT32_MAX)
+			REQUIRE(paths.steps[step->next].through <= step->through);
+	}
+	for (uint32_t i = paths.first; i != UINT32_MAX; i = paths.steps[i].next)
+		through += paths.steps[i].through;
+	REQUIRE(ends == reached && through == reached && objects == ways && paths.unreached == m->nodes - reached);
+	snap_graph_free_paths(graph, &paths);
+}
+
+/* The roots' own breadth-first order, over the references as the snapshot orders them. */
+struct queue {
+	const struct model *m;
+	uint64_t rows[MAX_NODES];
+	uint32_t count;
+	char label[MAX_NODES][256];
+	bool seen[MAX_NODES];
+};
+
+static void enqueue(struct queue *queue, uint64_t row, const char *above, bool is_root)
+{
+	static const char *const synthetic[] = {"(S)", "(T)"};
+	const struct model *m = queue->m;
+	if (queue->seen[row])
+		return;
+	uint32_t kind = m->type[m->node[row]];
+	queue->seen[row] = true;
+	queue->rows[queue->count++] = row;
+	if (kind >= 3 && !(is_root && strcmp(above, synthetic[kind - 3]) == 0))
+		snprintf(queue->label[row], sizeof(queue->label[row]), "%.200s/%s", above, synthetic[kind - 3]);
+	else
+		snprintf(queue->label[row], sizeof(queue->label[row]), "%.200s", above);
+}
+
+static bool enqueue_target(void *context, const struct snap_graph_reference *reference)
+{
+	struct queue *queue = context;
+	if (queue->m->follow_weak || reference->kind < SNAP_REF_FIRST_WEAK)
+		enqueue(queue, reference->target, queue->label[reference->owner], false);
+	return true;
+}
+
+static void check_attribution(const struct model *m, struct snap_graph *graph)
+{
+	static const char *const labels[] = {"global", "left", "right", "(S)"};
+	struct queue queue = {.m = m};
+	for (uint32_t i = 0; i < m->root_count; i++)
+		enqueue(&queue, m->row[m->roots[i]], labels[m->root_labels[i]], true);
+	for (uint32_t i = 0; i < queue.count; i++)
+		REQUIRE(snap_graph_owned(graph, queue.rows[i], enqueue_target, &queue, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_attribute_roots(graph, NULL) == SNAP_OK);
+	for (uint32_t row = 0; row < m->nodes; row++) {
+		uint32_t index = snap_graph_group_of(graph, row);
+		REQUIRE((index == SNAP_GRAPH_NO_GROUP) == !queue.seen[row]);
+		if (index == SNAP_GRAPH_NO_GROUP)
+			continue;
+		struct snap_graph_group group;
+		snap_graph_group(graph, index, &group);
+		REQUIRE(group.kind == SNAP_ROOT_GLOBAL && group.label_size == strlen(queue.label[row]));
+		REQUIRE(memcmp(group.label, queue.label[row], group.label_size) == 0);
+	}
+}
+
+/* The writer numbers names anew. */
+static void find_names(struct model *m, struct opened opened)
+{
+	const char *text;
+	size_t size;
+	for (uint32_t id = 1; id <= snap_reader_row_count(opened.reader, SNAP_STRINGS); id++) {
+		REQUIRE(snap_reader_string(opened.reader, id, &text, &size, NULL) == SNAP_OK);
+		for (int i = 0; i < 4; i++)
+			if (strlen(label_names[i]) == size && memcmp(label_names[i], text, size) == 0)
+				m->labels[i] = id;
+	}
+	for (uint32_t id = 1; id <= snap_reader_row_count(opened.reader, SNAP_TYPES); id++) {
+		REQUIRE(snap_graph_type_name(opened.graph, id, &text, &size, NULL) == SNAP_OK);
+		for (int i = 0; i < TYPES; i++)
+			if (strlen(type_names[i]) == size && memcmp(type_names[i], text, size) == 0)
+				m->types[i] = id;
+	}
+}
+
+static void find_rows(struct model *m, struct snap_graph *graph)
+{
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		struct snap_graph_object info;
+		REQUIRE(snap_graph_find_address(graph, id_of(v), &m->row[v], NULL) == SNAP_OK);
+		REQUIRE(m->row[v] < m->nodes);
+		m->node[m->row[v]] = v;
+		REQUIRE(snap_graph_object(graph, m->row[v], &info, NULL) == SNAP_OK);
+		REQUIRE(info.address == id_of(v) && info.bytes == m->size[v] && info.type == m->types[m->type[v]]);
+		REQUIRE(info.kind == (m->type[v] < 3 ? SNAP_TYPE_OBJECT : SNAP_TYPE_SYNTHETIC));
+		REQUIRE(snap_graph_type(graph, m->row[v]) == info.type);
+	}
+	uint64_t row;
+	REQUIRE(snap_graph_find_address(graph, 7, &row, NULL) == SNAP_END);
+}
+
+static void test_random(uint32_t rounds)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	static struct model m;
+	for (uint32_t round = 0; round < rounds; round++) {
+		make_random(&m, &buffer, round);
+		struct opened opened = open_graph(&buffer, m.follow_weak);
+		find_names(&m, opened);
+		find_rows(&m, opened.graph);
+		check_references(&m, opened.graph);
+		check_search(&m, opened.graph);
+		check_dominators(&m, opened.graph);
+		check_retained_by(&m, opened.graph);
+		check_cycles(&m, opened.graph);
+		check_paths(&m, opened.graph);
+		check_attribution(&m, opened.graph);
+		close_graph(opened);
+	}
+	free(buffer.bytes);
+	CHECK_NAMED(true, "random graphs agree with naive answers");
+}
+
+/* ---- large graphs ---- */
+
+static uint64_t type_of(struct snap_graph *graph, const char *name)
+{
+	const char *text;
+	size_t size;
+	for (uint64_t id = 1;; id++) {
+		REQUIRE(snap_graph_type_name(graph, id, &text, &size, NULL) == SNAP_OK);
+		if (size == strlen(name) && memcmp(text, name, size) == 0)
+			return id;
+	}
+}
+
+struct last_step {
+	struct snap_graph *graph;
+	uint64_t steps, nexts;
+};
+
+static bool count_step(void *context, const struct snap_graph_reference *reference)
+{
+	struct last_step *last = context;
+	const char *text;
+	size_t size;
+	if (reference->owner != SNAP_GRAPH_NONE && last->steps++ % 1000 == 0) {
+		REQUIRE(snap_graph_label_text(last->graph, reference->label, &text, &size, NULL) == SNAP_OK);
+		last->nexts += size == 4 && memcmp(text, "next", 4) == 0;
+	}
+	return true;
+}
+
+/* A root holds a list of so many nodes, doubly linked on demand; the last one's retained bytes and the like are known. */
+static void test_list(uint32_t length, bool back)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT), list = type(writer, "List", SNAP_TYPE_OBJECT);
+	uint64_t next = SNAP_LABEL_STRING(string(writer, "next")), head = SNAP_LABEL_STRING(string(writer, "head"));
+	uint64_t previous = SNAP_LABEL_STRING(string(writer, "previous"));
+	object(writer, 8, 100, list);
+	refer(writer, 8, 16, SNAP_REF_FIELD, head);
+	for (uint64_t i = 0; i < length; i++) {
+		object(writer, 16 + 16 * i, 10, node);
+		if (i + 1 < length)
+			refer(writer, 16 + 16 * i, 32 + 16 * i, SNAP_REF_FIELD, next);
+		if (back && i > 0)
+			refer(writer, 16 + 16 * i, 16 * i, SNAP_REF_FIELD, previous);
+	}
+	root(writer, 8, SNAP_ROOT_GLOBAL, string(writer, "list"));
+	finish(writer);
+	struct opened opened = open_graph(&buffer, false);
+	struct snap_graph *graph = opened.graph;
+	uint64_t first, last, rows[2];
+	struct snap_graph_cycle cycle;
+	REQUIRE(snap_graph_find_address(graph, 8, &first, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_find_address(graph, 16 * (uint64_t)length, &last, NULL) == SNAP_OK);
+	CHECK(snap_graph_search(graph, NULL) == SNAP_OK && snap_graph_distance(graph, last) == length);
+	CHECK(snap_graph_dominate(graph, NULL) == SNAP_OK && snap_graph_retained(graph, last) == 10);
+	CHECK(snap_graph_retained(graph, first) == 100 + 10 * (uint64_t)length);
+	CHECK(snap_graph_find_cycles(graph, NULL) == SNAP_OK && snap_graph_cycle_count(graph) == (back ? 1 : 0));
+	snap_graph_cycle(graph, 0, &cycle);
+	CHECK(cycle.objects == (back ? length : 0));
+	struct last_step step = {.graph = graph};
+	CHECK(snap_graph_path(graph, last, count_step, &step, NULL) == SNAP_OK);
+	CHECK(step.steps == length && step.nexts == length / 1000 - 1);
+	CHECK(snap_graph_attribute_roots(graph, NULL) == SNAP_OK && snap_graph_group_of(graph, last) == 0);
+	rows[0] = last;
+	rows[1] = first;
+	struct snap_graph_paths paths;
+	REQUIRE(snap_graph_merge_paths(graph, rows, 2, &paths, NULL) == SNAP_OK);
+	CHECK(paths.count == 3 && paths.steps[2].repeats == length - 1 && paths.steps[2].ends == 1);
+	CHECK(paths.steps[0].ends == 1 && paths.steps[0].through == 2 && paths.steps[2].objects == length - 1);
+	snap_graph_free_paths(graph, &paths);
+	close_graph(opened);
+	free(buffer.bytes);
+}
+
+/* A list of nodes that each hold an item, which the root holds too: the worst case of climbing step by step. */
+static void test_long_climbs(uint32_t length)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT), item = type(writer, "Item", SNAP_TYPE_OBJECT);
+	uint64_t base = UINT64_C(1) << 40;
+	for (uint64_t i = 1; i <= length; i++) {
+		object(writer, i, 10, node);
+		object(writer, base + i, 1, item);
+		if (i < length)
+			refer(writer, i, i + 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(string(writer, "next")));
+		refer(writer, i, base + i, SNAP_REF_FIELD, SNAP_LABEL_STRING(string(writer, "item")));
+		/* Every third item is held from half-way down the list only. */
+		if (i % 3 == 0)
+			refer(writer, length / 2, base + i, SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i));
+	}
+	root(writer, 1, SNAP_ROOT_GLOBAL, 0);
+	for (uint64_t i = 1; i <= length; i++)
+		if (i % 3 != 0)
+			root(writer, base + i, SNAP_ROOT_INTERNED, 0);
+	finish(writer);
+	struct opened opened = open_graph(&buffer, false);
+	REQUIRE(snap_graph_dominate(opened.graph, NULL) == SNAP_OK);
+	uint64_t half, bad = 0, nodes = type_of(opened.graph, "Node");
+	REQUIRE(snap_graph_find_address(opened.graph, length / 2, &half, NULL) == SNAP_OK);
+	for (uint64_t row = 0; row < 2 * (uint64_t)length; row++) {
+		struct snap_graph_object info;
+		REQUIRE(snap_graph_object(opened.graph, row, &info, NULL) == SNAP_OK);
+		uint64_t dominator = snap_graph_dominator(opened.graph, row), i = info.address % base, above = 0;
+		if (dominator != SNAP_GRAPH_NONE) {
+			REQUIRE(snap_graph_object(opened.graph, dominator, &info, NULL) == SNAP_OK);
+			above = info.address;
+		}
+		if (snap_graph_type(opened.graph, row) == nodes)
+			bad += above != i - 1;
+		else if (i % 3 != 0)
+			bad += dominator != SNAP_GRAPH_NONE;
+		else
+			bad += above != (i < length / 2 ? i : length / 2);
+	}
+	CHECK_NAMED(bad == 0, "dominators at the end of long climbs");
+	close_graph(opened);
+	free(buffer.bytes);
+}
+
+/* Dictionaries between the nodes of a list: a repetition of two steps. */
+static void test_folding(void)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT), dict = type(writer, "dict", SNAP_TYPE_OBJECT);
+	uint64_t next = SNAP_LABEL_STRING(string(writer, "next")), own = SNAP_LABEL_STRING(string(writer, "__dict__"));
+	for (uint64_t i = 1; i <= 50; i++) {
+		object(writer, 10 * i, 10, node);
+		object(writer, 10 * i + 1, 10, dict);
+		refer(writer, 10 * i, 10 * i + 1, SNAP_REF_FIELD, own);
+		if (i < 50)
+			refer(writer, 10 * i + 1, 10 * i + 10, SNAP_REF_VALUE, next);
+	}
+	root(writer, 10, SNAP_ROOT_GLOBAL, string(writer, "list"));
+	finish(writer);
+	struct opened opened = open_graph(&buffer, false);
+	uint64_t rows[100];
+	size_t count = 0;
+	for (uint64_t row = 0; row < 100; row++)
+		if (snap_graph_type(opened.graph, row) == type_of(opened.graph, "Node"))
+			rows[count++] = row;
+	REQUIRE(count == 50 && snap_graph_search(opened.graph, NULL) == SNAP_OK);
+	struct snap_graph_paths paths;
+	REQUIRE(snap_graph_merge_paths(opened.graph, rows, count, &paths, NULL) == SNAP_OK);
+	CHECK(paths.count == 3 && paths.steps[0].ends == 1 && paths.steps[2].ends == 49);
+	CHECK(paths.steps[1].repeats == 49 && paths.steps[1].objects == 49 && paths.steps[2].parent == 1);
+	snap_graph_free_paths(opened.graph, &paths);
+	close_graph(opened);
+	free(buffer.bytes);
+}
+
+static void test_empty(void)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	finish(begin(&buffer));
+	struct opened opened = open_graph(&buffer, false);
+	struct snap_graph *graph = opened.graph;
+	struct snap_graph_paths paths;
+	uint64_t row = 0, bytes = 1, objects = 1;
+	CHECK(snap_graph_search(graph, NULL) == SNAP_OK && snap_graph_dominate(graph, NULL) == SNAP_OK);
+	CHECK(snap_graph_find_cycles(graph, NULL) == SNAP_OK && snap_graph_cycle_count(graph) == 0);
+	CHECK(snap_graph_attribute_roots(graph, NULL) == SNAP_OK && snap_graph_group_count(graph) == 0);
+	CHECK(snap_graph_merge_paths(graph, &row, 1, &paths, NULL) == SNAP_OK && paths.count == 0);
+	CHECK(paths.first == UINT32_MAX && paths.unreached == 1);
+	snap_graph_free_paths(graph, &paths);
+	CHECK(snap_graph_retained_by(graph, &row, 1, &bytes, &objects, NULL) == SNAP_OK && bytes == 0 && objects == 0);
+	CHECK(snap_graph_owned(graph, 0, count_step, NULL, NULL) == SNAP_MISUSE);
+	CHECK(snap_graph_references(graph, count_step, NULL, NULL) == SNAP_OK);
+	close_graph(opened);
+	free(buffer.bytes);
+}
+
+/* ---- lack of memory ---- */
+
+struct failing {
+	uint64_t calls, fail_at, live;
+};
+
+static void *resize(void *context, void *pointer, size_t old_size, size_t new_size)
+{
+	struct failing *failing = context;
+	if (new_size == 0) {
+		failing->live -= pointer != NULL ? old_size : 0;
+		free(pointer);
+		return NULL;
+	}
+	if (failing->calls++ == failing->fail_at)
+		return NULL;
+	void *moved = realloc(pointer, new_size);
+	REQUIRE(moved != NULL);
+	failing->live += new_size - (pointer != NULL ? old_size : 0);
+	return moved;
+}
+
+static bool go_on(void *context, const struct snap_graph_reference *reference)
+{
+	(void)context;
+	(void)reference;
+	return true;
+}
+
+static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
+{
+	uint64_t rows[MAX_NODES], bytes, freed;
+	struct snap_graph_paths paths;
+	for (uint64_t i = 0; i < objects; i++)
+		rows[i] = i;
+	enum snap_status status = snap_graph_owners(graph, 0, go_on, NULL, NULL);
+	if (status == SNAP_OK)
+		status = snap_graph_attribute_roots(graph, NULL);
+	if (status == SNAP_OK)
+		status = snap_graph_dominate(graph, NULL);
+	if (status == SNAP_OK)
+		status = snap_graph_find_cycles(graph, NULL);
+	if (status == SNAP_OK)
+		status = snap_graph_retained_by(graph, rows, objects, &bytes, &freed, NULL);
+	for (uint64_t i = 0; i < objects && status == SNAP_OK; i++) {
+		status = snap_graph_path(graph, i, go_on, NULL, NULL);
+		status = status == SNAP_END ? SNAP_OK : status;
+	}
+	if (status != SNAP_OK)
+		return status;
+	status = snap_graph_merge_paths(graph, rows, objects, &paths, NULL);
+	if (status == SNAP_OK)
+		snap_graph_free_paths(graph, &paths);
+	return status;
+}
+
+static enum snap_status open_and_ask(const struct buffer *buffer, uint64_t objects, const struct snap_allocator *memory,
+				     uint64_t limit)
+{
+	struct snap_reader_options reading = SNAP_READER_OPTIONS_INIT;
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	struct snap_reader *reader;
+	struct snap_graph *graph;
+	reading.allocator = options.allocator = memory;
+	options.max_memory_bytes = limit;
+	enum snap_status status = snap_reader_open_memory(&reader, buffer->bytes, buffer->size, &reading, NULL);
+	if (status != SNAP_OK)
+		return status;
+	status = snap_graph_open(&graph, reader, &options, NULL);
+	if (status == SNAP_OK) {
+		status = ask_all(graph, objects);
+		snap_graph_close(graph);
+	}
+	snap_reader_close(reader);
+	return status;
+}
+
+static void test_no_memory(void)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	static struct model m;
+	do
+		make_random(&m, &buffer, 0);
+	while (m.nodes < 12 || m.root_count == 0 || m.edge_count < 20);
+	uint64_t n = 0, limited = 0;
+	for (;; n++) {
+		struct failing failing = {.fail_at = n};
+		const struct snap_allocator memory = {.context = &failing, .resize = resize};
+		enum snap_status status = open_and_ask(&buffer, m.nodes, &memory, 0);
+		REQUIRE(failing.live == 0);
+		REQUIRE(status == (failing.calls <= n ? SNAP_OK : SNAP_NO_MEMORY) ||
+			(status == SNAP_OK && failing.calls > n)); /* a failed shrinking is no failure */
+		if (failing.calls <= n)
+			break;
+	}
+	CHECK_NAMED(n > 20, "every allocation may fail");
+	for (uint64_t limit = 1; limit < 4096; limit += 7) {
+		enum snap_status status = open_and_ask(&buffer, m.nodes, NULL, limit);
+		REQUIRE(status == SNAP_LIMIT || status == SNAP_OK);
+		limited += status == SNAP_LIMIT;
+	}
+	CHECK_NAMED(limited > 0, "less memory than is needed is over the limit");
+	free(buffer.bytes);
+}
+
+int main(void)
+{
+	test_empty();
+	test_random(4000);
+	test_no_memory();
+	test_folding();
+	test_long_climbs(20000);
+	test_list(1000000, false);
+	test_list(100000, true);
+	return DONE();
+}
