@@ -9,6 +9,8 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 1)
 STD      = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wvla $(WERROR)
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+# V=1 shows commands in full.
+say      = $(if $(V),,@echo '  $(1)';)
 programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 
 # A folder sees only what lies below it: the include path is the architecture.
@@ -35,40 +37,40 @@ all: $(BUILD)/libsnap.a $(SHARED) $(TOOLS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(SEES) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC $<)$(CC) $(STD) $(WARN) $(SEES) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libsnap.a: $(LIBRARY)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR $@)$(AR) rcs $@ $^
 
 # Archives, so that a program takes only what it uses: one that reads no YAML does not need libyaml.
 $(COMMON): $(call objects,tools/common)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR $@)$(AR) rcs $@ $^
 $(IMPORT): $(call objects,tools/import)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR $@)$(AR) rcs $@ $^
 
 $(SHARED): $(LIBRARY) libsnap/exports.map
-	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libsnap/exports.map -Wl,-z,defs \
+	$(call say,LD $@)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libsnap/exports.map -Wl,-z,defs \
 		$(CFLAGS) $(LDFLAGS) $(LIBRARY) $(LIBS) -o $@
-	ln -sf $(@F) $(BUILD)/$(SONAME)
-	ln -sf $(SONAME) $(BUILD)/libsnap.so
+	@ln -sf $(@F) $(BUILD)/$(SONAME)
+	@ln -sf $(SONAME) $(BUILD)/libsnap.so
 
 $(BUILD)/bin/snap-import: $(IMPORT)
 $(BUILD)/bin/snap-dump: $(call objects,tools/dump)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
+	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
 
 $(filter %/import %/json_scan %/siphash %/pickle %/v8,$(UNITS)): $(IMPORT)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(COMMON) $(BUILD)/libsnap.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
+	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
 
 $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 	@mkdir -p $(@D)
-	$(BUILD)/bin/snap-make -o $@ $<
+	$(call say,MAKE $@)$(BUILD)/bin/snap-make -o $@ $<
 
 units: $(UNITS)
 import-objects: $(COMMON) $(IMPORT)
