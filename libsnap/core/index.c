@@ -159,17 +159,15 @@ static enum snap_status group_blocks(struct snap_reader *reader, bool salvaged, 
 	uint32_t kept = 0;
 	for (size_t i = 0; i < reader->block_count; i++) {
 		struct libsnap_block *block = &reader->blocks[reader->order[i]];
-		struct libsnap_column *column = NULL;
 		enum snap_status status = SNAP_OK;
-		if (reader->column_count > 0)
-			column = reader->columns + reader->column_count - 1;
-		if (!column || column->column != block->column) {
+		if (reader->column_count == 0 ||
+		    reader->columns[reader->column_count - 1].column != block->column)
 			status = add_column(reader, block->column, kept, error);
-			column = reader->columns + reader->column_count - 1;
-		}
+		if (status != SNAP_OK)
+			return status;
+		struct libsnap_column *column = &reader->columns[reader->column_count - 1];
 		bool keep = false;
-		if (status == SNAP_OK)
-			status = add_block(reader, column, block, salvaged, &keep, error);
+		status = add_block(reader, column, block, salvaged, &keep, error);
 		if (status != SNAP_OK)
 			return status;
 		if (keep) {
