@@ -69,7 +69,7 @@ struct pickle {
 	size_t *string_starts; /* and where the last ends */
 	size_t text_size, text_capacity, string_count, string_capacity;
 	pickle_value *items; /* of all tuples */
-	size_t *tuple_starts;
+	uint32_t *tuple_starts;
 	size_t item_count, item_capacity, tuple_count, tuple_capacity;
 	struct pickle_table number_table, string_table, tuple_table;
 

@@ -178,18 +178,28 @@ enum snap_status pickle_add_string(struct pickle *pickle, const void *bytes, siz
 	return SNAP_OK;
 }
 
+/* Most tuples have two to four items: a call of memcmp would cost more. */
+static bool same_items(const pickle_value *a, const pickle_value *b, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
+}
+
 /* items may lie in the stack, never in the arena. */
 enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *items, size_t count, pickle_value *out)
 {
 	uint32_t hash = hash_words(pickle, items, count), index;
 	for (size_t at = 0; table_next(&pickle->tuple_table, hash, &at, &index);) {
 		size_t start = pickle->tuple_starts[index];
-		if (pickle->tuple_starts[index + 1] - start == count &&
-		    (count == 0 || memcmp(pickle->items + start, items, count * sizeof(*items)) == 0)) {
+		if (pickle->tuple_starts[index + 1] - start == count && same_items(pickle->items + start, items, count)) {
 			*out = PICKLE_VALUE(PICKLE_TUPLE, index);
 			return SNAP_OK;
 		}
 	}
+	if (count > UINT32_MAX - pickle->item_count)
+		return SNAP_LIMIT;
 	enum snap_status status = pickle_reserve(pickle, &pickle->items, &pickle->item_capacity,
 						 pickle->item_count + count, sizeof(*pickle->items));
 	if (status == SNAP_OK)
@@ -201,9 +211,9 @@ enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *ite
 		return status;
 	if (count > 0)
 		memcpy(pickle->items + pickle->item_count, items, count * sizeof(*items));
-	pickle->tuple_starts[pickle->tuple_count] = pickle->item_count;
+	pickle->tuple_starts[pickle->tuple_count] = (uint32_t)pickle->item_count;
 	pickle->item_count += count;
-	pickle->tuple_starts[pickle->tuple_count + 1] = pickle->item_count;
+	pickle->tuple_starts[pickle->tuple_count + 1] = (uint32_t)pickle->item_count;
 	*out = PICKLE_VALUE(PICKLE_TUPLE, pickle->tuple_count++);
 	return SNAP_OK;
 }
@@ -264,7 +274,7 @@ const pickle_value *pickle_tuple(const struct pickle *pickle, pickle_value value
 	static const pickle_value none[1];
 	if (pickle_kind(value) != PICKLE_TUPLE)
 		return NULL;
-	const size_t *start = &pickle->tuple_starts[pickle_index(value)];
+	const uint32_t *start = &pickle->tuple_starts[pickle_index(value)];
 	*count = start[1] - start[0];
 	return *count == 0 ? none : pickle->items + start[0];
 }
