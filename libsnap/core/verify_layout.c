@@ -33,8 +33,8 @@ static enum snap_status add_tails(struct layout *layout, uint64_t rows, bool lab
 				  struct snap_error *error)
 {
 	uint64_t sum = 0;
-	/* A claim of many rows ends where the lengths do. */
-	for (uint64_t i = 0; i < rows; i++) {
+	/* Without the table all tails are empty.  With it, a claim of many rows ends where the lengths do. */
+	for (uint64_t i = 0; i < rows && layout->reader->rows[SNAP_TAILS]; i++) {
 		uint64_t length;
 		enum snap_status status = libsnap_stream_next(&layout->lengths, &length, error);
 		if (status != SNAP_OK)
@@ -73,7 +73,7 @@ static enum snap_status compare(const struct layout *layout, struct snap_error *
 		const char *words;
 	} rules[] = {
 		{SNAP_OBJECTS, layout->objects, "objects"},
-		{SNAP_TAILS, layout->tailed, "tails"},
+		{SNAP_TAILS, layout->reader->rows[SNAP_TAILS] ? layout->tailed : 0, "tails"},
 		{SNAP_REFERENCES, layout->references, "references"},
 		{SNAP_TAIL_LABELS, layout->labels, "tail labels"},
 	};

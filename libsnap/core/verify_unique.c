@@ -188,9 +188,9 @@ static enum snap_status mark_counted(struct counted *c, struct snap_error *error
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
-static enum snap_status check_referrers(const struct counted *c, uint32_t column, bool labels,
-					struct snap_error *error)
+static enum snap_status check_targets(const struct counted *c, struct snap_error *error)
 {
+	const uint32_t column = SNAP_REFERENCE_TARGET;
 	struct snap_scan *scan = NULL;
 	enum snap_status status = snap_scan_open(&scan, c->reader, &column, 1, error);
 	while (status == SNAP_OK) {
@@ -199,15 +199,12 @@ static enum snap_status check_referrers(const struct counted *c, uint32_t column
 		const uint64_t *const *values;
 		status = snap_scan_next(scan, &first_row, &count, &values, error);
 		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			uint64_t value = values[0][i];
-			if (labels)
-				value = (value & 3) == 2 ? value >> 2 : 0;
-			if (is_counted(c, value))
+			if (is_counted(c, values[0][i]))
 				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-						      "row %llu of column %u.%u refers to object %llu, "
-						      "which stands for several",
-						      (unsigned long long)(first_row + i), column >> 16,
-						      column & 0xffff, (unsigned long long)value);
+						      "reference %llu leads to object %llu, which stands "
+						      "for several",
+						      (unsigned long long)(first_row + i),
+						      (unsigned long long)values[0][i]);
 		}
 	}
 	snap_scan_close(scan);
@@ -228,13 +225,7 @@ static enum snap_status check_counted(struct snap_reader *reader, struct snap_er
 		c.bits[i] = 0;
 	status = mark_counted(&c, error);
 	if (status == SNAP_OK)
-		status = check_referrers(&c, SNAP_REFERENCE_TARGET, false, error);
-	if (status == SNAP_OK)
-		status = check_referrers(&c, SNAP_ROOT_OBJECT, false, error);
-	if (status == SNAP_OK)
-		status = check_referrers(&c, SNAP_SLOT_LABEL, true, error);
-	if (status == SNAP_OK)
-		status = check_referrers(&c, SNAP_TAIL_LABEL, true, error);
+		status = check_targets(&c, error);
 	libsnap_reader_free(reader, bits, size, 1);
 	return status;
 }
