@@ -1,0 +1,99 @@
+/* Who refers to the targets, and to what they refer, by type and label. */
+#include "refs.h"
+
+#include <string.h>
+
+#define ROOT_KIND 0x10000u /* added to root kinds, apart from those of references */
+
+struct tally {
+	struct refs *refs;
+	struct refs_groups groups;
+	bool owned; /* what the targets own, not who owns them */
+};
+
+static uint64_t fold(uint64_t label)
+{
+	if (label % 4 == 1)
+		return SNAP_GRAPH_ANY_INDEX;
+	return label % 4 == 2 ? SNAP_GRAPH_ANY_KEY : label;
+}
+
+static bool count_reference(void *context, const struct snap_graph_reference *reference)
+{
+	struct tally *tally = context;
+	struct refs *refs = tally->refs;
+	if (!refs_has_bit(refs->bits, tally->owned ? reference->owner : reference->target))
+		return true;
+	uint64_t other = tally->owned ? reference->target : reference->owner;
+	struct refs_group *group = refs_group(&tally->groups, snap_graph_type(refs->graph, other), reference->kind,
+					      fold(reference->label), other);
+	if (group->count++ == 0)
+		group->exact = reference->label;
+	return true;
+}
+
+/* Label 0, the empty string, stands for root entries without one. */
+static void count_roots(struct tally *tally)
+{
+	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL};
+	struct refs *refs = tally->refs;
+	struct snap_scan *scan;
+	uint64_t first;
+	size_t count;
+	const uint64_t *const *values;
+	enum snap_status status;
+	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 3, &refs->error));
+	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
+		for (size_t i = 0; i < count; i++) {
+			uint64_t row = values[0][i] - 1;
+			uint32_t kind = values[1][i] < ROOT_KIND ? (uint32_t)values[1][i] : ROOT_KIND - 1;
+			if (row < refs->objects && refs_has_bit(refs->bits, row))
+				refs_group(&tally->groups, 0, ROOT_KIND + kind, SNAP_LABEL_STRING(values[2][i]), row)->count++;
+		}
+	snap_scan_close(scan);
+	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+}
+
+static void print_groups(struct tally *tally, const char *section)
+{
+	struct refs *refs = tally->refs;
+	struct refs_groups *groups = &tally->groups;
+	refs_groups_sort(groups);
+	for (size_t i = 0; i < groups->count; i++) {
+		const struct refs_group *group = &groups->groups[i];
+		struct refs_line line = refs_line(section);
+		if (refs_over_limit(refs->limit, i)) {
+			refs_print_rest(refs, groups->count - i, "types and labels");
+			break;
+		}
+		line.number = i + 1;
+		line.count = group->count;
+		line.is_root = group->kind >= ROOT_KIND;
+		if (line.is_root) {
+			line.kind = snap_root_kind_name(group->kind - ROOT_KIND);
+		} else {
+			line.kind = snap_reference_kind_name(group->kind);
+			line.weak = group->kind >= SNAP_REF_FIRST_WEAK;
+			refs_describe(refs, &line, group->row);
+			line.bytes = REFS_ABSENT;
+		}
+		refs_append_label(refs, &line.label, group->count == 1 ? group->exact : group->label);
+		refs_print(refs, &line);
+	}
+	refs_groups_free(groups);
+}
+
+void refs_show_holders(struct refs *refs)
+{
+	struct tally tally = {.refs = refs};
+	count_roots(&tally);
+	refs_must(refs, snap_graph_references(refs->graph, count_reference, &tally, &refs->error));
+	print_groups(&tally, "holder");
+}
+
+void refs_show_owned(struct refs *refs)
+{
+	struct tally tally = {.refs = refs, .owned = true};
+	refs_must(refs, snap_graph_references(refs->graph, count_reference, &tally, &refs->error));
+	print_groups(&tally, "owned");
+}

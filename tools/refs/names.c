@@ -1,0 +1,100 @@
+/* Words for types, labels and allocation sites. */
+#include "refs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void refs_must(struct refs *refs, enum snap_status status)
+{
+	if (status == SNAP_OK)
+		return;
+	cli_progress_end();
+	exit(cli_report(refs->file, &refs->error));
+}
+
+void *refs_zeroed(uint64_t count, size_t element_size)
+{
+	if (count >= SIZE_MAX / element_size)
+		exit(cli_fail("out of memory"));
+	size_t size = (size_t)count * element_size;
+	void *pointer = cli_resize(NULL, size > 0 ? size : 1);
+	memset(pointer, 0, size);
+	return pointer;
+}
+
+uint64_t refs_value(struct refs *refs, uint32_t column, uint64_t row)
+{
+	static const uint32_t known[] = {
+		SNAP_OBJECT_STACK, SNAP_STACK_PARENT, SNAP_STACK_FRAME, SNAP_FRAME_FUNCTION, SNAP_FRAME_FILE,
+		SNAP_FRAME_LINE, SNAP_FRAME_MODULE, SNAP_FRAME_OFFSET, SNAP_MODULE_PATH, SNAP_TYPE_NAME,
+	};
+	size_t i = 0;
+	while (known[i] != column)
+		i++;
+	uint64_t value;
+	if (refs->columns[i] == NULL)
+		refs_must(refs, snap_column_open(&refs->columns[i], refs->reader, column, &refs->error));
+	refs_must(refs, snap_column_read(refs->columns[i], row, 1, &value, &refs->error));
+	return value;
+}
+
+static void append_string(struct refs *refs, struct buffer *out, uint64_t id)
+{
+	const char *text;
+	size_t size;
+	refs_must(refs, snap_reader_string(refs->reader, id, &text, &size, &refs->error));
+	buffer_append(out, text, size);
+}
+
+void refs_append_type(struct refs *refs, struct buffer *out, uint64_t type)
+{
+	const char *text;
+	size_t size;
+	refs_must(refs, snap_graph_type_name(refs->graph, type, &text, &size, &refs->error));
+	buffer_append(out, text, size);
+}
+
+void refs_append_label(struct refs *refs, struct buffer *out, uint64_t label)
+{
+	const char *text;
+	size_t size;
+	refs_must(refs, snap_graph_label_text(refs->graph, label, &text, &size, &refs->error));
+	buffer_append(out, text, size);
+}
+
+void refs_append_function(struct refs *refs, struct buffer *out, uint64_t frame)
+{
+	append_string(refs, out, refs_value(refs, SNAP_FRAME_FUNCTION, frame - 1));
+}
+
+void refs_append_place(struct refs *refs, struct buffer *out, uint64_t frame)
+{
+	char text[48];
+	uint64_t file = refs_value(refs, SNAP_FRAME_FILE, frame - 1);
+	if (file != 0) {
+		append_string(refs, out, file);
+		snprintf(text, sizeof(text), ":%" PRIu64, refs_value(refs, SNAP_FRAME_LINE, frame - 1));
+		buffer_text(out, text);
+		return;
+	}
+	uint64_t module = refs_value(refs, SNAP_FRAME_MODULE, frame - 1);
+	if (module == 0)
+		return;
+	append_string(refs, out, refs_value(refs, SNAP_MODULE_PATH, module - 1));
+	snprintf(text, sizeof(text), "+0x%" PRIx64, refs_value(refs, SNAP_FRAME_OFFSET, frame - 1));
+	buffer_text(out, text);
+}
+
+void refs_append_site(struct refs *refs, struct buffer *out, uint64_t stack)
+{
+	if (stack == 0)
+		return;
+	uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, stack - 1);
+	size_t before = out->size;
+	refs_append_place(refs, out, frame);
+	if (out->size > before)
+		buffer_byte(out, ' ');
+	refs_append_function(refs, out, frame);
+}

@@ -1,0 +1,192 @@
+/* Lines of the answer: one table for programs, sections for people. */
+#include "refs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct print_column columns[] = {
+	{"number", PRINT_NUMBER}, {"depth", PRINT_NUMBER}, {"count", PRINT_COUNT}, {"targets", PRINT_COUNT},
+	{"repeats", PRINT_COUNT}, {"bytes", PRINT_BYTES}, {"retained", PRINT_BYTES}, {"row", PRINT_NUMBER},
+	{"address", PRINT_HEX}, {"section", PRINT_TEXT}, {"kind", PRINT_TEXT}, {"label", PRINT_TEXT},
+	{"type", PRINT_TEXT}, {"site", PRINT_TEXT},
+};
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+void refs_begin(struct refs *refs)
+{
+	if (cli_common.format != CLI_TABLE)
+		refs->table = print_begin("snap-refs/1", columns, COLUMNS);
+}
+
+void refs_end(struct refs *refs)
+{
+	if (refs->table != NULL)
+		print_end(refs->table);
+}
+
+struct refs_line refs_line(const char *section)
+{
+	return (struct refs_line){.section = section, .number = REFS_ABSENT, .depth = REFS_ABSENT, .count = REFS_ABSENT,
+				  .targets = REFS_ABSENT, .repeats = REFS_ABSENT, .bytes = REFS_ABSENT,
+				  .retained = REFS_ABSENT, .row = REFS_ABSENT, .address = REFS_ABSENT};
+}
+
+void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
+{
+	struct snap_graph_object object;
+	refs_must(refs, snap_graph_object(refs->graph, row, &object, &refs->error));
+	line->row = row;
+	if (object.address != 0)
+		line->address = object.address;
+	if (line->bytes == REFS_ABSENT)
+		line->bytes = object.bytes;
+	if (line->type.size == 0)
+		refs_append_type(refs, &line->type, object.type);
+}
+
+/* ---- for programs ---- */
+
+static struct print_cell number_cell(uint64_t number)
+{
+	return number == REFS_ABSENT ? print_absent() : print_number(number);
+}
+
+static struct print_cell text_cell(const struct buffer *text)
+{
+	return text->size == 0 ? print_absent() : print_bytes(text->bytes, text->size);
+}
+
+static void print_cells(struct refs *refs, const struct refs_line *line)
+{
+	const struct print_cell cells[COLUMNS] = {
+		number_cell(line->number), number_cell(line->depth), number_cell(line->count),
+		number_cell(line->targets), number_cell(line->repeats), number_cell(line->bytes),
+		number_cell(line->retained), number_cell(line->row), number_cell(line->address),
+		print_bytes(line->section, strlen(line->section)),
+		line->kind != NULL ? print_bytes(line->kind, strlen(line->kind)) : print_absent(),
+		text_cell(&line->label), text_cell(&line->type), text_cell(&line->site),
+	};
+	print_row(refs->table, cells);
+}
+
+/* ---- for people ---- */
+
+static void print_header(struct refs *refs, const struct refs_line *line)
+{
+	static const char *const titles[][2] = {
+		{"all", NULL}, {"target", "What it is (count, bytes, retained if one)"}, {"frame", "Allocated at"},
+		{"holder", "Held by (references)"}, {"owned", "Refers to (references)"},
+		{"path", "Shortest paths from the roots (targets; <- those that end here)"},
+		{"dominator", "Dominators, the closest first (bytes, retained)"}, {"cycle", "Cycles (objects, bytes)"},
+		{"member", NULL}, {"unreached", NULL}, {"unreachable", "No root reaches (count, bytes)"},
+		{"retainer", "Objects that retain most (bytes, retained)"},
+	};
+	if (refs->section != NULL && strcmp(refs->section, line->section) == 0)
+		return;
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		if (strcmp(titles[i][0], line->section) == 0 && titles[i][1] != NULL &&
+		    (refs->section == NULL || strcmp(refs->section, "member") != 0 || strcmp(line->section, "cycle") != 0))
+			printf("%s%s:\n", refs->section != NULL ? "\n" : "", titles[i][1]);
+	refs->section = line->section;
+}
+
+static void print_number_if(uint64_t number, int width, bool is_size)
+{
+	char size[32];
+	if (number == REFS_ABSENT)
+		return;
+	if (is_size)
+		printf("%*s  ", width, print_size(number, size));
+	else
+		printf("%*" PRIu64 "  ", width, number);
+}
+
+/* A name as it is written in a program: .name, [index], {key}; roots say what they are. */
+static void print_label(const struct refs_line *line)
+{
+	const struct buffer *label = &line->label;
+	if (line->is_root) {
+		printf("root %s ", line->kind != NULL ? line->kind : "unknown");
+		if (line->kind == NULL || label->size != strlen(line->kind) ||
+		    memcmp(label->bytes, line->kind, label->size) != 0) {
+			print_text(label->bytes, label->size);
+			putchar(' ');
+		}
+		return;
+	}
+	if (line->weak)
+		printf("%s ", line->kind != NULL ? line->kind : "weak");
+	if (label->size == 0) {
+		if (!line->weak && line->kind != NULL && strcmp(line->section, "path") == 0)
+			printf("(%s) ", line->kind);
+		return;
+	}
+	if (label->bytes[0] != '[' && label->bytes[0] != '{' && strcmp(line->section, "frame") != 0)
+		putchar('.');
+	print_text(label->bytes, label->size);
+	putchar(' ');
+}
+
+static void print_line(const struct refs_line *line)
+{
+	bool is_path = strcmp(line->section, "path") == 0, is_frame = strcmp(line->section, "frame") == 0;
+	printf("  ");
+	print_number_if(is_path ? line->targets : line->count, 9, false);
+	if (!is_path) {
+		print_number_if(line->bytes, 10, true);
+		print_number_if(line->retained, 10, true);
+	}
+	if (is_path || strcmp(line->section, "member") == 0)
+		printf("%*s", (int)(line->depth < 40 ? 2 * line->depth : 80), "");
+	print_label(line);
+	if (!is_frame)
+		print_text(line->type.bytes, line->type.size);
+	if (line->repeats != REFS_ABSENT && line->repeats > 1)
+		printf(" x%" PRIu64, line->repeats);
+	if (line->address != REFS_ABSENT && (is_path ? line->is_single : line->count == REFS_ABSENT || line->count == 1))
+		printf(" 0x%" PRIx64, line->address);
+	if (line->site.size > 0) {
+		printf(is_frame ? "(" : "  at ");
+		print_text(line->site.bytes, line->site.size);
+		printf(is_frame ? ")" : "");
+	}
+	if (is_path && line->count != REFS_ABSENT && line->count > 0)
+		printf("  <- %" PRIu64, line->count);
+	putchar('\n');
+}
+
+static void print_all(const struct refs_line *line)
+{
+	char bytes[32], retained[32];
+	printf("%" PRIu64 " %s, %s", line->count, line->count == 1 ? "object" : "objects",
+	       print_size(line->bytes, bytes));
+	if (line->retained != REFS_ABSENT)
+		printf("; freeing %s would free %s", line->count == 1 ? "it" : "them",
+		       print_size(line->retained, retained));
+	putchar('\n');
+}
+
+void refs_print(struct refs *refs, struct refs_line *line)
+{
+	if (refs->table != NULL) {
+		print_cells(refs, line);
+	} else {
+		print_header(refs, line);
+		if (strcmp(line->section, "all") == 0)
+			print_all(line);
+		else if (strcmp(line->section, "unreached") == 0)
+			printf("  %9" PRIu64 "  that no root reaches\n", line->count);
+		else
+			print_line(line);
+	}
+	buffer_free(&line->label);
+	buffer_free(&line->type);
+	buffer_free(&line->site);
+}
+
+void refs_print_rest(struct refs *refs, uint64_t lines, const char *what)
+{
+	if (refs->table == NULL && lines > 0)
+		printf("  ... and %" PRIu64 " more %s\n", lines, what);
+}

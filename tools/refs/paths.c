@@ -1,0 +1,64 @@
+/* Merged shortest paths from the roots to the targets, as a tree. */
+#include "refs.h"
+
+static void print_step(struct refs *refs, const struct snap_graph_step *step, uint64_t number)
+{
+	struct refs_line line = refs_line("path");
+	const char *text;
+	size_t size;
+	line.number = number;
+	line.depth = step->depth;
+	line.count = step->ends;
+	line.targets = step->through;
+	line.repeats = step->repeats;
+	line.is_root = step->depth == 0;
+	line.is_single = step->objects == 1;
+	if (line.is_root) {
+		line.kind = snap_root_kind_name(step->kind);
+		refs_must(refs, snap_graph_root_text(refs->graph, step->label, &text, &size, &refs->error));
+		buffer_append(&line.label, text, size);
+	} else {
+		line.kind = snap_reference_kind_name(step->kind);
+		line.weak = step->kind >= SNAP_REF_FIRST_WEAK;
+		refs_append_label(refs, &line.label, step->label);
+	}
+	refs_describe(refs, &line, step->example);
+	refs_print(refs, &line);
+}
+
+/* Branches are told apart where they end: a step without children closes one. */
+static void print_tree(struct refs *refs, const struct snap_graph_paths *paths)
+{
+	uint64_t printed = 0, left = 0;
+	for (uint32_t at = paths->first; at != UINT32_MAX;) {
+		const struct snap_graph_step *step = &paths->steps[at];
+		bool full = refs_over_limit(refs->path_limit, printed);
+		if (full)
+			left += step->through;
+		else
+			print_step(refs, step, (uint64_t)at + 1);
+		if (!full && step->first_child != UINT32_MAX) {
+			at = step->first_child;
+			continue;
+		}
+		printed += !full;
+		while (at != UINT32_MAX && paths->steps[at].next == UINT32_MAX)
+			at = paths->steps[at].parent;
+		if (at != UINT32_MAX)
+			at = paths->steps[at].next;
+	}
+	refs_print_rest(refs, left, "by other paths");
+}
+
+void refs_show_paths(struct refs *refs)
+{
+	struct snap_graph_paths paths;
+	refs_must(refs, snap_graph_merge_paths(refs->graph, refs->rows, refs->count, &paths, &refs->error));
+	print_tree(refs, &paths);
+	if (paths.unreached > 0) {
+		struct refs_line line = refs_line("unreached");
+		line.count = paths.unreached;
+		refs_print(refs, &line);
+	}
+	snap_graph_free_paths(refs->graph, &paths);
+}

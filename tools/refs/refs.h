@@ -1,0 +1,121 @@
+/* Inside snap-refs: the question, its targets, and the lines of the answer. */
+#ifndef REFS_H
+#define REFS_H
+
+#include "buffer.h"
+#include "cli.h"
+#include "print.h"
+#include "snap_graph.h"
+
+struct refs {
+	const char *file;
+	struct snap_reader *reader;
+	struct snap_graph *graph;
+	uint64_t objects;     /* rows in the graph */
+	uint64_t limit;       /* lines of each list, 0: all */
+	uint64_t path_limit;  /* branches of the tree of paths, 0: all */
+	uint64_t *rows;       /* the targets, ascending */
+	size_t count;
+	uint64_t *bits;       /* the same as bits */
+	struct print_table *table; /* NULL: for people */
+	const char *section;  /* the last one printed for people */
+	struct snap_column *columns[12];
+	struct snap_error error;
+};
+
+/* Ends the process with status 2 unless status is good. */
+void refs_must(struct refs *, enum snap_status status);
+
+static inline bool refs_has_bit(const uint64_t *bits, uint64_t row)
+{
+	return bits[row / 64] >> row % 64 & 1;
+}
+
+static inline void refs_set_bit(uint64_t *bits, uint64_t row)
+{
+	bits[row / 64] |= UINT64_C(1) << row % 64;
+}
+
+/* Zeroed memory for count elements; ends the process if there is none. */
+void *refs_zeroed(uint64_t count, size_t element_size);
+
+/* ---- targets (targets.c) ---- */
+
+/* Adds what the words name to the targets; false: they name nothing. */
+bool refs_add_target(struct refs *, const char *words);
+/* Makes rows of the bits. */
+void refs_list_targets(struct refs *);
+
+/* ---- names (names.c) ---- */
+
+/* One value of any column. */
+uint64_t refs_value(struct refs *, uint32_t column, uint64_t row);
+void refs_append_type(struct refs *, struct buffer *out, uint64_t type);
+void refs_append_label(struct refs *, struct buffer *out, uint64_t label);
+/* Function of a frame (id), and "file:line" or "module+0xoffset". */
+void refs_append_function(struct refs *, struct buffer *out, uint64_t frame);
+void refs_append_place(struct refs *, struct buffer *out, uint64_t frame);
+/* "file:line function" of the innermost frame of a stack (id); nothing for 0. */
+void refs_append_site(struct refs *, struct buffer *out, uint64_t stack);
+
+/* ---- lines (output.c) ---- */
+
+#define REFS_ABSENT UINT64_MAX
+
+/* One line of any section; the columns of the machine forms. */
+struct refs_line {
+	const char *section; /* all target frame holder owned path unreached dominator cycle member retainer
+	                        * unreachable: see snap-refs.1 */
+	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address;
+	const char *kind;    /* or NULL */
+	struct buffer label, type, site;
+	bool weak, is_root, is_single; /* how it looks for people; is_single: a step of one object */
+};
+
+void refs_begin(struct refs *);
+void refs_end(struct refs *);
+/* An empty line of a section: every number absent. */
+struct refs_line refs_line(const char *section);
+/* Row, address and type of a row. */
+void refs_describe(struct refs *, struct refs_line *, uint64_t row);
+/* Prints and frees. */
+void refs_print(struct refs *, struct refs_line *);
+/* For people: so many lines were left out. */
+void refs_print_rest(struct refs *, uint64_t lines, const char *what);
+static inline bool refs_over_limit(uint64_t limit, uint64_t printed)
+{
+	return limit != 0 && printed >= limit;
+}
+
+/* ---- groups (groups.c) ---- */
+
+/* Counts by three numbers. */
+struct refs_group {
+	uint64_t type, label;
+	uint32_t kind, index;
+	uint64_t count, bytes, row; /* row: the first */
+	uint64_t exact;             /* the first one's label, where label stands for several */
+};
+struct refs_groups {
+	struct refs_group *groups;
+	size_t count, capacity;
+	uint32_t *table;
+	size_t table_size;
+};
+struct refs_group *refs_group(struct refs_groups *, uint64_t type, uint32_t kind, uint64_t label, uint64_t row);
+/* Most bytes, or else most of them, first; then as they were found.  Indexes are renumbered. */
+void refs_groups_sort(struct refs_groups *);
+void refs_groups_free(struct refs_groups *);
+
+/* ---- sections (about.c holders.c paths.c dominators.c cycles.c unreachable.c) ---- */
+
+void refs_show_targets(struct refs *);
+void refs_show_holders(struct refs *);
+void refs_show_owned(struct refs *);
+void refs_show_paths(struct refs *);
+void refs_show_dominators(struct refs *);
+void refs_show_cycles(struct refs *, bool all);
+void refs_show_unreachable(struct refs *);
+void refs_show_retainers(struct refs *);
+
+#endif

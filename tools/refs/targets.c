@@ -1,0 +1,133 @@
+/* Which objects are asked about: by address, row, type or allocation site. */
+#include "refs.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool parse_number(const char *text, uint64_t *number)
+{
+	char *end;
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*number = strtoull(text, &end, text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10);
+	return errno == 0 && *end == '\0';
+}
+
+/* The name itself, or a pattern as the shell knows them: names like Array[] need no quoting. */
+static bool matches(const char *pattern, const struct buffer *name)
+{
+	return strcmp(pattern, name->bytes) == 0 || fnmatch(pattern, name->bytes, 0) == 0;
+}
+
+static bool add_row(struct refs *refs, uint64_t row)
+{
+	if (row >= refs->objects)
+		return false;
+	refs_set_bit(refs->bits, row);
+	return true;
+}
+
+static bool add_address(struct refs *refs, uint64_t address)
+{
+	uint64_t row;
+	enum snap_status status = snap_graph_find_address(refs->graph, address, &row, &refs->error);
+	if (status == SNAP_END)
+		return false;
+	refs_must(refs, status);
+	return add_row(refs, row);
+}
+
+static bool add_types(struct refs *refs, const char *pattern)
+{
+	uint64_t types = snap_reader_row_count(refs->reader, SNAP_TYPES);
+	bool *wanted = refs_zeroed(types + 1, sizeof(*wanted)), any = false;
+	struct buffer name = {NULL, 0, 0};
+	for (uint64_t type = 1; type <= types; type++) {
+		name.size = 0;
+		refs_append_type(refs, &name, type);
+		buffer_byte(&name, '\0');
+		wanted[type] = matches(pattern, &name);
+	}
+	for (uint64_t row = 0; row < refs->objects; row++)
+		if (wanted[snap_graph_type(refs->graph, row)])
+			any |= add_row(refs, row);
+	buffer_free(&name);
+	free(wanted);
+	return any;
+}
+
+/* A site is matched by its function, its file, or file:line. */
+static bool is_site(struct refs *refs, const char *pattern, uint64_t stack, struct buffer *name)
+{
+	uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, stack - 1);
+	name->size = 0;
+	refs_append_function(refs, name, frame);
+	buffer_byte(name, '\0');
+	if (matches(pattern, name))
+		return true;
+	name->size = 0;
+	refs_append_place(refs, name, frame);
+	buffer_byte(name, '\0');
+	if (matches(pattern, name))
+		return true;
+	char *line = strrchr(name->bytes, ':');
+	if (line != NULL)
+		*line = '\0';
+	return line != NULL && matches(pattern, name);
+}
+
+static bool add_sites(struct refs *refs, const char *pattern)
+{
+	static const uint32_t columns[] = {SNAP_OBJECT_STACK};
+	uint64_t stacks = snap_reader_row_count(refs->reader, SNAP_STACKS);
+	bool *wanted = refs_zeroed(stacks + 1, sizeof(*wanted)), any = false;
+	struct buffer name = {NULL, 0, 0};
+	for (uint64_t stack = 1; stack <= stacks; stack++)
+		wanted[stack] = is_site(refs, pattern, stack, &name);
+	buffer_free(&name);
+	struct snap_scan *scan;
+	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 1, &refs->error));
+	uint64_t first;
+	size_t count;
+	const uint64_t *const *values;
+	enum snap_status status;
+	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
+		for (size_t i = 0; i < count; i++)
+			if (wanted[values[0][i]])
+				any |= add_row(refs, first + i);
+	snap_scan_close(scan);
+	free(wanted);
+	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	return any;
+}
+
+bool refs_add_target(struct refs *refs, const char *words)
+{
+	uint64_t number;
+	if (strncmp(words, "type:", 5) == 0)
+		return add_types(refs, words + 5);
+	if (strncmp(words, "site:", 5) == 0)
+		return add_sites(refs, words + 5);
+	if (strncmp(words, "row:", 4) == 0 && parse_number(words + 4, &number))
+		return add_row(refs, number);
+	if (strncmp(words, "id:", 3) == 0 && parse_number(words + 3, &number))
+		return add_address(refs, number);
+	if (parse_number(words[0] == '@' ? words + 1 : words, &number))
+		return add_address(refs, number);
+	cli_usage("'%s' is no target: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN", words);
+}
+
+void refs_list_targets(struct refs *refs)
+{
+	size_t count = 0;
+	for (uint64_t row = 0; row < refs->objects; row++)
+		count += refs_has_bit(refs->bits, row);
+	refs->rows = refs_zeroed(count, sizeof(*refs->rows));
+	refs->count = 0;
+	for (uint64_t row = 0; row < refs->objects; row++)
+		if (refs_has_bit(refs->bits, row))
+			refs->rows[refs->count++] = row;
+}

@@ -1,0 +1,115 @@
+/* Who holds an object: holders, shortest paths from the roots, dominators, cycles (snap_graph.h). */
+#include "refs/refs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct wishes {
+	bool owned, unreachable, cycles, dominators, weak;
+};
+
+static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+	(void)context;
+	cli_progress(what, done, total);
+}
+
+static void open_graph(struct refs *refs, bool weak)
+{
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	options.max_memory_bytes = cli_common.memory_bytes;
+	options.follow_weak = weak;
+	options.progress = show_progress;
+	refs->reader = cli_open(refs->file);
+	refs_must(refs, snap_graph_open(&refs->graph, refs->reader, &options, &refs->error));
+	struct snap_graph_info info;
+	snap_graph_info(refs->graph, &info);
+	refs->objects = info.objects;
+	if (info.lost_references > 0)
+		cli_lost(refs->file, info.lost_references);
+	if (info.roots == 0)
+		cli_warn("%s: there are no roots, so nothing is reached", refs->file != NULL ? refs->file : "-");
+}
+
+/* False: some target names nothing. */
+static bool find_targets(struct refs *refs, char **words, size_t count)
+{
+	bool all_found = true;
+	refs->bits = refs_zeroed(refs->objects / 64 + 1, sizeof(*refs->bits));
+	for (size_t i = 0; i < count; i++) {
+		if (refs_add_target(refs, words[i]))
+			continue;
+		char *escaped = print_escaped(words[i], strlen(words[i]));
+		cli_warn("%s: nothing is '%s'", refs->file != NULL ? refs->file : "-", escaped);
+		free(escaped);
+		all_found = false;
+	}
+	refs_list_targets(refs);
+	return all_found;
+}
+
+static void show(struct refs *refs, const struct wishes *wishes)
+{
+	bool about_targets = refs->count > 0;
+	refs_must(refs, snap_graph_search(refs->graph, &refs->error));
+	if (about_targets || wishes->dominators)
+		refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
+	if (about_targets || wishes->cycles)
+		refs_must(refs, snap_graph_find_cycles(refs->graph, &refs->error));
+	cli_progress_end();
+	refs_begin(refs);
+	if (about_targets) {
+		refs_show_targets(refs);
+		refs_show_holders(refs);
+		if (wishes->owned)
+			refs_show_owned(refs);
+		refs_show_paths(refs);
+		refs_show_dominators(refs);
+		if (!wishes->cycles)
+			refs_show_cycles(refs, false);
+	}
+	if (wishes->dominators)
+		refs_show_retainers(refs);
+	if (wishes->cycles)
+		refs_show_cycles(refs, true);
+	if (wishes->unreachable)
+		refs_show_unreachable(refs);
+	refs_end(refs);
+	cli_progress_end();
+}
+
+int main(int argc, char **argv)
+{
+	struct refs refs = {.limit = 10, .path_limit = 10};
+	struct wishes wishes = {false, false, false, false, false};
+	const struct cli_option options[] = {
+		{'n', "limit", "COUNT", "print at most COUNT lines of each list, 0 for all (default 10)", CLI_COUNT, &refs.limit},
+		{'p', "paths", "COUNT", "print at most COUNT branches of the tree of paths, 0 for all (default 10)", CLI_COUNT,
+		 &refs.path_limit},
+		{'w', "weak", NULL, "follow references that do not hold, too", CLI_FLAG, &wishes.weak},
+		{'o', "owned", NULL, "also list what the targets refer to", CLI_FLAG, &wishes.owned},
+		{'d', "dominators", NULL, "list the objects that retain most", CLI_FLAG, &wishes.dominators},
+		{'c', "cycles", NULL, "list all cycles, the largest first", CLI_FLAG, &wishes.cycles},
+		{'u', "unreachable", NULL, "list what no root reaches, by type", CLI_FLAG, &wishes.unreachable},
+		{0, NULL, NULL, NULL, CLI_FLAG, NULL},
+	};
+	const struct cli_tool tool = {"snap-refs", "[OPTION]... FILE [TARGET]...",
+				      "Say who holds an object, and what would be free without it.", 1, SIZE_MAX, options};
+	size_t count;
+	char **arguments = cli_parse(&tool, argc, argv, &count);
+	if (count == 1 && !wishes.dominators && !wishes.cycles && !wishes.unreachable)
+		cli_usage("a TARGET is missing: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN");
+	if (wishes.owned && count == 1)
+		cli_usage("--owned needs a TARGET");
+	refs.file = arguments[0];
+	open_graph(&refs, wishes.weak);
+	bool found = find_targets(&refs, arguments + 1, count - 1);
+	show(&refs, &wishes);
+	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
+		snap_column_close(refs.columns[i]);
+	snap_graph_close(refs.graph);
+	snap_reader_close(refs.reader);
+	free(refs.rows);
+	free(refs.bits);
+	return cli_finish(found ? CLI_YES : CLI_NO);
+}
