@@ -46,9 +46,10 @@ sizes() {
 	row "$1: file, pickle through zstd -19" "$ours" "$packed" bytes 0
 }
 
-mkdir "$work/large" "$work/small"
+mkdir "$work/large" "$work/small" "$work/tiny"
 python3 "$here/traces.py" make "$work/large" "$traces" "$frames" >/dev/null
 python3 "$here/traces.py" make "$work/small" 300 "$frames" >/dev/null
+python3 "$here/traces.py" make "$work/tiny" 300 1 >/dev/null
 for name in old new; do
 	snap-import tracemalloc -o "$work/large/$name.snap" "$work/large/$name.pickle"
 done
@@ -80,3 +81,4 @@ compare "$what: snap-import; load + statistics(lineno)" import statistics-lineno
 compare "$what: snap-import; load" import load
 sizes "$what" "$work/large"
 sizes "tracemalloc, 300 traces of $frames frames" "$work/small"
+sizes "tracemalloc, 300 traces of 1 frame" "$work/tiny"

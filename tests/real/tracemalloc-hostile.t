@@ -22,6 +22,8 @@ for protocol in 2, 3:
     with open("good%d" % protocol, "wb") as out:
         pickle.dump(snapshot, out, protocol)
 snapshot.filter_traces([tracemalloc.Filter(True, "none")]).dump("empty")
+tracemalloc.Snapshot(snapshot.traces._traces[::-1], 3).dump("reversed")
+tracemalloc.Snapshot(tuple(snapshot.traces._traces), 3).dump("tuple")
 snapshot.label = Run("touch executed")
 snapshot.dump("mixed")
 snapshot.label = ["a note", {"of": "the user's"}]
@@ -61,8 +63,8 @@ ok "a call beside good traces is refused" [ "$?" = 2 -a ! -e executed -a ! -e ou
 is "${message##*: }" "refuses global posix.system" "by name"
 
 ok "a good one" snap-import tracemalloc -o good.snap good
-for other in good2 good3 labelled; do
-	ok "$other: other protocol, or attributes of the user's" snap-import tracemalloc -o other.snap $other
+for other in good2 good3 labelled reversed tuple; do
+	ok "$other: other protocol, order, sequence, or attributes of the user's" snap-import tracemalloc -o other.snap $other
 	ok "$other: the same snapshot, byte for byte" cmp good.snap other.snap
 done
 ok "no traces at all" snap-import tracemalloc -o empty.snap empty
