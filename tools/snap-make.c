@@ -113,6 +113,8 @@ static bool make_snapshot(struct make *m)
 		return document_fail(m->text, "the key snapshot is missing: write \"snapshot: 1\"");
 	if (!open_writer(m))
 		return false;
+	if (!make_good(m, snap_writer_unknown_references(m->writer, m->unknown_references, &error), &error))
+		return false;
 	struct snap_writer *writer = m->writer;
 	m->writer = NULL; /* finish frees it in every case */
 	return make_good(m, snap_writer_finish(writer, NULL, &error), &error);

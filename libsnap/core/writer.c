@@ -226,6 +226,16 @@ static enum snap_status finish(struct snap_writer *w, uint64_t *identity)
 	return status == SNAP_OK ? libsnap_out_finish(w, identity) : status;
 }
 
+enum snap_status snap_writer_unknown_references(struct snap_writer *w, uint64_t count, struct snap_error *error)
+{
+	if (libsnap_writer_failed(w))
+		return libsnap_writer_end_call(w, w->failure.status, error);
+	if (count > UINT64_MAX / 2 - w->unknown_references)
+		return libsnap_writer_end_call(w, libsnap_misuse(w, "too many unknown references"), error);
+	w->unknown_references += count;
+	return SNAP_OK;
+}
+
 enum snap_status snap_writer_finish(struct snap_writer *w, struct snap_writer_summary *out, struct snap_error *error)
 {
 	if (!w)

@@ -316,6 +316,10 @@ SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_total(struct snap_writer *, enum snap_dimension dimension, uint64_t key, uint64_t bytes, uint64_t count,
 		  struct snap_error *);
 
+/* Counts references that the caller knows of but cannot add, beside those that the writer finds to be unknown. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_unknown_references(struct snap_writer *, uint64_t count, struct snap_error *);
+
 struct snap_writer_summary {
 	uint64_t object_rows, references, unknown_references, unknown_roots, bytes_written, identity;
 };

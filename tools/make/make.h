@@ -16,15 +16,13 @@ struct make {
 	size_t type_capacity, thread_capacity;
 	uint8_t *is_property; /* by string id */
 	size_t property_capacity;
-	uint64_t unknown_references; /* still to be made */
+	uint64_t unknown_references;
 	uint32_t *frames;            /* of the stack being read */
 	size_t frame_capacity;
 	bool failed; /* beside what the text reports */
 };
 
 #define MAKE_MANY UINT32_MAX
-/* Stands for objects that are not in the snapshot. */
-#define MAKE_UNKNOWN_ID UINT64_MAX
 
 /* make_good: the writer's answer; a misuse is the text's fault.  Others read what comes next in the text; all return
  * false after a failure, which has been reported. */

@@ -65,10 +65,6 @@ static bool read_reference(struct make *m, uint64_t from)
 	struct reference r = {.label = SNAP_LABEL_NONE};
 	if (!read_reference_keys(m, &r))
 		return false;
-	if (r.to == 0 && m->unknown_references > 0) {
-		m->unknown_references--;
-		r.to = MAKE_UNKNOWN_ID;
-	}
 	struct snap_error error;
 	enum snap_reference_kind kind = (enum snap_reference_kind)r.kind;
 	enum snap_status status =
