@@ -192,6 +192,15 @@ static int system_remove(void *context, const char *path)
 	return unlink(path) == 0 ? 0 : errno;
 }
 
+static int system_truncate(void *context, void *file, uint64_t size)
+{
+	(void)context;
+	while (ftruncate(descriptor_of(file), (off_t)size) != 0)
+		if (errno != EINTR)
+			return errno;
+	return 0;
+}
+
 static const struct snap_io system_io = {
 	.open = system_open,
 	.read_at = system_read_at,
@@ -201,6 +210,7 @@ static const struct snap_io system_io = {
 	.close = system_close,
 	.rename = system_rename,
 	.remove = system_remove,
+	.truncate = system_truncate,
 };
 
 const struct snap_io *libsnap_system_io(void)

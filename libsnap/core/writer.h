@@ -182,6 +182,8 @@ struct libsnap_out {
 	void *file;
 	char *path, *temporary; /* temporary: what is renamed to path */
 	bool append, created;
+	bool appending;       /* file had appended_to bytes before */
+	uint64_t appended_to;
 	struct snap_sink sink;
 	uint64_t offset; /* from the header's first byte */
 	struct snapfmt_hasher identity;

@@ -46,16 +46,38 @@ static bool is_device(const struct snap_writer *w, const char *path)
 	       !S_ISDIR(about.st_mode);
 }
 
+/* Whether there is anything to append to. */
+static enum snap_status find_old(struct snap_writer *w, const char *path, bool *found)
+{
+	void *file;
+	uint64_t size = 0;
+	int failed = w->io->open(w->io->context, path, SNAP_IO_READ, &file);
+	if (failed == ENOENT)
+		return SNAP_OK;
+	if (!failed) {
+		failed = w->io->size(w->io->context, file, &size);
+		w->io->close(w->io->context, file);
+	}
+	if (failed)
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot append to %s", path);
+	*found = size > 0;
+	return SNAP_OK;
+}
+
 enum snap_status libsnap_out_open(struct snap_writer *w, const char *path, bool append)
 {
 	struct libsnap_out *out = &w->out;
 	out->path = copy_text(w->allocator, path);
 	if (!out->path)
 		return libsnap_fail_memory(&w->problem);
-	if (append || is_device(w, path)) {
-		out->append = true;
-		return SNAP_OK;
+	out->append = is_device(w, path);
+	if (!out->append && append) {
+		enum snap_status status = find_old(w, path, &out->append);
+		if (status != SNAP_OK)
+			return status;
 	}
+	if (out->append)
+		return SNAP_OK;
 	out->temporary = libsnap_alloc(w->allocator, strlen(path) + NAME_EXTRA, 1);
 	if (!out->temporary)
 		return libsnap_fail_memory(&w->problem);
@@ -88,14 +110,45 @@ static void add_to_identity(struct libsnap_out *out, uint64_t hash)
 	snapfmt_hasher_add(&out->identity, bytes, sizeof(bytes));
 }
 
+/* Something appended to what is not whole would be lost with it. */
+static enum snap_status check_end(struct snap_writer *w, uint64_t size)
+{
+	struct libsnap_out *out = &w->out;
+	uint8_t bytes[SNAPFMT_TRAILER_SIZE];
+	size_t got = 0;
+	struct snapfmt_trailer trailer;
+	const char *reason = "is too short";
+	enum snapfmt_result result = SNAPFMT_BROKEN;
+	if (size >= sizeof(bytes)) {
+		uint64_t at = size - sizeof(bytes);
+		int failed = w->io->read_at(w->io->context, out->file, at, bytes, sizeof(bytes), &got);
+		if (failed)
+			return libsnap_fail_io(&w->problem, failed, at, "cannot read %s", out->path);
+		struct cursor c = cursor_over(bytes, got);
+		result = snapfmt_read_trailer(&c, &trailer, &reason);
+	}
+	if (result == SNAPFMT_GOOD || result == SNAPFMT_NEWER)
+		return SNAP_OK;
+	return libsnap_fail(&w->problem, SNAP_CORRUPT, SNAP_NO_OFFSET,
+			    "%s does not end with a whole snapshot (%s): nothing was appended", out->path, reason);
+}
+
 static enum snap_status open_to_append(struct snap_writer *w)
 {
 	struct libsnap_out *out = &w->out;
 	int failed = w->io->open(w->io->context, out->path, SNAP_IO_APPEND, &out->file);
-	if (!failed)
-		return SNAP_OK;
-	out->file = NULL;
-	return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot open %s", out->path);
+	if (failed) {
+		out->file = NULL;
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot open %s", out->path);
+	}
+	failed = w->io->size(w->io->context, out->file, &out->appended_to);
+	if (failed == ESPIPE)
+		return SNAP_OK; /* a device or pipe: nothing is before, and nothing can be taken back */
+	if (failed)
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot tell the size of %s", out->path);
+	enum snap_status status = check_end(w, out->appended_to);
+	out->appending = status == SNAP_OK;
+	return status;
 }
 
 enum snap_status libsnap_out_begin(struct snap_writer *w)
@@ -181,10 +234,12 @@ static enum snap_status publish(struct snap_writer *w)
 {
 	struct libsnap_out *out = &w->out;
 	int failed = w->io->sync(w->io->context, out->file);
-	int close_failed = w->io->close(w->io->context, out->file);
+	if (failed)
+		return fail_write(w, failed);
+	/* What is synced is kept, whatever close() says. */
+	w->io->close(w->io->context, out->file);
 	out->file = NULL;
-	if (failed || close_failed)
-		return fail_write(w, failed ? failed : close_failed);
+	out->appending = false;
 	if (!out->created)
 		return SNAP_OK;
 	failed = w->io->rename(w->io->context, out->temporary, out->path);
@@ -208,6 +263,8 @@ enum snap_status libsnap_out_finish(struct snap_writer *w, uint64_t *identity)
 void libsnap_out_free(struct snap_writer *w)
 {
 	struct libsnap_out *out = &w->out;
+	if (out->file && out->appending && w->io->truncate)
+		w->io->truncate(w->io->context, out->file, out->appended_to);
 	if (out->file)
 		w->io->close(w->io->context, out->file);
 	if (out->created)

@@ -4,8 +4,8 @@
 
 #include "writer.h"
 
-/* Of the memory that the caller allows, for what else is needed while objects are added. */
-#define RESERVE (1u << 20)
+/* Of the memory that the caller allows, the part for what else is needed while objects are added. */
+#define RESERVE 16
 
 static enum snap_status spill_if_large(struct snap_writer *w)
 {
@@ -14,7 +14,7 @@ static enum snap_status spill_if_large(struct snap_writer *w)
 	uint64_t named = libsnap_sorter_memory(&w->named);
 	uint64_t anonymous = libsnap_sorter_memory(&w->anonymous);
 	uint64_t group = w->group.capacity * sizeof(*w->group.references) + w->record.capacity;
-	uint64_t allowed = w->max_memory_bytes - RESERVE;
+	uint64_t allowed = w->max_memory_bytes - w->max_memory_bytes / RESERVE;
 	allowed = allowed > group + allowed / 4 ? allowed - group : allowed / 4;
 	if (named + anonymous <= allowed)
 		return SNAP_OK;

@@ -88,6 +88,8 @@ struct snap_io {
 	int (*close)(void *context, void *file);
 	int (*rename)(void *context, const char *from, const char *to);
 	int (*remove)(void *context, const char *path);
+	/* Cuts a file off; what was appended before a failure is taken back with it.  May be NULL. */
+	int (*truncate)(void *context, void *file, uint64_t size);
 };
 
 /* ---- what a snapshot is made of (FORMAT.md, section 7) ---- */
