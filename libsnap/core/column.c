@@ -26,6 +26,7 @@ struct snap_column {
 	const struct snapfmt_column *known;
 	const struct libsnap_column *blocks; /* NULL: absent */
 	bool missing;                        /* absent, but must have been there */
+	uint64_t doubtful_from;              /* if absent: rows from here on may have been lost */
 	struct libsnap_decoder own;
 	struct libsnap_decoder *decoder;     /* own, or shared */
 	size_t slot_count, hint;
@@ -51,6 +52,7 @@ static enum snap_status open_column(struct snap_column **out, struct snap_reader
 	if (column->blocks && !column->blocks->known)
 		column->blocks = NULL;
 	column->missing = !column->blocks && known->always;
+	column->doubtful_from = reader->doubtful_from[known->table];
 	column->slot_count = known->is_text ? TEXT_SLOTS : shared ? 1 : VALUE_SLOTS;
 	libsnap_decoder_init(&column->own, reader);
 	column->decoder = shared ? shared : &column->own;
@@ -308,7 +310,7 @@ enum snap_status snap_column_read(struct snap_column *column, uint64_t first_row
 	enum snap_status status = check_range(column, first_row, count, false, error);
 	if (status != SNAP_OK || count == 0)
 		return status;
-	if (column->missing)
+	if (column->missing || (!column->blocks && first_row + count > column->doubtful_from))
 		return fail_lost(column, first_row, first_row + count, error);
 	if (!column->blocks) {
 		repeat(values, column->known->default_value, count);
@@ -330,7 +332,9 @@ enum snap_status libsnap_column_view(struct snap_column *column, uint64_t row, s
 	*view = (struct libsnap_view){.end = column->reader->rows[column->known->table]};
 	if (!column->blocks) {
 		view->constant = column->known->default_value;
-		view->lost = column->missing;
+		view->lost = column->missing || row >= column->doubtful_from;
+		if (!view->lost && view->end > column->doubtful_from)
+			view->end = column->doubtful_from;
 		return SNAP_OK;
 	}
 	struct libsnap_block *block = find_block(column, row, &view->end);

@@ -226,6 +226,8 @@ static enum snap_status check_tables(struct snap_reader *reader, bool salvaged, 
 
 enum snap_status libsnap_index_blocks(struct snap_reader *reader, bool salvaged, struct snap_error *error)
 {
+	for (size_t table = 0; table <= SNAPFMT_TABLE_COUNT; table++)
+		reader->doubtful_from[table] = UINT64_MAX;
 	enum snap_status status = sort_blocks(reader, error);
 	if (status == SNAP_OK)
 		status = group_blocks(reader, salvaged, error);

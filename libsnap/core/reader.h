@@ -66,7 +66,6 @@ struct snap_reader {
 	struct snap_io io;
 	struct libsnap_source source;
 	bool partial;
-	bool rebuilt;             /* salvaged without a directory: columns may be missing unseen */
 	uint64_t max_memory, used_memory; /* used: atomic */
 	struct snap_reader_info info;     /* damaged, lost_blocks, damage: under lock */
 	pthread_mutex_t lock;
@@ -77,6 +76,8 @@ struct snap_reader {
 	struct libsnap_column *columns;
 	size_t column_count, column_capacity;
 	uint64_t rows[SNAPFMT_TABLE_COUNT + 1];
+	/* From this row on, a column that is absent may have been lost (salvage.c). */
+	uint64_t doubtful_from[SNAPFMT_TABLE_COUNT + 1];
 	struct snap_column *strings, *property_keys, *property_values;
 };
 

@@ -224,6 +224,58 @@ static enum snap_status use_sequence(struct salvaged *s, const uint64_t *keys, u
 	return SNAP_OK;
 }
 
+/* ---- columns that are absent, or lost? ---- */
+
+/* How many stretches of rows are missing between the blocks of columns. */
+static uint64_t count_row_gaps(const struct snap_reader *reader)
+{
+	uint64_t gaps = 0;
+	for (size_t i = 0; i < reader->column_count; i++) {
+		const struct libsnap_column *column = &reader->columns[i];
+		uint64_t row = 0;
+		for (uint32_t k = 0; k < column->count; k++) {
+			const struct libsnap_block *block = libsnap_block_of(reader, column, k);
+			gaps += block->first_row > row;
+			row = block->first_row + block->row_count;
+		}
+	}
+	return gaps;
+}
+
+/* From which row of the last block's table columns may be missing that were yet to be written.  If blocks come
+ * row by row, all columns of some rows and then all of the next, those before the last block's are complete. */
+static uint64_t last_whole_row(const struct snap_reader *reader, const struct libsnap_block *last)
+{
+	uint64_t row = 0;
+	bool several = false;
+	for (size_t i = 0; i < reader->block_count; i++) {
+		const struct libsnap_block *block = &reader->blocks[i];
+		if (block->column >> 16 != last->column >> 16)
+			continue;
+		if (block->first_row < row)
+			return 0;
+		row = block->first_row;
+		several |= block->column != last->column;
+	}
+	return several ? last->first_row : 0;
+}
+
+/* Without a directory, a column of which no block was found is taken as absent only where all missing blocks
+ * are known to be others, and its table is known to have been finished. */
+static void find_doubts(struct snap_reader *reader, uint64_t lost_blocks)
+{
+	bool explained = lost_blocks <= count_row_gaps(reader);
+	const struct libsnap_block *last =
+		reader->block_count ? &reader->blocks[reader->block_count - 1] : NULL;
+	for (uint32_t table = 0; table <= SNAPFMT_TABLE_COUNT; table++) {
+		/* Rows that are known only by their ids come behind. */
+		uint64_t from = explained ? reader->rows[table] : 0;
+		if (last && last->column >> 16 == table && from > 0)
+			from = last_whole_row(reader, last);
+		reader->doubtful_from[table] = from;
+	}
+}
+
 /* ---- rows that are known only because something refers to them ---- */
 
 static void know_rows(struct snap_reader *reader, uint16_t table, uint64_t id)
@@ -312,11 +364,11 @@ static enum snap_status rebuild(struct salvaged *s, const struct snap_error *dam
 	if (status != SNAP_OK)
 		return status;
 	libsnap_note_damage(reader, lost, damage);
-	reader->rebuilt = !s->has_directory;
 	status = libsnap_index_blocks(reader, true, error);
-	if (status == SNAP_OK && reader->rebuilt)
-		status = extend_rows(reader, error);
-	return status;
+	if (status != SNAP_OK || s->has_directory)
+		return status;
+	find_doubts(reader, lost);
+	return extend_rows(reader, error);
 }
 
 enum snap_status libsnap_salvage(struct snap_reader *reader, int64_t wanted,
