@@ -44,6 +44,9 @@ check_version() {
 	ok "$what: import of the new one, through pipes" bash -c \
 		"cat '$folder/new.pickle' | snap-import tracemalloc -o - - | cat >'$folder/new.snap'"
 	ok "$what: snap-info --verify" snap-info --verify "$folder/new.snap"
+	ok "$what: spec/reader.py reads it too" python3 "$top/spec/reader.py" "$folder/new.snap"
+	ok "$what: through YAML and back, byte for byte" bash -c \
+		"snap-dump '$folder/new.snap' | snap-make -o - - | cmp - '$folder/new.snap'"
 	ok "$what: strings and order of statistics()" ask "$folder" top snap-top -n 0 --format=tracemalloc
 	ok "$what: strings and order of compare_to()" ask "$folder" diff snap-diff -n 0 --format=tracemalloc
 	ok "$what: numbers of statistics()" ask "$folder" top.tsv snap-top -n 0 --format=tsv
