@@ -1,0 +1,641 @@
+#!/usr/bin/env python3
+"""Writes spec/vectors/*.hex: an independent writer, from FORMAT.md's words alone, that can also break every rule.
+
+    make_vectors.py FOLDER  writes them all
+    make_vectors.py --binaries FOLDER FILE...  writes the bytes of each .hex to FOLDER
+
+Payloads are Zstandard frames with raw blocks, so that the bytes do not depend on any version of Zstandard."""
+import struct
+import sys
+import textwrap
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "spec"))
+sys.dont_write_bytecode = True
+from reader import COLUMNS, xxh64  # noqa: E402  (the hash and the registry, nothing else)
+
+MAGIC = 0x184D2A53
+IDS = {"%s.%s" % (c.table, c.name): key for key, c in COLUMNS.items()}
+ENCODINGS = ("constant", "planes", "delta", "dictionary", "runs", "steps", "text")
+
+
+# ---- encodings (section 6) ----
+def varint(v):
+    out = bytearray()
+    while v >= 128:
+        out.append(v & 127 | 128)
+        v >>= 7
+    return bytes(out + bytes([v]))
+
+
+def width_of(values):
+    return (max(values, default=0).bit_length() + 7) // 8
+
+
+def planes(values, width):
+    return b"".join(bytes(v >> 8 * i & 255 for v in values) for i in range(width))
+
+
+def sized(values):
+    return bytes([width_of(values)]) + planes(values, width_of(values))
+
+
+def zigzag(v):
+    return v * 2 if v >= 0 else -v * 2 - 1
+
+
+def as_constant(values):
+    assert len(set(values)) == 1
+    return varint(values[0])
+
+
+def as_planes(values, shift=0):
+    return bytes([shift]) + sized([v >> shift for v in values])
+
+
+def as_delta(values, shift=0):
+    return varint(values[0]) + bytes([shift]) + sized([zigzag((b - a) >> shift) for a, b in zip(values, values[1:])])
+
+
+def as_dictionary(values):
+    words = sorted(set(values))
+    return (varint(len(words)) + b"".join(map(varint, words))
+            + planes([words.index(v) for v in values], 1 if len(words) <= 256 else 2))
+
+
+def as_runs(values):
+    runs = []
+    for v in values:
+        if runs and runs[-1][0] == v:
+            runs[-1][1] += 1
+        else:
+            runs.append([v, 1])
+    return varint(len(runs)) + sized([v for v, _ in runs]) + sized([n - 1 for _, n in runs])
+
+
+def as_steps(values):
+    codes, steps, previous, step = bytearray(), [], 0, 0
+    for v in values:
+        if v == 0:
+            codes.append(0)
+            continue
+        if v == previous:
+            codes.append(1)
+        elif v == previous + step:
+            codes.append(2)
+        else:
+            codes.append(3)
+            step = v - previous
+            steps.append(zigzag(step))
+        previous = v
+    return bytes(codes) + varint(len(steps)) + sized(steps)
+
+
+def as_text(strings):
+    return b"".join(varint(len(s)) for s in strings) + b"".join(strings)
+
+
+ENCODERS = (as_constant, as_planes, as_delta, as_dictionary, as_runs, as_steps, as_text)
+
+
+# ---- a payload (section 4) ----
+def zstd_frame(raw, checksum=None, checksum_flag=True, content=None, reserved=0, dictionary=None, window=None, kind=0,
+               cut=0, extra=b"", no_content=False):
+    content = len(raw) if content is None else content
+    size = 4 if window is None and content > 65535 + 256 else 2 if content > 255 or window is not None else 1
+    if window is not None and size == 2 and content < 256:
+        size = 4
+    single = window is None
+    descriptor = {1: 0, 2: 1, 4: 2}[size] << 6 | single << 5 | reserved << 3 | bool(checksum_flag) << 2
+    descriptor |= 1 if dictionary is not None else 0
+    out = b"\x28\xb5\x2f\xfd"
+    if no_content:
+        descriptor, out = 4, out + bytes([4, 0])  # no size, window of 1 KiB
+    else:
+        out += bytes([descriptor]) + (b"" if single else bytes([window]))
+        out += b"" if dictionary is None else bytes([dictionary])
+        out += (content - 256 if size == 2 else content).to_bytes(size, "little")
+    if kind == 1:  # one byte that is repeated
+        assert len(set(raw)) == 1
+        out += (1 | 1 << 1 | len(raw) << 3).to_bytes(3, "little") + raw[:1]
+    else:
+        out += (1 | kind << 1 | len(raw) << 3).to_bytes(3, "little") + raw
+    if checksum_flag:
+        out += struct.pack("<I", xxh64(raw) & 0xffffffff if checksum is None else checksum)
+    return out[:len(out) - cut] + extra
+
+
+# ---- a snapshot (sections 2 to 5); every field can be given another value ----
+class Column:
+    """Rows of one column as one block, or several."""
+
+    def __init__(self, name, values, encoding=None, raw=None, cuts=(), **fields):
+        self.name, self.values, self.raw, self.fields = name, values, raw, fields
+        self.key = IDS.get(name) or tuple(map(int, name.split(".")))
+        known = COLUMNS.get(self.key)
+        text = bool(values) and isinstance(values[0], bytes)
+        self.encoding = encoding if encoding is not None else "text" if text else "planes"
+        self.critical = bool(known and known.critical)
+        self.bounds = [0, *cuts, len(values)]
+
+    def blocks(self):
+        for a, b in zip(self.bounds, self.bounds[1:]):
+            number = self.encoding if isinstance(self.encoding, int) else ENCODINGS.index(self.encoding)
+            raw = self.raw if self.raw is not None else ENCODERS[number](self.values[a:b])
+            yield dict(name=self.name, table=self.key[0], column=self.key[1], encoding=number, flags=int(self.critical),
+                       first=a, rows=b - a, raw=raw, **self.fields)
+
+
+def block_bytes(b, sequence):
+    """Returns header and payload."""
+    frame = b.get("payload")
+    frame = zstd_frame(b["raw"], **b.get("frame", {})) if frame is None else frame
+    head = struct.pack("<II4sIHHBBHQIIII", b.get("magic", MAGIC), b.get("frame_size", 48), b.get("tag", b"SBLK"),
+                       b.get("sequence", sequence), b["table"], b["column"], b["encoding"], b.get("set_flags", b["flags"]),
+                       b.get("reserved", 0), b.get("set_first", b["first"]), b.get("set_rows", b["rows"]),
+                       b.get("raw_size", len(b["raw"])), b.get("stored_size", len(frame)), b.get("reserved2", 0))
+    return head + struct.pack("<Q", b.get("hash", xxh64(head + frame))), frame
+
+
+def snapshot(columns, header=None, directory=None, trailer=None, between=b""):
+    """A list of (what it is, bytes)."""
+    h, d, t = header or {}, directory or {}, trailer or {}
+    extra = h.get("extra", b"")
+    head = struct.pack("<II8sHHIIIQ", h.get("magic", MAGIC), h.get("frame_size", 40 + len(extra)),
+                       h.get("tag", b"SNAPHEAP"), h.get("major", 1), h.get("minor", 0), h.get("required", 0),
+                       h.get("optional", 0), h.get("reserved", 0), h.get("spare", 0)) + extra
+    head += struct.pack("<Q", h.get("hash", xxh64(head)))
+    parts = [("header (section 3)", head)]
+    hashes, entries, size, count = head[-8:], b"", len(head), 0
+    for column in columns:
+        for b in column.blocks():
+            block, frame = block_bytes(b, count)
+            encoding = ENCODINGS[b["encoding"]] if b["encoding"] < len(ENCODINGS) else "encoding %d" % b["encoding"]
+            parts.append(("block %d: %s, %s, %d rows from %d (section 4)" % (count, b["name"], encoding, b["rows"], b["first"]),
+                          block))
+            parts.append(("its payload: a Zstandard frame around %d bytes" % len(b["raw"]), frame))
+            if between and count == 0:
+                parts.append(("bytes that belong to nothing", between))
+                size += len(between)
+            hashes += block[-8:]
+            entries += b.get("entry", bytes)(block[16:])
+            size += len(block) + len(frame)
+            count += 1
+    entries = d.get("entries", entries)
+    body = struct.pack("<II4sI", d.get("magic", MAGIC), d.get("frame_size", 16 + len(entries)), d.get("tag", b"SDIR"),
+                       d.get("count", count)) + entries
+    body += struct.pack("<Q", d.get("hash", xxh64(body)))
+    parts.append(("directory (section 5.1)", body))
+    hashes += body[-8:]
+    tail = struct.pack("<II4sI7Q", t.get("magic", MAGIC), t.get("frame_size", 72), t.get("tag", b"SEND"), t.get("flags", 0),
+                       t.get("size", size + len(body) + 80), t.get("directory", size), t.get("count", count),
+                       t.get("interval", 0), t.get("unknown", 0), t.get("spare", 0), t.get("identity", xxh64(hashes)))
+    parts.append(("trailer (section 5.2)", tail + struct.pack("<Q", t.get("hash", xxh64(tail)))))
+    return parts
+
+
+# ---- the example that most vectors change: two nodes that refer to each other ----
+STRINGS = [b"program", b"tiny", b"Node", b"next", b"root"]
+
+
+def label(string_id):
+    return string_id * 4
+
+
+def index(n):
+    return n * 4 + 1
+
+
+def key(object_id):
+    return object_id * 4 + 2
+
+
+NO_LABEL = 3
+
+
+def tiny(change=None, drop=(), more=(), **whole):
+    columns = {
+        "strings.text": STRINGS,
+        "properties.key": [1], "properties.value": [2],
+        "types.name": [3],
+        "shapes.type": [1], "shapes.slot_count": [1],
+        "slots.label": [label(4)],
+        "runs.shape": [1], "runs.rows": [2],
+        "objects.address": [0x10, 0x20], "objects.size": [24, 24],
+        "references.target": [2, 1],
+        "roots.object": [1], "roots.label": [5],
+        "totals.dimension": [0, 1, 6, 7], "totals.key": [0, 1, 1, 5], "totals.bytes": [48] * 4, "totals.count": [2] * 4,
+    }
+    change = change or {}
+    out = []
+    for name, values in columns.items():
+        new = change.get(name, values)
+        if name not in drop:
+            out.append(new if isinstance(new, Column) else Column(name, new))
+    return snapshot(out + [c if isinstance(c, Column) else Column(*c) for c in more], **whole)
+
+
+def column(name, values, encoding=None, raw=None, **fields):
+    return Column(name, values, encoding, raw, **fields)
+
+
+def only(name, values, encoding, raw=None, **fields):
+    """A snapshot of one column in timeline or strings, which need no other table."""
+    return snapshot([Column(name, values, encoding, raw, **fields)])
+
+
+VECTORS = {}
+
+
+def vector(name, says, parts):
+    assert name not in VECTORS, name
+    VECTORS[name] = (says, parts)
+
+
+def good(name, says, parts):
+    vector("good-" + name, says, parts)
+
+
+def bad(name, says, parts):
+    vector("bad-" + name, says, parts)
+
+
+def unsupported(name, says, parts):
+    vector("unsupported-" + name, says, parts)
+
+
+def time(values, encoding, raw=None, **fields):
+    return only("timeline.time", values, encoding, raw, **fields)
+
+
+# ---- good ----
+good("tiny", "Two objects that refer to each other, and a root.", tiny())
+good("empty", "A snapshot without any table: header, directory of no blocks, trailer.", snapshot([]))
+good("constant", "Section 6, encoding 0: every value is the varint.", time([2**64 - 1] * 5, "constant"))
+good("planes", "Section 6, encoding 1: three planes, no shift.", time([0, 1, 0x10203, 0xff, 0x400], "planes"))
+good("planes-shift", "Section 6, encoding 1: all values are multiples of 16.",
+     only("timeline.time", [0x7f0000001230, 0x7f0000001240, 0x7f0000005550], 1,
+          as_planes([0x7f0000001230, 0x7f0000001240, 0x7f0000005550], 4)))
+good("planes-zero", "Section 6, encoding 1: width 0, every value is 0.", time([0, 0, 0], "planes"))
+good("planes-wide", "Section 6, encoding 1: width 8.", time([2**64 - 1, 1, 2**63], "planes"))
+good("delta", "Section 6, encoding 2: differences of both signs.", time([1000, 1010, 990, 990, 5000], "delta"))
+good("delta-shift", "Section 6, encoding 2: differences in steps of 8.",
+     time([4096, 4104, 4080, 8192], 2, as_delta([4096, 4104, 4080, 8192], 3)))
+good("delta-one", "Section 6, encoding 2: one row has no differences, so width 0.", time([77], "delta"))
+good("delta-wraps", "Section 6, encoding 2: arithmetic is modulo 2^64.",
+     time([2**64 - 1, 1], 2, varint(2**64 - 1) + b"\0" + sized([zigzag(2)])))
+good("dictionary", "Section 6, encoding 3: three values, one byte for each row.", time([5, 900, 5, 5, 70000, 900], "dictionary"))
+good("dictionary-wide", "Section 6, encoding 3: 257 values need two planes; the second may be zero for many rows.",
+     time([i * 3 for i in range(257)], "dictionary"))
+good("dictionary-zero-plane", "Section 6, encoding 3: two planes, and the top one is all zero, which is allowed here.",
+     time([7] * 257, 3, varint(257) + b"".join(varint(i) for i in range(257)) + planes([7] * 257, 2)))
+good("runs", "Section 6, encoding 4: three runs.", time([9] * 4 + [0] + [300] * 2, "runs"))
+good("steps", "Section 6, encoding 5: every code, and a zero that changes nothing.",
+     time([100, 100, 100, 108, 116, 0, 124, 60, 0, 0, 60, 2**63], "steps"))
+good("text", "Section 6, encoding 6: an empty string, bytes that are not UTF-8, control bytes, all kept.",
+     only("strings.text", [b"", b"abc", b"\xff\xfe\xc3", "Größe \U0001f600".encode(), b"\x1b[31m\n\t\"\\\0", b"\xee\xbe\x80"],
+          "text"))
+good("rle-frame", "Section 4: a frame with a block that repeats one byte is as good as any other.",
+     snapshot([Column("timeline.time", [0, 0, 0], 1, b"\x00\x00", frame={"kind": 1})]))
+good("two-blocks", "Section 4: a column in three blocks of different encodings' choice.",
+     snapshot([Column("timeline.time", list(range(10)), "planes", cuts=(3, 4)),
+               Column("timeline.count", [7] * 10, "constant", cuts=(5,))]))
+good("series", "Section 2: two members, back to back.",
+     tiny() + snapshot([Column("timeline.time", [1, 2, 3])]))
+good("long-header", "Section 3: a later minor version's header with eight more bytes.",
+     tiny(header={"minor": 1, "extra": b"whatever"}))
+good("spare", "Sections 3 and 5.2: spare fields and optional features are ignored.",
+     tiny(header={"spare": 2**63, "optional": 5}, trailer={"spare": 99}))
+good("unknown-column", "Section 4: a column that this version does not know, and that is not critical, is skipped.",
+     tiny(more=[Column("11.77", [1, 2])]))
+good("unknown-table", "Section 4: a table that this version does not know, and that is not critical, is skipped.",
+     tiny(more=[Column("900.0", [1, 2, 3, 4])]))
+good("unknown-encoding", "Section 4: a column with an unknown encoding in one block, not critical, is absent as a whole.",
+     tiny(more=[Column("timeline.time", [1, 2]), Column("timeline.bytes", [5, 5], 77, b"??")]))
+good("unknown-kinds", "Section 10: kinds that this version does not know are kept as numbers.",
+     tiny(change={"slots.label": [label(4)]},
+          more=[Column("slots.kind", [31]), Column("types.kind", [200]), Column("roots.kind", [99])]))
+good("partial", "Section 5.2: the writer knows that something is missing.", tiny(trailer={"flags": 1, "unknown": 3}))
+good("sampled", "Section 5.2: sampled, one sample for 512 KiB.", tiny(trailer={"flags": 2, "interval": 524288}))
+good("names", "Section 7.1: modules, frames inlined into later ones, stacks, threads.", snapshot([
+    Column("strings.text", [b"/usr/bin/app", b"00c0ffee", b"main", b"main.c", b"min", b"worker"]),
+    Column("modules.path", [1]), Column("modules.build_id", [2]), Column("modules.base", [0x400000]),
+    Column("modules.size", [4096]),
+    Column("frames.function", [5, 3, 0]), Column("frames.file", [4, 4, 0]), Column("frames.line", [3, 12, 0]),
+    Column("frames.module", [1, 1, 1]), Column("frames.offset", [0x40, 0x40, 0x99]),
+    Column("frames.inlined_into", [2, 0, 0]),
+    Column("stacks.parent", [0, 1, 1]), Column("stacks.frame", [2, 1, 3]), Column("stacks.flags", [1, 0, 0]),
+    Column("threads.id", [4711, 4712]), Column("threads.name", [0, 6])]))
+SHAPES = [
+    Column("strings.text", [b"List", b"Map", b"Leaf", b"owner", b"meta", b"x"]),
+    Column("types.name", [1, 2, 3]),
+    # List: a slot and indexed elements; Map: a labelled tail; Leaf: two slots
+    Column("shapes.type", [1, 2, 3]), Column("shapes.slot_count", [1, 0, 2]), Column("shapes.tail", [1, 2, 0]),
+    Column("shapes.tail_kind", [1, 0, 0]),
+    Column("slots.kind", [0, 0, 16]), Column("slots.label", [label(4), label(4), NO_LABEL]),
+    Column("runs.shape", [1, 2, 3]), Column("runs.rows", [2, 1, 2]),
+    Column("objects.address", [0x10, 0x20, 0x30, 0x40, 0x50]), Column("objects.size", [16, 32, 48, 8, 8]),
+    Column("tails.length", [3, 0, 4]),
+    # owners of the lists, elements of the first; the map's; slot 0 then slot 1 of both leaves
+    Column("references.target", [5, 5, 4, 0, 5, 4, 5, 1, 2, 1, 2, 3, 0]),
+    Column("tail_labels.kind", [5, 6, 0, 2]), Column("tail_labels.label", [index(0), key(4), label(6), NO_LABEL]),
+    Column("totals.dimension", [0, 1, 1, 1, 6, 6, 6, 7, 7, 7]), Column("totals.key", [0, 1, 2, 3, 1, 2, 3, 4, 5, 6]),
+    Column("totals.bytes", [112, 48, 48, 16, 48, 48, 16, 16, 16, 80]), Column("totals.count", [5, 2, 1, 2, 2, 1, 2, 2, 1, 2]),
+]
+
+
+def shapes(**change):
+    """SHAPES with columns replaced (a__b for a.b); None drops one."""
+    new = {name.replace("__", "."): values for name, values in change.items()}
+    return snapshot([Column(c.name, new[c.name]) if c.name in new else c for c in SHAPES
+                     if new.get(c.name, 0) is not None])
+
+
+good("shapes", "Sections 7.2 and 7.3: slots, indexed and labelled tails, labels of each tag, targets of none.",
+     shapes(totals__bytes=[112, 48, 48, 16, 48, 48, 16, 16, 16, 80]))
+good("weights", "Section 7.2: rows that stand for many blocks; stacks, threads, domains and generations in the totals.", snapshot([
+    Column("strings.text", [b"f", b"block"]), Column("frames.function", [1]), Column("stacks.frame", [1]),
+    Column("types.name", [2]), Column("threads.id", [1]),
+    Column("shapes.type", [1]), Column("runs.shape", [1]), Column("runs.rows", [3]),
+    Column("objects.size", [64, 100, 0]), Column("objects.count", [100, 1, 7]), Column("objects.stack", [1, 0, 1]),
+    Column("objects.thread", [0, 1, 1]), Column("objects.domain", [0, 0, 2]), Column("objects.generation", [1, 0, 0]),
+    Column("objects.flags", [0, 1, 15]), Column("objects.birth_serial", [0, 9, 0]),
+    Column("totals.dimension", [0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 7, 7]),
+    Column("totals.key", [0, 1, 0, 1, 0, 1, 0, 2, 0, 1, 1, 0, 7]),
+    Column("totals.bytes", [6500, 6500, 100, 6400, 6400, 100, 6500, 0, 100, 6400, 6500, 0, 6500]),
+    Column("totals.count", [108, 108, 1, 107, 100, 8, 101, 7, 8, 100, 108, 7, 101])]))
+good("contents", "Section 7.2: contents of strings as hashes, or as text.", snapshot([
+    Column("strings.text", [b"str", b"hello", b"a_name"]), Column("types.name", [1]), Column("types.kind", [2]),
+    Column("shapes.type", [1]), Column("runs.shape", [1]), Column("runs.rows", [2]),
+    Column("objects.address", [1, 2]), Column("objects.size", [54, 54]), Column("objects.content", [1, 2]),
+    Column("objects.name", [0, 3]),
+    Column("contents.length", [5, 5]), Column("contents.hash", [0, 0x1122334455667788]), Column("contents.text", [2, 0]),
+    Column("totals.dimension", [0, 1, 6, 7]), Column("totals.key", [0, 1, 1, 6]), Column("totals.bytes", [108] * 4),
+    Column("totals.count", [2] * 4)], trailer={"flags": 8}))
+TOTALS = [Column("strings.text", [b"A", b"B"]), Column("types.name", [1, 2]),
+          Column("totals.dimension", [0, 1, 1, 7]), Column("totals.key", [0, 1, 2, 4]),
+          Column("totals.bytes", [30, 10, 20, 30]), Column("totals.count", [3, 1, 2, 3])]
+good("totals-only", "Section 7.4: sums without objects.", snapshot(TOTALS, trailer={"flags": 4}))
+
+good("equal-strings", "Section 7.1: strings may be equal; of properties with equal texts the first counts.",
+     tiny({"strings.text": STRINGS + [b"program"], "properties.key": [1, 6], "properties.value": [2, 3]}))
+good("no-totals", "Section 7.4: without totals a reader adds up the objects itself.",
+     tiny(drop=["totals.dimension", "totals.key", "totals.bytes", "totals.count"]))
+good("empty-tails", "Section 7.3: table 12 is absent where all tails are empty.", snapshot([
+    Column("strings.text", [b"List"]), Column("types.name", [1]), Column("shapes.type", [1]), Column("shapes.tail", [1]),
+    Column("runs.shape", [1]), Column("runs.rows", [2]), Column("objects.address", [1, 2]), Column("objects.size", [8, 8]),
+    Column("totals.dimension", [0, 1, 6, 7]), Column("totals.key", [0, 1, 1, 4]), Column("totals.bytes", [16] * 4),
+    Column("totals.count", [2] * 4)]))
+
+# ---- section 2 ----
+bad("no-bytes", "Section 2: a file is one or more snapshots.", [])
+bad("text", "Section 2: no snapshot at all.", [("text", b"All work and no play makes Jack a dull boy. " * 4)])
+bad("header-only", "Section 5.2: without a trailer the snapshot was cut short.", tiny()[:1])
+bad("no-trailer", "Section 5.2: without a trailer the snapshot was cut short.", tiny()[:-1])
+bad("no-directory", "Section 5.1: the trailer says where a directory is, and there is none.", tiny()[:-2] + tiny()[-1:])
+bad("garbage-before", "Section 2: bytes before the first member.", [("garbage", b"garbage!")] + tiny())
+bad("garbage-after", "Section 2: bytes after the last member.", tiny() + [("garbage", b"\0" * 80)])
+bad("garbage-between", "Section 2: bytes between two members.", tiny() + [("garbage", b"\n")] + tiny())
+bad("last-byte-missing", "Section 2: the last byte is missing.", tiny()[:-1] + [("trailer, cut", tiny()[-1][1][:-1])])
+bad("cut-member-before", "Section 2: the member before the last was cut short.", tiny()[:-1] + tiny())
+
+# ---- section 3 ----
+bad("header-magic", "Section 3: another magic number.", tiny(header={"magic": 0x184D2A54}))
+bad("header-tag", "Section 3: another tag.", tiny(header={"tag": b"SNAPHEAR"}))
+bad("header-size-small", "Section 3: a frame size under 40.", tiny(header={"frame_size": 32}))
+bad("header-size-large", "Section 3: a frame size over 4096.", tiny(header={"extra": b"\0" * 4064}))
+bad("header-hash", "Section 3: a hash that does not agree.", tiny(header={"hash": 1}))
+bad("header-major-and-hash", "Section 3: another major version, but the hash does not agree: damage, not a new version.",
+    tiny(header={"major": 2, "hash": 1}))
+unsupported("major", "Section 3: major version 2.", tiny(header={"major": 2}))
+unsupported("major-0", "Section 3: major version 0.", tiny(header={"major": 0}))
+unsupported("required-feature", "Section 3: a required feature that is not known.", tiny(header={"required": 0x80000000}))
+unsupported("header-reserved", "Section 3: a reserved field that is not zero.", tiny(header={"reserved": 1}))
+
+# ---- section 4 ----
+
+
+def block(says, name, **fields):
+    bad("block-" + name, "Section 4: " + says,
+        tiny(change={"objects.size": column("objects.size", [24, 24], **fields)}))
+
+
+block("another magic number.", "magic", magic=0x184D2A50)
+block("a frame size other than 48.", "frame-size", frame_size=56)
+block("another tag.", "tag", tag=b"SBLX")
+block("a sequence number of another block.", "sequence", sequence=3)
+block("the first row is not the sum of earlier blocks' rows.", "first-row", set_first=1)
+block("a row count of 0.", "no-rows", set_rows=0)
+block("a row count over 1,048,576.", "many-rows", set_rows=1048577)
+block("a raw size of 0.", "raw-size-0", raw_size=0)
+block("a raw size over 1 MiB.", "raw-size-large", raw_size=1048577)
+block("a stored size of 0.", "stored-size-0", stored_size=0)
+block("a stored size over 1,052,672.", "stored-size-large", stored_size=1052673)
+block("a hash that does not agree.", "hash", hash=1)
+block("the registry calls this column critical, the block does not.", "not-critical", set_flags=0)
+bad("block-critical", "Section 7: a block is critical that the registry does not call so.",
+    tiny(change={"objects.address": column("objects.address", [0x10, 0x20], set_flags=1)}))
+bad("block-text-of-integers", "Section 6: encoding text for a column of integers.",
+    tiny(change={"objects.size": column("objects.size", [24, 24], 6, b"\1\1ab")}))
+bad("block-integers-of-text", "Section 6: an encoding of integers for a column of text.",
+    tiny(change={"strings.text": column("strings.text", STRINGS, 0, b"\1")}))
+bad("blocks-lost", "Section 4: the first block of a column is missing, with directory and sums to match.",
+    snapshot([Column("timeline.time", [3, 4], set_first=2)]))
+block("a payload that is no Zstandard frame.", "payload-garbage", payload=b"not a frame at all")
+block("a payload that is a skippable frame.", "payload-skippable", payload=struct.pack("<II", 0x184D2A51, 8) + bytes(8))
+block("a frame without a checksum.", "frame-no-checksum", frame={"checksum_flag": False})
+block("a frame whose own checksum is wrong.", "frame-checksum", frame={"checksum": 0x12345678})
+block("a frame without a content size.", "frame-no-size", frame={"no_content": True})
+block("a content size that is not the raw size.", "frame-content-size", frame={"content": 5})
+block("a raw size that is not the content size.", "raw-size", raw_size=5)
+block("a frame's reserved bit.", "frame-reserved", frame={"reserved": 1})
+block("a frame that wants a dictionary.", "frame-dictionary", frame={"dictionary": 9})
+block("a window over 1 MiB.", "frame-window", frame={"window": 11 << 3})
+block("a frame cut short.", "frame-cut", frame={"cut": 1})
+block("a byte after the frame.", "frame-byte-after", frame={"extra": b"\0"})
+block("an empty frame after the frame.", "frame-second", frame={"extra": zstd_frame(b"")})
+block("a block of a reserved type in the frame.", "frame-block-type", frame={"kind": 3})
+unsupported("block-flags", "Section 4: a reserved flag.",
+            tiny(change={"objects.size": column("objects.size", [24, 24], set_flags=3)}))
+unsupported("block-reserved", "Section 4: the reserved field at byte 22.",
+            tiny(change={"objects.size": column("objects.size", [24, 24], reserved=1)}))
+unsupported("block-reserved2", "Section 4: the reserved field at byte 44.",
+            tiny(change={"objects.size": column("objects.size", [24, 24], reserved2=1)}))
+unsupported("critical-column", "Section 4: an unknown column that is critical.",
+            tiny(more=[column("11.77", [1, 2], set_flags=1)]))
+unsupported("critical-table", "Section 4: an unknown table that is critical.", tiny(more=[column("900.0", [1], set_flags=1)]))
+unsupported("critical-encoding", "Section 4: an unknown encoding of a critical column.",
+            tiny(change={"objects.size": column("objects.size", [24, 24], 77, b"??")}))
+
+bad("skipped-payload", "Section 4: the payload of a block that is skipped is no Zstandard frame.",
+    tiny(more=[Column("900.0", [1], payload=b"whatever")]))
+
+# ---- section 5 ----
+bad("directory-magic", "Section 5.1: another magic number.", tiny(directory={"magic": 0x184D2A50}))
+bad("directory-tag", "Section 5.1: another tag.", tiny(directory={"tag": b"SDIX"}))
+bad("directory-frame-size", "Section 5.1: a frame size that is not 16 + 40 × blocks.", tiny(directory={"frame_size": 17}))
+bad("directory-count", "Section 5.1: a block count that does not fit the frame.", tiny(directory={"count": 3}))
+bad("directory-hash", "Section 5.1: a hash that does not agree.", tiny(directory={"hash": 1}))
+bad("directory-entry", "Section 5.1: an entry differs from the block's header.",
+    tiny(change={"objects.size": column("objects.size", [24, 24], entry=lambda e: e[:4] + b"\0" + e[5:])}))
+bad("directory-short", "Section 5.1: a block that the directory leaves out.",
+    snapshot([Column("timeline.time", [1])], directory={"entries": b""}))
+bad("between-blocks", "Section 5.1: bytes between two blocks.", tiny(between=b"\0\0\0\0"))
+bad("trailer-magic", "Section 5.2: another magic number.", tiny(trailer={"magic": 0x184D2A50}))
+bad("trailer-frame-size", "Section 5.2: a frame size other than 72.", tiny(trailer={"frame_size": 71}))
+bad("trailer-tag", "Section 5.2: another tag.", tiny(trailer={"tag": b"SENT"}))
+bad("trailer-hash", "Section 5.2: a hash that does not agree.", tiny(trailer={"hash": 1}))
+bad("trailer-size-large", "Section 5.2: a snapshot larger than the file.", tiny(trailer={"size": 2**40}))
+bad("trailer-size-0", "Section 5.2: a snapshot of no bytes.", tiny(trailer={"size": 0}))
+bad("trailer-directory", "Section 5.2: no directory at its offset.", tiny(trailer={"directory": 48}))
+bad("trailer-count", "Section 5.2: a block count other than the directory's.", tiny(trailer={"count": 1}))
+bad("trailer-identity", "Section 5.2: an identity that is not the hash of the hashes.", tiny(trailer={"identity": 1}))
+bad("trailer-interval", "Section 5.2: a sampling interval, but not sampled.", tiny(trailer={"interval": 4096}))
+unsupported("trailer-flags", "Section 5.2: a reserved flag.", tiny(trailer={"flags": 16}))
+
+# ---- section 6 ----
+
+
+def encoding(name, number, says, rows, raw):
+    bad(name, "Section 6, encoding %d: %s" % (number, says), time([0] * rows, number, raw))
+
+
+encoding("varint-long", 0, "a varint with a needless last byte.", 1, b"\x81\x00")
+encoding("varint-large", 0, "a varint of more than 2^64 − 1.", 1, b"\xff" * 9 + b"\x02")
+encoding("varint-endless", 0, "a varint of eleven bytes.", 1, b"\x80" * 10 + b"\x01")
+encoding("varint-cut", 0, "a varint that does not end.", 1, b"\x80")
+encoding("constant-left-over", 0, "a byte is left over.", 1, b"\x01\x01")
+encoding("planes-shift", 1, "a shift over 63.", 1, b"\x40\x01\x01")
+encoding("planes-shifted-out", 1, "bits are shifted out.", 1, b"\x3f\x01\x02")
+encoding("planes-width", 1, "a width over 8.", 1, b"\x00\x09" + b"\x01" * 9)
+encoding("planes-zero-plane", 1, "the highest plane is all zero.", 2, b"\x00\x02\x01\x01\x00\x00")
+encoding("planes-short", 1, "a plane is cut short.", 2, b"\x00\x01\x01")
+encoding("planes-left-over", 1, "a byte is left over.", 2, b"\x00\x01\x01\x01\x01")
+encoding("delta-zero-plane", 2, "the highest plane is all zero.", 2, b"\x05\x00\x01\x00")
+encoding("delta-width-of-nothing", 2, "one row has no differences, so the highest plane has no byte that is not zero.", 1,
+         b"\x05\x00\x01")
+encoding("delta-shift", 2, "a shift over 63.", 2, b"\x05\x40\x01\x01")
+encoding("delta-short", 2, "a plane is cut short.", 3, b"\x05\x00\x01\x01")
+encoding("dictionary-empty", 3, "no values.", 2, b"\x00\x00\x00")
+encoding("dictionary-more-than-rows", 3, "more values than rows.", 1, b"\x02\x01\x02\x00")
+encoding("dictionary-more-than-bytes", 3, "more values than bytes.", 300, varint(300) + b"\x01")
+encoding("dictionary-twice", 3, "a value is there twice.", 2, b"\x02\x05\x05\x00\x01")
+encoding("dictionary-index", 3, "an index beyond the values.", 2, b"\x02\x05\x06\x00\x02")
+encoding("dictionary-left-over", 3, "a byte is left over.", 2, b"\x02\x05\x06\x00\x01\x00")
+encoding("runs-none", 4, "no runs.", 1, b"\x00\x00\x00")
+encoding("runs-more-than-rows", 4, "more runs than rows.", 1, b"\x02\x01\x01\x02\x00")
+encoding("runs-sum-small", 4, "lengths add up to too few rows.", 5, b"\x02\x01\x01\x02\x00")
+encoding("runs-sum-large", 4, "lengths add up to too many rows.", 2, b"\x01\x01\x07\x01\x02")
+encoding("runs-sum-wraps", 4, "lengths add up to the rows modulo 2^64 only.", 2,
+         b"\x02\x01\x01\x02\x08" + planes([2**64 - 1, 1], 8))
+encoding("steps-code", 5, "an unknown code.", 2, b"\x01\x04\x00\x00")
+encoding("steps-count", 5, "not as many steps as codes of 3.", 2, b"\x03\x01\x02\x01\x02\x04")
+encoding("steps-short", 5, "codes are cut short.", 5, b"\x01\x01")
+bad("text-length", "Section 6, encoding 6: a string longer than 262,144 bytes.",
+    only("strings.text", [b""], 6, varint(262145) + b"a" * 4))
+bad("text-short", "Section 6, encoding 6: a string is cut short.", only("strings.text", [b"", b""], 6, b"\x02\x03abcd"))
+bad("text-left-over", "Section 6, encoding 6: a byte is left over.", only("strings.text", [b"", b""], 6, b"\x01\x01abc"))
+bad("second-block-encoding", "Section 6: the second block of a column is wrong.",
+    snapshot([Column("timeline.time", [1, 2, 3], "planes", cuts=(2,)),
+              Column("timeline.count", [5, 6, 7], "planes", b"\x00\x01\x05\x06", cuts=(2,))]))
+
+# ---- section 7 ----
+
+
+def rows(name, says, change=None, drop=(), more=(), **whole):
+    bad(name, "Section 7: " + says, tiny(change, drop, more, **whole))
+
+
+rows("column-rows", "columns of a table with different numbers of rows.", {"totals.count": [2] * 3})
+rows("unknown-column-rows", "an unknown column of a known table with another number of rows.", more=[Column("11.77", [1])])
+rows("column-missing", "a column that has to be there is not.", drop=["shapes.type"], change={"shapes.slot_count": [1]})
+rows("id-beyond", "an id beyond its table.", {"types.name": [6]})
+rows("id-none", "none, where it is not allowed.", {"types.name": [0]})
+rows("optional-beyond", "an id or none beyond its table.", {"roots.label": [6]})
+rows("id-of-absent-table", "an id of a table without rows.", more=[Column("objects.stack", [1, 0])])
+rows("property-twice", "a property twice.", {"properties.key": [1, 1], "properties.value": [2, 3]})
+rows("stack-parent", "a stack that is its own parent.",
+     more=[Column("frames.line", [1]), Column("stacks.frame", [1, 1]), Column("stacks.parent", [0, 2])])
+rows("stack-parent-later", "a stack whose parent is a later row.",
+     more=[Column("frames.line", [1]), Column("stacks.frame", [1, 1]), Column("stacks.parent", [2, 0])])
+rows("inlined-cycle", "frames that are inlined into each other.",
+     more=[Column("frames.line", [1, 2, 3]), Column("frames.inlined_into", [2, 3, 1])])
+rows("inlined-self", "a frame that is inlined into itself.", more=[Column("frames.inlined_into", [1])])
+rows("slot-count", "shapes with more slots than there are.", {"shapes.slot_count": [2]})
+rows("slot-count-wraps", "slots of shapes that add up modulo 2^64 only.",
+     {"shapes.type": [1, 1, 1], "shapes.slot_count": [1, 2**63, 2**63]})
+rows("tail", "an unknown kind of tail.", more=[Column("shapes.tail", [3])])
+rows("run-empty", "a run of no rows.", {"runs.shape": [1, 1], "runs.rows": [2, 0]})
+rows("run-sum", "runs with more rows than there are objects.", {"runs.rows": [3]})
+rows("run-sum-small", "runs with fewer rows than there are objects.", {"runs.rows": [1]})
+rows("run-sum-wraps", "rows of runs that add up modulo 2^64 only.",
+     {"runs.shape": [1, 1, 1], "runs.rows": [2, 2**63, 2**63]})
+rows("label-string", "a label whose string is beyond the table.", {"slots.label": [label(6)]})
+rows("label-string-none", "a label of string 0.", {"slots.label": [label(0)]})
+rows("label-object", "a label whose object is beyond the table.", {"slots.label": [key(3)]})
+rows("label-none", "no label, but a number.", {"slots.label": [NO_LABEL + 4]})
+rows("address-twice", "an address twice.", {"objects.address": [0x10, 0x10]})
+rows("count-0", "a count of 0.", more=[Column("objects.count", [0, 1])])
+rows("count-with-address", "a row for many blocks has an address.", more=[Column("objects.count", [2, 1])],
+     change={"references.target": [2, 0], "totals.bytes": [72] * 4, "totals.count": [3] * 4})
+rows("count-referred-to", "a reference leads to a row for many blocks.", more=[Column("objects.count", [1, 2])],
+     change={"objects.address": [0x10, 0], "totals.bytes": [72] * 4, "totals.count": [3] * 4})
+rows("references-few", "fewer references than slots and elements.", {"references.target": [2]})
+rows("references-many", "more references than slots and elements.", {"references.target": [2, 1, 1]})
+rows("target-beyond", "a target beyond the objects.", {"references.target": [2, 3]})
+bad("tails-few", "Section 7: fewer tails than objects with one.", shapes(tails__length=[3, 4]))
+bad("tails-sum", "Section 7: tails longer than the references.", shapes(tails__length=[3, 1, 4]))
+bad("tails-none", "Section 7: no tails, but references and labels for them.", shapes(tails__length=None))
+rows("references-none", "slots, but no references.", drop=["references.target"])
+rows("totals-overflow", "sums of totals that exceed 2^64 − 1, though they agree modulo 2^64.",
+     {"totals.dimension": [0, 1, 1, 1, 6, 7], "totals.key": [0, 0, 1, 2, 1, 5], "totals.bytes": [48, 2**63, 48, 2**63, 48, 48],
+      "totals.count": [2, 0, 2, 0, 2, 2], "types.name": [3, 4]})
+bad("tails-wrap", "Section 7: tails that add up modulo 2^64 only.",
+    shapes(tails__length=[3 + 2**63, 2**63, 4]))
+bad("tail-labels-few", "Section 7: fewer labels than elements of labelled tails.",
+    shapes(tail_labels__kind=None, tail_labels__label=[index(0), key(4), label(6)]))
+bad("tail-label-missing", "Section 7: no labels for a labelled tail.", shapes(tail_labels__kind=None, tail_labels__label=None))
+rows("totals-order", "totals that do not ascend.", {"totals.dimension": [1, 0, 6, 7], "totals.key": [1, 0, 1, 5]})
+rows("totals-twice", "a total twice.", {"totals.dimension": [0, 1, 6, 6], "totals.key": [0, 1, 1, 1]})
+rows("totals-all-key", "dimension all with a key.", {"totals.key": [1, 1, 1, 5]})
+rows("totals-all-missing", "no dimension all.", {"totals.dimension": [1, 6, 7], "totals.key": [1, 1, 5],
+                                                  "totals.bytes": [48] * 3, "totals.count": [2] * 3})
+rows("totals-key-beyond", "a total of a type beyond the table.", {"totals.key": [0, 2, 1, 5]})
+rows("totals-bucket", "a total of a size that is no bucket.", {"totals.key": [0, 1, 1, 65]})
+rows("totals-sum", "a dimension that does not add up to all.", {"totals.bytes": [48, 48, 48, 47]})
+rows("totals-sum-count", "a dimension whose counts do not add up to all.", {"totals.count": [2, 2, 1, 2]})
+rows("totals-objects", "objects that do not add up to their totals.", {"totals.bytes": [50] * 4})
+rows("totals-objects-key", "objects that are another key's.", {"totals.key": [0, 1, 1, 6]})
+rows("totals-dimension-missing", "no dimension type, though objects have one.",
+     {"totals.dimension": [0, 6, 7], "totals.key": [0, 1, 5], "totals.bytes": [48] * 3, "totals.count": [2] * 3})
+rows("totals-only-with-objects", "totals only, but there are objects.", trailer={"flags": 4})
+bad("series-first", "Section 2: the first member of a series is bad.",
+    tiny({"types.name": [6]}) + snapshot([Column("timeline.time", [1, 2, 3])]))
+
+
+def as_hex(says, parts):
+    lines = textwrap.wrap(says, 110, initial_indent="# ", subsequent_indent="# ")
+    at = 0
+    for what, data in parts:
+        lines.append("\n# at %d: %s" % (at, what))
+        lines += [data[i:i + 32].hex(" ", 4) for i in range(0, len(data), 32)]
+        at += len(data)
+    return "\n".join(lines) + "\n"
+
+
+def as_bytes(text):
+    return bytes.fromhex("".join(line.partition("#")[0] for line in text.splitlines()))
+
+
+def main():
+    if sys.argv[1:2] == ["--binaries"]:
+        for name in map(Path, sys.argv[3:]):
+            (Path(sys.argv[2]) / (name.stem + ".snap")).write_bytes(as_bytes(name.read_text()))
+        return
+    folder = Path(sys.argv[1])
+    for name, (says, parts) in VECTORS.items():
+        (folder / (name + ".hex")).write_text(as_hex(says, parts))
+
+
+if __name__ == "__main__":
+    main()
