@@ -30,4 +30,10 @@ is "$(snap-top -k traceback --format=tsv baseline.snap)" "$(snap-top -k tracebac
 ok "the baseline takes less than 4 KiB" test "$(stat -c %s baseline.snap)" -lt 4096
 ok "both pictures are whole" snap-info --verify before.snap
 ok "and the second" snap-info --verify after.snap
+
+# The tour in README.md is what the demo prints, but for addresses.
+tour() { awk '/^```$/ { inside = !inside; n++ } inside && n == 1 && !/^```$/' "$top/README.md"; }
+plain() { sed 's/0x[0-9a-f]*/0xADDRESS/g' "$@"; }
+ok "README.md has a tour" test "$(tour | wc -l)" -gt 20
+is "$(tour | grep -v '^$' | plain | grep -vxFf <(plain "$work/demo.txt"))" "" "every line of it is printed by the demo"
 done_testing
