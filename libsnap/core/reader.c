@@ -118,21 +118,6 @@ static const char *what_else(const uint8_t *bytes, size_t size)
 	return "";
 }
 
-static enum snap_status check_is_snapshot(struct snap_reader *reader, struct snap_error *error)
-{
-	uint8_t bytes[16];
-	size_t size = reader->source.size < sizeof bytes ? (size_t)reader->source.size : sizeof bytes;
-	enum snap_status status = libsnap_source_read(&reader->source, 0, bytes, size, error);
-	if (status != SNAP_OK)
-		return status;
-	if (size && size < sizeof bytes && begins((const uint8_t *)"\x53\x2a\x4d\x18", 4, (const char *)bytes,
-					  size < 4 ? size : 4))
-		return libsnap_fail(error, SNAP_CORRUPT, size, "the snapshot was cut short");
-	if (!begins(bytes, size, "\x53\x2a\x4d\x18", 4) || memcmp(bytes + 8, "SNAPHEAP", 8) != 0)
-		return libsnap_fail(error, SNAP_CORRUPT, 0, "not a snapshot%s", what_else(bytes, size));
-	return SNAP_OK;
-}
-
 /* ---- members ---- */
 
 static enum snap_status check_trailer(const struct snapfmt_trailer *trailer, uint64_t at,
@@ -183,6 +168,23 @@ static enum snap_status read_trailer(struct snap_reader *reader, uint64_t end,
 	out->size = trailer.snapshot_size;
 	out->trailer = trailer;
 	return SNAP_OK;
+}
+
+static enum snap_status check_is_snapshot(struct snap_reader *reader, struct snap_error *error)
+{
+	uint8_t bytes[16];
+	size_t size = reader->source.size < sizeof bytes ? (size_t)reader->source.size : sizeof bytes;
+	enum snap_status status = libsnap_source_read(&reader->source, 0, bytes, size, error);
+	if (status != SNAP_OK)
+		return status;
+	if (size && size < sizeof bytes && memcmp(bytes, "\x53\x2a\x4d\x18", size < 4 ? size : 4) == 0)
+		return libsnap_fail(error, SNAP_CORRUPT, size, "the snapshot was cut short");
+	if (begins(bytes, size, "\x53\x2a\x4d\x18", 4) && memcmp(bytes + 8, "SNAPHEAP", 8) == 0)
+		return SNAP_OK;
+	struct libsnap_member last;
+	if (read_trailer(reader, reader->source.size, &last, NULL) == SNAP_OK)
+		return libsnap_fail(error, SNAP_CORRUPT, 0, "the first header is damaged or not there");
+	return libsnap_fail(error, SNAP_CORRUPT, 0, "not a snapshot%s", what_else(bytes, size));
 }
 
 /* Walks the trailers down to offset 0 and counts; with wanted not 0, stops at the one that is

@@ -120,7 +120,8 @@ void libsnap_forget_blocks(struct snap_reader *);
 /* The directory of a sound member, into reader->blocks; checks places, sizes and identity. */
 enum snap_status libsnap_load_directory(struct snap_reader *, const struct libsnap_member *,
 					struct snap_error *);
-/* (index.c) Groups reader->blocks, which are in the order of their sequence, by column and checks what the format says of columns and rows. */
+/* Groups reader->blocks, which are in the order of their sequence, by column, and checks what the
+ * format says of columns and rows (index.c). */
 enum snap_status libsnap_index_blocks(struct snap_reader *, bool salvaged, struct snap_error *);
 void libsnap_sort_u64(uint64_t *values, size_t count);
 /* NULL if absent. */

@@ -215,6 +215,8 @@ static enum snap_status check_counted(struct snap_reader *reader, struct snap_er
 {
 	if (!snap_reader_has_column(reader, SNAP_OBJECT_COUNT))
 		return SNAP_OK;
+	if (reader->rows[SNAP_OBJECTS] / 8 >= SIZE_MAX)
+		return libsnap_fail_memory(error);
 	size_t size = (size_t)(reader->rows[SNAP_OBJECTS] / 8 + 1);
 	void *bits = NULL;
 	enum snap_status status = libsnap_reader_resize(reader, &bits, 0, size, 1, error);

@@ -290,6 +290,9 @@ static void test_members(void)
 	struct build b = {0};
 	build_sample(&b, &sample_good);
 	uint64_t first = b.size;
+	b.bytes[8] ^= 1;
+	check_error(b.bytes, b.size, SNAP_CORRUPT, "the first header is damaged");
+	b.bytes[8] ^= 1;
 	build_begin(&b);
 	build_end(&b, NULL);
 	build_sample(&b, &sample_good);

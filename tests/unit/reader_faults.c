@@ -92,8 +92,13 @@ static enum snap_status open_and_use(struct faults *f, const char *path, bool pa
 {
 	f->calls = f->io_calls = 0;
 	struct snap_allocator allocator = {f, resize};
-	struct snap_io io = {f, fail_open, fail_read, fail_write, fail_size, f->io->sync, fail_close,
-			     f->io->rename, f->io->remove};
+	struct snap_io io = *f->io;
+	io.context = f;
+	io.open = fail_open;
+	io.read_at = fail_read;
+	io.write_at = fail_write;
+	io.size = fail_size;
+	io.close = fail_close;
 	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
 	options.allocator = &allocator;
 	options.io = &io;
