@@ -72,6 +72,7 @@ int main(int argc, char **argv)
 		"snap-dump", "[OPTION]... [FILE]", "Print a snapshot as YAML text, from which snap-make makes it again.",
 		0, 1, options,
 	};
+	cli_without = CLI_NO_FORMAT;
 	size_t count;
 	char **files = cli_parse(&tool, argc, argv, &count);
 	const char *file = count ? files[0] : "-";

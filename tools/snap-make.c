@@ -142,6 +142,7 @@ int main(int argc, char **argv)
 	const struct cli_tool tool = {
 		"snap-make", "[OPTION]... [FILE]", "Write the snapshot that a YAML text describes.", 0, 1, options,
 	};
+	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL;
 	size_t count;
 	char **files = cli_parse(&tool, argc, argv, &count);
 	if (cli_common.memory_bytes)
