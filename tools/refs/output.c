@@ -72,6 +72,15 @@ static void print_cells(struct refs *refs, const struct refs_line *line)
 
 /* ---- for people ---- */
 
+/* Sections that are one for people. */
+static bool goes_on(const char *before, const char *section)
+{
+	if (before == NULL)
+		return false;
+	return strcmp(before, section) == 0 || (strcmp(before, "member") == 0 && strcmp(section, "cycle") == 0) ||
+	       (strcmp(before, "path") == 0 && strcmp(section, "unreached") == 0);
+}
+
 static void print_header(struct refs *refs, const struct refs_line *line)
 {
 	static const char *const titles[][2] = {
@@ -79,14 +88,11 @@ static void print_header(struct refs *refs, const struct refs_line *line)
 		{"holder", "Held by (references)"}, {"owned", "Refers to (references)"},
 		{"path", "Shortest paths from the roots (targets; <- those that end here)"},
 		{"dominator", "Dominators, the closest first (bytes, retained)"}, {"cycle", "Cycles (objects, bytes)"},
-		{"member", NULL}, {"unreached", NULL}, {"unreachable", "No root reaches (count, bytes)"},
+		{"member", NULL}, {"unreached", "Shortest paths from the roots"}, {"unreachable", "No root reaches (count, bytes)"},
 		{"retainer", "Objects that retain most (bytes, retained)"},
 	};
-	if (refs->section != NULL && strcmp(refs->section, line->section) == 0)
-		return;
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-		if (strcmp(titles[i][0], line->section) == 0 && titles[i][1] != NULL &&
-		    (refs->section == NULL || strcmp(refs->section, "member") != 0 || strcmp(line->section, "cycle") != 0))
+		if (strcmp(titles[i][0], line->section) == 0 && titles[i][1] != NULL && !goes_on(refs->section, line->section))
 			printf("%s%s:\n", refs->section != NULL ? "\n" : "", titles[i][1]);
 	refs->section = line->section;
 }
@@ -102,30 +108,32 @@ static void print_number_if(uint64_t number, int width, bool is_size)
 		printf("%*" PRIu64 "  ", width, number);
 }
 
+/* Words go one after the other with a space between them. */
+static void print_word(bool *any, const char *prefix, const char *bytes, size_t size)
+{
+	if (*any)
+		putchar(' ');
+	*any = true;
+	printf("%s", prefix);
+	print_text(bytes, size);
+}
+
 /* A name as it is written in a program: .name, [index], {key}; roots say what they are. */
-static void print_label(const struct refs_line *line)
+static void print_label(const struct refs_line *line, bool *any)
 {
 	const struct buffer *label = &line->label;
+	const char *kind = line->kind != NULL ? line->kind : "unknown";
+	bool is_named = label->size > 0;
 	if (line->is_root) {
-		printf("root %s ", line->kind != NULL ? line->kind : "unknown");
-		if (line->kind == NULL || label->size != strlen(line->kind) ||
-		    memcmp(label->bytes, line->kind, label->size) != 0) {
-			print_text(label->bytes, label->size);
-			putchar(' ');
-		}
-		return;
+		print_word(any, "root ", kind, strlen(kind));
+		is_named = is_named && (label->size != strlen(kind) || memcmp(label->bytes, kind, label->size) != 0);
+	} else if (line->weak || (!is_named && strcmp(line->section, "path") == 0)) {
+		print_word(any, "", kind, strlen(kind));
 	}
-	if (line->weak)
-		printf("%s ", line->kind != NULL ? line->kind : "weak");
-	if (label->size == 0) {
-		if (!line->weak && line->kind != NULL && strcmp(line->section, "path") == 0)
-			printf("(%s) ", line->kind);
-		return;
-	}
-	if (label->bytes[0] != '[' && label->bytes[0] != '{' && strcmp(line->section, "frame") != 0)
-		putchar('.');
-	print_text(label->bytes, label->size);
-	putchar(' ');
+	bool is_bare = line->is_root || strcmp(line->section, "frame") == 0;
+	if (is_named)
+		print_word(any, is_bare || label->bytes[0] == '[' || label->bytes[0] == '{' ? "" : ".", label->bytes,
+			   label->size);
 }
 
 static void print_line(const struct refs_line *line)
@@ -139,18 +147,21 @@ static void print_line(const struct refs_line *line)
 	}
 	if (is_path || strcmp(line->section, "member") == 0)
 		printf("%*s", (int)(line->depth < 40 ? 2 * line->depth : 80), "");
-	print_label(line);
-	if (!is_frame)
-		print_text(line->type.bytes, line->type.size);
+	bool any = false;
+	print_label(line, &any);
+	if (line->type.size > 0)
+		print_word(&any, "", line->type.bytes, line->type.size);
 	if (line->repeats != REFS_ABSENT && line->repeats > 1)
 		printf(" x%" PRIu64, line->repeats);
 	if (line->address != REFS_ABSENT && (is_path ? line->is_single : line->count == REFS_ABSENT || line->count == 1))
 		printf(" 0x%" PRIx64, line->address);
 	if (line->site.size > 0) {
-		printf(is_frame ? "(" : "  at ");
+		printf(is_frame ? " (" : "  at ");
 		print_text(line->site.bytes, line->site.size);
 		printf(is_frame ? ")" : "");
 	}
+	if (line->kind != NULL && strcmp(line->kind, "unreachable") == 0)
+		printf("  (unreachable)");
 	if (is_path && line->count != REFS_ABSENT && line->count > 0)
 		printf("  <- %" PRIu64, line->count);
 	putchar('\n');

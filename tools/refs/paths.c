@@ -47,7 +47,7 @@ static void print_tree(struct refs *refs, const struct snap_graph_paths *paths)
 		if (at != UINT32_MAX)
 			at = paths->steps[at].next;
 	}
-	refs_print_rest(refs, left, "by other paths");
+	refs_print_rest(refs, left, "targets by other paths");
 }
 
 void refs_show_paths(struct refs *refs)

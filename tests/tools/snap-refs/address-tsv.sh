@@ -1,0 +1,1 @@
+snap-refs new.snap 16384 --format=tsv

@@ -1,0 +1,1 @@
+snap-refs new.snap 0x4200 --owned

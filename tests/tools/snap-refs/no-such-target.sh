@@ -1,0 +1,1 @@
+snap-refs app.snap 'no such form'

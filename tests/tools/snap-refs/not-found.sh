@@ -1,0 +1,1 @@
+snap-refs app.snap 0x99

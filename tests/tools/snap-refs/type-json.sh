@@ -1,0 +1,1 @@
+snap-refs --format=json app.snap type:Node

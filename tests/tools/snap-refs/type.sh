@@ -1,0 +1,1 @@
+snap-refs new.snap type:Session

@@ -1,0 +1,1 @@
+snap-refs --weak app.snap row:1 @64 id:0x10

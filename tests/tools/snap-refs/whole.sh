@@ -1,0 +1,1 @@
+snap-refs --unreachable --cycles --dominators app.snap
