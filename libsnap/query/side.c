@@ -359,16 +359,9 @@ static enum snap_status add_rows(struct side *side, struct snap_error *error)
 	return status;
 }
 
-enum snap_status libsnap_side_add(struct side *side, struct snap_error *error)
+static enum snap_status read_side(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
-	if (libsnap_key_needs[side->options->key].dimension & DIMENSION(SNAP_BY_SHAPE)) {
-		struct snap_reader_info info;
-		snap_reader_info(side->reader, &info);
-		if (info.flags & SNAP_SNAPSHOT_TOTALS_ONLY)
-			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-					    "a snapshot with totals only has no shapes");
-	}
 	enum snap_status status = libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
 	if (status == SNAP_OK)
 		status = libsnap_query_names_load(&side->names, &answer->space, side->reader, names_of(side), error);
@@ -380,12 +373,32 @@ enum snap_status libsnap_side_add(struct side *side, struct snap_error *error)
 		status = prepare_cumulative(side, error);
 	if (status == SNAP_OK)
 		status = add_rows(side, error);
+	return status;
+}
+
+/* What damage took: damage that was met only on the way is at least one row. */
+static uint64_t count_lost(const struct side *side, bool was_damaged)
+{
 	uint64_t lost = side->names.lost_rows;
 	if (side->graph) {
-		struct snap_graph_info info;
-		snap_graph_info(side->graph, &info);
-		lost += info.lost_references;
+		struct snap_graph_info graph;
+		snap_graph_info(side->graph, &graph);
+		lost += graph.lost_references;
 	}
-	*(answer->info.compared && side->number == 0 ? &answer->info.old_lost_rows : &answer->info.lost_rows) = lost;
+	struct snap_reader_info info;
+	snap_reader_info(side->reader, &info);
+	return lost == 0 && info.damaged && !was_damaged ? 1 : lost;
+}
+
+enum snap_status libsnap_side_add(struct side *side, struct snap_error *error)
+{
+	struct snap_answer_info *answer = &side->answer->info;
+	struct snap_reader_info info;
+	snap_reader_info(side->reader, &info);
+	if (side->options->key == SNAP_KEY_SHAPE && (info.flags & SNAP_SNAPSHOT_TOTALS_ONLY))
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "a snapshot with totals only has no shapes");
+	enum snap_status status = read_side(side, error);
+	*(answer->compared && side->number == 0 ? &answer->old_lost_rows : &answer->lost_rows) =
+		count_lost(side, info.damaged);
 	return status;
 }

@@ -1,0 +1,15 @@
+# A gate that cannot see anything is trouble, never green.
+try() { snap-diff -k type "$@" old.snap new.snap >/dev/null; echo "$?: $*"; }
+try --fail 'type:Sesion bytes > +5%'
+try --fail 'bytes > +5%' -i 'type:Sesion'
+try --fail 'any bytes > +5%' -i 'type:Sesion'
+try --fail 'lineno:* bytes > +5%'
+try --fail 'bytes > 5%'
+try --fail 'bytes > -5%'
+try --fail 'bytes < 5'
+try --fail 'size > 5'
+try --fail 'count > 5KiB'
+try --fail 'every bytes > 5'
+try --fail 'type: bytes > 5'
+try --fail 'bytes > +0.0001%'
+try --fail ''
