@@ -124,7 +124,7 @@ static enum snap_status fail_lost(const struct snap_column *column, uint64_t row
 				  struct snap_error *error)
 {
 	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "rows %llu to %llu of %s.%s are lost",
-			    (unsigned long long)row, (unsigned long long)(end - 1),
+			    (unsigned long long)row, (unsigned long long)end - 1,
 			    column->known->table_name, column->known->column_name);
 }
 
@@ -139,7 +139,7 @@ static enum snap_status check_range(const struct snap_column *column, uint64_t f
 	if (first > rows || count > rows - first)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "row %llu of %s is asked for, but there are %llu",
-				    (unsigned long long)(first + count - 1), column->known->table_name,
+				    (unsigned long long)first + count - 1, column->known->table_name,
 				    (unsigned long long)rows);
 	return SNAP_OK;
 }

@@ -38,6 +38,7 @@ static void fill(struct snap_error *error, enum snap_status status, uint64_t off
 		 const char *format, va_list arguments)
 {
 	*error = (struct snap_error){.status = status, .offset = offset};
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): both callers begin it */
 	if (vsnprintf(error->message, sizeof error->message, format, arguments) < 0)
 		snprintf(error->message, sizeof error->message, "%s", snap_status_name(status));
 	replace_controls(error->message);

@@ -214,6 +214,6 @@ enum snap_status libsnap_check_values(const struct snap_reader *reader, const st
 	if (bad == count)
 		return SNAP_OK;
 	return libsnap_fail(error, SNAP_CORRUPT, block->offset, "row %llu of %s.%s is %llu, which cannot be",
-			    (unsigned long long)(first_row + bad), known->table_name, known->column_name,
+			    (unsigned long long)first_row + bad, known->table_name, known->column_name,
 			    (unsigned long long)values[bad]);
 }

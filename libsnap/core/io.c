@@ -12,7 +12,7 @@
 /* A file is its descriptor and one bit, so that opening one needs no memory; never NULL. */
 static void *file_of(int descriptor, bool temporary)
 {
-	return (void *)(((intptr_t)descriptor * 2 + temporary) + 2);
+	return (void *)((intptr_t)descriptor * 2 + temporary + 2); /* NOLINT(performance-no-int-to-ptr) */
 }
 
 static int descriptor_of(const void *file)

@@ -320,9 +320,9 @@ enum snap_status snap_reader_open(struct snap_reader **out, const char *path,
 				  const struct snap_reader_options *given, struct snap_error *error)
 {
 	struct snap_reader_options options;
-	struct snap_reader *reader;
+	struct snap_reader *reader = NULL;
 	enum snap_status status = new_reader(&reader, given, &options, error);
-	if (status != SNAP_OK)
+	if (!reader)
 		return status;
 	status = libsnap_source_open_path(&reader->source, path, &reader->io, options.temporary_folder,
 					  reader->allocator, error);
@@ -337,9 +337,9 @@ enum snap_status snap_reader_open_descriptor(struct snap_reader **out, int descr
 					     struct snap_error *error)
 {
 	struct snap_reader_options options;
-	struct snap_reader *reader;
+	struct snap_reader *reader = NULL;
 	enum snap_status status = new_reader(&reader, given, &options, error);
-	if (status != SNAP_OK)
+	if (!reader)
 		return status;
 	status = libsnap_source_open_descriptor(&reader->source, descriptor, &reader->io,
 						options.temporary_folder, reader->allocator, error);
@@ -354,9 +354,9 @@ enum snap_status snap_reader_open_memory(struct snap_reader **out, const void *b
 					 struct snap_error *error)
 {
 	struct snap_reader_options options;
-	struct snap_reader *reader;
+	struct snap_reader *reader = NULL;
 	enum snap_status status = new_reader(&reader, given, &options, error);
-	if (status != SNAP_OK)
+	if (!reader)
 		return status;
 	reader->source.memory = bytes ? bytes : (const void *)"";
 	reader->source.size = bytes ? size : 0;
@@ -370,9 +370,9 @@ enum snap_status snap_reader_open_source(struct snap_reader **out, const struct 
 	if (!source || !source->read_at)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "the source has no read_at");
 	struct snap_reader_options options;
-	struct snap_reader *reader;
+	struct snap_reader *reader = NULL;
 	enum snap_status status = new_reader(&reader, given, &options, error);
-	if (status != SNAP_OK)
+	if (!reader)
 		return status;
 	reader->source.caller = *source;
 	reader->source.size = source->size;

@@ -154,7 +154,7 @@ static enum snap_status add_batch(struct totals *t, uint64_t first_row, size_t c
 		if (libsnap_multiply_overflows(size, values[1][i], &bytes))
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					    "size times count of object row %llu overflows",
-					    (unsigned long long)(first_row + i));
+					    (unsigned long long)first_row + i);
 		const uint64_t keys[DIMENSIONS] = {
 			[SNAP_BY_TYPE] = t->type, [SNAP_BY_STACK] = values[2][i],
 			[SNAP_BY_THREAD] = values[3][i], [SNAP_BY_DOMAIN] = values[4][i],

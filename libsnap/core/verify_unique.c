@@ -74,7 +74,7 @@ static enum snap_status check_contents(struct snap_reader *reader, struct snap_e
 			if (values[0][i] && values[1][i])
 				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 						      "row %llu of contents has text and a hash",
-						      (unsigned long long)(first_row + i));
+						      (unsigned long long)first_row + i);
 		}
 	}
 	snap_scan_close(scan);
@@ -203,7 +203,7 @@ static enum snap_status check_targets(const struct counted *c, struct snap_error
 				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 						      "reference %llu leads to object %llu, which stands "
 						      "for several",
-						      (unsigned long long)(first_row + i),
+						      (unsigned long long)first_row + i,
 						      (unsigned long long)values[0][i]);
 		}
 	}

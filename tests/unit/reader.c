@@ -117,11 +117,11 @@ static void test_scan(void)
 /* All encodings, over many blocks, read in pieces of every kind. */
 static void test_encodings(void)
 {
-	enum { ROWS = 3000, BLOCKS = 12 };
-	static uint64_t wanted[ROWS * BLOCKS], got[ROWS * BLOCKS];
+	enum { ROWS = 3000, BLOCKS = 12, ALL = ROWS * BLOCKS };
+	static uint64_t wanted[ALL], got[ALL];
 	struct build b = {0};
 	build_begin(&b);
-	for (size_t i = 0; i < ROWS * BLOCKS; i++) {
+	for (size_t i = 0; i < ALL; i++) {
 		size_t kind = i / ROWS % 6;
 		wanted[i] = kind == 0 ? 77 : kind == 3 ? i % 5 * 1000003 : kind == 4 ? i / 100 : i * 8 + i % 3;
 	}
@@ -132,17 +132,17 @@ static void test_encodings(void)
 	struct snap_column *column;
 	REQUIRE(open_bytes(&reader, b.bytes, b.size, NULL) == SNAP_OK);
 	REQUIRE(snap_column_open(&column, reader, SNAP_OBJECT_ADDRESS, NULL) == SNAP_OK);
-	bool good = snap_column_read(column, 0, ROWS * BLOCKS, got, NULL) == SNAP_OK &&
+	bool good = snap_column_read(column, 0, ALL, got, NULL) == SNAP_OK &&
 		    memcmp(got, wanted, sizeof wanted) == 0;
 	CHECK_NAMED(good, "all blocks at once");
-	for (size_t at = 0, size = 1; good && at < ROWS * BLOCKS; at += size, size = size * 7 % 4999) {
-		size_t count = size < ROWS * BLOCKS - at ? size : ROWS * BLOCKS - at;
+	for (size_t at = 0, size = 1; good && at < ALL; at += size, size = size * 7 % 4999) {
+		size_t count = size < ALL - at ? size : ALL - at;
 		good = snap_column_read(column, at, count, got, NULL) == SNAP_OK &&
 		       memcmp(got, wanted + at, count * sizeof *got) == 0;
 	}
 	CHECK_NAMED(good, "in pieces");
 	for (size_t i = 0; good && i < 2000; i++) {
-		size_t at = i * 104729 % (ROWS * BLOCKS);
+		size_t at = i * 104729 % ALL;
 		good = snap_column_read(column, at, 1, got, NULL) == SNAP_OK && got[0] == wanted[at];
 	}
 	CHECK_NAMED(good, "here and there");
@@ -372,7 +372,7 @@ static void test_every_truncation(void)
 	CHECK_NAMED(unnoticed == 0, "every truncation is noticed");
 	for (size_t added = 1; added < 200; added++) {
 		struct sink s = build_room(&b, 1);
-		sink_u8(&s, (uint8_t)(added * 37));
+		sink_u8(&s, (uint8_t)added);
 		build_took(&b, &s);
 		unnoticed += judge(b.bytes, b.size, &error) != SNAP_CORRUPT;
 	}
@@ -430,10 +430,10 @@ static const struct rule {
 	{SNAP_SHAPE_TAIL, 0, 3, "shapes.tail is 3"},
 	{SNAP_SHAPE_TAIL, 1, 1, "tail labels"},
 	{SNAP_SHAPE_TAIL, 0, 1, "too few rows"},
-	{SNAP_SLOT_LABEL, 0, 13 * 4, "slots.label"},
+	{SNAP_SLOT_LABEL, 0, SNAP_LABEL_STRING(13), "slots.label"},
 	{SNAP_SLOT_LABEL, 0, 0, "slots.label"},
 	{SNAP_SLOT_LABEL, 2, 7, "slots.label"},
-	{SNAP_SLOT_LABEL, 2, 7 * 4 + 2, "slots.label"},
+	{SNAP_SLOT_LABEL, 2, SNAP_LABEL_OBJECT(7), "slots.label"},
 	{SNAP_RUN_SHAPE, 0, 0, "runs.shape"},
 	{SNAP_RUN_ROWS, 0, 0, "runs.rows"},
 	{SNAP_RUN_ROWS, 0, 5, "objects, but"},

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "build_snapshot.h"
@@ -160,9 +161,7 @@ static void test_spool(const struct build *b)
 	char folder[] = "/tmp/reader-faults-XXXXXX", path[64];
 	REQUIRE(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/pipe", folder);
-	char command[100];
-	snprintf(command, sizeof command, "mkfifo %s", path);
-	REQUIRE(system(command) == 0);
+	REQUIRE(mkfifo(path, 0600) == 0);
 	bool good = true;
 	/* 0 open, 1 size, 2 open the copy, 3 read, 4 write, 5 and on: read the copy. */
 	for (uint64_t n = 1; n < 6; n++) {
@@ -181,7 +180,7 @@ static void test_spool(const struct build *b)
 }
 
 /* Several threads, each with its own column, on one reader. */
-struct job { struct snap_reader *reader; uint32_t column; uint64_t sum; bool good; };
+struct job { struct snap_reader *reader; uint64_t sum; uint32_t column; bool good; };
 
 static void *sum_column(void *context)
 {
@@ -217,7 +216,7 @@ static void test_threads(void)
 	pthread_t threads[THREADS];
 	struct job jobs[THREADS];
 	for (size_t i = 0; i < THREADS; i++) {
-		jobs[i] = (struct job){reader, i % 2 ? SNAP_OBJECT_SIZE : SNAP_OBJECT_ADDRESS, 0, false};
+		jobs[i] = (struct job){reader, 0, i % 2 ? SNAP_OBJECT_SIZE : SNAP_OBJECT_ADDRESS, false};
 		REQUIRE(pthread_create(&threads[i], NULL, sum_column, &jobs[i]) == 0);
 	}
 	bool good = true;

@@ -132,7 +132,7 @@ static void test_lost_tables(void)
 	build_begin(&b);
 	build_column(&b, SNAP_TYPE_NAME, (uint64_t[]){3, 9}, 2);
 	build_column(&b, SNAP_REFERENCE_TARGET, (uint64_t[]){0, 70, 7}, 3);
-	build_column(&b, SNAP_SLOT_LABEL, (uint64_t[]){12 * 4, 80 * 4 + 2}, 2);
+	build_column(&b, SNAP_SLOT_LABEL, (uint64_t[]){SNAP_LABEL_STRING(12), SNAP_LABEL_OBJECT(80)}, 2);
 	REQUIRE(open_partial(&reader, b.bytes, b.size, 0, &error) == SNAP_OK);
 	CHECK(snap_reader_row_count(reader, SNAP_STRINGS) == 12);
 	CHECK(snap_reader_row_count(reader, SNAP_OBJECTS) == 80);
