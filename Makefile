@@ -74,7 +74,7 @@ $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 	$(call say,MAKE $@)$(BUILD)/bin/snap-make -o $@ $<
 
 units: $(UNITS)
-import-objects: $(COMMON) $(IMPORT)
+import-archives: $(BUILD)/libsnap.a $(COMMON) $(IMPORT)
 test-programs: all $(UNITS) $(HELPERS) $(DATA)
 
 deps:
@@ -152,7 +152,7 @@ dist:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all units import-objects test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
+.PHONY: all units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
 	install uninstall dist clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
