@@ -156,37 +156,53 @@ static enum snap_status take_row(void *context, const struct query_row *row, str
 /* ---- tracebacks ---- */
 
 /* A frame with a file is its file and line, as tracemalloc has it. */
-static enum snap_status add_place(struct side *side, uint32_t frame_id, uint32_t *list, struct snap_error *error)
+static enum snap_status place_frames(struct side *side, uint32_t *place_of, struct snap_error *error)
 {
-	const struct frame_name *frame = &side->names.frames[frame_id];
-	struct tuple place = {{frame->file, frame->line}};
-	if (!frame->file)
-		place = (struct tuple){{0, 0, frame->function, frame->module, frame->offset}};
 	struct space *space = &side->answer->space;
-	uint32_t item;
-	enum snap_status status = libsnap_space_intern(space, &space->places, &place, &item, error);
-	return status == SNAP_OK ? libsnap_space_chain(space, *list, item, list, error) : status;
-}
-
-/* Parents are earlier rows, so their lists are there already. */
-static enum snap_status list_tracebacks(struct side *side, struct snap_error *error)
-{
-	side->list_of = libsnap_alloc_zeroed(&side->answer->budget.allocator, side->names.stack_count, sizeof(uint32_t));
-	if (!side->list_of)
-		return libsnap_budget_fail(&side->answer->budget, error);
-	side->list_of_count = side->names.stack_count;
-	for (size_t i = 1; i < side->names.stack_count; i++) {
-		const struct stack_node *stack = &side->names.stacks[i];
-		uint32_t frames[MAX_INLINED];
-		size_t count;
-		enum snap_status status = libsnap_frame_chain(&side->names, stack->frame, frames, &count, error);
-		side->list_of[i] = side->list_of[stack->parent];
-		while (status == SNAP_OK && count > 0)
-			status = add_place(side, frames[--count], &side->list_of[i], error);
+	for (size_t i = 1; i < side->names.frame_count; i++) {
+		const struct frame_name *frame = &side->names.frames[i];
+		struct tuple place = {{frame->file, frame->line}};
+		if (!frame->file)
+			place = (struct tuple){{0, 0, frame->function, frame->module, frame->offset}};
+		enum snap_status status = libsnap_space_intern(space, &space->places, &place, &place_of[i], error);
 		if (status != SNAP_OK)
 			return status;
 	}
 	return SNAP_OK;
+}
+
+/* Parents are earlier rows, so their lists are there already. */
+static enum snap_status list_stacks(struct side *side, const uint32_t *place_of, struct snap_error *error)
+{
+	for (size_t i = 1; i < side->names.stack_count; i++) {
+		const struct stack_node *stack = &side->names.stacks[i];
+		uint32_t frames[MAX_INLINED], *list = &side->list_of[i];
+		size_t count;
+		enum snap_status status = libsnap_frame_chain(&side->names, stack->frame, frames, &count, error);
+		*list = side->list_of[stack->parent];
+		while (status == SNAP_OK && count > 0)
+			status = libsnap_space_chain(&side->answer->space, *list, place_of[frames[--count]], list, error);
+		if (status != SNAP_OK)
+			return status;
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status list_tracebacks(struct side *side, struct snap_error *error)
+{
+	const struct snap_allocator *memory = &side->answer->budget.allocator;
+	side->list_of = libsnap_alloc_zeroed(memory, side->names.stack_count, sizeof(uint32_t));
+	side->list_of_count = side->names.stack_count;
+	uint32_t *place_of = libsnap_alloc_zeroed(memory, side->names.frame_count, sizeof(uint32_t));
+	enum snap_status status = SNAP_OK;
+	if (!side->list_of || !place_of)
+		status = libsnap_budget_fail(&side->answer->budget, error);
+	if (status == SNAP_OK)
+		status = place_frames(side, place_of, error);
+	if (status == SNAP_OK)
+		status = list_stacks(side, place_of, error);
+	libsnap_free(memory, place_of, side->names.frame_count, sizeof(uint32_t));
+	return status;
 }
 
 /* ---- cumulative ---- */
