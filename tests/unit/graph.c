@@ -746,6 +746,107 @@ static void test_folding(void)
 	free(buffer.bytes);
 }
 
+struct tail {
+	uint64_t count, sum;
+};
+
+static bool add_tail(void *context, const struct snap_graph_reference *reference)
+{
+	struct tail *tail = context;
+	REQUIRE(reference->label == SNAP_LABEL_INDEX(tail->count));
+	tail->count++;
+	tail->sum += reference->target;
+	return true;
+}
+
+/* Arrays of many lengths, each of them a root with a label of its own. */
+static void test_many_arrays(uint32_t arrays)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	uint32_t array = type(writer, "Array", SNAP_TYPE_ARRAY), item = type(writer, "Item", SNAP_TYPE_OBJECT);
+	char name[16];
+	for (uint64_t i = 0; i < arrays; i++) {
+		object(writer, 16 + 16 * i, 8, array);
+		for (uint64_t j = 0; j < i % 13; j++)
+			refer(writer, 16 + 16 * i, 8, SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(j));
+		if (i % 13 > 5)
+			refer(writer, 16 + 16 * i, 16, SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i % 13));
+		snprintf(name, sizeof(name), "root%d", (int)i);
+		root(writer, 16 + 16 * i, SNAP_ROOT_GLOBAL, string(writer, name));
+	}
+	object(writer, 8, 1, item);
+	finish(writer);
+	struct opened opened = open_graph(&buffer, false);
+	struct snap_graph *graph = opened.graph;
+	uint64_t one, zero, bad = 0, *rows = malloc(arrays * sizeof(*rows));
+	REQUIRE(rows != NULL && snap_graph_find_address(graph, 8, &one, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_find_address(graph, 16, &zero, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_attribute_roots(graph, NULL) == SNAP_OK);
+	for (uint64_t i = 0; i < arrays; i++) {
+		struct tail tail = {0, 0};
+		struct snap_graph_group group;
+		REQUIRE(snap_graph_find_address(graph, 16 + 16 * i, &rows[i], NULL) == SNAP_OK);
+		REQUIRE(snap_graph_owned(graph, rows[i], add_tail, &tail, NULL) == SNAP_OK);
+		bad += tail.count != i % 13 + (i % 13 > 5) || tail.sum != i % 13 * one + (i % 13 > 5) * zero;
+		snprintf(name, sizeof(name), "root%d", (int)i);
+		snap_graph_group(graph, snap_graph_group_of(graph, rows[i]), &group);
+		bad += group.label_size != strlen(name) || memcmp(group.label, name, group.label_size) != 0;
+	}
+	CHECK_NAMED(bad == 0, "tails and roots of many arrays");
+	struct snap_graph_paths paths;
+	REQUIRE(snap_graph_merge_paths(graph, rows, arrays, &paths, NULL) == SNAP_OK);
+	CHECK(paths.count == arrays && snap_graph_group_count(graph) == arrays);
+	snap_graph_free_paths(graph, &paths);
+	free(rows);
+	close_graph(opened);
+	free(buffer.bytes);
+}
+
+static bool is_label(struct snap_graph *graph, uint64_t label, const char *wanted)
+{
+	const char *text;
+	size_t size;
+	REQUIRE(snap_graph_label_text(graph, label, &text, &size, NULL) == SNAP_OK);
+	return size == strlen(wanted) && memcmp(text, wanted, size) == 0;
+}
+
+static void test_words(void)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	struct snap_object named = {.id = 0x20, .size = 1, .count = 1, .type = type(writer, "str", SNAP_TYPE_STRING)};
+	object(writer, 0x10, 1, named.type);
+	named.name = string(writer, "spam");
+	REQUIRE(snap_writer_object(writer, &named, NULL) == SNAP_OK);
+	named = (struct snap_object){.id = 0x30, .size = 1, .count = 1, .type = named.type};
+	REQUIRE(snap_writer_content(writer, 4, 0, string(writer, "eggs"), &named.content, NULL) == SNAP_OK);
+	REQUIRE(snap_writer_object(writer, &named, NULL) == SNAP_OK);
+	root(writer, 0x10, SNAP_ROOT_THREAD_OBJECT, 0);
+	root(writer, 0x20, SNAP_ROOT_GLOBAL, string(writer, "module"));
+	finish(writer);
+	struct opened opened = open_graph(&buffer, false);
+	struct snap_graph *graph = opened.graph;
+	static const char *const words[] = {"{str 0x10}", "{spam}", "{eggs}"};
+	uint64_t row;
+	for (uint64_t i = 0; i < 3; i++) {
+		REQUIRE(snap_graph_find_address(graph, 16 + 16 * i, &row, NULL) == SNAP_OK);
+		CHECK_NAMED(is_label(graph, SNAP_LABEL_OBJECT(row + 1), words[i]), words[i]);
+	}
+	CHECK(is_label(graph, SNAP_LABEL_INDEX(7), "[7]") && is_label(graph, SNAP_GRAPH_ANY_INDEX, "[]"));
+	CHECK(is_label(graph, SNAP_GRAPH_ANY_KEY, "{}") && is_label(graph, SNAP_LABEL_NONE, ""));
+	const char *text;
+	size_t size;
+	CHECK(snap_graph_label_text(graph, SNAP_LABEL_OBJECT(4), &text, &size, NULL) == SNAP_CORRUPT);
+	CHECK(snap_graph_root_text(graph, 0, &text, &size, NULL) == SNAP_OK && size == 6 && !memcmp(text, "thread", 6));
+	CHECK(snap_graph_root_text(graph, 1, &text, &size, NULL) == SNAP_OK && size == 6 && !memcmp(text, "module", 6));
+	CHECK(snap_graph_root_text(graph, 2, &text, &size, NULL) == SNAP_MISUSE);
+	CHECK(!strcmp(snap_reference_kind_name(SNAP_REF_SHORTCUT), "shortcut") && snap_reference_kind_name(15) == NULL);
+	CHECK(!strcmp(snap_root_kind_name(SNAP_ROOT_FOREIGN), "foreign") && snap_root_kind_name(13) == NULL);
+	close_graph(opened);
+	free(buffer.bytes);
+}
+
 static void test_empty(void)
 {
 	struct buffer buffer = {NULL, 0, 0};
@@ -875,9 +976,11 @@ static void test_no_memory(void)
 int main(void)
 {
 	test_empty();
-	test_random(4000);
+	test_random(3000);
 	test_no_memory();
 	test_folding();
+	test_many_arrays(3000);
+	test_words();
 	test_long_climbs(20000);
 	test_list(1000000, false);
 	test_list(100000, true);
