@@ -118,7 +118,7 @@ fuzz: all $(DATA)
 	$(IN_TEST) STD="$(STD)" LIBS="$(LIBS)" tests/fuzz/run
 
 bench: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) test-programs
+	@$(MAKE) --no-print-directory -j$(JOBS) test-programs $(call programs,tests/bench)
 	$(IN_TEST) tests/bench/run
 
 INTO    = $(DESTDIR)$(PREFIX)
