@@ -46,7 +46,8 @@ static uint64_t count_changed(struct snap_answer *answer, const struct snap_answ
 	return changed;
 }
 
-static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info, uint64_t limit)
+static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info,
+			     uint64_t limit)
 {
 	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
 		struct snap_answer_row row;
@@ -55,7 +56,8 @@ static void print_statistics(struct snap_answer *answer, const struct snap_answe
 	}
 }
 
-static void print_others(struct print_table *table, const struct snap_answer_info *info, uint64_t others)
+static void print_others(struct print_table *table, const struct snap_answer_info *info,
+			 uint64_t others)
 {
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
@@ -91,8 +93,11 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 		       const struct diff_options *given, uint64_t changed, size_t broken)
 {
 	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS] = {
-		{"bytes_diff", PRINT_CHANGE_BYTES}, {"count_diff", PRINT_CHANGE_COUNT},
-		{"bytes", PRINT_BYTES}, {"count", PRINT_COUNT}, {"status", PRINT_TEXT},
+		{"bytes_diff", PRINT_CHANGE_BYTES},
+		{"count_diff", PRINT_CHANGE_COUNT},
+		{"bytes", PRINT_BYTES},
+		{"count", PRINT_COUNT},
+		{"status", PRINT_TEXT},
 	};
 	size_t count = MEASURES + rows_key_columns(info->key, columns + MEASURES);
 	struct print_table *table = print_begin("snap-diff/1", columns, count);
@@ -114,8 +119,8 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 }
 
 /* Asks the library; ends the process if the two cannot be compared. */
-static struct snap_answer *compare(const char *old_file, const char *new_file, const struct rows_options *rows,
-				   const struct rules *rules)
+static struct snap_answer *compare(const char *old_file, const char *new_file,
+				   const struct rows_options *rows, const struct rules *rules)
 {
 	struct snap_reader *old_reader = cli_open(old_file), *new_reader = cli_open(new_file);
 	struct rows_question question;
@@ -123,7 +128,8 @@ static struct snap_answer *compare(const char *old_file, const char *new_file, c
 	rules_check_key(rules, question.options.key);
 	struct snap_answer *answer;
 	struct snap_error error;
-	if (snap_query_compare(&answer, old_reader, new_reader, &question.options, &error) != SNAP_OK) {
+	if (snap_query_compare(&answer, old_reader, new_reader, &question.options, &error) !=
+	    SNAP_OK) {
 		struct buffer files = {0};
 		buffer_text(&files, old_file);
 		buffer_text(&files, ", ");
@@ -141,13 +147,18 @@ int main(int argc, char **argv)
 	const struct cli_option options[] = {
 		ROWS_OPTION_LINES(given.rows),
 		{0, "all", NULL, "print unchanged rows too", CLI_FLAG, &given.all},
-		{'f', "fail", "RULE", "exit 1 if RULE is broken, such as 'bytes > +5%' or 'any count > +1000'", CLI_LIST,
+		{'f', "fail", "RULE",
+		 "exit 1 if RULE is broken, such as 'bytes > +5%' or 'any count > +1000'", CLI_LIST,
 		 &given.fail},
 		{'e', "exit-code", NULL, "exit 1 if anything changed", CLI_FLAG, &given.exit_code},
 		{0},
 	};
-	const struct cli_tool tool = {"snap-diff", "[OPTION]... OLD NEW", "Says what changed between two heap snapshots.",
-				      2, 2, options};
+	const struct cli_tool tool = {"snap-diff",
+				      "[OPTION]... OLD NEW",
+				      "Says what changed between two heap snapshots.",
+				      2,
+				      2,
+				      options};
 	cli_accept_tracemalloc = true;
 	size_t file_count;
 	char **files = cli_parse(&tool, argc, argv, &file_count);

@@ -19,7 +19,8 @@ static void measure_cells(uint64_t bytes, uint64_t count, struct print_cell *cel
 	cells[2] = count ? print_number(average(bytes, count)) : print_absent();
 }
 
-static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info, uint64_t limit)
+static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info,
+			     uint64_t limit)
 {
 	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
 		struct snap_answer_row row;
@@ -29,8 +30,8 @@ static void print_statistics(struct snap_answer *answer, const struct snap_answe
 }
 
 /* The rows that are not printed; with cumulative ones nothing can be said of their sum. */
-static void print_others(struct print_table *table, const struct snap_answer_info *info, uint64_t others,
-			 uint64_t shown_bytes, uint64_t shown_count)
+static void print_others(struct print_table *table, const struct snap_answer_info *info,
+			 uint64_t others, uint64_t shown_bytes, uint64_t shown_count)
 {
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
@@ -42,10 +43,13 @@ static void print_others(struct print_table *table, const struct snap_answer_inf
 	buffer_free(&scratch);
 }
 
-static void print_rows(struct snap_answer *answer, const struct snap_answer_info *info, uint64_t limit)
+static void print_rows(struct snap_answer *answer, const struct snap_answer_info *info,
+		       uint64_t limit)
 {
 	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS] = {
-		{"bytes", PRINT_BYTES}, {"count", PRINT_COUNT}, {"average", PRINT_BYTES},
+		{"bytes", PRINT_BYTES},
+		{"count", PRINT_COUNT},
+		{"average", PRINT_BYTES},
 	};
 	size_t count = MEASURES + rows_key_columns(info->key, columns + MEASURES);
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
@@ -62,7 +66,8 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 		bytes += row.bytes;
 		blocks += row.count;
 	}
-	if (shown < info->row_count && (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
+	if (shown < info->row_count &&
+	    (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
 		print_others(table, info, info->row_count - shown, bytes, blocks);
 	measure_cells(info->bytes, info->count, cells);
 	rows_absent_cells(cells + MEASURES, count - MEASURES);
@@ -75,8 +80,12 @@ int main(int argc, char **argv)
 {
 	struct rows_options given = {.limit = ROWS_NOT_GIVEN};
 	const struct cli_option options[] = {ROWS_OPTION_LINES(given), {0}};
-	const struct cli_tool tool = {"snap-top", "[OPTION]... [FILE]", "Says what holds most memory in a heap snapshot.",
-				      0, 1, options};
+	const struct cli_tool tool = {"snap-top",
+				      "[OPTION]... [FILE]",
+				      "Says what holds most memory in a heap snapshot.",
+				      0,
+				      1,
+				      options};
 	cli_accept_tracemalloc = true;
 	size_t file_count;
 	char **files = cli_parse(&tool, argc, argv, &file_count);

@@ -29,7 +29,8 @@ enum snap_key {
 	SNAP_KEY_DOMAIN = 8,     /* number */
 	SNAP_KEY_SIZE = 9,       /* low, high: bytes of one block */
 	SNAP_KEY_GENERATION = 10, /* number */
-	SNAP_KEY_ROOT = 11,      /* has_number, number: enum snap_root_kind, name: label.  Without number: no root reaches it */
+	SNAP_KEY_ROOT = 11,      /* has_number, number: enum snap_root_kind, name: label.
+	                          * Without number: no root reaches it */
 };
 #define SNAP_KEY_COUNT 12
 
@@ -40,8 +41,8 @@ SNAP_API bool snap_key_find(const char *name, enum snap_key *key);
 /* The key that says most of this snapshot: lineno, function or traceback if it has stacks, else type or size. */
 SNAP_API enum snap_key snap_key_default(struct snap_reader *);
 
-/* A shell pattern as Python's fnmatch takes it: the whole text, case-sensitive, * crosses /, [!x], a [ without ] is itself.
- * Characters are those of UTF-8; a byte that is none is one character. */
+/* A shell pattern as Python's fnmatch takes it: the whole text, case-sensitive, * crosses /, [!x], a [ without ] is
+ * itself.  Characters are those of UTF-8; a byte that is none is one character. */
 SNAP_API bool snap_glob_match(const char *glob, size_t glob_size, const char *text, size_t text_size);
 
 /* What a pattern looks at.  Objects without such a name never match. */

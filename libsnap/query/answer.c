@@ -8,7 +8,8 @@ void snap_answer_free(struct snap_answer *answer)
 	const struct snap_allocator *memory = &answer->budget.allocator;
 	libsnap_space_end(&answer->space);
 	for (int side = 0; side < 2; side++)
-		libsnap_free(memory, answer->sides[side], answer->side_capacity[side], sizeof(union measure));
+		libsnap_free(memory, answer->sides[side], answer->side_capacity[side],
+			     sizeof(union measure));
 	libsnap_free(memory, answer->rows, answer->row_capacity, sizeof(uint32_t));
 	libsnap_free(memory, answer->frames, answer->frame_capacity, sizeof(*answer->frames));
 	libsnap_free(memory, answer->slots, answer->slot_capacity, sizeof(*answer->slots));
@@ -56,10 +57,13 @@ static size_t tell_frames(struct snap_answer *answer, uint64_t list)
 {
 	size_t count = 0;
 	for (uint32_t id = (uint32_t)list; id; id = libsnap_chain_at(&answer->space, id)->before) {
-		const struct tuple *place = libsnap_place_at(&answer->space, libsnap_chain_at(&answer->space, id)->item);
+		const struct tuple *place = libsnap_place_at(
+			&answer->space, libsnap_chain_at(&answer->space, id)->item);
 		answer->frames[count++] = (struct snap_place){
-			.file = text_of(answer, place->part[0]), .line = place->part[1],
-			.function = text_of(answer, place->part[2]), .module = text_of(answer, place->part[3]),
+			.file = text_of(answer, place->part[0]),
+			.line = place->part[1],
+			.function = text_of(answer, place->part[2]),
+			.module = text_of(answer, place->part[3]),
 			.offset = place->part[4],
 		};
 	}
@@ -71,9 +75,12 @@ static size_t tell_slots(struct snap_answer *answer, uint64_t list)
 {
 	size_t count = libsnap_chain_at(&answer->space, (uint32_t)list)->length, at = count;
 	for (uint32_t id = (uint32_t)list; id; id = libsnap_chain_at(&answer->space, id)->before) {
-		const struct tuple *slot = libsnap_place_at(&answer->space, libsnap_chain_at(&answer->space, id)->item);
+		const struct tuple *slot = libsnap_place_at(
+			&answer->space, libsnap_chain_at(&answer->space, id)->item);
 		answer->slots[--at] = (struct snap_slot_text){
-			.kind = (uint32_t)slot->part[0], .name = text_of(answer, slot->part[2]), .label = slot->part[1],
+			.kind = (uint32_t)slot->part[0],
+			.name = text_of(answer, slot->part[2]),
+			.label = slot->part[1],
 		};
 	}
 	return count;
@@ -85,7 +92,8 @@ static void tell_size(struct snap_answer_row *row, uint64_t bucket)
 	row->high = bucket ? row->low + (row->low - 1) : 0;
 }
 
-static void tell_key(struct snap_answer *answer, const struct tuple *key, struct snap_answer_row *row)
+static void tell_key(struct snap_answer *answer, const struct tuple *key,
+		     struct snap_answer_row *row)
 {
 	switch (answer->info.key) {
 	case SNAP_KEY_SHAPE:
@@ -101,9 +109,7 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key, struct
 	case SNAP_KEY_LINENO:
 		row->place.line = key->part[1];
 		/* fall through */
-	case SNAP_KEY_FILENAME:
-		row->place.file = text_of(answer, key->part[0]);
-		break;
+	case SNAP_KEY_FILENAME: row->place.file = text_of(answer, key->part[0]); break;
 	case SNAP_KEY_FUNCTION:
 		row->place.function = text_of(answer, key->part[0]);
 		row->place.file = text_of(answer, key->part[1]);
@@ -113,9 +119,7 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key, struct
 		row->frame_count = tell_frames(answer, key->part[0]);
 		row->frames = answer->frames;
 		break;
-	case SNAP_KEY_MODULE:
-		row->place.module = text_of(answer, key->part[0]);
-		break;
+	case SNAP_KEY_MODULE: row->place.module = text_of(answer, key->part[0]); break;
 	case SNAP_KEY_THREAD:
 		row->has_number = key->part[0];
 		row->number = key->part[1];
@@ -126,9 +130,7 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key, struct
 		row->has_number = true;
 		row->number = key->part[0];
 		break;
-	case SNAP_KEY_SIZE:
-		tell_size(row, key->part[0]);
-		break;
+	case SNAP_KEY_SIZE: tell_size(row, key->part[0]); break;
 	case SNAP_KEY_ROOT:
 		row->has_number = key->part[0];
 		row->number = key->part[0] ? key->part[0] - 1 : 0;

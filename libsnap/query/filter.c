@@ -1,4 +1,5 @@
-/* Which objects a question is about: patterns with the meaning of tracemalloc's Filter and DomainFilter. */
+/* Which objects a question is about: patterns with the meaning of tracemalloc's Filter and
+ * DomainFilter. */
 #include <string.h>
 
 #include "query.h"
@@ -10,18 +11,24 @@ static bool is_of_frames(const struct snap_pattern *pattern)
 }
 
 enum snap_status libsnap_filter_begin(struct filter *filter, struct budget *budget,
-				      const struct snap_query_options *options, struct snap_error *error)
+				      const struct snap_query_options *options,
+				      struct snap_error *error)
 {
-	*filter = (struct filter){.patterns = options->patterns, .count = options->pattern_count, .budget = budget};
+	*filter = (struct filter){
+		.patterns = options->patterns, .count = options->pattern_count, .budget = budget};
 	if (filter->count > SNAP_MAX_PATTERNS)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "more than %d patterns", SNAP_MAX_PATTERNS);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "more than %d patterns",
+				    SNAP_MAX_PATTERNS);
 	for (size_t i = 0; i < filter->count; i++) {
 		const struct snap_pattern *pattern = &filter->patterns[i];
 		uint64_t bit = (uint64_t)1 << i;
-		if (pattern->kind > SNAP_PATTERN_ANY || (pattern->kind != SNAP_PATTERN_ANY && !pattern->glob))
-			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "pattern %zu is none", i + 1);
+		if (pattern->kind > SNAP_PATTERN_ANY ||
+		    (pattern->kind != SNAP_PATTERN_ANY && !pattern->glob))
+			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+					    "pattern %zu is none", i + 1);
 		if (!is_of_frames(pattern) && (pattern->all_frames || pattern->has_line))
-			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "pattern %zu is not of frames", i + 1);
+			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+					    "pattern %zu is not of frames", i + 1);
 		*(pattern->exclude ? &filter->excludes : &filter->includes) |= bit;
 		filter->any |= pattern->kind == SNAP_PATTERN_ANY ? bit : 0;
 		filter->with_domain |= pattern->has_domain ? bit : 0;
@@ -36,8 +43,10 @@ void libsnap_filter_end(struct filter *filter)
 {
 	if (!filter->budget)
 		return;
-	libsnap_free(&filter->budget->allocator, filter->stack_bits, filter->stack_count, sizeof(uint64_t));
-	libsnap_free(&filter->budget->allocator, filter->type_bits, filter->type_count, sizeof(uint64_t));
+	libsnap_free(&filter->budget->allocator, filter->stack_bits, filter->stack_count,
+		     sizeof(uint64_t));
+	libsnap_free(&filter->budget->allocator, filter->type_bits, filter->type_count,
+		     sizeof(uint64_t));
 	filter->stack_bits = filter->type_bits = NULL;
 }
 
@@ -68,16 +77,22 @@ struct matcher {
 
 static void matcher_end(struct matcher *matcher)
 {
-	libsnap_free(&matcher->filter->budget->allocator, matcher->bits, matcher->count, sizeof(uint64_t));
-	libsnap_free(&matcher->filter->budget->allocator, matcher->known, matcher->count, sizeof(bool));
+	libsnap_free(&matcher->filter->budget->allocator, matcher->bits, matcher->count,
+		     sizeof(uint64_t));
+	libsnap_free(&matcher->filter->budget->allocator, matcher->known, matcher->count,
+		     sizeof(bool));
 }
 
-static enum snap_status matcher_begin(struct matcher *matcher, const struct filter *filter, const struct space *space,
-				      enum snap_pattern_kind kind, struct snap_error *error)
+static enum snap_status matcher_begin(struct matcher *matcher, const struct filter *filter,
+				      const struct space *space, enum snap_pattern_kind kind,
+				      struct snap_error *error)
 {
-	*matcher = (struct matcher){.filter = filter, .space = space, .kind = kind, .count = space->texts.count};
-	matcher->bits = libsnap_alloc_zeroed(&filter->budget->allocator, matcher->count, sizeof(uint64_t));
-	matcher->known = libsnap_alloc_zeroed(&filter->budget->allocator, matcher->count, sizeof(bool));
+	*matcher = (struct matcher){
+		.filter = filter, .space = space, .kind = kind, .count = space->texts.count};
+	matcher->bits =
+		libsnap_alloc_zeroed(&filter->budget->allocator, matcher->count, sizeof(uint64_t));
+	matcher->known =
+		libsnap_alloc_zeroed(&filter->budget->allocator, matcher->count, sizeof(bool));
 	if (matcher->bits && matcher->known)
 		return SNAP_OK;
 	matcher_end(matcher);
@@ -90,7 +105,8 @@ static uint64_t matcher_bits(struct matcher *matcher, uint32_t text)
 		return matcher->bits[text];
 	for (size_t i = 0; i < matcher->filter->count; i++) {
 		const struct snap_pattern *pattern = &matcher->filter->patterns[i];
-		if (pattern->kind == matcher->kind && matches(pattern, libsnap_text_at(matcher->space, text)))
+		if (pattern->kind == matcher->kind &&
+		    matches(pattern, libsnap_text_at(matcher->space, text)))
 			matcher->bits[text] |= (uint64_t)1 << i;
 	}
 	matcher->known[text] = true;
@@ -107,12 +123,15 @@ static uint64_t without_other_lines(const struct filter *filter, uint64_t bits, 
 
 static uint32_t text_of(const struct frame_name *frame, enum snap_pattern_kind kind)
 {
-	return kind == SNAP_PATTERN_FILE ? frame->file : kind == SNAP_PATTERN_FUNCTION ? frame->function : frame->module;
+	return kind == SNAP_PATTERN_FILE       ? frame->file
+	       : kind == SNAP_PATTERN_FUNCTION ? frame->function
+					       : frame->module;
 }
 
 /* Adds what frames match in this kind of name. */
 static enum snap_status match_frames(const struct filter *filter, const struct names *names,
-				     enum snap_pattern_kind kind, uint64_t *frame_bits, struct snap_error *error)
+				     enum snap_pattern_kind kind, uint64_t *frame_bits,
+				     struct snap_error *error)
 {
 	struct matcher matcher;
 	enum snap_status status = matcher_begin(&matcher, filter, names->space, kind, error);
@@ -126,9 +145,10 @@ static enum snap_status match_frames(const struct filter *filter, const struct n
 	return SNAP_OK;
 }
 
-/* A stack matches by its innermost frame, or with all_frames by any, those it was inlined into among them. */
-static enum snap_status match_stacks(struct filter *filter, const struct names *names, const uint64_t *frame_bits,
-				     struct snap_error *error)
+/* A stack matches by its innermost frame, or with all_frames by any, those it was inlined into
+ * among them. */
+static enum snap_status match_stacks(struct filter *filter, const struct names *names,
+				     const uint64_t *frame_bits, struct snap_error *error)
 {
 	uint64_t all_frames = 0;
 	for (size_t i = 0; i < filter->count; i++)
@@ -141,7 +161,8 @@ static enum snap_status match_stacks(struct filter *filter, const struct names *
 			continue;
 		uint32_t frames[MAX_INLINED];
 		size_t count;
-		enum snap_status status = libsnap_frame_chain(names, stack->frame, frames, &count, error);
+		enum snap_status status =
+			libsnap_frame_chain(names, stack->frame, frames, &count, error);
 		if (status != SNAP_OK)
 			return status;
 		for (size_t k = 0; k < count; k++)
@@ -151,7 +172,8 @@ static enum snap_status match_stacks(struct filter *filter, const struct names *
 	return SNAP_OK;
 }
 
-static enum snap_status load_stack_bits(struct filter *filter, const struct names *names, struct snap_error *error)
+static enum snap_status load_stack_bits(struct filter *filter, const struct names *names,
+					struct snap_error *error)
 {
 	const struct snap_allocator *memory = &filter->budget->allocator;
 	filter->stack_bits = libsnap_alloc_zeroed(memory, names->stack_count, sizeof(uint64_t));
@@ -172,14 +194,17 @@ static enum snap_status load_stack_bits(struct filter *filter, const struct name
 	return status;
 }
 
-static enum snap_status load_type_bits(struct filter *filter, const struct names *names, struct snap_error *error)
+static enum snap_status load_type_bits(struct filter *filter, const struct names *names,
+				       struct snap_error *error)
 {
-	filter->type_bits = libsnap_alloc_zeroed(&filter->budget->allocator, names->type_count, sizeof(uint64_t));
+	filter->type_bits = libsnap_alloc_zeroed(&filter->budget->allocator, names->type_count,
+						 sizeof(uint64_t));
 	filter->type_count = names->type_count;
 	if (!filter->type_bits)
 		return libsnap_budget_fail(filter->budget, error);
 	struct matcher matcher;
-	enum snap_status status = matcher_begin(&matcher, filter, names->space, SNAP_PATTERN_TYPE, error);
+	enum snap_status status =
+		matcher_begin(&matcher, filter, names->space, SNAP_PATTERN_TYPE, error);
 	if (status != SNAP_OK)
 		return status;
 	for (size_t i = 1; i < names->type_count; i++)
@@ -188,7 +213,8 @@ static enum snap_status load_type_bits(struct filter *filter, const struct names
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_filter_load(struct filter *filter, const struct names *names, struct snap_error *error)
+enum snap_status libsnap_filter_load(struct filter *filter, const struct names *names,
+				     struct snap_error *error)
 {
 	enum snap_status status = SNAP_OK;
 	if (filter->needs_stacks)
@@ -198,7 +224,8 @@ enum snap_status libsnap_filter_load(struct filter *filter, const struct names *
 	return status;
 }
 
-bool libsnap_filter_keeps(const struct filter *filter, uint64_t stack, uint64_t type, uint64_t domain)
+bool libsnap_filter_keeps(const struct filter *filter, uint64_t stack, uint64_t type,
+			  uint64_t domain)
 {
 	if (filter->count == 0)
 		return true;

@@ -4,8 +4,11 @@
 /* ---- totals (FORMAT.md, section 7.4) ---- */
 
 static const enum snap_table table_of_dimension[] = {
-	[SNAP_BY_TYPE] = SNAP_TYPES, [SNAP_BY_STACK] = SNAP_STACKS, [SNAP_BY_THREAD] = SNAP_THREADS,
-	[SNAP_BY_SHAPE] = SNAP_SHAPES, [SNAP_BY_SIZE] = 0,
+	[SNAP_BY_TYPE] = SNAP_TYPES,
+	[SNAP_BY_STACK] = SNAP_STACKS,
+	[SNAP_BY_THREAD] = SNAP_THREADS,
+	[SNAP_BY_SHAPE] = SNAP_SHAPES,
+	[SNAP_BY_SIZE] = 0,
 };
 
 struct totals {
@@ -25,13 +28,14 @@ static bool is_key_known(const struct names *names, uint64_t dimension, uint64_t
 	return table == 0 || key <= snap_reader_row_count(names->reader, table);
 }
 
-static enum snap_status tell_total(struct totals *totals, uint64_t key, uint64_t bytes, uint64_t count,
-				   struct snap_error *error)
+static enum snap_status tell_total(struct totals *totals, uint64_t key, uint64_t bytes,
+				   uint64_t count, struct snap_error *error)
 {
 	struct names *names = totals->source->names;
 	if (!is_key_known(names, totals->dimension, key)) {
 		if (!names->damaged)
-			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a total is of id %llu, beyond its table",
+			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					    "a total is of id %llu, beyond its table",
 					    (unsigned long long)key);
 		names->lost_rows++;
 		key = 0;
@@ -50,8 +54,8 @@ static enum snap_status tell_total(struct totals *totals, uint64_t key, uint64_t
 	return totals->source->take(totals->source->context, &row, error);
 }
 
-static enum snap_status take_totals(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				    struct snap_error *error)
+static enum snap_status take_totals(void *context, uint64_t first_row, size_t count,
+				    const uint64_t *const *values, struct snap_error *error)
 {
 	(void)first_row;
 	struct totals *totals = context;
@@ -68,7 +72,9 @@ static enum snap_status take_totals(void *context, uint64_t first_row, size_t co
 		if (libsnap_add_overflows(totals->bytes, bytes, &totals->bytes) ||
 		    libsnap_add_overflows(totals->count, blocks, &totals->count))
 			totals->adds_up = false;
-		enum snap_status status = totals->tell ? tell_total(totals, values[1][i], bytes, blocks, error) : SNAP_OK;
+		enum snap_status status =
+			totals->tell ? tell_total(totals, values[1][i], bytes, blocks, error)
+				     : SNAP_OK;
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -77,9 +83,11 @@ static enum snap_status take_totals(void *context, uint64_t first_row, size_t co
 
 static enum snap_status read_totals(struct totals *totals, struct snap_error *error)
 {
-	static const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES, SNAP_TOTAL_COUNT};
+	static const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES,
+					   SNAP_TOTAL_COUNT};
 	totals->bytes = totals->count = 0;
-	return libsnap_query_each_batch(totals->source->names, columns, 4, take_totals, totals, error);
+	return libsnap_query_each_batch(totals->source->names, columns, 4, take_totals, totals,
+					error);
 }
 
 /* A first look: is there what the question needs, and does it add up? */
@@ -87,7 +95,8 @@ static enum snap_status check_totals(struct totals *totals, struct snap_error *e
 {
 	totals->adds_up = true;
 	enum snap_status status = read_totals(totals, error);
-	if (totals->has_dimension && (totals->bytes != totals->all_bytes || totals->count != totals->all_count))
+	if (totals->has_dimension &&
+	    (totals->bytes != totals->all_bytes || totals->count != totals->all_count))
 		totals->adds_up = false;
 	return status;
 }
@@ -95,7 +104,9 @@ static enum snap_status check_totals(struct totals *totals, struct snap_error *e
 static enum snap_status tell_totals(struct totals *totals, struct snap_error *error)
 {
 	if (!totals->has_dimension) /* then all of it has none or zero */
-		return totals->has_all ? tell_total(totals, 0, totals->all_bytes, totals->all_count, error) : SNAP_OK;
+		return totals->has_all
+			       ? tell_total(totals, 0, totals->all_bytes, totals->all_count, error)
+			       : SNAP_OK;
 	totals->tell = true;
 	return read_totals(totals, error);
 }
@@ -117,7 +128,7 @@ struct run_walk {
 
 struct object_walk {
 	struct row_source *source;
-	struct run_walk *runs; /* or NULL */
+	struct run_walk *runs;                 /* or NULL */
 	int stack, thread, domain, generation; /* their places among the columns, or -1 */
 };
 
@@ -129,29 +140,31 @@ static enum snap_status next_run(struct run_walk *walk, struct snap_error *error
 		walk->first_run += walk->batch_size;
 		uint64_t left = walk->run_count - walk->first_run;
 		if (left == 0)
-			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "objects lie beyond the last run");
+			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					    "objects lie beyond the last run");
 		walk->batch_size = left < RUN_BATCH ? (size_t)left : RUN_BATCH;
 		walk->at = 0;
-		enum snap_status status = snap_column_read(walk->shapes, walk->first_run, walk->batch_size,
-							   walk->shape_batch, error);
+		enum snap_status status = snap_column_read(
+			walk->shapes, walk->first_run, walk->batch_size, walk->shape_batch, error);
 		if (status == SNAP_OK)
-			status = snap_column_read(walk->rows, walk->first_run, walk->batch_size, walk->row_batch, error);
+			status = snap_column_read(walk->rows, walk->first_run, walk->batch_size,
+						  walk->row_batch, error);
 		if (status != SNAP_OK)
 			return status;
 	}
 	if (libsnap_add_overflows(walk->end, walk->row_batch[walk->at], &walk->end))
-		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "runs are longer than 64 bits can say");
+		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+				    "runs are longer than 64 bits can say");
 	return SNAP_OK;
 }
 
 /* Sets the row's shape and type; SNAP_END: damage took them. */
-static enum snap_status find_shape(struct run_walk *walk, struct query_row *row, struct snap_error *error)
+static enum snap_status find_shape(struct run_walk *walk, struct query_row *row,
+				   struct snap_error *error)
 {
-	while (!walk->lost && row->row >= walk->end) {
+	while (row->row >= walk->end && !walk->lost) {
 		enum snap_status status = next_run(walk, error);
-		struct snap_reader_info info;
-		snap_reader_info(walk->names->reader, &info);
-		if (status == SNAP_CORRUPT && info.damaged)
+		if (status == SNAP_CORRUPT && libsnap_query_is_damaged(walk->names))
 			walk->lost = true;
 		else if (status != SNAP_OK)
 			return status;
@@ -164,8 +177,8 @@ static enum snap_status find_shape(struct run_walk *walk, struct query_row *row,
 	return SNAP_OK;
 }
 
-static enum snap_status take_objects(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				     struct snap_error *error)
+static enum snap_status take_objects(void *context, uint64_t first_row, size_t count,
+				     const uint64_t *const *values, struct snap_error *error)
 {
 	const struct object_walk *walk = context;
 	struct row_source *source = walk->source;
@@ -178,9 +191,11 @@ static enum snap_status take_objects(void *context, uint64_t first_row, size_t c
 		row.domain = walk->domain < 0 ? 0 : values[walk->domain][i];
 		row.generation = walk->generation < 0 ? 0 : values[walk->generation][i];
 		if (libsnap_multiply_overflows(size, row.count, &row.bytes))
-			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "object %llu has more than 2^64 bytes",
+			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					    "object %llu has more than 2^64 bytes",
 					    (unsigned long long)row.row);
-		enum snap_status status = walk->runs ? find_shape(walk->runs, &row, error) : SNAP_OK;
+		enum snap_status status =
+			walk->runs ? find_shape(walk->runs, &row, error) : SNAP_OK;
 		if (status == SNAP_OK)
 			status = source->take(source->context, &row, error);
 		else if (status == SNAP_END)
@@ -195,7 +210,11 @@ static enum snap_status scan_objects(struct object_walk *walk, struct snap_error
 {
 	uint32_t columns[SNAP_SCAN_MAX_COLUMNS] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
 	size_t count = 2;
-	const struct { unsigned dimension; uint32_t column; int *place; } wanted[] = {
+	const struct {
+		unsigned dimension;
+		uint32_t column;
+		int *place;
+	} wanted[] = {
 		{DIMENSION(SNAP_BY_STACK), SNAP_OBJECT_STACK, &walk->stack},
 		{DIMENSION(SNAP_BY_THREAD), SNAP_OBJECT_THREAD, &walk->thread},
 		{DIMENSION(SNAP_BY_DOMAIN), SNAP_OBJECT_DOMAIN, &walk->domain},
@@ -208,7 +227,8 @@ static enum snap_status scan_objects(struct object_walk *walk, struct snap_error
 		*wanted[i].place = (int)count;
 		columns[count++] = wanted[i].column;
 	}
-	return libsnap_query_each_batch(walk->source->names, columns, count, take_objects, walk, error);
+	return libsnap_query_each_batch(walk->source->names, columns, count, take_objects, walk,
+					error);
 }
 
 static enum snap_status rows_of_objects(struct row_source *source, struct snap_error *error)
@@ -251,7 +271,8 @@ static bool one_dimension(unsigned dimensions, uint64_t *dimension)
 	return (dimensions & (dimensions - 1)) == 0 && !(dimensions & NEED_ROWS);
 }
 
-enum snap_status libsnap_query_rows(struct row_source *source, bool prefer_totals, struct snap_error *error)
+enum snap_status libsnap_query_rows(struct row_source *source, bool prefer_totals,
+				    struct snap_error *error)
 {
 	struct snap_reader_info info;
 	snap_reader_info(source->names->reader, &info);
@@ -259,8 +280,9 @@ enum snap_status libsnap_query_rows(struct row_source *source, bool prefer_total
 	struct totals totals = {.source = source};
 	if (!one_dimension(source->dimensions, &totals.dimension)) {
 		if (totals_only)
-			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-					    "this question needs the objects, and the snapshot has totals only");
+			return libsnap_fail(
+				error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				"this question needs the objects, and the snapshot has totals only");
 		return rows_of_objects(source, error);
 	}
 	bool has_objects = snap_reader_row_count(source->names->reader, SNAP_OBJECTS) > 0;
@@ -278,6 +300,7 @@ enum snap_status libsnap_query_rows(struct row_source *source, bool prefer_total
 		return rows_of_objects(source, error);
 	}
 	if (!whole && !info.damaged && (has_objects || totals.has_dimension))
-		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "the totals do not add up");
+		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+				    "the totals do not add up");
 	return tell_totals(&totals, error);
 }

@@ -1,4 +1,5 @@
-/* Shell patterns as Python's fnmatch translates them (3.11 and later), over the characters of UTF-8. */
+/* Shell patterns as Python's fnmatch translates them (3.11 and later), over the characters of
+ * UTF-8. */
 #include "snap_query.h"
 
 struct text_at {
@@ -8,8 +9,13 @@ struct text_at {
 /* How many bytes follow the first one of a character; -1: it is no first one. */
 static int continuation_bytes(unsigned char first, uint32_t *value)
 {
-	static const struct { unsigned char mask, lead, bits; } forms[] = {
-		{0x80, 0x00, 0x7f}, {0xe0, 0xc0, 0x1f}, {0xf0, 0xe0, 0x0f}, {0xf8, 0xf0, 0x07},
+	static const struct {
+		unsigned char mask, lead, bits;
+	} forms[] = {
+		{0x80, 0x00, 0x7f},
+		{0xe0, 0xc0, 0x1f},
+		{0xf0, 0xe0, 0x0f},
+		{0xf8, 0xf0, 0x07},
 	};
 	for (int i = 0; i < 4; i++) {
 		if ((first & forms[i].mask) == forms[i].lead) {
@@ -20,7 +26,8 @@ static int continuation_bytes(unsigned char first, uint32_t *value)
 	return -1;
 }
 
-/* The next character; a byte that is not UTF-8 is a character of its own, as Python's surrogateescape has it. */
+/* The next character; a byte that is not UTF-8 is a character of its own, as Python's
+ * surrogateescape has it. */
 static uint32_t next_character(struct text_at *text)
 {
 	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
@@ -52,9 +59,10 @@ static const unsigned char *set_end(struct text_at set)
 	return set.at < set.end ? set.at : NULL;
 }
 
-/* Takes one member of a set.  index counts characters, and search is where the next - may mean a range: never
- * before, behind or within another one. */
-static void next_member(struct text_at *set, size_t *index, size_t *search, uint32_t *low, uint32_t *high)
+/* Takes one member of a set.  index counts characters, and search is where the next - may mean a
+ * range: never before, behind or within another one. */
+static void next_member(struct text_at *set, size_t *index, size_t *search, uint32_t *low,
+			uint32_t *high)
 {
 	*low = *high = next_character(set);
 	(*index)++;
@@ -74,7 +82,8 @@ static bool set_has(struct text_at set, uint32_t character)
 		uint32_t low, high;
 		next_member(&set, &index, &search, &low, &high);
 		if (low > high)
-			continue; /* a reversed range is nothing, and lets a ! behind it come first */
+			continue; /* a reversed range is nothing, and lets a ! behind it come first
+				   */
 		if (first && low == '!') {
 			negated = true;
 			if (high != low)
@@ -111,8 +120,10 @@ static bool match_one(struct text_at *glob, struct text_at *text)
 
 bool snap_glob_match(const char *glob, size_t glob_size, const char *text, size_t text_size)
 {
-	struct text_at pattern = {(const unsigned char *)glob, (const unsigned char *)glob + glob_size};
-	struct text_at rest = {(const unsigned char *)text, (const unsigned char *)text + text_size};
+	struct text_at pattern = {(const unsigned char *)glob,
+				  (const unsigned char *)glob + glob_size};
+	struct text_at rest = {(const unsigned char *)text,
+			       (const unsigned char *)text + text_size};
 	struct text_at after_star = {0}, retry = {0};
 	bool star = false;
 	for (;;) {

@@ -4,8 +4,8 @@
 #include "query.h"
 
 static const char *const key_names[SNAP_KEY_COUNT] = {
-	"type", "shape", "lineno", "filename", "function", "traceback",
-	"module", "thread", "domain", "size", "generation", "root",
+	"type",   "shape",  "lineno", "filename", "function",   "traceback",
+	"module", "thread", "domain", "size",     "generation", "root",
 };
 
 const char *snap_key_name(enum snap_key key)
@@ -29,19 +29,23 @@ enum snap_key snap_key_default(struct snap_reader *reader)
 	if (snap_reader_row_count(reader, SNAP_STACKS)) {
 		if (snap_reader_has_column(reader, SNAP_FRAME_FILE))
 			return SNAP_KEY_LINENO;
-		return snap_reader_has_column(reader, SNAP_FRAME_FUNCTION) ? SNAP_KEY_FUNCTION : SNAP_KEY_TRACEBACK;
+		return snap_reader_has_column(reader, SNAP_FRAME_FUNCTION) ? SNAP_KEY_FUNCTION
+									   : SNAP_KEY_TRACEBACK;
 	}
 	return snap_reader_row_count(reader, SNAP_TYPES) ? SNAP_KEY_TYPE : SNAP_KEY_SIZE;
 }
 
 const struct key_needs libsnap_key_needs[SNAP_KEY_COUNT] = {
 	[SNAP_KEY_TYPE] = {DIMENSION(SNAP_BY_TYPE), NEED_TYPES, "types"},
-	[SNAP_KEY_SHAPE] = {DIMENSION(SNAP_BY_SHAPE), NEED_TYPES | NEED_SHAPE_TYPES | NEED_SLOTS, "shapes"},
+	[SNAP_KEY_SHAPE] = {DIMENSION(SNAP_BY_SHAPE), NEED_TYPES | NEED_SHAPE_TYPES | NEED_SLOTS,
+			    "shapes"},
 	[SNAP_KEY_LINENO] = {DIMENSION(SNAP_BY_STACK), NEED_STACKS | NEED_FILES, "call stacks"},
 	[SNAP_KEY_FILENAME] = {DIMENSION(SNAP_BY_STACK), NEED_STACKS | NEED_FILES, "call stacks"},
-	[SNAP_KEY_FUNCTION] = {DIMENSION(SNAP_BY_STACK), NEED_STACKS | NEED_FILES | NEED_FUNCTIONS | NEED_MODULES,
+	[SNAP_KEY_FUNCTION] = {DIMENSION(SNAP_BY_STACK),
+			       NEED_STACKS | NEED_FILES | NEED_FUNCTIONS | NEED_MODULES,
 			       "call stacks"},
-	[SNAP_KEY_TRACEBACK] = {DIMENSION(SNAP_BY_STACK), NEED_STACKS | NEED_FILES | NEED_FUNCTIONS | NEED_MODULES,
+	[SNAP_KEY_TRACEBACK] = {DIMENSION(SNAP_BY_STACK),
+				NEED_STACKS | NEED_FILES | NEED_FUNCTIONS | NEED_MODULES,
 				"call stacks"},
 	[SNAP_KEY_MODULE] = {DIMENSION(SNAP_BY_STACK), NEED_STACKS | NEED_MODULES, "call stacks"},
 	[SNAP_KEY_THREAD] = {DIMENSION(SNAP_BY_THREAD), NEED_THREADS, "threads"},
@@ -53,5 +57,6 @@ const struct key_needs libsnap_key_needs[SNAP_KEY_COUNT] = {
 
 bool libsnap_key_can_cumulate(enum snap_key key)
 {
-	return key == SNAP_KEY_LINENO || key == SNAP_KEY_FILENAME || key == SNAP_KEY_FUNCTION || key == SNAP_KEY_MODULE;
+	return key == SNAP_KEY_LINENO || key == SNAP_KEY_FILENAME || key == SNAP_KEY_FUNCTION ||
+	       key == SNAP_KEY_MODULE;
 }

@@ -1,7 +1,8 @@
-/* What one snapshot calls its types, frames, stacks and threads (FORMAT.md, section 7.1), by content. */
+/* What one snapshot calls its types, frames, stacks and threads (FORMAT.md, section 7.1), by
+ * content. */
 #include "query.h"
 
-static bool is_damaged(const struct names *names)
+bool libsnap_query_is_damaged(const struct names *names)
 {
 	struct snap_reader_info info;
 	snap_reader_info(names->reader, &info);
@@ -10,13 +11,15 @@ static bool is_damaged(const struct names *names)
 
 /* ---- rows of columns ---- */
 
-enum snap_status libsnap_query_each_batch(struct names *names, const uint32_t *columns, size_t column_count,
-				    libsnap_take_rows *take, void *context, struct snap_error *error)
+enum snap_status libsnap_query_each_batch(struct names *names, const uint32_t *columns,
+					  size_t column_count, libsnap_take_rows *take,
+					  void *context, struct snap_error *error)
 {
 	if (snap_reader_row_count(names->reader, (enum snap_table)(columns[0] >> 16)) == 0)
 		return SNAP_OK;
 	struct snap_scan *scan;
-	enum snap_status status = snap_scan_open(&scan, names->reader, columns, column_count, error);
+	enum snap_status status =
+		snap_scan_open(&scan, names->reader, columns, column_count, error);
 	if (status != SNAP_OK)
 		return status;
 	for (;;) {
@@ -42,15 +45,19 @@ static const struct snap_allocator *memory_of(const struct names *names)
 	return &names->space->budget->allocator;
 }
 
-enum snap_status libsnap_resolver_begin(struct resolver *resolver, struct names *names, struct snap_error *error)
+enum snap_status libsnap_resolver_begin(struct resolver *resolver, struct names *names,
+					struct snap_error *error)
 {
 	*resolver = (struct resolver){.names = names};
 	uint64_t ids = snap_reader_row_count(names->reader, SNAP_STRINGS) + 1;
 	if (ids >= UINT32_MAX)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "more than 4 billion strings");
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "more than 4 billion strings");
 	resolver->word_count = (size_t)(ids / 64 + 1);
-	resolver->marked = libsnap_alloc_zeroed(memory_of(names), resolver->word_count, sizeof(uint64_t));
-	resolver->rank = libsnap_alloc_zeroed(memory_of(names), resolver->word_count, sizeof(uint32_t));
+	resolver->marked =
+		libsnap_alloc_zeroed(memory_of(names), resolver->word_count, sizeof(uint64_t));
+	resolver->rank =
+		libsnap_alloc_zeroed(memory_of(names), resolver->word_count, sizeof(uint32_t));
 	if (!resolver->marked || !resolver->rank) {
 		libsnap_resolver_end(resolver);
 		return libsnap_budget_fail(names->space->budget, error);
@@ -60,25 +67,30 @@ enum snap_status libsnap_resolver_begin(struct resolver *resolver, struct names 
 
 void libsnap_resolver_end(struct resolver *resolver)
 {
-	libsnap_free(memory_of(resolver->names), resolver->marked, resolver->word_count, sizeof(uint64_t));
-	libsnap_free(memory_of(resolver->names), resolver->rank, resolver->word_count, sizeof(uint32_t));
-	libsnap_free(memory_of(resolver->names), resolver->texts, resolver->text_count, sizeof(uint32_t));
+	libsnap_free(memory_of(resolver->names), resolver->marked, resolver->word_count,
+		     sizeof(uint64_t));
+	libsnap_free(memory_of(resolver->names), resolver->rank, resolver->word_count,
+		     sizeof(uint32_t));
+	libsnap_free(memory_of(resolver->names), resolver->texts, resolver->text_count,
+		     sizeof(uint32_t));
 	resolver->marked = NULL;
 	resolver->rank = resolver->texts = NULL;
 }
 
 /* A string that damage took is none. */
-static enum snap_status load_string(struct resolver *resolver, uint64_t id, uint32_t *text, struct snap_error *error)
+static enum snap_status load_string(struct resolver *resolver, uint64_t id, uint32_t *text,
+				    struct snap_error *error)
 {
 	const char *bytes;
 	size_t size;
 	*text = 0;
 	if (id == 0)
 		return SNAP_OK;
-	enum snap_status status = snap_reader_string(resolver->names->reader, id, &bytes, &size, error);
+	enum snap_status status =
+		snap_reader_string(resolver->names->reader, id, &bytes, &size, error);
 	if (status == SNAP_OK)
 		return libsnap_space_text(resolver->names->space, bytes, size, text, error);
-	if (status != SNAP_CORRUPT || !is_damaged(resolver->names))
+	if (status != SNAP_CORRUPT || !libsnap_query_is_damaged(resolver->names))
 		return status;
 	resolver->names->lost_rows++;
 	return SNAP_OK;
@@ -90,14 +102,16 @@ enum snap_status libsnap_resolver_load(struct resolver *resolver, struct snap_er
 		resolver->rank[word] = (uint32_t)resolver->text_count;
 		resolver->text_count += (size_t)__builtin_popcountll(resolver->marked[word]);
 	}
-	resolver->texts = libsnap_alloc_zeroed(memory_of(resolver->names), resolver->text_count, sizeof(uint32_t));
+	resolver->texts = libsnap_alloc_zeroed(memory_of(resolver->names), resolver->text_count,
+					       sizeof(uint32_t));
 	if (!resolver->texts)
 		return libsnap_budget_fail(resolver->names->space->budget, error);
 	size_t rank = 0;
 	for (size_t word = 0; word < resolver->word_count; word++) {
 		for (uint64_t bits = resolver->marked[word]; bits; bits &= bits - 1) {
 			uint64_t id = word * 64 + (unsigned)__builtin_ctzll(bits);
-			enum snap_status status = load_string(resolver, id, &resolver->texts[rank++], error);
+			enum snap_status status =
+				load_string(resolver, id, &resolver->texts[rank++], error);
 			if (status != SNAP_OK)
 				return status;
 		}
@@ -108,8 +122,8 @@ enum snap_status libsnap_resolver_load(struct resolver *resolver, struct snap_er
 /* ---- tables ---- */
 
 /* An array by id; *count is rows + 1. */
-static enum snap_status make_table(struct names *names, enum snap_table table, size_t element_size, void **out,
-				   size_t *count, struct snap_error *error)
+static enum snap_status make_table(struct names *names, enum snap_table table, size_t element_size,
+				   void **out, size_t *count, struct snap_error *error)
 {
 	uint64_t rows = snap_reader_row_count(names->reader, table);
 	if (rows >= UINT32_MAX - 1)
@@ -121,60 +135,69 @@ static enum snap_status make_table(struct names *names, enum snap_table table, s
 	return SNAP_OK;
 }
 
-static enum snap_status take_types(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				   struct snap_error *error)
+static enum snap_status take_types(void *context, uint64_t first_row, size_t count,
+				   const uint64_t *const *values, struct snap_error *error)
 {
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++) {
 		if (values[1][i] > UINT32_MAX)
-			return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "type kind over 32 bits");
-		names->types[first_row + i + 1] = (struct type_name){(uint32_t)values[0][i], (uint32_t)values[1][i]};
+			return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+					    "type kind over 32 bits");
+		names->types[first_row + i + 1] =
+			(struct type_name){(uint32_t)values[0][i], (uint32_t)values[1][i]};
 	}
 	return SNAP_OK;
 }
 
-static enum snap_status take_frames(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				    struct snap_error *error)
+static enum snap_status take_frames(void *context, uint64_t first_row, size_t count,
+				    const uint64_t *const *values, struct snap_error *error)
 {
 	(void)error;
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++)
 		names->frames[first_row + i + 1] = (struct frame_name){
-			.file = (uint32_t)values[0][i], .function = (uint32_t)values[1][i],
-			.module = (uint32_t)values[2][i], .inlined_into = (uint32_t)values[3][i],
-			.line = values[4][i], .offset = values[5][i],
+			.file = (uint32_t)values[0][i],
+			.function = (uint32_t)values[1][i],
+			.module = (uint32_t)values[2][i],
+			.inlined_into = (uint32_t)values[3][i],
+			.line = values[4][i],
+			.offset = values[5][i],
 		};
 	return SNAP_OK;
 }
 
-static enum snap_status take_stacks(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				    struct snap_error *error)
+static enum snap_status take_stacks(void *context, uint64_t first_row, size_t count,
+				    const uint64_t *const *values, struct snap_error *error)
 {
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t id = first_row + i + 1;
 		if (values[0][i] >= id)
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					    "stack %llu has a later parent", (unsigned long long)id);
-		names->stacks[id] = (struct stack_node){(uint32_t)values[0][i], (uint32_t)values[1][i]};
+					    "stack %llu has a later parent",
+					    (unsigned long long)id);
+		names->stacks[id] =
+			(struct stack_node){(uint32_t)values[0][i], (uint32_t)values[1][i]};
 	}
 	return SNAP_OK;
 }
 
-static enum snap_status take_threads(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				     struct snap_error *error)
+static enum snap_status take_threads(void *context, uint64_t first_row, size_t count,
+				     const uint64_t *const *values, struct snap_error *error)
 {
 	(void)error;
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++)
-		names->threads[first_row + i + 1] = (struct thread_name){values[0][i], (uint32_t)values[1][i]};
+		names->threads[first_row + i + 1] =
+			(struct thread_name){values[0][i], (uint32_t)values[1][i]};
 	return SNAP_OK;
 }
 
 static enum snap_status read_types(struct names *names, struct snap_error *error)
 {
 	void *table;
-	enum snap_status status = make_table(names, SNAP_TYPES, sizeof(*names->types), &table, &names->type_count, error);
+	enum snap_status status = make_table(names, SNAP_TYPES, sizeof(*names->types), &table,
+					     &names->type_count, error);
 	if (status != SNAP_OK)
 		return status;
 	names->types = table;
@@ -185,17 +208,19 @@ static enum snap_status read_types(struct names *names, struct snap_error *error
 static enum snap_status read_stacks(struct names *names, struct snap_error *error)
 {
 	void *table;
-	enum snap_status status = make_table(names, SNAP_FRAMES, sizeof(*names->frames), &table, &names->frame_count,
-					     error);
+	enum snap_status status = make_table(names, SNAP_FRAMES, sizeof(*names->frames), &table,
+					     &names->frame_count, error);
 	if (status != SNAP_OK)
 		return status;
 	names->frames = table;
-	static const uint32_t columns[] = {SNAP_FRAME_FILE, SNAP_FRAME_FUNCTION, SNAP_FRAME_MODULE,
-					   SNAP_FRAME_INLINED_INTO, SNAP_FRAME_LINE, SNAP_FRAME_OFFSET};
+	static const uint32_t columns[] = {SNAP_FRAME_FILE,   SNAP_FRAME_FUNCTION,
+					   SNAP_FRAME_MODULE, SNAP_FRAME_INLINED_INTO,
+					   SNAP_FRAME_LINE,   SNAP_FRAME_OFFSET};
 	status = libsnap_query_each_batch(names, columns, 6, take_frames, names, error);
 	if (status != SNAP_OK)
 		return status;
-	status = make_table(names, SNAP_STACKS, sizeof(*names->stacks), &table, &names->stack_count, error);
+	status = make_table(names, SNAP_STACKS, sizeof(*names->stacks), &table, &names->stack_count,
+			    error);
 	if (status != SNAP_OK)
 		return status;
 	names->stacks = table;
@@ -222,8 +247,8 @@ struct module_paths {
 	size_t count;
 };
 
-static enum snap_status take_modules(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				     struct snap_error *error)
+static enum snap_status take_modules(void *context, uint64_t first_row, size_t count,
+				     const uint64_t *const *values, struct snap_error *error)
 {
 	(void)error;
 	struct module_paths *paths = context;
@@ -237,7 +262,8 @@ static enum snap_status replace_modules(struct names *names, struct snap_error *
 {
 	struct module_paths paths = {0};
 	void *table;
-	enum snap_status status = make_table(names, SNAP_MODULES, sizeof(uint32_t), &table, &paths.count, error);
+	enum snap_status status =
+		make_table(names, SNAP_MODULES, sizeof(uint32_t), &table, &paths.count, error);
 	if (status != SNAP_OK)
 		return status;
 	paths.ids = table;
@@ -309,8 +335,9 @@ static enum snap_status resolve_all(struct names *names, unsigned needed, struct
 	return status;
 }
 
-enum snap_status libsnap_query_names_load(struct names *names, struct space *space, struct snap_reader *reader,
-				    unsigned needed, struct snap_error *error)
+enum snap_status libsnap_query_names_load(struct names *names, struct space *space,
+					  struct snap_reader *reader, unsigned needed,
+					  struct snap_error *error)
 {
 	*names = (struct names){.space = space, .reader = reader};
 	enum snap_status status = SNAP_OK;
@@ -324,7 +351,7 @@ enum snap_status libsnap_query_names_load(struct names *names, struct space *spa
 		status = resolve_all(names, needed, error);
 	if (status == SNAP_OK && (needed & (NEED_SHAPE_TYPES | NEED_SLOTS)))
 		status = libsnap_shapes_load(names, needed, error);
-	names->damaged = is_damaged(names);
+	names->damaged = libsnap_query_is_damaged(names);
 	if (status != SNAP_OK)
 		libsnap_query_names_free(names);
 	return status;
@@ -343,14 +370,16 @@ void libsnap_query_names_free(struct names *names)
 	*names = (struct names){0};
 }
 
-enum snap_status libsnap_frame_chain(const struct names *names, uint32_t frame, uint32_t ids[MAX_INLINED],
-				     size_t *count, struct snap_error *error)
+enum snap_status libsnap_frame_chain(const struct names *names, uint32_t frame,
+				     uint32_t ids[MAX_INLINED], size_t *count,
+				     struct snap_error *error)
 {
 	size_t n = 0;
 	for (; frame; frame = names->frames[frame].inlined_into) {
 		if (n == MAX_INLINED)
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					    "frame %u is inlined into itself, or more than %d deep", ids[0], MAX_INLINED);
+					    "frame %u is inlined into itself, or more than %d deep",
+					    ids[0], MAX_INLINED);
 		ids[n++] = frame;
 	}
 	*count = n;

@@ -34,19 +34,22 @@ static int compare_texts(const struct space *space, uint64_t a, uint64_t b)
 {
 	if (a == b || a == 0 || b == 0)
 		return compare_numbers(a != 0, b != 0);
-	struct text_item left = libsnap_text_at(space, (uint32_t)a), right = libsnap_text_at(space, (uint32_t)b);
+	struct text_item left = libsnap_text_at(space, (uint32_t)a),
+			 right = libsnap_text_at(space, (uint32_t)b);
 	size_t size = left.size < right.size ? left.size : right.size;
 	int order = size ? memcmp(left.bytes, right.bytes, size) : 0;
 	return order ? order : compare_numbers(left.size, right.size);
 }
 
-static int compare_tuples(const struct space *space, const struct tuple_form *form, const struct tuple *a,
-			  const struct tuple *b);
+static int compare_tuples(const struct space *space, const struct tuple_form *form,
+			  const struct tuple *a, const struct tuple *b);
 
 /* From the first item on.  Equal beginnings are one and the same chain: find where they part. */
-static int compare_chains(const struct space *space, const struct tuple_form *items, uint32_t a, uint32_t b)
+static int compare_chains(const struct space *space, const struct tuple_form *items, uint32_t a,
+			  uint32_t b)
 {
-	int order = compare_numbers(libsnap_chain_at(space, a)->length, libsnap_chain_at(space, b)->length);
+	int order = compare_numbers(libsnap_chain_at(space, a)->length,
+				    libsnap_chain_at(space, b)->length);
 	while (libsnap_chain_at(space, a)->length > libsnap_chain_at(space, b)->length)
 		a = libsnap_chain_at(space, a)->before;
 	while (libsnap_chain_at(space, b)->length > libsnap_chain_at(space, a)->length)
@@ -58,18 +61,20 @@ static int compare_chains(const struct space *space, const struct tuple_form *it
 		left = libsnap_chain_at(space, left->before);
 		right = libsnap_chain_at(space, right->before);
 	}
-	return compare_tuples(space, items, libsnap_place_at(space, left->item), libsnap_place_at(space, right->item));
+	return compare_tuples(space, items, libsnap_place_at(space, left->item),
+			      libsnap_place_at(space, right->item));
 }
 
-static int compare_tuples(const struct space *space, const struct tuple_form *form, const struct tuple *a,
-			  const struct tuple *b)
+static int compare_tuples(const struct space *space, const struct tuple_form *form,
+			  const struct tuple *a, const struct tuple *b)
 {
 	for (unsigned i = 0; i < 5; i++) {
 		int order;
 		if (form->texts >> i & 1)
 			order = compare_texts(space, a->part[i], b->part[i]);
 		else if (form->chains >> i & 1)
-			order = compare_chains(space, form->items, (uint32_t)a->part[i], (uint32_t)b->part[i]);
+			order = compare_chains(space, form->items, (uint32_t)a->part[i],
+					       (uint32_t)b->part[i]);
 		else
 			order = compare_numbers(a->part[i], b->part[i]);
 		if (order)
@@ -96,7 +101,8 @@ static double average(const union measure *m)
 static struct rank rank_of(const struct snap_answer *answer, uint32_t group)
 {
 	const union measure *now = &answer->sides[answer->info.compared][group];
-	struct rank rank = {.bytes = now->exact.bytes, .count = now->exact.count, .average = average(now)};
+	struct rank rank = {
+		.bytes = now->exact.bytes, .count = now->exact.count, .average = average(now)};
 	if (!answer->info.compared)
 		return rank;
 	const union measure *old = &answer->sides[0][group];
@@ -142,17 +148,20 @@ int libsnap_group_compare(const struct snap_answer *answer, uint32_t a, uint32_t
 	if (order)
 		return order;
 	const struct space *space = &answer->space;
-	return compare_tuples(space, &forms[answer->info.key], libsnap_group_at(space, a), libsnap_group_at(space, b));
+	return compare_tuples(space, &forms[answer->info.key], libsnap_group_at(space, a),
+			      libsnap_group_at(space, b));
 }
 
-/* Merges the halves from[first, middle) and from[middle, end) to the same place in to; greatest first. */
-static void merge(const struct snap_answer *answer, const uint32_t *from, uint32_t *to, size_t first, size_t middle,
-		  size_t end)
+/* Merges the halves from[first, middle) and from[middle, end) to the same place in to; greatest
+ * first. */
+static void merge(const struct snap_answer *answer, const uint32_t *from, uint32_t *to,
+		  size_t first, size_t middle, size_t end)
 {
 	size_t left = first, right = middle;
 	for (size_t i = first; i < end; i++) {
 		bool take_left = right == end ||
-				 (left < middle && libsnap_group_compare(answer, from[left], from[right]) >= 0);
+				 (left < middle &&
+				  libsnap_group_compare(answer, from[left], from[right]) >= 0);
 		to[i] = take_left ? from[left++] : from[right++];
 	}
 }

@@ -36,7 +36,8 @@ static enum snap_status check_names(const struct snap_answer *answer, struct sna
 	if (!libsnap_key_needs[answer->info.key].words)
 		return SNAP_OK;
 	for (uint32_t group = 0; group < answer->space.groups.count; group++) {
-		bool is_named = memcmp(libsnap_group_at(&answer->space, group), &none, sizeof(none)) != 0;
+		bool is_named =
+			memcmp(libsnap_group_at(&answer->space, group), &none, sizeof(none)) != 0;
 		for (int side = 0; side < 2; side++) {
 			bool is_there = answer->sides[side][group].exact.count > 0;
 			any[side] |= is_there;
@@ -45,25 +46,30 @@ static enum snap_status check_names(const struct snap_answer *answer, struct sna
 	}
 	for (int side = 0; side < 2; side++)
 		if (any[side] && !named[side] && named[!side])
-			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-					    "the %s snapshot has no names to compare by %s, and the other one has",
-					    side ? "new" : "old", snap_key_name(answer->info.key));
+			return libsnap_fail(
+				error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				"the %s snapshot has no names to compare by %s, and the other one has",
+				side ? "new" : "old", snap_key_name(answer->info.key));
 	return SNAP_OK;
 }
 
-static enum snap_status check_options(const struct snap_query_options *options, struct snap_error *error)
+static enum snap_status check_options(const struct snap_query_options *options,
+				      struct snap_error *error)
 {
-	if ((unsigned)options->key >= SNAP_KEY_COUNT || (unsigned)options->order > SNAP_ORDER_AVERAGE)
+	if ((unsigned)options->key >= SNAP_KEY_COUNT ||
+	    (unsigned)options->order > SNAP_ORDER_AVERAGE)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no such key or order");
 	if (options->cumulative && !libsnap_key_can_cumulate(options->key))
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "cumulative mode cannot be used with key %s",
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "cumulative mode cannot be used with key %s",
 				    snap_key_name(options->key));
 	return SNAP_OK;
 }
 
 /* Exact sums and estimates do not mix, nor do two ways to estimate. */
-static enum snap_status choose_weights(struct snap_answer *answer, struct side *sides, int side_count,
-				       const struct snap_query_options *options, struct snap_error *error)
+static enum snap_status choose_weights(struct snap_answer *answer, struct side *sides,
+				       int side_count, const struct snap_query_options *options,
+				       struct snap_error *error)
 {
 	answer->info.by_average = false;
 	for (int i = 0; i < side_count; i++) {
@@ -84,7 +90,8 @@ static enum snap_status choose_weights(struct snap_answer *answer, struct side *
 }
 
 static enum snap_status fill_answer(struct snap_answer *answer, struct side *sides, int side_count,
-				    const struct snap_query_options *options, struct snap_error *error)
+				    const struct snap_query_options *options,
+				    struct snap_error *error)
 {
 	enum snap_status status = libsnap_space_begin(&answer->space, &answer->budget, error);
 	if (status == SNAP_OK)
@@ -102,8 +109,9 @@ static enum snap_status fill_answer(struct snap_answer *answer, struct side *sid
 	return status == SNAP_OK ? libsnap_answer_prepare(answer, error) : status;
 }
 
-static enum snap_status ask(struct snap_answer **out, struct snap_reader *const *readers, int side_count,
-			    const struct snap_query_options *given, struct snap_error *error)
+static enum snap_status ask(struct snap_answer **out, struct snap_reader *const *readers,
+			    int side_count, const struct snap_query_options *given,
+			    struct snap_error *error)
 {
 	struct snap_query_options options = SNAP_QUERY_OPTIONS_INIT;
 	enum snap_status status = libsnap_copy_options(&options, sizeof(options), given, error);
@@ -122,7 +130,8 @@ static enum snap_status ask(struct snap_answer **out, struct snap_reader *const 
 	answer->order = options.order;
 	struct side sides[2];
 	for (int i = 0; i < side_count; i++)
-		sides[i] = (struct side){.answer = answer, .options = &options, .reader = readers[i], .number = i};
+		sides[i] = (struct side){
+			.answer = answer, .options = &options, .reader = readers[i], .number = i};
 	status = fill_answer(answer, sides, side_count, &options, error);
 	if (status != SNAP_OK) {
 		snap_answer_free(answer);
@@ -139,7 +148,8 @@ enum snap_status snap_query(struct snap_answer **out, struct snap_reader *reader
 }
 
 enum snap_status snap_query_compare(struct snap_answer **out, struct snap_reader *old_reader,
-				    struct snap_reader *new_reader, const struct snap_query_options *options,
+				    struct snap_reader *new_reader,
+				    const struct snap_query_options *options,
 				    struct snap_error *error)
 {
 	struct snap_reader *readers[2] = {old_reader, new_reader};

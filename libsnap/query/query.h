@@ -152,6 +152,9 @@ static inline uint32_t libsnap_resolver_text(const struct resolver *r, uint64_t 
 }
 void libsnap_resolver_end(struct resolver *);
 
+/* The reader is partial, and has met damage by now. */
+bool libsnap_query_is_damaged(const struct names *);
+
 /* Rows of some columns of a table, in batches. */
 typedef enum snap_status libsnap_take_rows(void *context, uint64_t first_row, size_t count,
 					   const uint64_t *const *values, struct snap_error *error);

@@ -1,17 +1,21 @@
 /* Shapes by content (FORMAT.md, section 7.2): their types, and their slots as lists. */
 #include "query.h"
 
-static enum snap_status take_shapes(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				    struct snap_error *error)
+static enum snap_status take_shapes(void *context, uint64_t first_row, size_t count,
+				    const uint64_t *const *values, struct snap_error *error)
 {
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++) {
-		if (values[1][i] > UINT32_MAX || values[2][i] > SNAP_TAIL_LABELLED || values[3][i] > UINT32_MAX)
-			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "shape %llu is out of range",
+		if (values[1][i] > UINT32_MAX || values[2][i] > SNAP_TAIL_LABELLED ||
+		    values[3][i] > UINT32_MAX)
+			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					    "shape %llu is out of range",
 					    (unsigned long long)(first_row + i + 1));
 		names->shapes[first_row + i + 1] = (struct shape_name){
-			.type = (uint32_t)values[0][i], .slots = (uint32_t)values[1][i],
-			.tail = (uint32_t)values[2][i], .tail_kind = (uint32_t)values[3][i],
+			.type = (uint32_t)values[0][i],
+			.slots = (uint32_t)values[1][i],
+			.tail = (uint32_t)values[2][i],
+			.tail_kind = (uint32_t)values[3][i],
 		};
 	}
 	return SNAP_OK;
@@ -25,8 +29,8 @@ struct slot_walk {
 	uint32_t *left; /* slot counts by shape: names->shapes[].slots becomes the list */
 };
 
-static enum snap_status mark_labels(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				    struct snap_error *error)
+static enum snap_status mark_labels(void *context, uint64_t first_row, size_t count,
+				    const uint64_t *const *values, struct snap_error *error)
 {
 	(void)first_row;
 	struct slot_walk *walk = context;
@@ -37,15 +41,16 @@ static enum snap_status mark_labels(void *context, uint64_t first_row, size_t co
 			continue;
 		if (label / 4 > strings)
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					    "a slot's label is string %llu of %llu", (unsigned long long)(label / 4),
+					    "a slot's label is string %llu of %llu",
+					    (unsigned long long)(label / 4),
 					    (unsigned long long)strings);
 		libsnap_resolver_mark(&walk->resolver, label / 4);
 	}
 	return SNAP_OK;
 }
 
-static enum snap_status take_slots(void *context, uint64_t first_row, size_t count, const uint64_t *const *values,
-				   struct snap_error *error)
+static enum snap_status take_slots(void *context, uint64_t first_row, size_t count,
+				   const uint64_t *const *values, struct snap_error *error)
 {
 	struct slot_walk *walk = context;
 	struct names *names = walk->names;
@@ -58,9 +63,12 @@ static enum snap_status take_slots(void *context, uint64_t first_row, size_t cou
 		uint64_t label = values[1][i];
 		struct tuple slot = {{values[0][i], label, 0, 0, 0}};
 		if (label % 4 == 0)
-			slot = (struct tuple){{values[0][i], 0, libsnap_resolver_text(&walk->resolver, label / 4), 0, 0}};
+			slot = (struct tuple){{values[0][i], 0,
+					       libsnap_resolver_text(&walk->resolver, label / 4), 0,
+					       0}};
 		uint32_t item, *list = &names->shapes[walk->shape].slots;
-		enum snap_status status = libsnap_space_intern(names->space, &names->space->places, &slot, &item, error);
+		enum snap_status status = libsnap_space_intern(names->space, &names->space->places,
+							       &slot, &item, error);
 		if (status == SNAP_OK)
 			status = libsnap_space_chain(names->space, *list, item, list, error);
 		if (status != SNAP_OK)
@@ -87,7 +95,8 @@ static enum snap_status load_slots(struct names *names, struct snap_error *error
 		if (status == SNAP_OK)
 			status = libsnap_resolver_load(&walk.resolver, error);
 		if (status == SNAP_OK)
-			status = libsnap_query_each_batch(names, columns, 2, take_slots, &walk, error);
+			status = libsnap_query_each_batch(names, columns, 2, take_slots, &walk,
+							  error);
 		libsnap_resolver_end(&walk.resolver);
 	}
 	libsnap_free(memory, walk.left, names->shape_count, sizeof(uint32_t));
@@ -98,14 +107,18 @@ enum snap_status libsnap_shapes_load(struct names *names, unsigned needed, struc
 {
 	uint64_t rows = snap_reader_row_count(names->reader, SNAP_SHAPES);
 	if (rows >= UINT32_MAX - 1)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "more than 4 billion shapes");
-	names->shapes = libsnap_alloc_zeroed(&names->space->budget->allocator, (size_t)rows + 1, sizeof(*names->shapes));
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "more than 4 billion shapes");
+	names->shapes = libsnap_alloc_zeroed(&names->space->budget->allocator, (size_t)rows + 1,
+					     sizeof(*names->shapes));
 	if (!names->shapes)
 		return libsnap_budget_fail(names->space->budget, error);
 	names->shape_count = (size_t)rows + 1;
-	static const uint32_t columns[] = {SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL, SNAP_SHAPE_TAIL_KIND};
+	static const uint32_t columns[] = {SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL,
+					   SNAP_SHAPE_TAIL_KIND};
 	uint64_t lost_before = names->lost_rows;
-	enum snap_status status = libsnap_query_each_batch(names, columns, 4, take_shapes, names, error);
+	enum snap_status status =
+		libsnap_query_each_batch(names, columns, 4, take_shapes, names, error);
 	/* Where shapes are lost, nobody knows whose slots the next ones are. */
 	if (status == SNAP_OK && (needed & NEED_SLOTS) && names->lost_rows == lost_before)
 		return load_slots(names, error);

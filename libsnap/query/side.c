@@ -6,16 +6,19 @@
 
 enum snap_status libsnap_too_much(struct snap_error *error)
 {
-	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "a sum of bytes or counts is over 2^63");
+	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+			    "a sum of bytes or counts is over 2^63");
 }
 
-enum snap_status libsnap_side_reserve(struct snap_answer *answer, int number, size_t count, struct snap_error *error)
+enum snap_status libsnap_side_reserve(struct snap_answer *answer, int number, size_t count,
+				      struct snap_error *error)
 {
 	size_t old = answer->side_capacity[number];
 	if (count <= old && answer->sides[number])
 		return SNAP_OK;
-	union measure *larger = libsnap_grow(&answer->budget.allocator, answer->sides[number],
-					     &answer->side_capacity[number], count, sizeof(*larger));
+	union measure *larger =
+		libsnap_grow(&answer->budget.allocator, answer->sides[number],
+			     &answer->side_capacity[number], count, sizeof(*larger));
 	if (!larger)
 		return libsnap_budget_fail(&answer->budget, error);
 	memset(larger + old, 0, (answer->side_capacity[number] - old) * sizeof(*larger));
@@ -23,9 +26,11 @@ enum snap_status libsnap_side_reserve(struct snap_answer *answer, int number, si
 	return SNAP_OK;
 }
 
-static enum snap_status group_measure(struct side *side, uint32_t group, union measure **out, struct snap_error *error)
+static enum snap_status group_measure(struct side *side, uint32_t group, union measure **out,
+				      struct snap_error *error)
 {
-	enum snap_status status = libsnap_side_reserve(side->answer, side->number, (size_t)group + 1, error);
+	enum snap_status status =
+		libsnap_side_reserve(side->answer, side->number, (size_t)group + 1, error);
 	if (status == SNAP_OK)
 		*out = &side->answer->sides[side->number][group];
 	return status;
@@ -39,14 +44,15 @@ static struct tuple frame_key(const struct side *side, uint32_t id)
 	switch (side->options->key) {
 	case SNAP_KEY_LINENO: return (struct tuple){{frame->file, frame->file ? frame->line : 0}};
 	case SNAP_KEY_FILENAME: return (struct tuple){{frame->file}};
-	case SNAP_KEY_FUNCTION: return (struct tuple){{frame->function, frame->file, frame->module}};
+	case SNAP_KEY_FUNCTION:
+		return (struct tuple){{frame->function, frame->file, frame->module}};
 	default: return (struct tuple){{frame->module}};
 	}
 }
 
 /* The row's id in the table that group_of goes by, and its key. */
-static enum snap_status key_of(struct side *side, const struct query_row *row, uint64_t *id, struct tuple *key,
-			       struct snap_error *error)
+static enum snap_status key_of(struct side *side, const struct query_row *row, uint64_t *id,
+			       struct tuple *key, struct snap_error *error)
 {
 	const struct names *names = &side->names;
 	*id = UINT64_MAX;
@@ -60,7 +66,8 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 		const struct shape_name *shape = &names->shapes[row->shape];
 		const struct type_name *type = &names->types[shape->type];
 		*id = row->shape;
-		*key = (struct tuple){{type->name, type->kind, shape->slots, shape->tail, shape->tail_kind}};
+		*key = (struct tuple){
+			{type->name, type->kind, shape->slots, shape->tail, shape->tail_kind}};
 		break;
 	}
 	case SNAP_KEY_LINENO:
@@ -92,8 +99,8 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 		*id = index;
 		if (side->group_of[index] != NOT_FOUND)
 			break;
-		enum snap_status status = libsnap_space_text(&side->answer->space, root.label, root.label_size, &label,
-							     error);
+		enum snap_status status = libsnap_space_text(&side->answer->space, root.label,
+							     root.label_size, &label, error);
 		if (status != SNAP_OK)
 			return status;
 		*key = (struct tuple){{(uint64_t)root.kind + 1, label}};
@@ -103,8 +110,8 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 	return SNAP_OK;
 }
 
-static enum snap_status find_group(struct side *side, uint64_t id, const struct tuple *key, uint32_t *group,
-				   struct snap_error *error)
+static enum snap_status find_group(struct side *side, uint64_t id, const struct tuple *key,
+				   uint32_t *group, struct snap_error *error)
 {
 	bool has_id = id < side->group_of_count;
 	if (has_id && side->group_of[id] != NOT_FOUND) {
@@ -121,11 +128,14 @@ static enum snap_status find_group(struct side *side, uint64_t id, const struct 
 static void note_presence(struct side *side, const struct query_row *row)
 {
 	side->any_rows = true;
-	side->present |= (row->type ? DIMENSION(SNAP_BY_TYPE) : 0) | (row->stack ? DIMENSION(SNAP_BY_STACK) : 0) |
-			 (row->thread ? DIMENSION(SNAP_BY_THREAD) : 0) | (row->shape ? DIMENSION(SNAP_BY_SHAPE) : 0);
+	side->present |= (row->type ? DIMENSION(SNAP_BY_TYPE) : 0) |
+			 (row->stack ? DIMENSION(SNAP_BY_STACK) : 0) |
+			 (row->thread ? DIMENSION(SNAP_BY_THREAD) : 0) |
+			 (row->shape ? DIMENSION(SNAP_BY_SHAPE) : 0);
 }
 
-static enum snap_status take_row(void *context, const struct query_row *row, struct snap_error *error)
+static enum snap_status take_row(void *context, const struct query_row *row,
+				 struct snap_error *error)
 {
 	struct side *side = context;
 	if (row->bytes == 0 && row->count == 0)
@@ -136,7 +146,8 @@ static enum snap_status take_row(void *context, const struct query_row *row, str
 	if (!libsnap_measure_add(&side->weigher, &side->total, row->bytes, row->count))
 		return libsnap_too_much(error);
 	if (side->of_stack) {
-		bool fits = libsnap_measure_add(&side->weigher, &side->of_stack[row->stack], row->bytes, row->count);
+		bool fits = libsnap_measure_add(&side->weigher, &side->of_stack[row->stack],
+						row->bytes, row->count);
 		return fits ? SNAP_OK : libsnap_too_much(error);
 	}
 	uint64_t id;
@@ -150,21 +161,26 @@ static enum snap_status take_row(void *context, const struct query_row *row, str
 		status = group_measure(side, group, &sum, error);
 	if (status != SNAP_OK)
 		return status;
-	return libsnap_measure_add(&side->weigher, sum, row->bytes, row->count) ? SNAP_OK : libsnap_too_much(error);
+	return libsnap_measure_add(&side->weigher, sum, row->bytes, row->count)
+		       ? SNAP_OK
+		       : libsnap_too_much(error);
 }
 
 /* ---- tracebacks ---- */
 
 /* A frame with a file is its file and line, as tracemalloc has it. */
-static enum snap_status place_frames(struct side *side, uint32_t *place_of, struct snap_error *error)
+static enum snap_status place_frames(struct side *side, uint32_t *place_of,
+				     struct snap_error *error)
 {
 	struct space *space = &side->answer->space;
 	for (size_t i = 1; i < side->names.frame_count; i++) {
 		const struct frame_name *frame = &side->names.frames[i];
 		struct tuple place = {{frame->file, frame->line}};
 		if (!frame->file)
-			place = (struct tuple){{0, 0, frame->function, frame->module, frame->offset}};
-		enum snap_status status = libsnap_space_intern(space, &space->places, &place, &place_of[i], error);
+			place = (struct tuple){
+				{0, 0, frame->function, frame->module, frame->offset}};
+		enum snap_status status =
+			libsnap_space_intern(space, &space->places, &place, &place_of[i], error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -172,16 +188,19 @@ static enum snap_status place_frames(struct side *side, uint32_t *place_of, stru
 }
 
 /* Parents are earlier rows, so their lists are there already. */
-static enum snap_status list_stacks(struct side *side, const uint32_t *place_of, struct snap_error *error)
+static enum snap_status list_stacks(struct side *side, const uint32_t *place_of,
+				    struct snap_error *error)
 {
 	for (size_t i = 1; i < side->names.stack_count; i++) {
 		const struct stack_node *stack = &side->names.stacks[i];
 		uint32_t frames[MAX_INLINED], *list = &side->list_of[i];
 		size_t count;
-		enum snap_status status = libsnap_frame_chain(&side->names, stack->frame, frames, &count, error);
+		enum snap_status status =
+			libsnap_frame_chain(&side->names, stack->frame, frames, &count, error);
 		*list = side->list_of[stack->parent];
 		while (status == SNAP_OK && count > 0)
-			status = libsnap_space_chain(&side->answer->space, *list, place_of[frames[--count]], list, error);
+			status = libsnap_space_chain(&side->answer->space, *list,
+						     place_of[frames[--count]], list, error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -193,7 +212,8 @@ static enum snap_status list_tracebacks(struct side *side, struct snap_error *er
 	const struct snap_allocator *memory = &side->answer->budget.allocator;
 	side->list_of = libsnap_alloc_zeroed(memory, side->names.stack_count, sizeof(uint32_t));
 	side->list_of_count = side->names.stack_count;
-	uint32_t *place_of = libsnap_alloc_zeroed(memory, side->names.frame_count, sizeof(uint32_t));
+	uint32_t *place_of =
+		libsnap_alloc_zeroed(memory, side->names.frame_count, sizeof(uint32_t));
 	enum snap_status status = SNAP_OK;
 	if (!side->list_of || !place_of)
 		status = libsnap_budget_fail(&side->answer->budget, error);
@@ -234,7 +254,8 @@ static enum snap_status spread_over_callers(struct side *side, struct snap_error
 		const union measure *sum = &side->of_stack[i];
 		if (sum->exact.bytes == 0 && sum->exact.count == 0)
 			continue;
-		enum snap_status status = add_to_frames(side, side->names.stacks[i].frame, sum, error);
+		enum snap_status status =
+			add_to_frames(side, side->names.stacks[i].frame, sum, error);
 		if (status != SNAP_OK)
 			return status;
 		uint32_t parent = side->names.stacks[i].parent;
@@ -264,8 +285,10 @@ static enum snap_status open_graph(struct side *side, struct snap_error *error)
 	struct budget *budget = &side->answer->budget;
 	options.allocator = &budget->allocator;
 	options.max_memory_bytes = budget->limit - budget->used;
-	if (snap_reader_row_count(side->reader, SNAP_ROOTS) == 0 && snap_reader_row_count(side->reader, SNAP_OBJECTS))
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "the snapshot has no roots");
+	if (snap_reader_row_count(side->reader, SNAP_ROOTS) == 0 &&
+	    snap_reader_row_count(side->reader, SNAP_OBJECTS))
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "the snapshot has no roots");
 	enum snap_status status = snap_graph_open(&side->graph, side->reader, &options, error);
 	if (status == SNAP_OK)
 		status = snap_graph_attribute_roots(side->graph, error);
@@ -299,8 +322,8 @@ static enum snap_status prepare_cumulative(struct side *side, struct snap_error 
 {
 	if (!side->options->cumulative)
 		return SNAP_OK;
-	side->of_stack = libsnap_alloc_zeroed(&side->answer->budget.allocator, side->names.stack_count,
-					      sizeof(union measure));
+	side->of_stack = libsnap_alloc_zeroed(&side->answer->budget.allocator,
+					      side->names.stack_count, sizeof(union measure));
 	side->of_stack_count = side->names.stack_count;
 	return side->of_stack ? SNAP_OK : libsnap_budget_fail(&side->answer->budget, error);
 }
@@ -318,7 +341,8 @@ void libsnap_side_end(struct side *side)
 
 static unsigned dimensions_of(const struct side *side)
 {
-	return libsnap_key_needs[side->options->key].dimension | (side->filter.needs_stacks ? DIMENSION(SNAP_BY_STACK) : 0) |
+	return libsnap_key_needs[side->options->key].dimension |
+	       (side->filter.needs_stacks ? DIMENSION(SNAP_BY_STACK) : 0) |
 	       (side->filter.needs_types ? DIMENSION(SNAP_BY_TYPE) : 0) |
 	       (side->filter.needs_domains ? DIMENSION(SNAP_BY_DOMAIN) : 0);
 }
@@ -356,12 +380,15 @@ static enum snap_status check_presence(const struct side *side, struct snap_erro
 		missing = "types";
 	if (!missing || !side->any_rows)
 		return SNAP_OK;
-	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "%s snapshot has no %s", word_of_side(side), missing);
+	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "%s snapshot has no %s",
+			    word_of_side(side), missing);
 }
 
 static enum snap_status add_rows(struct side *side, struct snap_error *error)
 {
-	struct row_source source = {.names = &side->names, .dimensions = dimensions_of(side), .take = take_row,
+	struct row_source source = {.names = &side->names,
+				    .dimensions = dimensions_of(side),
+				    .take = take_row,
 				    .context = side};
 	bool prefer_totals = !side->weigher.sampled || side->answer->info.by_average;
 	enum snap_status status = libsnap_query_rows(&source, prefer_totals, error);
@@ -378,9 +405,11 @@ static enum snap_status add_rows(struct side *side, struct snap_error *error)
 static enum snap_status read_side(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
-	enum snap_status status = libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
+	enum snap_status status =
+		libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
 	if (status == SNAP_OK)
-		status = libsnap_query_names_load(&side->names, &answer->space, side->reader, names_of(side), error);
+		status = libsnap_query_names_load(&side->names, &answer->space, side->reader,
+						  names_of(side), error);
 	if (status == SNAP_OK)
 		status = libsnap_filter_load(&side->filter, &side->names, error);
 	if (status == SNAP_OK)
@@ -412,7 +441,8 @@ enum snap_status libsnap_side_add(struct side *side, struct snap_error *error)
 	struct snap_reader_info info;
 	snap_reader_info(side->reader, &info);
 	if (side->options->key == SNAP_KEY_SHAPE && (info.flags & SNAP_SNAPSHOT_TOTALS_ONLY))
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "a snapshot with totals only has no shapes");
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "a snapshot with totals only has no shapes");
 	enum snap_status status = read_side(side, error);
 	*(answer->compared && side->number == 0 ? &answer->old_lost_rows : &answer->lost_rows) =
 		count_lost(side, info.damaged);

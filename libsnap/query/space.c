@@ -4,13 +4,14 @@
 #include "query.h"
 #include "snapfmt.h"
 
-#define CHUNK_SIZE ((size_t)65536)
+#define CHUNK_SIZE   ((size_t)65536)
 #define MAX_IDENTITY 64
 
 static void *budget_resize(void *context, void *pointer, size_t old_size, size_t new_size)
 {
 	struct budget *budget = context;
-	if (new_size > old_size && budget->limit && new_size - old_size > budget->limit - budget->used) {
+	if (new_size > old_size && budget->limit &&
+	    new_size - old_size > budget->limit - budget->used) {
 		budget->exceeded = true;
 		return NULL;
 	}
@@ -63,11 +64,13 @@ static void place_in_slots(uint32_t *slots, size_t slot_count, uint32_t hash, ui
 static bool interner_reserve(struct interner *interner, const struct snap_allocator *memory)
 {
 	size_t needed = (size_t)interner->count + 1;
-	void *items = libsnap_grow(memory, interner->items, &interner->item_capacity, needed, interner->item_size);
+	void *items = libsnap_grow(memory, interner->items, &interner->item_capacity, needed,
+				   interner->item_size);
 	if (!items)
 		return false;
 	interner->items = items;
-	void *hashes = libsnap_grow(memory, interner->hashes, &interner->hash_capacity, needed, sizeof(uint32_t));
+	void *hashes = libsnap_grow(memory, interner->hashes, &interner->hash_capacity, needed,
+				    sizeof(uint32_t));
 	if (!hashes)
 		return false;
 	interner->hashes = hashes;
@@ -86,11 +89,13 @@ static bool interner_reserve(struct interner *interner, const struct snap_alloca
 	return true;
 }
 
-static enum snap_status interner_add(struct space *space, struct interner *interner, const void *item,
-				     uint32_t hash, uint32_t *id, struct snap_error *error)
+static enum snap_status interner_add(struct space *space, struct interner *interner,
+				     const void *item, uint32_t hash, uint32_t *id,
+				     struct snap_error *error)
 {
 	if (interner->count == NOT_FOUND - 1)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "more than 4 billion names or groups");
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "more than 4 billion names or groups");
 	if (!interner_reserve(interner, &space->budget->allocator))
 		return libsnap_budget_fail(space->budget, error);
 	memcpy(interner->items + interner->count * interner->item_size, item, interner->item_size);
@@ -118,8 +123,8 @@ static uint32_t hash_item(const struct space *space, const void *item, size_t si
 	return (uint32_t)snapfmt_hash(seeded, sizeof(space->seed) + size);
 }
 
-enum snap_status libsnap_space_intern(struct space *space, struct interner *interner, const void *item, uint32_t *id,
-				      struct snap_error *error)
+enum snap_status libsnap_space_intern(struct space *space, struct interner *interner,
+				      const void *item, uint32_t *id, struct snap_error *error)
 {
 	uint32_t hash = hash_item(space, item, interner->identity_size);
 	size_t mask = interner->slot_count - 1;
@@ -128,7 +133,8 @@ enum snap_status libsnap_space_intern(struct space *space, struct interner *inte
 		if (found == NOT_FOUND)
 			break;
 		if (interner->hashes[found] == hash &&
-		    !memcmp(interner->items + found * interner->item_size, item, interner->identity_size)) {
+		    !memcmp(interner->items + found * interner->item_size, item,
+			    interner->identity_size)) {
 			*id = found;
 			return SNAP_OK;
 		}
@@ -136,8 +142,8 @@ enum snap_status libsnap_space_intern(struct space *space, struct interner *inte
 	return interner_add(space, interner, item, hash, id, error);
 }
 
-static enum snap_status keep_text(struct space *space, const char *bytes, size_t size, const char **kept,
-				  struct snap_error *error)
+static enum snap_status keep_text(struct space *space, const char *bytes, size_t size,
+				  const char **kept, struct snap_error *error)
 {
 	struct text_chunk *chunk = space->chunks;
 	if (!chunk || chunk->size - chunk->used < size) {
@@ -155,8 +161,8 @@ static enum snap_status keep_text(struct space *space, const char *bytes, size_t
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_space_text(struct space *space, const char *bytes, size_t size, uint32_t *id,
-				    struct snap_error *error)
+enum snap_status libsnap_space_text(struct space *space, const char *bytes, size_t size,
+				    uint32_t *id, struct snap_error *error)
 {
 	struct interner *texts = &space->texts;
 	uint32_t hash = hash_bytes(space, bytes, size);
@@ -179,14 +185,15 @@ enum snap_status libsnap_space_text(struct space *space, const char *bytes, size
 	return interner_add(space, texts, &item, hash, id, error);
 }
 
-enum snap_status libsnap_space_chain(struct space *space, uint32_t before, uint32_t item, uint32_t *id,
-				     struct snap_error *error)
+enum snap_status libsnap_space_chain(struct space *space, uint32_t before, uint32_t item,
+				     uint32_t *id, struct snap_error *error)
 {
 	struct chain chain = {before, item, libsnap_chain_at(space, before)->length + 1};
 	return libsnap_space_intern(space, &space->chains, &chain, id, error);
 }
 
-enum snap_status libsnap_space_begin(struct space *space, struct budget *budget, struct snap_error *error)
+enum snap_status libsnap_space_begin(struct space *space, struct budget *budget,
+				     struct snap_error *error)
 {
 	*space = (struct space){.budget = budget, .seed = (uint64_t)(uintptr_t)budget};
 	interner_begin(&space->texts, sizeof(struct text_item), sizeof(struct text_item));
@@ -194,9 +201,11 @@ enum snap_status libsnap_space_begin(struct space *space, struct budget *budget,
 	interner_begin(&space->groups, sizeof(struct tuple), sizeof(struct tuple));
 	interner_begin(&space->chains, sizeof(struct chain), 2 * sizeof(uint32_t));
 	uint32_t none;
-	enum snap_status status = interner_add(space, &space->texts, &(struct text_item){0}, 0, &none, error);
+	enum snap_status status =
+		interner_add(space, &space->texts, &(struct text_item){0}, 0, &none, error);
 	if (status == SNAP_OK) /* an item that no list has: looking up never finds it */
-		status = interner_add(space, &space->chains, &(struct chain){NOT_FOUND, NOT_FOUND, 0}, 0, &none, error);
+		status = interner_add(space, &space->chains,
+				      &(struct chain){NOT_FOUND, NOT_FOUND, 0}, 0, &none, error);
 	return status;
 }
 

@@ -1,4 +1,5 @@
-/* Sums of bytes and counts: exact, or weighed where a snapshot is sampled (FORMAT.md, section 7.4). */
+/* Sums of bytes and counts: exact, or weighed where a snapshot is sampled (FORMAT.md, section 7.4).
+ */
 #include "query.h"
 
 /* 1 - e^-x without the mathematics library: a series for a small part of x, doubled back. */
@@ -27,11 +28,14 @@ double libsnap_weight(double size, double interval)
 
 static bool add_exact(union measure *sum, uint64_t bytes, uint64_t count)
 {
-	return !__builtin_add_overflow(sum->exact.bytes, bytes, &sum->exact.bytes) && sum->exact.bytes <= SUM_MAX &&
-	       !__builtin_add_overflow(sum->exact.count, count, &sum->exact.count) && sum->exact.count <= SUM_MAX;
+	return !__builtin_add_overflow(sum->exact.bytes, bytes, &sum->exact.bytes) &&
+	       sum->exact.bytes <= SUM_MAX &&
+	       !__builtin_add_overflow(sum->exact.count, count, &sum->exact.count) &&
+	       sum->exact.count <= SUM_MAX;
 }
 
-bool libsnap_measure_add(const struct weigher *weigher, union measure *sum, uint64_t bytes, uint64_t count)
+bool libsnap_measure_add(const struct weigher *weigher, union measure *sum, uint64_t bytes,
+			 uint64_t count)
 {
 	if (!weigher->sampled)
 		return add_exact(sum, bytes, count);
@@ -43,7 +47,8 @@ bool libsnap_measure_add(const struct weigher *weigher, union measure *sum, uint
 	return true;
 }
 
-bool libsnap_measure_merge(const struct weigher *weigher, union measure *sum, const union measure *other)
+bool libsnap_measure_merge(const struct weigher *weigher, union measure *sum,
+			   const union measure *other)
 {
 	if (!weigher->sampled)
 		return add_exact(sum, other->exact.bytes, other->exact.count);

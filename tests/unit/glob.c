@@ -1,4 +1,5 @@
-/* Proves: patterns match what Python's fnmatch matches, and sizes read as tracemalloc's _format_size prints them. */
+/* Proves: patterns match what Python's fnmatch matches, and sizes read as tracemalloc's
+ * _format_size prints them. */
 #include <unistd.h>
 
 #include "rows.h"
@@ -9,26 +10,70 @@ static const struct {
 	const char *glob, *text;
 	bool matches;
 } table[] = {
-	{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "a/b\n", true}, {"?", "", false}, {"?", "\n", true},
-	{"a*c", "abc/c", true}, {"a*c", "abd", false}, {"*.py", "a/b.py", true}, {"*.py", "a.pyc", false},
-	{"*.PY", "a.py", false}, {"a.b", "axb", false}, {"[abc]", "b", true}, {"[abc]", "d", false}, {"[!abc]", "d", true},
-	{"[!abc]", "a", false}, {"[^a]", "^", true}, {"[^a]", "b", false}, {"[a-c]x", "bx", true}, {"[a-c]", "-", false},
-	{"[a-]", "-", true}, {"[-a]", "-", true}, {"[]a]", "]", true}, {"[!]a]", "]", false}, {"[", "[", true},
-	{"[a", "[a", true}, {"[!", "[!", true}, {"[]", "[]", true}, {"[!]", "[!]", true}, {"a[", "a[", true},
-	{"[z-a]", "z", false}, {"[!z-a]", "q", true}, {"[z-a!b]", "b", false}, {"[z-a!b]", "q", true},
-	{"[z-a!-c]", "c", false}, {"[z-a!-c]", "-", false}, {"[z-a!-c]", "b", true}, {"[[]", "[", true},
-	{"[\\]", "\\", true}, {"\\*", "\\x", true}, {"[a-c-e]", "-", true}, {"[a-c-e]", "d", false}, {"[--/]", ".", true},
-	{"**a**", "bab", true}, {"*a*b*c*", "xaybzc", true}, {"*a*b*c*", "xaybz", false},
-	{"?", "\xc3\xa9", true}, {"?", "\xf0\x9f\x98\x80", true}, {"??", "\xc3\xa9", false}, {"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", true},
-	{"?", "\xff", true}, {"??", "\xc3\xff", true}, {"*\xc3*", "a\xc3", true}, {"?", "\xed\xa0\x80", true},
+	{"", "", true},
+	{"", "a", false},
+	{"*", "", true},
+	{"*", "a/b\n", true},
+	{"?", "", false},
+	{"?", "\n", true},
+	{"a*c", "abc/c", true},
+	{"a*c", "abd", false},
+	{"*.py", "a/b.py", true},
+	{"*.py", "a.pyc", false},
+	{"*.PY", "a.py", false},
+	{"a.b", "axb", false},
+	{"[abc]", "b", true},
+	{"[abc]", "d", false},
+	{"[!abc]", "d", true},
+	{"[!abc]", "a", false},
+	{"[^a]", "^", true},
+	{"[^a]", "b", false},
+	{"[a-c]x", "bx", true},
+	{"[a-c]", "-", false},
+	{"[a-]", "-", true},
+	{"[-a]", "-", true},
+	{"[]a]", "]", true},
+	{"[!]a]", "]", false},
+	{"[", "[", true},
+	{"[a", "[a", true},
+	{"[!", "[!", true},
+	{"[]", "[]", true},
+	{"[!]", "[!]", true},
+	{"a[", "a[", true},
+	{"[z-a]", "z", false},
+	{"[!z-a]", "q", true},
+	{"[z-a!b]", "b", false},
+	{"[z-a!b]", "q", true},
+	{"[z-a!-c]", "c", false},
+	{"[z-a!-c]", "-", false},
+	{"[z-a!-c]", "b", true},
+	{"[[]", "[", true},
+	{"[\\]", "\\", true},
+	{"\\*", "\\x", true},
+	{"[a-c-e]", "-", true},
+	{"[a-c-e]", "d", false},
+	{"[--/]", ".", true},
+	{"**a**", "bab", true},
+	{"*a*b*c*", "xaybzc", true},
+	{"*a*b*c*", "xaybz", false},
+	{"?", "\xc3\xa9", true},
+	{"?", "\xf0\x9f\x98\x80", true},
+	{"??", "\xc3\xa9", false},
+	{"[\xc3\xa0-\xc3\xbf]", "\xc3\xa9", true},
+	{"?", "\xff", true},
+	{"??", "\xc3\xff", true},
+	{"*\xc3*", "a\xc3", true},
+	{"?", "\xed\xa0\x80", true},
 };
 
 static void check_table(void)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		char name[96];
-		snprintf(name, sizeof(name), "case %zu: pattern of %zu bytes", i, strlen(table[i].glob));
-		bool got = snap_glob_match(table[i].glob, strlen(table[i].glob), table[i].text, strlen(table[i].text));
+		snprintf(name, sizeof(name), "case %zu: pattern of %zu bytes", i,
+			 strlen(table[i].glob));
+		bool got = snap_glob_match(table[i].glob, strlen(table[i].glob), table[i].text,
+					   strlen(table[i].text));
 		if (got != table[i].matches)
 			CHECK_NAMED(false, name);
 	}
@@ -48,7 +93,8 @@ static uint32_t random_below(uint32_t limit)
 }
 
 /* Text of few different characters, so that patterns have a chance. */
-static size_t random_text(char *out, uint32_t longest, const char *const *letters, uint32_t letter_count)
+static size_t random_text(char *out, uint32_t longest, const char *const *letters,
+			  uint32_t letter_count)
 {
 	size_t size = 0;
 	out[0] = '\0';
@@ -68,14 +114,17 @@ static void write_hex(FILE *out, const char *bytes, size_t size)
 
 static void write_patterns(FILE *out, int count)
 {
-	static const char *const in_glob[] = {"a", "b", "c", "*", "*", "?", "[", "[", "]", "]", "!", "-", "-", "^", "\\",
-					      "&", "z", "/", "\xc3\xa9", "\xff", "\n"};
-	static const char *const in_text[] = {"a", "b", "c", "z", "-", "!", "^", "]", "[", "\\", "&", "/", "\xc3\xa9", "\xff",
-					      "\n"};
+	static const char *const in_glob[] = {"a",  "b", "c", "*", "*",        "?",    "[",
+					      "[",  "]", "]", "!", "-",        "-",    "^",
+					      "\\", "&", "z", "/", "\xc3\xa9", "\xff", "\n"};
+	static const char *const in_text[] = {"a", "b",  "c", "z", "-",        "!",    "^", "]",
+					      "[", "\\", "&", "/", "\xc3\xa9", "\xff", "\n"};
 	for (int i = 0; i < count; i++) {
 		char glob[64], text[64];
-		size_t glob_size = random_text(glob, 9, in_glob, sizeof(in_glob) / sizeof(in_glob[0]));
-		size_t text_size = random_text(text, i % 4 ? 2 : 6, in_text, sizeof(in_text) / sizeof(in_text[0]));
+		size_t glob_size =
+			random_text(glob, 9, in_glob, sizeof(in_glob) / sizeof(in_glob[0]));
+		size_t text_size = random_text(text, i % 4 ? 2 : 6, in_text,
+					       sizeof(in_text) / sizeof(in_text[0]));
 		fprintf(out, "g%d", snap_glob_match(glob, glob_size, text, text_size));
 		write_hex(out, glob, glob_size);
 		fputc(' ', out);
@@ -133,18 +182,31 @@ static void check_against_python(void)
 	REQUIRE(fclose(out) == 0 && fclose(program) == 0);
 	snprintf(command, sizeof(command), "python3 %s %s %d", script, path, PATTERNS + SIZES);
 	fflush(stdout);
-	CHECK_NAMED(system(command) == 0, "Python's fnmatch and _format_size say the same of 80,000 cases");
+	CHECK_NAMED(system(command) == 0,
+		    "Python's fnmatch and _format_size say the same of 80,000 cases");
 	unlink(path);
 	unlink(script);
 }
 
 static void check_sizes(void)
 {
-	static const struct { double size; bool sign; const char *text; } sizes[] = {
-		{0, true, "+0 B"}, {0, false, "0 B"}, {10239, false, "10239 B"}, {10240, false, "10.0 KiB"},
-		{102399, false, "100.0 KiB"}, {102400, false, "100 KiB"}, {10485759, false, "10240 KiB"},
-		{1099511627776.0, false, "1024 GiB"}, {1125899906842624.0, false, "1024 TiB"}, {56.5, false, "56 B"},
-		{-10240, true, "-10.0 KiB"}, {57.5, false, "58 B"},
+	static const struct {
+		double size;
+		bool sign;
+		const char *text;
+	} sizes[] = {
+		{0, true, "+0 B"},
+		{0, false, "0 B"},
+		{10239, false, "10239 B"},
+		{10240, false, "10.0 KiB"},
+		{102399, false, "100.0 KiB"},
+		{102400, false, "100 KiB"},
+		{10485759, false, "10240 KiB"},
+		{1099511627776.0, false, "1024 GiB"},
+		{1125899906842624.0, false, "1024 TiB"},
+		{56.5, false, "56 B"},
+		{-10240, true, "-10.0 KiB"},
+		{57.5, false, "58 B"},
 	};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		char text[64];

@@ -1,5 +1,6 @@
-/* Proves: groups, filters, cumulative sums, comparisons and estimates are what a naive sum over the same objects gives,
- * from totals and from objects alike; nothing leaks or crashes when memory ends (snap_query.h). */
+/* Proves: groups, filters, cumulative sums, comparisons and estimates are what a naive sum over the
+ * same objects gives, from totals and from objects alike; nothing leaks or crashes when memory ends
+ * (snap_query.h). */
 #include "build_snapshot.h"
 #include "rows.h"
 #include "snap_query.h"
@@ -8,9 +9,16 @@
 
 enum { FILES = 5, FRAMES = 24, STACKS = 40, TYPES = 6, THREADS = 3, OBJECTS = 300 };
 
-struct place { int file, line; }; /* file -1: none */
-struct stack { int parent, frame; };
-struct object { uint64_t size, count; int type, stack, thread, domain, generation; };
+struct place {
+	int file, line;
+}; /* file -1: none */
+struct stack {
+	int parent, frame;
+};
+struct object {
+	uint64_t size, count;
+	int type, stack, thread, domain, generation;
+};
 
 struct heap {
 	struct place frames[FRAMES];
@@ -20,7 +28,8 @@ struct heap {
 	bool sampled, totals_only;
 };
 
-static const char *const file_names[FILES] = {"a.py", "lib/b.pyc", "lib/b.py", "C.py", "\xc3\xa9.py"};
+static const char *const file_names[FILES] = {"a.py", "lib/b.pyc", "lib/b.py", "C.py",
+					      "\xc3\xa9.py"};
 static const char *const type_names[TYPES] = {"int", "str", "list", "dict", "int", "<odd>"};
 static uint64_t state = 0x9e3779b97f4a7c15u;
 
@@ -41,9 +50,13 @@ static void make_heap(struct heap *heap)
 		heap->stacks[i] = (struct stack){below(3) ? below(i + 1) - 1 : -1, below(FRAMES)};
 	for (int i = 0; i < OBJECTS; i++)
 		heap->objects[i] = (struct object){
-			.size = (uint64_t)below(200) * (uint64_t)below(50), .count = 1 + (uint64_t)(below(4) ? 0 : below(9)),
-			.type = below(TYPES + 1) - 1, .stack = below(STACKS + 2) - 1, .thread = below(THREADS + 1) - 1,
-			.domain = below(3), .generation = below(3),
+			.size = (uint64_t)below(200) * (uint64_t)below(50),
+			.count = 1 + (uint64_t)(below(4) ? 0 : below(9)),
+			.type = below(TYPES + 1) - 1,
+			.stack = below(STACKS + 2) - 1,
+			.thread = below(THREADS + 1) - 1,
+			.domain = below(3),
+			.generation = below(3),
 		};
 	for (int i = 0; i < OBJECTS; i++)
 		if (heap->objects[i].stack >= STACKS)
@@ -52,7 +65,10 @@ static void make_heap(struct heap *heap)
 
 /* ---- the same as a snapshot ---- */
 
-struct bytes { uint8_t *at; size_t size, capacity; };
+struct bytes {
+	uint8_t *at;
+	size_t size, capacity;
+};
 
 static int take_bytes(void *context, const void *bytes, size_t size)
 {
@@ -79,7 +95,8 @@ static void write_stacks(struct snap_writer *w, const struct heap *heap, uint32_
 	for (int i = 0; i < STACKS; i++) {
 		const struct place *place = &heap->frames[heap->stacks[i].frame];
 		/* Frames of one place differ in offset: places are what is grouped. */
-		struct snap_frame frame = {.offset = (uint64_t)heap->stacks[i].frame * (place->file >= 0),
+		struct snap_frame frame = {.offset = (uint64_t)heap->stacks[i].frame *
+						     (place->file >= 0),
 					   .line = (uint32_t)place->line};
 		if (place->file >= 0)
 			frame.file = string_id(w, file_names[place->file]);
@@ -105,13 +122,16 @@ static struct bytes write_heap(const struct heap *heap)
 	REQUIRE(snap_writer_open_sink(&w, &sink, &options, NULL) == SNAP_OK);
 	write_stacks(w, heap, stacks);
 	for (int i = 0; i < TYPES; i++)
-		REQUIRE(snap_writer_type(w, string_id(w, type_names[i]), i == 4 ? SNAP_TYPE_NUMBER : SNAP_TYPE_OBJECT,
-					 &types[i], NULL) == SNAP_OK);
+		REQUIRE(snap_writer_type(w, string_id(w, type_names[i]),
+					 i == 4 ? SNAP_TYPE_NUMBER : SNAP_TYPE_OBJECT, &types[i],
+					 NULL) == SNAP_OK);
 	for (int i = 0; i < THREADS; i++)
 		REQUIRE(snap_writer_thread(w, (uint64_t)i, 0, &threads[i], NULL) == SNAP_OK);
 	for (int i = 0; i < heap->object_count; i++) {
 		const struct object *o = &heap->objects[i];
-		struct snap_object object = {.size = o->size, .count = o->count, .domain = (uint32_t)o->domain,
+		struct snap_object object = {.size = o->size,
+					     .count = o->count,
+					     .domain = (uint32_t)o->domain,
 					     .generation = (uint32_t)o->generation};
 		object.type = o->type < 0 ? 0 : types[o->type];
 		object.stack = o->stack < 0 ? 0 : stacks[o->stack];
@@ -133,8 +153,15 @@ static struct snap_reader *open_bytes(const struct bytes *bytes)
 
 enum { MAX_GROUPS = OBJECTS * 4, KEY_SIZE = 1024 };
 
-struct naive_group { char key[KEY_SIZE]; double bytes, count; };
-struct naive { struct naive_group groups[MAX_GROUPS]; int count; double bytes, blocks; };
+struct naive_group {
+	char key[KEY_SIZE];
+	double bytes, count;
+};
+struct naive {
+	struct naive_group groups[MAX_GROUPS];
+	int count;
+	double bytes, blocks;
+};
 
 static void naive_add(struct naive *naive, const char *key, double bytes, double count)
 {
@@ -166,19 +193,22 @@ static void naive_key(const struct heap *heap, const struct object *o, enum snap
 	switch (key) {
 	case SNAP_KEY_TYPE:
 	case SNAP_KEY_SHAPE:
-		snprintf(out, KEY_SIZE, "%s%s", o->type < 0 ? "-" : type_names[o->type], o->type == 4 ? "#5" : "");
+		snprintf(out, KEY_SIZE, "%s%s", o->type < 0 ? "-" : type_names[o->type],
+			 o->type == 4 ? "#5" : "");
 		break;
 	case SNAP_KEY_LINENO:
 	case SNAP_KEY_FILENAME:
 		if (o->stack < 0)
 			snprintf(out, KEY_SIZE, "-");
 		else
-			place_text(&heap->frames[heap->stacks[o->stack].frame], key == SNAP_KEY_LINENO, out, KEY_SIZE);
+			place_text(&heap->frames[heap->stacks[o->stack].frame],
+				   key == SNAP_KEY_LINENO, out, KEY_SIZE);
 		break;
 	case SNAP_KEY_TRACEBACK:
 		for (int s = o->stack; s >= 0; s = heap->stacks[s].parent) {
 			size_t used = strlen(out);
-			place_text(&heap->frames[heap->stacks[s].frame], true, out + used, KEY_SIZE - used);
+			place_text(&heap->frames[heap->stacks[s].frame], true, out + used,
+				   KEY_SIZE - used);
 			strcat(out, ";");
 		}
 		break;
@@ -194,7 +224,8 @@ static void naive_key(const struct heap *heap, const struct object *o, enum snap
 	}
 }
 
-static bool naive_frame_matches(const struct heap *heap, int stack, const struct snap_pattern *pattern)
+static bool naive_frame_matches(const struct heap *heap, int stack,
+				const struct snap_pattern *pattern)
 {
 	const struct place *place = &heap->frames[heap->stacks[stack].frame];
 	if (place->file < 0 || (pattern->has_line && pattern->line != (uint64_t)place->line))
@@ -209,15 +240,17 @@ static bool naive_frame_matches(const struct heap *heap, int stack, const struct
 	return snap_glob_match(glob, strlen(glob), name, strlen(name));
 }
 
-static bool naive_matches(const struct heap *heap, const struct object *o, const struct snap_pattern *pattern)
+static bool naive_matches(const struct heap *heap, const struct object *o,
+			  const struct snap_pattern *pattern)
 {
 	if (pattern->has_domain && pattern->domain != (uint64_t)o->domain)
 		return false;
 	if (pattern->kind == SNAP_PATTERN_ANY)
 		return true;
 	if (pattern->kind == SNAP_PATTERN_TYPE)
-		return o->type >= 0 && snap_glob_match(pattern->glob, strlen(pattern->glob), type_names[o->type],
-						       strlen(type_names[o->type]));
+		return o->type >= 0 &&
+		       snap_glob_match(pattern->glob, strlen(pattern->glob), type_names[o->type],
+				       strlen(type_names[o->type]));
 	for (int s = o->stack; s >= 0; s = heap->stacks[s].parent) {
 		if (naive_frame_matches(heap, s, pattern))
 			return true;
@@ -227,7 +260,8 @@ static bool naive_matches(const struct heap *heap, const struct object *o, const
 	return false;
 }
 
-static bool naive_keeps(const struct heap *heap, const struct object *o, const struct snap_query_options *options)
+static bool naive_keeps(const struct heap *heap, const struct object *o,
+			const struct snap_query_options *options)
 {
 	bool included = true, any_include = false;
 	for (size_t i = 0; i < options->pattern_count; i++)
@@ -257,7 +291,8 @@ static double naive_weight(double size, double interval)
 	return known[(int)size] = 1 / (1 - power);
 }
 
-static void naive_answer(const struct heap *heap, const struct snap_query_options *options, struct naive *naive)
+static void naive_answer(const struct heap *heap, const struct snap_query_options *options,
+			 struct naive *naive)
 {
 	naive->count = 0;
 	naive->bytes = naive->blocks = 0;
@@ -266,7 +301,8 @@ static void naive_answer(const struct heap *heap, const struct snap_query_option
 		if (!naive_keeps(heap, o, options))
 			continue;
 		double weight = heap->sampled ? naive_weight((double)o->size, 4096) : 1;
-		double bytes = weight * (double)(o->size * o->count), count = weight * (double)o->count;
+		double bytes = weight * (double)(o->size * o->count),
+		       count = weight * (double)o->count;
 		char key[KEY_SIZE];
 		naive->bytes += bytes;
 		naive->blocks += count;
@@ -276,7 +312,8 @@ static void naive_answer(const struct heap *heap, const struct snap_query_option
 			continue;
 		}
 		for (int s = o->stack; s >= 0; s = heap->stacks[s].parent) {
-			place_text(&heap->frames[heap->stacks[s].frame], options->key == SNAP_KEY_LINENO, key, KEY_SIZE);
+			place_text(&heap->frames[heap->stacks[s].frame],
+				   options->key == SNAP_KEY_LINENO, key, KEY_SIZE);
 			naive_add(naive, key, bytes, count);
 		}
 	}
@@ -287,7 +324,8 @@ static void naive_answer(const struct heap *heap, const struct snap_query_option
 static void append_text(char *out, struct snap_text text)
 {
 	size_t used = strlen(out);
-	snprintf(out + used, KEY_SIZE - used, "%.*s", text.bytes ? (int)text.size : 1, text.bytes ? text.bytes : "-");
+	snprintf(out + used, KEY_SIZE - used, "%.*s", text.bytes ? (int)text.size : 1,
+		 text.bytes ? text.bytes : "-");
 }
 
 static void append_place(char *out, const struct snap_place *place)
@@ -349,11 +387,12 @@ static bool same(struct snap_answer *answer, const struct naive *wanted)
 		const struct naive_group *group = naive_find(wanted, key);
 		if (!group || !near(group->bytes, row.bytes, info.estimated) ||
 		    !near(group->count, row.count, info.estimated)) {
-			printf("# %s: %" PRIu64 " %" PRIu64 ", wanted %f %f\n", key, row.bytes, row.count,
-			       group ? group->bytes : -1, group ? group->count : -1);
+			printf("# %s: %" PRIu64 " %" PRIu64 ", wanted %f %f\n", key, row.bytes,
+			       row.count, group ? group->bytes : -1, group ? group->count : -1);
 			return false;
 		}
-		if (i > 0 && (before.bytes < row.bytes || (before.bytes == row.bytes && before.count < row.count)))
+		if (i > 0 && (before.bytes < row.bytes ||
+			      (before.bytes == row.bytes && before.count < row.count)))
 			return false;
 		before = row;
 		seen++;
@@ -365,19 +404,21 @@ static bool same(struct snap_answer *answer, const struct naive *wanted)
 /* ---- against each other ---- */
 
 static const enum snap_key keys[] = {
-	SNAP_KEY_TYPE, SNAP_KEY_SHAPE, SNAP_KEY_LINENO, SNAP_KEY_FILENAME, SNAP_KEY_TRACEBACK, SNAP_KEY_THREAD,
-	SNAP_KEY_DOMAIN, SNAP_KEY_SIZE, SNAP_KEY_GENERATION,
+	SNAP_KEY_TYPE,   SNAP_KEY_SHAPE,  SNAP_KEY_LINENO, SNAP_KEY_FILENAME,   SNAP_KEY_TRACEBACK,
+	SNAP_KEY_THREAD, SNAP_KEY_DOMAIN, SNAP_KEY_SIZE,   SNAP_KEY_GENERATION,
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
 static size_t random_patterns(struct snap_pattern *patterns)
 {
-	static const char *const globs[] = {"*", "lib/*", "*.py", "a.pyc", "?.py", "lib/b.py*", "[!a]*", "no"};
+	static const char *const globs[] = {"*",    "lib/*",     "*.py",  "a.pyc",
+					    "?.py", "lib/b.py*", "[!a]*", "no"};
 	static const char *const types[] = {"*", "int", "?i*", "<*"};
 	size_t count = (size_t)below(4);
 	for (size_t i = 0; i < count; i++) {
 		struct snap_pattern *p = &patterns[i];
-		*p = (struct snap_pattern){.exclude = below(2), .kind = SNAP_PATTERN_FILE, .glob = globs[below(8)]};
+		*p = (struct snap_pattern){
+			.exclude = below(2), .kind = SNAP_PATTERN_FILE, .glob = globs[below(8)]};
 		int kind = below(5);
 		if (kind == 0) {
 			p->kind = SNAP_PATTERN_ANY;
@@ -413,7 +454,9 @@ static void check_random(bool sampled, int rounds, const char *name)
 			options.key = keys[k % KEYS];
 			options.patterns = patterns;
 			options.pattern_count = k < KEYS ? 0 : random_patterns(patterns);
-			options.cumulative = (options.key == SNAP_KEY_LINENO || options.key == SNAP_KEY_FILENAME) && below(2);
+			options.cumulative = (options.key == SNAP_KEY_LINENO ||
+					      options.key == SNAP_KEY_FILENAME) &&
+					     below(2);
 			naive_answer(&heap, &options, &wanted);
 			struct snap_answer *answer;
 			struct snap_error error;
@@ -428,8 +471,8 @@ static void check_random(bool sampled, int rounds, const char *name)
 			kept += info.count > 0;
 			good = same(answer, &wanted);
 			if (!good)
-				printf("# key %s, %zu patterns, round %d\n", snap_key_name(options.key),
-				       options.pattern_count, round);
+				printf("# key %s, %zu patterns, round %d\n",
+				       snap_key_name(options.key), options.pattern_count, round);
 			snap_answer_free(answer);
 		}
 		snap_reader_close(reader);
@@ -456,19 +499,25 @@ static bool compared_right(struct snap_answer *answer)
 		char key[KEY_SIZE];
 		snap_answer_row(answer, i, &row);
 		row_key(info.key, &row, key);
-		const struct naive_group *now = naive_find(&wanted, key), *old = naive_find(&wanted_old, key);
+		const struct naive_group *now = naive_find(&wanted, key),
+					 *old = naive_find(&wanted_old, key);
 		in_old += old != NULL;
 		in_new += now != NULL;
-		if (!near(now ? now->bytes : 0, row.bytes, false) || !near(old ? old->bytes : 0, row.old_bytes, false) ||
-		    !near(now ? now->count : 0, row.count, false) || !near(old ? old->count : 0, row.old_count, false) ||
-		    row.is_new != !old || row.is_gone != !now)
+		if (!near(now ? now->bytes : 0, row.bytes, false) ||
+		    !near(old ? old->bytes : 0, row.old_bytes, false) ||
+		    !near(now ? now->count : 0, row.count, false) ||
+		    !near(old ? old->count : 0, row.old_count, false) || row.is_new != !old ||
+		    row.is_gone != !now)
 			return false;
-		uint64_t change = distance(row.bytes, row.old_bytes), change_before = distance(before.bytes, before.old_bytes);
-		if (i > 0 && (change > change_before || (change == change_before && row.bytes > before.bytes)))
+		uint64_t change = distance(row.bytes, row.old_bytes),
+			 change_before = distance(before.bytes, before.old_bytes);
+		if (i > 0 && (change > change_before ||
+			      (change == change_before && row.bytes > before.bytes)))
 			return false;
 		before = row;
 	}
-	return in_old == wanted_old.count && in_new == wanted.count && near(wanted.bytes, info.bytes, false) &&
+	return in_old == wanted_old.count && in_new == wanted.count &&
+	       near(wanted.bytes, info.bytes, false) &&
 	       near(wanted_old.bytes, info.old_bytes, false);
 }
 
@@ -484,7 +533,8 @@ static void check_comparisons(void)
 		now.object_count -= below(100);
 		old.totals_only = round % 2;
 		struct bytes old_bytes = write_heap(&old), bytes = write_heap(&now);
-		struct snap_reader *old_reader = open_bytes(&old_bytes), *reader = open_bytes(&bytes);
+		struct snap_reader *old_reader = open_bytes(&old_bytes),
+				   *reader = open_bytes(&bytes);
 		for (int k = 0; k < KEYS && good; k++) {
 			struct snap_query_options options = SNAP_QUERY_OPTIONS_INIT;
 			options.key = keys[k];
@@ -493,7 +543,8 @@ static void check_comparisons(void)
 			naive_answer(&old, &options, &wanted_old);
 			naive_answer(&now, &options, &wanted);
 			struct snap_answer *answer;
-			good = snap_query_compare(&answer, old_reader, reader, &options, NULL) == SNAP_OK &&
+			good = snap_query_compare(&answer, old_reader, reader, &options, NULL) ==
+				       SNAP_OK &&
 			       compared_right(answer);
 			snap_answer_free(good ? answer : NULL);
 		}
@@ -547,19 +598,25 @@ static void check_refusals(void)
 	CHECK(ask(whole, sampled, &options, message) == SNAP_MISUSE && strstr(message, "sampled"));
 	CHECK(ask(sampled, whole, &options, message) == SNAP_MISUSE);
 	CHECK(ask(sampled, sampled, &options, message) == SNAP_OK);
-	CHECK(ask(NULL, bare, &options, message) == SNAP_MISUSE && !strcmp(message, "the snapshot has no call stacks"));
-	CHECK(ask(whole, bare, &options, message) == SNAP_MISUSE && !strcmp(message, "the new snapshot has no call stacks"));
-	CHECK(ask(bare, whole, &options, message) == SNAP_MISUSE && !strcmp(message, "the old snapshot has no call stacks"));
+	CHECK(ask(NULL, bare, &options, message) == SNAP_MISUSE &&
+	      !strcmp(message, "the snapshot has no call stacks"));
+	CHECK(ask(whole, bare, &options, message) == SNAP_MISUSE &&
+	      !strcmp(message, "the new snapshot has no call stacks"));
+	CHECK(ask(bare, whole, &options, message) == SNAP_MISUSE &&
+	      !strcmp(message, "the old snapshot has no call stacks"));
 	CHECK(ask(empty, whole, &options, message) == SNAP_OK);
 	CHECK(ask(NULL, empty, &options, message) == SNAP_OK);
 	options.key = SNAP_KEY_DOMAIN;
 	CHECK(ask(whole, bare, &options, message) == SNAP_OK);
 	options.patterns = &pattern;
 	options.pattern_count = 1;
-	CHECK(ask(NULL, bare, &options, message) == SNAP_MISUSE && !strcmp(message, "the snapshot has no types"));
-	CHECK(ask(NULL, totals, &options, message) == SNAP_MISUSE && strstr(message, "totals only"));
+	CHECK(ask(NULL, bare, &options, message) == SNAP_MISUSE &&
+	      !strcmp(message, "the snapshot has no types"));
+	CHECK(ask(NULL, totals, &options, message) == SNAP_MISUSE &&
+	      strstr(message, "totals only"));
 	options.key = SNAP_KEY_TYPE;
-	CHECK(ask(NULL, totals, &options, message) == SNAP_OK); /* one dimension: the totals answer */
+	CHECK(ask(NULL, totals, &options, message) ==
+	      SNAP_OK); /* one dimension: the totals answer */
 	options.pattern_count = 0;
 	options.key = SNAP_KEY_SHAPE;
 	CHECK(ask(NULL, totals, &options, message) == SNAP_MISUSE);
@@ -571,9 +628,11 @@ static void check_refusals(void)
 	options.cumulative = false;
 	options.max_memory_bytes = 4096;
 	CHECK(ask(NULL, whole, &options, message) == SNAP_LIMIT && strstr(message, "4096"));
-	CHECK(snap_query(&(struct snap_answer *){NULL}, whole, &(struct snap_query_options){0}, NULL) == SNAP_MISUSE);
+	CHECK(snap_query(&(struct snap_answer *){NULL}, whole, &(struct snap_query_options){0},
+			 NULL) == SNAP_MISUSE);
 	struct snap_reader *readers[] = {whole, totals, sampled, bare, empty};
-	uint8_t *kept[] = {whole_bytes.at, totals_bytes.at, sampled_bytes.at, bare_bytes.at, empty_bytes.at};
+	uint8_t *kept[] = {whole_bytes.at, totals_bytes.at, sampled_bytes.at, bare_bytes.at,
+			   empty_bytes.at};
 	for (int i = 0; i < 5; i++) {
 		snap_reader_close(readers[i]);
 		free(kept[i]);
@@ -582,7 +641,10 @@ static void check_refusals(void)
 
 /* ---- memory that ends ---- */
 
-struct failing { uint64_t calls, fail_at; int64_t live; };
+struct failing {
+	uint64_t calls, fail_at;
+	int64_t live;
+};
 
 static void *failing_resize(void *context, void *pointer, size_t old_size, size_t new_size)
 {
@@ -597,7 +659,8 @@ static void *failing_resize(void *context, void *pointer, size_t old_size, size_
 	return realloc(pointer, new_size);
 }
 
-static bool survives(struct snap_reader *old, struct snap_reader *reader, struct snap_query_options options)
+static bool survives(struct snap_reader *old, struct snap_reader *reader,
+		     struct snap_query_options options)
 {
 	for (uint64_t n = 0;; n++) {
 		struct failing memory = {.fail_at = n};
@@ -622,7 +685,8 @@ static void check_memory(void)
 	make_heap(&now);
 	struct bytes old_bytes = write_heap(&old), bytes = write_heap(&now);
 	struct snap_reader *old_reader = open_bytes(&old_bytes), *reader = open_bytes(&bytes);
-	struct snap_pattern patterns[2] = {{.glob = "*.py", .all_frames = true}, {.kind = SNAP_PATTERN_TYPE, .glob = "*"}};
+	struct snap_pattern patterns[2] = {{.glob = "*.py", .all_frames = true},
+					   {.kind = SNAP_PATTERN_TYPE, .glob = "*"}};
 	bool good = true;
 	for (int k = 0; k < KEYS; k++) {
 		struct snap_query_options options = SNAP_QUERY_OPTIONS_INIT;
@@ -642,27 +706,40 @@ static void check_memory(void)
 
 /* ---- what only a hand-made snapshot has ---- */
 
-struct column { uint32_t column; size_t count; uint64_t values[8]; };
+struct column {
+	uint32_t column;
+	size_t count;
+	uint64_t values[8];
+};
 
-static struct snap_reader *open_columns(struct build *b, const struct column *columns, size_t count, bool totals_only)
+static struct snap_reader *open_columns(struct build *b, const struct column *columns, size_t count,
+					bool totals_only)
 {
 	static const char *const strings[] = {"a.c", "f", "lib.so", "T", "a.c"};
 	build_begin(b);
 	build_strings(b, strings, 5);
 	for (size_t i = 0; i < count; i++)
 		build_column(b, columns[i].column, columns[i].values, columns[i].count);
-	build_end(b, &(struct snapfmt_trailer){.flags = totals_only ? SNAP_SNAPSHOT_TOTALS_ONLY : 0});
+	build_end(b,
+		  &(struct snapfmt_trailer){.flags = totals_only ? SNAP_SNAPSHOT_TOTALS_ONLY : 0});
 	struct snap_reader *reader;
 	REQUIRE(snap_reader_open_memory(&reader, b->bytes, b->size, NULL, NULL) == SNAP_OK);
 	return reader;
 }
 
 #define TOTALS_OF(dimension, a, b, size_a, size_b) \
-	{SNAP_TOTAL_DIMENSION, 3, {SNAP_BY_ALL, dimension, dimension}}, {SNAP_TOTAL_KEY, 3, {0, a, b}}, \
-	{SNAP_TOTAL_BYTES, 3, {30, size_a, size_b}}, {SNAP_TOTAL_COUNT, 3, {3, 1, 2}}
+	{SNAP_TOTAL_DIMENSION, 3, {SNAP_BY_ALL, dimension, dimension}}, \
+		{SNAP_TOTAL_KEY, 3, {0, a, b}}, {SNAP_TOTAL_BYTES, 3, {30, size_a, size_b}}, \
+	{ \
+		SNAP_TOTAL_COUNT, 3, \
+		{ \
+			3, 1, 2 \
+		} \
+	}
 
-static uint64_t rows_of(const struct column *columns, size_t count, enum snap_key key, enum snap_status wanted_status,
-			struct snap_answer_row *first, struct snap_place *frames)
+static uint64_t rows_of(const struct column *columns, size_t count, enum snap_key key,
+			enum snap_status wanted_status, struct snap_answer_row *first,
+			struct snap_place *frames)
 {
 	struct build b = {0};
 	struct snap_reader *reader = open_columns(&b, columns, count, true);
@@ -690,41 +767,60 @@ static void check_by_hand(void)
 {
 	struct snap_answer_row row;
 	struct snap_place frames[8];
-	const struct column twins[] = { /* strings 1 and 5 are alike, and so are types 1 and 2 */
-		{SNAP_FRAME_FILE, 2, {1, 5}}, {SNAP_FRAME_LINE, 2, {7, 7}}, {SNAP_FRAME_FUNCTION, 2, {2, 0}},
-		{SNAP_STACK_FRAME, 2, {1, 2}}, TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20),
+	const struct column twins[] = {
+		/* strings 1 and 5 are alike, and so are types 1 and 2 */
+		{SNAP_FRAME_FILE, 2, {1, 5}},           {SNAP_FRAME_LINE, 2, {7, 7}},
+		{SNAP_FRAME_FUNCTION, 2, {2, 0}},       {SNAP_STACK_FRAME, 2, {1, 2}},
+		TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20),
 	};
-	CHECK(ROWS_OF(twins, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) == 1 && row.bytes == 30 && row.count == 3);
+	CHECK(ROWS_OF(twins, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) == 1 && row.bytes == 30 &&
+	      row.count == 3);
 	CHECK(ROWS_OF(twins, SNAP_KEY_TRACEBACK, SNAP_OK, &row, NULL) == 1 && row.bytes == 30);
-	CHECK(ROWS_OF(twins, SNAP_KEY_FUNCTION, SNAP_OK, &row, NULL) == 2 && row.bytes == 20 && !row.place.function.bytes);
-	const struct column types[] = {{SNAP_TYPE_NAME, 2, {4, 4}}, TOTALS_OF(SNAP_BY_TYPE, 1, 2, 10, 20)};
+	CHECK(ROWS_OF(twins, SNAP_KEY_FUNCTION, SNAP_OK, &row, NULL) == 2 && row.bytes == 20 &&
+	      !row.place.function.bytes);
+	const struct column types[] = {{SNAP_TYPE_NAME, 2, {4, 4}},
+				       TOTALS_OF(SNAP_BY_TYPE, 1, 2, 10, 20)};
 	CHECK(ROWS_OF(types, SNAP_KEY_TYPE, SNAP_OK, &row, NULL) == 1 && row.bytes == 30);
 
-	const struct column inlined[] = { /* frame 1 was inlined into 2, whose caller is stack 2 */
-		{SNAP_FRAME_FILE, 3, {1, 1, 0}}, {SNAP_FRAME_LINE, 3, {1, 2, 0}}, {SNAP_FRAME_INLINED_INTO, 3, {2, 0, 0}},
-		{SNAP_FRAME_MODULE, 3, {0, 0, 1}}, {SNAP_FRAME_OFFSET, 3, {0, 0, 0x99}}, {SNAP_MODULE_PATH, 1, {3}},
-		{SNAP_STACK_PARENT, 2, {0, 1}}, {SNAP_STACK_FRAME, 2, {3, 1}}, TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20),
+	const struct column inlined[] = {
+		/* frame 1 was inlined into 2, whose caller is stack 2 */
+		{SNAP_FRAME_FILE, 3, {1, 1, 0}},         {SNAP_FRAME_LINE, 3, {1, 2, 0}},
+		{SNAP_FRAME_INLINED_INTO, 3, {2, 0, 0}}, {SNAP_FRAME_MODULE, 3, {0, 0, 1}},
+		{SNAP_FRAME_OFFSET, 3, {0, 0, 0x99}},    {SNAP_MODULE_PATH, 1, {3}},
+		{SNAP_STACK_PARENT, 2, {0, 1}},          {SNAP_STACK_FRAME, 2, {3, 1}},
+		TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20),
 	};
-	CHECK(ROWS_OF(inlined, SNAP_KEY_TRACEBACK, SNAP_OK, &row, frames) == 2 && row.frame_count == 3 &&
-	      frames[0].line == 1 && frames[1].line == 2 && !frames[2].file.bytes && frames[2].offset == 0x99);
-	CHECK(ROWS_OF(inlined, SNAP_KEY_MODULE, SNAP_OK, &row, NULL) == 2 && row.bytes == 20 && !row.place.module.bytes);
+	CHECK(ROWS_OF(inlined, SNAP_KEY_TRACEBACK, SNAP_OK, &row, frames) == 2 &&
+	      row.frame_count == 3 && frames[0].line == 1 && frames[1].line == 2 &&
+	      !frames[2].file.bytes && frames[2].offset == 0x99);
+	CHECK(ROWS_OF(inlined, SNAP_KEY_MODULE, SNAP_OK, &row, NULL) == 2 && row.bytes == 20 &&
+	      !row.place.module.bytes);
 
 	const struct column circle[] = {
-		{SNAP_FRAME_FILE, 2, {1, 1}}, {SNAP_FRAME_INLINED_INTO, 2, {2, 1}}, {SNAP_STACK_FRAME, 2, {1, 2}},
+		{SNAP_FRAME_FILE, 2, {1, 1}},
+		{SNAP_FRAME_INLINED_INTO, 2, {2, 1}},
+		{SNAP_STACK_FRAME, 2, {1, 2}},
 		TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20),
 	};
 	CHECK(ROWS_OF(circle, SNAP_KEY_TRACEBACK, SNAP_CORRUPT, &row, NULL) == 0);
-	CHECK(ROWS_OF(circle, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) == 1); /* the innermost frame is enough */
-	const struct column beyond[] = {{SNAP_TYPE_NAME, 1, {4}}, TOTALS_OF(SNAP_BY_TYPE, 1, 2, 10, 20)};
+	CHECK(ROWS_OF(circle, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) ==
+	      1); /* the innermost frame is enough */
+	const struct column beyond[] = {{SNAP_TYPE_NAME, 1, {4}},
+					TOTALS_OF(SNAP_BY_TYPE, 1, 2, 10, 20)};
 	CHECK(ROWS_OF(beyond, SNAP_KEY_TYPE, SNAP_CORRUPT, &row, NULL) == 0);
-	const struct column unequal[] = {{SNAP_TYPE_NAME, 2, {4, 4}}, TOTALS_OF(SNAP_BY_TYPE, 1, 2, 10, 21)};
+	const struct column unequal[] = {{SNAP_TYPE_NAME, 2, {4, 4}},
+					 TOTALS_OF(SNAP_BY_TYPE, 1, 2, 10, 21)};
 	CHECK(ROWS_OF(unequal, SNAP_KEY_TYPE, SNAP_CORRUPT, &row, NULL) == 0);
 	const struct column huge[] = {
-		{SNAP_TOTAL_DIMENSION, 1, {SNAP_BY_ALL}}, {SNAP_TOTAL_BYTES, 1, {UINT64_MAX}}, {SNAP_TOTAL_COUNT, 1, {1}},
+		{SNAP_TOTAL_DIMENSION, 1, {SNAP_BY_ALL}},
+		{SNAP_TOTAL_BYTES, 1, {UINT64_MAX}},
+		{SNAP_TOTAL_COUNT, 1, {1}},
 	};
 	CHECK(ROWS_OF(huge, SNAP_KEY_DOMAIN, SNAP_LIMIT, &row, NULL) == 0);
-	const struct column late[] = {{SNAP_FRAME_FILE, 1, {1}}, {SNAP_STACK_PARENT, 2, {2, 0}},
-				      {SNAP_STACK_FRAME, 2, {1, 1}}, TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20)};
+	const struct column late[] = {{SNAP_FRAME_FILE, 1, {1}},
+				      {SNAP_STACK_PARENT, 2, {2, 0}},
+				      {SNAP_STACK_FRAME, 2, {1, 1}},
+				      TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20)};
 	CHECK(ROWS_OF(late, SNAP_KEY_LINENO, SNAP_CORRUPT, &row, NULL) == 0);
 }
 

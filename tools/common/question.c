@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define PEOPLE_LIMIT 20
+#define LEAST_MEMORY ((uint64_t)16 << 20)
 
 static bool take_prefix(const char **text, const char *prefix)
 {
@@ -39,11 +40,13 @@ static void parse_line(struct snap_pattern *pattern)
 	pattern->has_line = true;
 }
 
-/* "domain:N" or "domain:N:PATTERN"; what follows is left in *text, which is NULL if nothing does. */
+/* "domain:N" or "domain:N:PATTERN"; what follows is left in *text, which is NULL if nothing does.
+ */
 static void parse_domain(struct snap_pattern *pattern, const char **text)
 {
 	size_t digits = strspn(*text, "0123456789");
-	if (!parse_number(*text, digits, &pattern->domain) || ((*text)[digits] && (*text)[digits] != ':'))
+	if (!parse_number(*text, digits, &pattern->domain) ||
+	    ((*text)[digits] && (*text)[digits] != ':'))
 		cli_usage("domain:%s: a domain is a number", *text);
 	pattern->has_domain = true;
 	*text = (*text)[digits] ? *text + digits + 1 : NULL;
@@ -75,12 +78,14 @@ static struct snap_pattern parse_pattern(const char *text, bool exclude, bool al
 	return pattern;
 }
 
-static void add_patterns(struct rows_question *question, const struct cli_list *list, bool exclude, bool all_frames)
+static void add_patterns(struct rows_question *question, const struct cli_list *list, bool exclude,
+			 bool all_frames)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (question->options.pattern_count == SNAP_MAX_PATTERNS)
 			cli_usage("at most %d patterns", SNAP_MAX_PATTERNS);
-		question->patterns[question->options.pattern_count++] = parse_pattern(list->items[i], exclude, all_frames);
+		question->patterns[question->options.pattern_count++] =
+			parse_pattern(list->items[i], exclude, all_frames);
 	}
 }
 
@@ -90,7 +95,8 @@ static enum snap_key default_key(struct snap_reader *first, struct snap_reader *
 	enum snap_key key = snap_key_default(first);
 	if (!second || snap_key_default(second) == key)
 		return key;
-	bool both_typed = snap_reader_row_count(first, SNAP_TYPES) && snap_reader_row_count(second, SNAP_TYPES);
+	bool both_typed = snap_reader_row_count(first, SNAP_TYPES) &&
+			  snap_reader_row_count(second, SNAP_TYPES);
 	return both_typed ? SNAP_KEY_TYPE : SNAP_KEY_SIZE;
 }
 
@@ -105,8 +111,8 @@ static enum snap_order parse_order(const char *text)
 	return SNAP_ORDER_AVERAGE;
 }
 
-void rows_question(struct rows_question *question, const struct rows_options *given, struct snap_reader *first,
-		   struct snap_reader *second)
+void rows_question(struct rows_question *question, const struct rows_options *given,
+		   struct snap_reader *first, struct snap_reader *second)
 {
 	*question = (struct rows_question){.options = SNAP_QUERY_OPTIONS_INIT};
 	struct snap_query_options *options = &question->options;
@@ -117,6 +123,8 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	options->order = parse_order(given->sort);
 	options->cumulative = given->cumulative;
 	options->max_memory_bytes = cli_common.memory_bytes;
+	if (options->max_memory_bytes && options->max_memory_bytes < LEAST_MEMORY)
+		options->max_memory_bytes = LEAST_MEMORY; /* as the reader does */
 	options->patterns = question->patterns;
 	add_patterns(question, &given->include, false, given->all_frames);
 	add_patterns(question, &given->exclude, true, given->all_frames);
@@ -130,5 +138,6 @@ uint64_t rows_limit(const struct rows_options *options)
 		return UINT64_MAX;
 	if (options->limit != ROWS_NOT_GIVEN)
 		return options->limit;
-	return cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN ? PEOPLE_LIMIT : UINT64_MAX;
+	return cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN ? PEOPLE_LIMIT
+										   : UINT64_MAX;
 }

@@ -15,7 +15,8 @@ static const struct key_columns {
 	[SNAP_KEY_SHAPE] = {3, {{"kind", PRINT_TEXT}, {"type", PRINT_TEXT}, {"shape", PRINT_TEXT}}},
 	[SNAP_KEY_LINENO] = {2, {{"file", PRINT_TEXT}, {"line", PRINT_NUMBER}}},
 	[SNAP_KEY_FILENAME] = {1, {{"file", PRINT_TEXT}}},
-	[SNAP_KEY_FUNCTION] = {3, {{"function", PRINT_TEXT}, {"file", PRINT_TEXT}, {"module", PRINT_TEXT}}},
+	[SNAP_KEY_FUNCTION] =
+		{3, {{"function", PRINT_TEXT}, {"file", PRINT_TEXT}, {"module", PRINT_TEXT}}},
 	[SNAP_KEY_TRACEBACK] = {1, {{"traceback", PRINT_TEXT}}},
 	[SNAP_KEY_MODULE] = {1, {{"module", PRINT_TEXT}}},
 	[SNAP_KEY_THREAD] = {2, {{"thread", PRINT_NUMBER}, {"name", PRINT_TEXT}}},
@@ -146,13 +147,16 @@ static void type_cells(const struct snap_answer_row *row, bool with_shape, struc
 	struct made_text shape = begin_text(scratch);
 	if (with_shape)
 		append_shape(scratch, row);
-	cells[0] = row->name.bytes ? print_bytes(scratch->bytes + kind.start, shape.start - kind.start) : print_absent();
+	cells[0] = row->name.bytes
+			   ? print_bytes(scratch->bytes + kind.start, shape.start - kind.start)
+			   : print_absent();
 	cells[1] = text_cell(row->name);
 	if (with_shape)
 		cells[2] = print_bytes(scratch->bytes + shape.start, scratch->size - shape.start);
 }
 
-static void root_cells(const struct snap_answer_row *row, struct buffer *scratch, struct print_cell *cells)
+static void root_cells(const struct snap_answer_row *row, struct buffer *scratch,
+		       struct print_cell *cells)
 {
 	struct made_text kind = begin_text(scratch);
 	if (row->has_number)
@@ -182,7 +186,8 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 		break;
 	case SNAP_KEY_TRACEBACK:
 		append_traceback(scratch, row);
-		cells[0] = row->frame_count ? print_bytes(scratch->bytes, scratch->size) : print_absent();
+		cells[0] = row->frame_count ? print_bytes(scratch->bytes, scratch->size)
+					    : print_absent();
 		break;
 	case SNAP_KEY_MODULE: cells[0] = text_cell(row->place.module); break;
 	case SNAP_KEY_THREAD:
@@ -199,11 +204,13 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 	}
 }
 
-void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch, struct print_cell *cells)
+void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch,
+		       struct print_cell *cells)
 {
 	const struct key_columns *known = &key_columns[key];
 	scratch->size = 0;
-	append_number(scratch, others == 1 ? "[%" PRIu64 " other]" : "[%" PRIu64 " others]", others);
+	append_number(scratch, others == 1 ? "[%" PRIu64 " other]" : "[%" PRIu64 " others]",
+		      others);
 	rows_absent_cells(cells, known->count);
 	for (size_t i = 0; i < known->count; i++) {
 		if (known->columns[i].kind == PRINT_TEXT) {
@@ -241,7 +248,8 @@ void rows_warn(const struct snap_answer_info *info, const char *file, const char
 {
 	if (info->estimated)
 		cli_warn("sampled every %" PRIu64 " bytes: bytes and counts are estimates%s",
-			 info->sampling_interval_bytes, info->by_average ? ", made from mean sizes" : "");
+			 info->sampling_interval_bytes,
+			 info->by_average ? ", made from mean sizes" : "");
 	if (info->old_lost_rows)
 		cli_lost(old_file, info->old_lost_rows);
 	if (info->lost_rows)

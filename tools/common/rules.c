@@ -9,7 +9,7 @@
 #include "rows.h"
 
 #define PERCENT_UNITS 1000u /* thousandths of a percent in one */
-#define MAX_EXAMPLES 3
+#define MAX_EXAMPLES  3
 
 /* ---- parsing ---- */
 
@@ -85,7 +85,8 @@ static bool parse_measure(const char *text, size_t *size, struct rule *rule)
 		size_t length = strlen(names[i]);
 		if (*size < length || memcmp(text + *size - length, names[i], length) != 0)
 			continue;
-		if (*size > length && text[*size - length - 1] != ' ' && text[*size - length - 1] != '\t')
+		if (*size > length && text[*size - length - 1] != ' ' &&
+		    text[*size - length - 1] != '\t')
 			continue;
 		rule->measure = (enum snap_order)i;
 		*size = without_spaces(text, *size - length);
@@ -101,7 +102,8 @@ static bool parse_scope(const char *text, size_t size, struct rule *rule)
 	if (size == 0 || (size == 5 && memcmp(text, "total", 5) == 0))
 		return true;
 	rule->scope = RULE_SUM;
-	if (size >= 3 && memcmp(text, "any", 3) == 0 && (size == 3 || text[3] == ' ' || text[3] == '\t')) {
+	if (size >= 3 && memcmp(text, "any", 3) == 0 &&
+	    (size == 3 || text[3] == ' ' || text[3] == '\t')) {
 		rule->scope = RULE_ANY;
 		const char *rest = skip_spaces(text + 3);
 		size -= size == 3 ? 3 : (size_t)(rest - text);
@@ -127,7 +129,8 @@ bool rule_parse(const char *text, struct rule *rule)
 	if (!greater)
 		return false;
 	size_t size = (size_t)(greater - start);
-	return parse_measure(start, &size, rule) && parse_limit(greater + 1, rule) && parse_scope(start, size, rule);
+	return parse_measure(start, &size, rule) && parse_limit(greater + 1, rule) &&
+	       parse_scope(start, size, rule);
 }
 
 struct rules rules_parse(const struct cli_list *texts)
@@ -136,8 +139,9 @@ struct rules rules_parse(const struct cli_list *texts)
 	rules.items = cli_resize(NULL, (texts->count + 1) * sizeof(*rules.items));
 	for (size_t i = 0; i < texts->count; i++)
 		if (!rule_parse(texts->items[i], &rules.items[i]))
-			cli_usage("--fail='%s': a rule is [total | any | [any] KEY:GLOB] bytes|count|average > [+]LIMIT",
-				  texts->items[i]);
+			cli_usage(
+				"--fail='%s': a rule is [total | any | [any] KEY:GLOB] bytes|count|average > [+]LIMIT",
+				texts->items[i]);
 	return rules;
 }
 
@@ -145,7 +149,8 @@ void rules_check_key(const struct rules *rules, enum snap_key key)
 {
 	for (size_t i = 0; i < rules->count; i++)
 		if (rules->items[i].has_key && rules->items[i].key != key)
-			cli_usage("--fail='%s' needs --key=%s", rules->items[i].text, snap_key_name(rules->items[i].key));
+			cli_usage("--fail='%s' needs --key=%s", rules->items[i].text,
+				  snap_key_name(rules->items[i].key));
 }
 
 /* ---- judging ---- */
@@ -156,13 +161,14 @@ static bool exceeds_percent(uint64_t change, uint64_t old, uint64_t thousandths)
 	const uint64_t whole = 100 * PERCENT_UNITS;
 	uint64_t most, rest;
 	if (__builtin_mul_overflow(old / whole, thousandths, &most) ||
-	    __builtin_mul_overflow(old % whole, thousandths, &rest) || __builtin_add_overflow(most, rest / whole, &most))
+	    __builtin_mul_overflow(old % whole, thousandths, &rest) ||
+	    __builtin_add_overflow(most, rest / whole, &most))
 		return false; /* more than any change */
 	return change > most;
 }
 
-static bool average_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_count, uint64_t bytes,
-			      uint64_t count)
+static bool average_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_count,
+			      uint64_t bytes, uint64_t count)
 {
 	double now = count ? (double)bytes / (double)count : 0;
 	double old = old_count ? (double)old_bytes / (double)old_count : 0;
@@ -173,7 +179,8 @@ static bool average_is_broken(const struct rule *rule, uint64_t old_bytes, uint6
 	return now - old > (double)rule->limit;
 }
 
-bool rule_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_count, uint64_t bytes, uint64_t count)
+bool rule_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_count, uint64_t bytes,
+		    uint64_t count)
 {
 	if (rule->measure == SNAP_ORDER_AVERAGE)
 		return average_is_broken(rule, old_bytes, old_count, bytes, count);
@@ -183,7 +190,8 @@ bool rule_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_co
 		return now > rule->limit;
 	if (now <= old)
 		return false;
-	return rule->percent ? exceeds_percent(now - old, old, rule->limit) : now - old > rule->limit;
+	return rule->percent ? exceeds_percent(now - old, old, rule->limit)
+			     : now - old > rule->limit;
 }
 
 static uint64_t value_of(enum snap_order measure, uint64_t bytes, uint64_t count)
@@ -194,12 +202,13 @@ static uint64_t value_of(enum snap_order measure, uint64_t bytes, uint64_t count
 }
 
 /* what: NULL for the total */
-static void say_broken(const struct rule *rule, const char *what, uint64_t old_bytes, uint64_t old_count,
-		       uint64_t bytes, uint64_t count)
+static void say_broken(const struct rule *rule, const char *what, uint64_t old_bytes,
+		       uint64_t old_count, uint64_t bytes, uint64_t count)
 {
 	static const char *const names[] = {"bytes", "count", "average"};
-	cli_warn("broken: %s: %s of %s was %" PRIu64 " and is %" PRIu64, rule->text, names[rule->measure],
-		 what ? what : "all", value_of(rule->measure, old_bytes, old_count),
+	cli_warn("broken: %s: %s of %s was %" PRIu64 " and is %" PRIu64, rule->text,
+		 names[rule->measure], what ? what : "all",
+		 value_of(rule->measure, old_bytes, old_count),
 		 value_of(rule->measure, bytes, count));
 }
 
@@ -238,7 +247,8 @@ static void judge_row(const struct rule *rule, enum snap_key key, const struct s
 }
 
 /* -1: nothing to judge */
-static int judge_rows(const struct rule *rule, struct snap_answer *answer, const struct snap_answer_info *info)
+static int judge_rows(const struct rule *rule, struct snap_answer *answer,
+		      const struct snap_answer_info *info)
 {
 	struct buffer text = {0};
 	struct matched matched = {0};
@@ -249,18 +259,21 @@ static int judge_rows(const struct rule *rule, struct snap_answer *answer, const
 	}
 	buffer_free(&text);
 	if (matched.rows == 0) {
-		cli_fail("--fail='%s' has nothing to judge: no %s matches in either snapshot", rule->text,
-			 snap_key_name(info->key));
+		cli_fail("--fail='%s' has nothing to judge: no %s matches in either snapshot",
+			 rule->text, snap_key_name(info->key));
 		return -1;
 	}
 	if (rule->scope == RULE_ANY) {
 		if (matched.broken > MAX_EXAMPLES)
-			cli_warn("broken: %s: and %" PRIu64 " more", rule->text, matched.broken - MAX_EXAMPLES);
+			cli_warn("broken: %s: and %" PRIu64 " more", rule->text,
+				 matched.broken - MAX_EXAMPLES);
 		return matched.broken > 0;
 	}
-	bool broken = rule_is_broken(rule, matched.old_bytes, matched.old_count, matched.bytes, matched.count);
+	bool broken = rule_is_broken(rule, matched.old_bytes, matched.old_count, matched.bytes,
+				     matched.count);
 	if (broken)
-		say_broken(rule, rule->glob, matched.old_bytes, matched.old_count, matched.bytes, matched.count);
+		say_broken(rule, rule->glob, matched.old_bytes, matched.old_count, matched.bytes,
+			   matched.count);
 	return broken;
 }
 
@@ -278,9 +291,11 @@ size_t rules_judge(const struct rules *rules, struct snap_answer *answer)
 		const struct rule *rule = &rules->items[i];
 		int result;
 		if (rule->scope == RULE_TOTAL) {
-			result = rule_is_broken(rule, info.old_bytes, info.old_count, info.bytes, info.count);
+			result = rule_is_broken(rule, info.old_bytes, info.old_count, info.bytes,
+						info.count);
 			if (result)
-				say_broken(rule, NULL, info.old_bytes, info.old_count, info.bytes, info.count);
+				say_broken(rule, NULL, info.old_bytes, info.old_count, info.bytes,
+					   info.count);
 		} else {
 			result = judge_rows(rule, answer, &info);
 		}

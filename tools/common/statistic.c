@@ -54,8 +54,8 @@ void rows_print_statistic(enum snap_key key, const struct snap_answer_row *row, 
 	rows_format_size((double)row->bytes, false, size);
 	if (compared) {
 		rows_format_size((double)(int64_t)(row->bytes - row->old_bytes), true, change);
-		snprintf(text, sizeof(text), ": size=%s (%s), count=%" PRIu64 " (%+" PRId64 ")", size, change, row->count,
-			 (int64_t)(row->count - row->old_count));
+		snprintf(text, sizeof(text), ": size=%s (%s), count=%" PRIu64 " (%+" PRId64 ")",
+			 size, change, row->count, (int64_t)(row->count - row->old_count));
 	} else {
 		snprintf(text, sizeof(text), ": size=%s, count=%" PRIu64, size, row->count);
 	}
