@@ -1,4 +1,5 @@
-/* Who holds an object: holders, shortest paths from the roots, dominators, cycles (snap_graph.h). */
+/* Who holds an object: holders, shortest paths from the roots, dominators, cycles (snap_graph.h).
+ */
 #include "refs/refs.h"
 
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static void open_graph(struct refs *refs, bool weak)
 	if (info.lost_references > 0)
 		cli_lost(refs->file, info.lost_references);
 	if (info.roots == 0)
-		cli_warn("%s: there are no roots, so nothing is reached", refs->file != NULL ? refs->file : "-");
+		cli_warn("%s: there are no roots, so nothing is reached",
+			 refs->file != NULL ? refs->file : "-");
 }
 
 /* False: some target names nothing. */
@@ -83,22 +85,35 @@ int main(int argc, char **argv)
 	struct refs refs = {.limit = 10, .path_limit = 10};
 	struct wishes wishes = {false, false, false, false, false};
 	const struct cli_option options[] = {
-		{'n', "limit", "COUNT", "print at most COUNT lines of each list, 0 for all (default 10)", CLI_COUNT, &refs.limit},
-		{'p', "paths", "COUNT", "print at most COUNT branches of the tree of paths, 0 for all (default 10)", CLI_COUNT,
-		 &refs.path_limit},
-		{'w', "weak", NULL, "follow references that do not hold, too", CLI_FLAG, &wishes.weak},
-		{'o', "owned", NULL, "also list what the targets refer to", CLI_FLAG, &wishes.owned},
-		{'d', "dominators", NULL, "list the objects that retain most", CLI_FLAG, &wishes.dominators},
-		{'c', "cycles", NULL, "list all cycles, the largest first", CLI_FLAG, &wishes.cycles},
-		{'u', "unreachable", NULL, "list what no root reaches, by type", CLI_FLAG, &wishes.unreachable},
+		{'n', "limit", "COUNT",
+		 "print at most COUNT lines of each list, 0 for all (default 10)", CLI_COUNT,
+		 &refs.limit},
+		{'p', "paths", "COUNT",
+		 "print at most COUNT branches of the tree of paths, 0 for all (default 10)",
+		 CLI_COUNT, &refs.path_limit},
+		{'w', "weak", NULL, "follow references that do not hold, too", CLI_FLAG,
+		 &wishes.weak},
+		{'o', "owned", NULL, "also list what the targets refer to", CLI_FLAG,
+		 &wishes.owned},
+		{'d', "dominators", NULL, "list the objects that retain most", CLI_FLAG,
+		 &wishes.dominators},
+		{'c', "cycles", NULL, "list all cycles, the largest first", CLI_FLAG,
+		 &wishes.cycles},
+		{'u', "unreachable", NULL, "list what no root reaches, by type", CLI_FLAG,
+		 &wishes.unreachable},
 		{0, NULL, NULL, NULL, CLI_FLAG, NULL},
 	};
-	const struct cli_tool tool = {"snap-refs", "[OPTION]... FILE [TARGET]...",
-				      "Say who holds an object, and what would be free without it.", 1, SIZE_MAX, options};
+	const struct cli_tool tool = {"snap-refs",
+				      "[OPTION]... FILE [TARGET]...",
+				      "Say who holds an object, and what would be free without it.",
+				      1,
+				      SIZE_MAX,
+				      options};
 	size_t count;
 	char **arguments = cli_parse(&tool, argc, argv, &count);
 	if (count == 1 && !wishes.dominators && !wishes.cycles && !wishes.unreachable)
-		cli_usage("a TARGET is missing: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN");
+		cli_usage(
+			"a TARGET is missing: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN");
 	if (wishes.owned && count == 1)
 		cli_usage("--owned needs a TARGET");
 	refs.file = arguments[0];

@@ -14,27 +14,34 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 33;
 }
 
-/* Open addressing over the indexes of groups; size is a power of two, larger than twice the groups. */
+/* Open addressing over the indexes of groups; size is a power of two, larger than twice the groups.
+ */
 struct table {
 	uint32_t *slots;
 	size_t size;
 };
 
-static size_t find_slot(const struct snap_graph *graph, const struct table *table, const struct group *wanted)
+static size_t find_slot(const struct snap_graph *graph, const struct table *table,
+			const struct group *wanted)
 {
-	size_t at = (size_t)(mix(mix(wanted->name) + (uint64_t)wanted->parent * 64 + wanted->kind)) & (table->size - 1);
+	size_t at =
+		(size_t)(mix(mix(wanted->name) + (uint64_t)wanted->parent * 64 + wanted->kind)) &
+		(table->size - 1);
 	for (; table->slots[at] != NONE; at = (at + 1) & (table->size - 1)) {
 		const struct group *group = &graph->groups[table->slots[at]];
-		if (group->name == wanted->name && group->parent == wanted->parent && group->kind == wanted->kind)
+		if (group->name == wanted->name && group->parent == wanted->parent &&
+		    group->kind == wanted->kind)
 			break;
 	}
 	return at;
 }
 
-static enum snap_status enlarge(struct snap_graph *graph, struct table *table, struct snap_error *error)
+static enum snap_status enlarge(struct snap_graph *graph, struct table *table,
+				struct snap_error *error)
 {
 	size_t size = table->size == 0 ? 256 : table->size * 2;
-	enum snap_status status = libsnap_graph_reserve(graph, "groups of roots", size * 4ull, error);
+	enum snap_status status =
+		libsnap_graph_reserve(graph, "groups of roots", size * 4ull, error);
 	if (status != SNAP_OK)
 		return status;
 	struct table larger = {.slots = libsnap_graph_take(graph, size, 4), .size = size};
@@ -49,7 +56,8 @@ static enum snap_status enlarge(struct snap_graph *graph, struct table *table, s
 }
 
 /* The label of a new group: the name alone, or that of the group above, "/" and the name. */
-static enum snap_status name_group(struct snap_graph *graph, struct group *group, struct snap_error *error)
+static enum snap_status name_group(struct snap_graph *graph, struct group *group,
+				   struct snap_error *error)
 {
 	const char *text;
 	size_t size;
@@ -83,8 +91,8 @@ static enum snap_status name_group(struct snap_graph *graph, struct group *group
 	return SNAP_OK;
 }
 
-static enum snap_status find_group(struct snap_graph *graph, struct table *table, struct group wanted, uint32_t *out,
-				   struct snap_error *error)
+static enum snap_status find_group(struct snap_graph *graph, struct table *table,
+				   struct group wanted, uint32_t *out, struct snap_error *error)
 {
 	enum snap_status status = SNAP_OK;
 	if (2 * (graph->group_count + 1) >= table->size)
@@ -93,8 +101,9 @@ static enum snap_status find_group(struct snap_graph *graph, struct table *table
 		return status;
 	size_t slot = find_slot(graph, table, &wanted);
 	if (table->slots[slot] == NONE) {
-		status = libsnap_graph_grow(graph, "groups of roots", (void **)&graph->groups, &graph->group_capacity,
-					    graph->group_count + 1, sizeof(wanted), error);
+		status = libsnap_graph_grow(graph, "groups of roots", (void **)&graph->groups,
+					    &graph->group_capacity, graph->group_count + 1,
+					    sizeof(wanted), error);
 		if (status == SNAP_OK)
 			status = name_group(graph, &wanted, error);
 		if (status != SNAP_OK)
@@ -111,10 +120,10 @@ static enum snap_status find_group(struct snap_graph *graph, struct table *table
 /* Enough for any runtime; a hostile chain of synthetic objects must not make labels without end. */
 #define MAX_GROUP_DEPTH 16
 
-/* A synthetic object's own group, below the one that reached it.  One that only repeats the label above it, or has
- * no name, starts none. */
-static enum snap_status extend_group(struct snap_graph *graph, struct table *table, uint32_t row, bool is_root,
-				     uint32_t *group, struct snap_error *error)
+/* A synthetic object's own group, below the one that reached it.  One that only repeats the label
+ * above it, or has no name, starts none. */
+static enum snap_status extend_group(struct snap_graph *graph, struct table *table, uint32_t row,
+				     bool is_root, uint32_t *group, struct snap_error *error)
 {
 	uint32_t type = libsnap_graph_shape(graph, row)->type;
 	if (type == 0 || graph->type_kinds[type - 1] != SNAP_TYPE_SYNTHETIC)
@@ -128,21 +137,28 @@ static enum snap_status extend_group(struct snap_graph *graph, struct table *tab
 	if (size == 0 || above->depth == MAX_GROUP_DEPTH ||
 	    (is_root && size == above->label_size && memcmp(name, above->label, size) == 0))
 		return SNAP_OK;
-	return find_group(graph, table, (struct group){.kind = above->kind, .parent = *group, .name = type,
-						       .depth = above->depth + 1},
+	return find_group(graph, table,
+			  (struct group){.kind = above->kind,
+					 .parent = *group,
+					 .name = type,
+					 .depth = above->depth + 1},
 			  group, error);
 }
 
-static enum snap_status attribute_roots(struct snap_graph *graph, struct table *table, struct snap_error *error)
+static enum snap_status attribute_roots(struct snap_graph *graph, struct table *table,
+					struct snap_error *error)
 {
-	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL};
+	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN,
+					   SNAP_ROOT_LABEL};
 	struct stream stream;
-	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
 	while (status == SNAP_OK && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
+						   error);
 		if (status != SNAP_OK)
 			break;
 		stream.position += count;
@@ -150,8 +166,11 @@ static enum snap_status attribute_roots(struct snap_graph *graph, struct table *
 			uint32_t row = (uint32_t)(values[0][i] - 1), group;
 			if (graph->group[row] != NONE)
 				continue;
-			struct group wanted = {.parent = NONE, .name = values[2][i],
-					       .kind = values[1][i] < UINT32_MAX ? (uint32_t)values[1][i] : UINT32_MAX};
+			struct group wanted = {.parent = NONE,
+					       .name = values[2][i],
+					       .kind = values[1][i] < UINT32_MAX
+							       ? (uint32_t)values[1][i]
+							       : UINT32_MAX};
 			status = find_group(graph, table, wanted, &group, error);
 			if (status == SNAP_OK)
 				status = extend_group(graph, table, row, true, &group, error);
@@ -163,8 +182,8 @@ static enum snap_status attribute_roots(struct snap_graph *graph, struct table *
 	return status;
 }
 
-/* Rows by distance, so that a row comes after its parent; ends is room for one number per row and one more.
- * Returns how many are reached. */
+/* Rows by distance, so that a row comes after its parent; ends is room for one number per row and
+ * one more. Returns how many are reached. */
 static uint32_t sort_by_distance(const struct snap_graph *graph, uint32_t *order, uint32_t *ends)
 {
 	memset(ends, 0, ((size_t)graph->objects + 1) * sizeof(*ends));
@@ -180,7 +199,8 @@ static uint32_t sort_by_distance(const struct snap_graph *graph, uint32_t *order
 	return sum;
 }
 
-static enum snap_status attribute_all(struct snap_graph *graph, struct table *table, struct snap_error *error)
+static enum snap_status attribute_all(struct snap_graph *graph, struct table *table,
+				      struct snap_error *error)
 {
 	uint32_t *order = libsnap_graph_take(graph, graph->objects, 4);
 	uint32_t *ends = libsnap_graph_take(graph, graph->objects + 1u, 4);
@@ -207,7 +227,8 @@ enum snap_status snap_graph_attribute_roots(struct snap_graph *graph, struct sna
 		return SNAP_OK;
 	enum snap_status status = snap_graph_search(graph, error);
 	if (status == SNAP_OK)
-		status = libsnap_graph_reserve(graph, "root of each object", graph->objects * 12ull + 4, error);
+		status = libsnap_graph_reserve(graph, "root of each object",
+					       graph->objects * 12ull + 4, error);
 	if (status != SNAP_OK)
 		return status;
 	graph->group = libsnap_graph_take(graph, graph->objects, 4);
@@ -246,7 +267,8 @@ void snap_graph_group(const struct snap_graph *graph, uint32_t index, struct sna
 	if (index >= graph->group_count)
 		return;
 	const struct group *group = &graph->groups[index];
-	*out = (struct snap_graph_group){.kind = group->kind, .label = group->label, .label_size = group->label_size};
+	*out = (struct snap_graph_group){
+		.kind = group->kind, .label = group->label, .label_size = group->label_size};
 }
 
 uint32_t snap_graph_group_of(const struct snap_graph *graph, uint64_t row)

@@ -3,8 +3,8 @@
 
 #include <inttypes.h>
 
-enum snap_status libsnap_graph_reserve(const struct snap_graph *graph, const char *what, uint64_t bytes,
-				       struct snap_error *error)
+enum snap_status libsnap_graph_reserve(const struct snap_graph *graph, const char *what,
+				       uint64_t bytes, struct snap_error *error)
 {
 	uint64_t limit = graph->options.max_memory_bytes;
 	uint64_t needed;
@@ -13,7 +13,8 @@ enum snap_status libsnap_graph_reserve(const struct snap_graph *graph, const cha
 	if (needed <= limit)
 		return SNAP_OK;
 	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
-			    "%s: %" PRIu64 " bytes of memory are needed, %" PRIu64 " are allowed", what, needed, limit);
+			    "%s: %" PRIu64 " bytes of memory are needed, %" PRIu64 " are allowed",
+			    what, needed, limit);
 }
 
 static void count_bytes(struct snap_graph *graph, size_t count, size_t element_size)
@@ -47,14 +48,16 @@ void libsnap_graph_give(struct snap_graph *graph, void *pointer, size_t count, s
 	graph->used -= (uint64_t)count * element_size;
 }
 
-enum snap_status libsnap_graph_grow(struct snap_graph *graph, const char *what, void **array, size_t *capacity,
-				    size_t needed, size_t element_size, struct snap_error *error)
+enum snap_status libsnap_graph_grow(struct snap_graph *graph, const char *what, void **array,
+				    size_t *capacity, size_t needed, size_t element_size,
+				    struct snap_error *error)
 {
 	if (needed <= *capacity)
 		return SNAP_OK;
 	size_t old = *capacity;
 	/* Old and new may exist together while they are moved. */
-	enum snap_status status = libsnap_graph_reserve(graph, what, 2 * (uint64_t)needed * element_size, error);
+	enum snap_status status =
+		libsnap_graph_reserve(graph, what, 2 * (uint64_t)needed * element_size, error);
 	if (status != SNAP_OK)
 		return status;
 	void *grown = libsnap_grow(graph->allocator, *array, capacity, needed, element_size);

@@ -8,7 +8,8 @@
 
 struct tarjan {
 	const struct adjacency *graph;
-	uint32_t *index, *low, *next; /* of a node; index 0: not seen yet.  next becomes the node's component */
+	uint32_t *index, *low,
+		*next; /* of a node; index 0: not seen yet.  next becomes the node's component */
 	uint32_t *calls, *stack;
 	uint32_t depth, open, seen;
 };
@@ -21,7 +22,8 @@ static void enter(struct tarjan *t, uint32_t node)
 	t->stack[t->open++] = node;
 }
 
-/* Goes on with the innermost node; true: it is finished, and *root says whether it closes a component. */
+/* Goes on with the innermost node; true: it is finished, and *root says whether it closes a
+ * component. */
 static bool advance(struct tarjan *t, uint32_t *node, bool *root)
 {
 	uint32_t v = *node = t->calls[t->depth - 1], end = t->graph->start[v + 1], low = t->low[v];
@@ -57,9 +59,9 @@ static enum snap_status close_component(struct snap_graph *graph, struct tarjan 
 	bool is_cycle = t->stack[t->open - 1] != root || refers_to_itself(t->graph, root);
 	uint32_t component = NONE;
 	if (is_cycle) {
-		enum snap_status status =
-			libsnap_graph_grow(graph, "cycles", (void **)&graph->cycles, &graph->cycle_capacity,
-					   graph->cycle_count + 1, sizeof(*graph->cycles), error);
+		enum snap_status status = libsnap_graph_grow(
+			graph, "cycles", (void **)&graph->cycles, &graph->cycle_capacity,
+			graph->cycle_count + 1, sizeof(*graph->cycles), error);
 		if (status != SNAP_OK)
 			return status;
 		component = (uint32_t)graph->cycle_count++;
@@ -80,7 +82,8 @@ static enum snap_status close_component(struct snap_graph *graph, struct tarjan 
 	return SNAP_OK;
 }
 
-static enum snap_status find_components(struct snap_graph *graph, struct tarjan *t, struct snap_error *error)
+static enum snap_status find_components(struct snap_graph *graph, struct tarjan *t,
+					struct snap_error *error)
 {
 	uint32_t nodes = graph->objects;
 	memset(t->index, 0, (size_t)nodes * sizeof(*t->index));
@@ -167,7 +170,8 @@ enum snap_status snap_graph_find_cycles(struct snap_graph *graph, struct snap_er
 	t.stack = libsnap_graph_take(graph, nodes, 4);
 	graph->cycle_count = 0;
 	libsnap_graph_progress(graph, "cycles", 0, 1);
-	if (t.index == NULL || t.low == NULL || t.next == NULL || t.calls == NULL || t.stack == NULL)
+	if (t.index == NULL || t.low == NULL || t.next == NULL || t.calls == NULL ||
+	    t.stack == NULL)
 		status = libsnap_fail_memory(error);
 	if (status == SNAP_OK)
 		status = find_components(graph, &t, error);
@@ -200,7 +204,8 @@ void snap_graph_cycle(const struct snap_graph *graph, uint64_t index, struct sna
 	if (index >= snap_graph_cycle_count(graph))
 		return;
 	const struct cycle *cycle = &graph->cycles[index];
-	*out = (struct snap_graph_cycle){.objects = cycle->objects, .bytes = cycle->bytes, .first = cycle->first};
+	*out = (struct snap_graph_cycle){
+		.objects = cycle->objects, .bytes = cycle->bytes, .first = cycle->first};
 }
 
 uint64_t snap_graph_cycle_of(const struct snap_graph *graph, uint64_t row)

@@ -1,6 +1,6 @@
-/* Immediate dominators and retained bytes: semidominators with path compression, then the nearest common ancestor of
- * parent and semidominator (Georgiadis: semi-NCA), all without recursion.  Numbers are those of a preorder walk from
- * the roots' node, which is number 0. */
+/* Immediate dominators and retained bytes: semidominators with path compression, then the nearest
+ * common ancestor of parent and semidominator (Georgiadis: semi-NCA), all without recursion.
+ * Numbers are those of a preorder walk from the roots' node, which is number 0. */
 #include "graph.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@ struct preorder {
 	uint32_t reached;
 };
 
-static void walk_preorder(const struct adjacency *graph, struct preorder *pre, uint32_t *next, uint32_t *stack)
+static void walk_preorder(const struct adjacency *graph, struct preorder *pre, uint32_t *next,
+			  uint32_t *stack)
 {
 	uint32_t root = graph->nodes - 1, depth = 0, count = 0;
 	memset(pre->number, 0xff, (size_t)graph->nodes * sizeof(*pre->number));
@@ -43,18 +44,22 @@ static void walk_preorder(const struct adjacency *graph, struct preorder *pre, u
 }
 
 /* Predecessors by number: those of i are from[start[i]] up to from[start[i + 1] - 1]. */
-static void find_predecessors(const struct adjacency *graph, const struct preorder *pre, uint32_t *start,
-			      uint32_t *from)
+static void find_predecessors(const struct adjacency *graph, const struct preorder *pre,
+			      uint32_t *start, uint32_t *from)
 {
 	memset(start, 0, ((size_t)pre->reached + 1) * sizeof(*start));
 	for (uint32_t i = 0; i < pre->reached; i++)
-		for (uint32_t e = graph->start[pre->order[i]], end = graph->start[pre->order[i] + 1]; e < end; e++)
+		for (uint32_t e = graph->start[pre->order[i]],
+			      end = graph->start[pre->order[i] + 1];
+		     e < end; e++)
 			start[pre->number[graph->to[e]]]++;
 	uint32_t sum = 0;
 	for (uint32_t i = 0; i <= pre->reached; i++)
 		start[i] = sum += start[i];
 	for (uint32_t i = pre->reached; i-- > 0;)
-		for (uint32_t e = graph->start[pre->order[i]], end = graph->start[pre->order[i] + 1]; e < end; e++)
+		for (uint32_t e = graph->start[pre->order[i]],
+			      end = graph->start[pre->order[i] + 1];
+		     e < end; e++)
 			from[--start[pre->number[graph->to[e]]]] = i;
 }
 
@@ -69,11 +74,13 @@ static uint32_t count_edges(const struct adjacency *graph, const struct preorder
 /* ---- semidominators ---- */
 
 struct forest {
-	uint32_t *ancestor, *best, *path; /* best: the number with the smallest semidominator up to ancestor */
+	uint32_t *ancestor, *best,
+		*path; /* best: the number with the smallest semidominator up to ancestor */
 	const uint32_t *semi;
 };
 
-/* The smallest semidominator on the way from v up to, and without, the first number below linked. */
+/* The smallest semidominator on the way from v up to, and without, the first number below linked.
+ */
 static inline uint32_t smallest_above(const struct forest *forest, uint32_t v, uint32_t linked)
 {
 	uint32_t *ancestor = forest->ancestor, *best = forest->best;
@@ -96,8 +103,8 @@ static inline uint32_t smallest_above(const struct forest *forest, uint32_t v, u
 }
 
 /* semi[i] takes the place of start[i + 1], which is not needed any more once i is done. */
-static void find_semidominators(uint32_t count, const uint32_t *parent, uint32_t *start, const uint32_t *from,
-				struct forest *forest)
+static void find_semidominators(uint32_t count, const uint32_t *parent, uint32_t *start,
+				const uint32_t *from, struct forest *forest)
 {
 	uint32_t *semi = start + 1;
 	forest->semi = semi;
@@ -119,7 +126,8 @@ static void find_semidominators(uint32_t count, const uint32_t *parent, uint32_t
 
 /* ---- from semidominators to dominators ---- */
 
-/* Where climbing step by step would take too long, long jumps (as of a skew-binary list) make it logarithmic. */
+/* Where climbing step by step would take too long, long jumps (as of a skew-binary list) make it
+ * logarithmic. */
 struct climb {
 	uint32_t *dominator, *jump, *depth;
 	bool jumps;
@@ -130,7 +138,8 @@ static void add_jump(struct climb *climb, uint32_t i)
 {
 	uint32_t d = climb->dominator[i], j = climb->jump[d];
 	climb->depth[i] = climb->depth[d] + 1;
-	bool equal = climb->depth[d] - climb->depth[j] == climb->depth[j] - climb->depth[climb->jump[j]];
+	bool equal =
+		climb->depth[d] - climb->depth[j] == climb->depth[j] - climb->depth[climb->jump[j]];
 	climb->jump[i] = equal ? climb->jump[j] : d;
 }
 
@@ -143,10 +152,14 @@ static uint32_t climb_to(struct climb *climb, uint32_t d, uint32_t limit)
 	return d;
 }
 
-/* dominator holds the parents, and becomes the dominators; jump and depth are room for count numbers each. */
-static void find_dominators(uint32_t count, uint32_t *dominator, const uint32_t *semi, uint32_t *jump, uint32_t *depth)
+/* dominator holds the parents, and becomes the dominators; jump and depth are room for count
+ * numbers each. */
+static void find_dominators(uint32_t count, uint32_t *dominator, const uint32_t *semi,
+			    uint32_t *jump, uint32_t *depth)
 {
-	struct climb climb = {.dominator = dominator, .jump = jump, .depth = depth,
+	struct climb climb = {.dominator = dominator,
+			      .jump = jump,
+			      .depth = depth,
 			      .steps_left = 8 * (uint64_t)count};
 	for (uint32_t i = 1; i < count; i++) {
 		uint32_t d = climb_to(&climb, dominator[i], semi[i]);
@@ -165,10 +178,12 @@ static void find_dominators(uint32_t count, uint32_t *dominator, const uint32_t 
 
 /* ---- the question ---- */
 
-static enum snap_status walk_from_roots(struct snap_graph *graph, struct preorder *pre, struct snap_error *error)
+static enum snap_status walk_from_roots(struct snap_graph *graph, struct preorder *pre,
+					struct snap_error *error)
 {
 	uint32_t nodes = graph->held.nodes;
-	uint32_t *next = libsnap_graph_take(graph, nodes, 4), *stack = libsnap_graph_take(graph, nodes, 4);
+	uint32_t *next = libsnap_graph_take(graph, nodes, 4),
+		 *stack = libsnap_graph_take(graph, nodes, 4);
 	bool good = next != NULL && stack != NULL;
 	if (good)
 		walk_preorder(&graph->held, pre, next, stack);
@@ -177,11 +192,12 @@ static enum snap_status walk_from_roots(struct snap_graph *graph, struct preorde
 	return good ? SNAP_OK : libsnap_fail_memory(error);
 }
 
-static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre, struct snap_error *error)
+static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre,
+				 struct snap_error *error)
 {
 	uint32_t count = pre->reached, edges = count_edges(&graph->held, pre);
 	enum snap_status status = SNAP_OK;
-	struct forest forest = {NULL};
+	struct forest forest = {.path = NULL};
 	uint32_t *from = NULL;
 	uint32_t *start = libsnap_graph_take(graph, count + 1u, 4);
 	from = libsnap_graph_take(graph, edges, 4);
@@ -245,7 +261,8 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 	uint32_t nodes = graph->held.nodes;
 	if (graph->dominator != NULL)
 		return SNAP_OK;
-	enum snap_status status = libsnap_graph_reserve(graph, "dominators", worst_case(graph), error);
+	enum snap_status status =
+		libsnap_graph_reserve(graph, "dominators", worst_case(graph), error);
 	if (status != SNAP_OK)
 		return status;
 	struct preorder pre = {.number = libsnap_graph_take(graph, nodes, 4)};

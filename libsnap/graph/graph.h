@@ -8,8 +8,8 @@
 /* No node, no row: the largest count of nodes is one less. */
 #define NONE UINT32_MAX
 
-/* Successors of every node: those of v are to[start[v]] up to to[start[v + 1] - 1].  The last node stands for all
- * roots together: its successors are the root entries' objects, in table order. */
+/* Successors of every node: those of v are to[start[v]] up to to[start[v + 1] - 1].  The last node
+ * stands for all roots together: its successors are the root entries' objects, in table order. */
 struct adjacency {
 	uint32_t nodes, capacity; /* capacity: of to */
 	uint32_t *start;          /* nodes + 1 */
@@ -30,7 +30,7 @@ struct run {
 };
 
 /* A run is found from every 64th row, a tail's place from every 256th. */
-#define ROWS_PER_MARK 64u
+#define ROWS_PER_MARK  64u
 #define TAILS_PER_MARK 256u
 
 struct snap_graph {
@@ -47,21 +47,22 @@ struct snap_graph {
 	struct shape *shapes;
 	uint8_t *slot_kinds;
 	uint64_t *slot_labels;
-	struct run *runs;      /* run_count + 1: the last is a sentinel */
-	uint32_t *run_marks;   /* the run of row i * ROWS_PER_MARK */
-	uint64_t *tail_marks;  /* the sum of the tails before tail i * TAILS_PER_MARK */
+	struct run *runs;     /* run_count + 1: the last is a sentinel */
+	uint32_t *run_marks;  /* the run of row i * ROWS_PER_MARK */
+	uint64_t *tail_marks; /* the sum of the tails before tail i * TAILS_PER_MARK */
 
-	struct adjacency held;     /* objects + 1 nodes */
-	struct adjacency owners;   /* reversed, without roots; on demand */
+	struct adjacency held;   /* objects + 1 nodes */
+	struct adjacency owners; /* reversed, without roots; on demand */
 
 	uint32_t *distance, *parent; /* of snap_graph_search; NULL before */
 	uint32_t *group;             /* of snap_graph_attribute_roots */
 	struct group *groups;
 	size_t group_count, group_capacity;
-	uint32_t *order, *number, *dominator; /* of snap_graph_dominate: by preorder number, of a row, by number */
-	uint32_t reached;                     /* rows that have a number, and the roots' node */
-	uint64_t *retained;                   /* by number */
-	uint32_t *cycle;                      /* of snap_graph_find_cycles: by row */
+	uint32_t *order, *number,
+		*dominator; /* of snap_graph_dominate: by preorder number, of a row, by number */
+	uint32_t reached;   /* rows that have a number, and the roots' node */
+	uint64_t *retained; /* by number */
+	uint32_t *cycle;    /* of snap_graph_find_cycles: by row */
 	struct cycle *cycles;
 	size_t cycle_count, cycle_capacity;
 
@@ -72,7 +73,7 @@ struct snap_graph {
 struct group {
 	uint32_t kind, parent; /* parent: a group, or NONE */
 	uint32_t depth;
-	uint64_t name;         /* of a root entry: string id; of a synthetic object: type id */
+	uint64_t name; /* of a root entry: string id; of a synthetic object: type id */
 	char *label;
 	size_t label_size;
 };
@@ -91,10 +92,11 @@ void *libsnap_graph_take(struct snap_graph *, size_t count, size_t element_size)
 void *libsnap_graph_take_zeroed(struct snap_graph *, size_t count, size_t element_size);
 void libsnap_graph_give(struct snap_graph *, void *pointer, size_t count, size_t element_size);
 /* Room for needed elements of *array; SNAP_LIMIT or SNAP_NO_MEMORY leave all as it was. */
-enum snap_status libsnap_graph_grow(struct snap_graph *, const char *what, void **array, size_t *capacity,
-				    size_t needed, size_t element_size, struct snap_error *error);
-static inline void libsnap_graph_progress(const struct snap_graph *graph, const char *what, uint64_t done,
-					  uint64_t total)
+enum snap_status libsnap_graph_grow(struct snap_graph *, const char *what, void **array,
+				    size_t *capacity, size_t needed, size_t element_size,
+				    struct snap_error *error);
+static inline void libsnap_graph_progress(const struct snap_graph *graph, const char *what,
+					  uint64_t done, uint64_t total)
 {
 	if (graph->options.progress != NULL)
 		graph->options.progress(graph->options.progress_context, what, done, total);
@@ -103,8 +105,8 @@ static inline void libsnap_graph_progress(const struct snap_graph *graph, const 
 /* ---- columns (values.c) ---- */
 
 /* One value of any column, through a cursor that the graph keeps. */
-enum snap_status libsnap_graph_value(struct snap_graph *, uint32_t column, uint64_t row, uint64_t *value,
-				     struct snap_error *error);
+enum snap_status libsnap_graph_value(struct snap_graph *, uint32_t column, uint64_t row,
+				     uint64_t *value, struct snap_error *error);
 void libsnap_graph_close_columns(struct snap_graph *);
 
 /* Up to four columns of one table from the first row to the last, where rows may be lost. */
@@ -112,53 +114,58 @@ void libsnap_graph_close_columns(struct snap_graph *);
 struct stream {
 	struct snap_scan *scan;
 	size_t columns;
-	uint64_t position, rows;      /* next row to give, rows that there should be */
+	uint64_t position, rows; /* next row to give, rows that there should be */
 	uint64_t batch_first;
 	size_t batch_count;
 	const uint64_t *const *batch;
-	bool ended, absent;           /* absent: the table has no column, so every value is 0 */
+	bool ended, absent; /* absent: the table has no column, so every value is 0 */
 };
-enum snap_status libsnap_graph_stream_open(struct stream *, struct snap_graph *, const uint32_t *columns, size_t count,
-				     uint64_t rows, struct snap_error *error);
-/* Shows at least one and at most wanted rows: values[i] is column i's.  *lost: they could not be read, and there are
- * no values.  Call only while position < rows; then move position. */
+enum snap_status libsnap_graph_stream_open(struct stream *, struct snap_graph *,
+					   const uint32_t *columns, size_t count, uint64_t rows,
+					   struct snap_error *error);
+/* Shows at least one and at most wanted rows: values[i] is column i's.  *lost: they could not be
+ * read, and there are no values.  Call only while position < rows; then move position. */
 enum snap_status libsnap_graph_stream_peek(struct stream *, uint64_t wanted, size_t *count,
-				     const uint64_t *values[STREAM_COLUMNS], bool *lost, struct snap_error *error);
+					   const uint64_t *values[STREAM_COLUMNS], bool *lost,
+					   struct snap_error *error);
 /* The same, moves on, and fails where rows are lost. */
 enum snap_status libsnap_graph_stream_take(struct stream *, uint64_t wanted, size_t *count,
-				     const uint64_t *values[STREAM_COLUMNS], struct snap_error *error);
+					   const uint64_t *values[STREAM_COLUMNS],
+					   struct snap_error *error);
 void libsnap_graph_stream_close(struct stream *);
 
 /* Calls add(context, row, bytes) for all rows in order. */
 enum snap_status libsnap_graph_each_size(struct snap_graph *,
-					 void (*add)(void *context, uint64_t row, uint64_t bytes), void *context,
-					 struct snap_error *error);
+					 void (*add)(void *context, uint64_t row, uint64_t bytes),
+					 void *context, struct snap_error *error);
 
 /* ---- references as they lie in the file (spans.c) ---- */
 
 /* Either the same slot of many objects, or a stretch of one object's tail. */
 struct span {
 	bool is_tail;
-	uint32_t row;             /* the first, or the one */
-	uint32_t slot;            /* number of the slot in the shape, or of slots before the tail */
-	uint64_t index;           /* of the first element in the tail */
+	uint32_t row;   /* the first, or the one */
+	uint32_t slot;  /* number of the slot in the shape, or of slots before the tail */
+	uint64_t index; /* of the first element in the tail */
 	size_t count;
-	const uint64_t *targets;  /* ids */
+	const uint64_t *targets;        /* ids */
 	const uint64_t *kinds, *labels; /* of a labelled tail, else NULL */
-	uint32_t kind;            /* otherwise */
-	uint64_t label;           /* of a slot */
+	uint32_t kind;                  /* otherwise */
+	uint64_t label;                 /* of a slot */
 };
 struct walk {
 	struct snap_graph *graph;
 	struct stream references, labels, tails;
-	uint32_t run, slot, row;  /* where the next reference is; row within the run */
-	uint64_t index, length;   /* within the tail, once its length is known */
+	uint32_t run, slot, row; /* where the next reference is; row within the run */
+	uint64_t index, length;  /* within the tail, once its length is known */
 	bool in_tail, has_length;
 	uint64_t lost;
 };
-enum snap_status libsnap_graph_walk_open(struct walk *, struct snap_graph *, struct snap_error *error);
+enum snap_status libsnap_graph_walk_open(struct walk *, struct snap_graph *,
+					 struct snap_error *error);
 /* SNAP_END after the last. */
-enum snap_status libsnap_graph_walk_next(struct walk *, struct span *span, struct snap_error *error);
+enum snap_status libsnap_graph_walk_next(struct walk *, struct span *span,
+					 struct snap_error *error);
 void libsnap_graph_walk_close(struct walk *);
 
 /* ---- rows (rows.c) ---- */
@@ -169,9 +176,11 @@ static inline const struct shape *libsnap_graph_shape(const struct snap_graph *g
 	return &graph->shapes[graph->runs[libsnap_graph_run(graph, row)].shape];
 }
 
-/* Kind and label of the reference by which the search reached each row; rows ascend, none is a root object. */
-enum snap_status libsnap_graph_tree_labels(struct snap_graph *, const uint32_t *rows, size_t count, uint64_t *labels,
-					   uint32_t *kinds, struct snap_error *error);
+/* Kind and label of the reference by which the search reached each row; rows ascend, none is a root
+ * object. */
+enum snap_status libsnap_graph_tree_labels(struct snap_graph *, const uint32_t *rows, size_t count,
+					   uint64_t *labels, uint32_t *kinds,
+					   struct snap_error *error);
 
 /* ---- loading (layout.c, load.c), freeing ---- */
 

@@ -5,12 +5,13 @@
 
 #define MAX_COUNT (UINT32_MAX - 2)
 
-static enum snap_status count_rows(const struct snap_graph *graph, enum snap_table table, const char *what,
-				   uint32_t *out, struct snap_error *error)
+static enum snap_status count_rows(const struct snap_graph *graph, enum snap_table table,
+				   const char *what, uint32_t *out, struct snap_error *error)
 {
 	uint64_t rows = snap_reader_row_count(graph->reader, table);
 	if (rows > MAX_COUNT)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "%" PRIu64 " %s, at most %" PRIu32 " can be held in memory",
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "%" PRIu64 " %s, at most %" PRIu32 " can be held in memory",
 				    rows, what, MAX_COUNT);
 	*out = (uint32_t)rows;
 	return SNAP_OK;
@@ -19,7 +20,8 @@ static enum snap_status count_rows(const struct snap_graph *graph, enum snap_tab
 static enum snap_status count_tables(struct snap_graph *graph, struct snap_error *error)
 {
 	uint32_t references, labels;
-	enum snap_status status = count_rows(graph, SNAP_OBJECTS, "objects", &graph->objects, error);
+	enum snap_status status =
+		count_rows(graph, SNAP_OBJECTS, "objects", &graph->objects, error);
 	if (status == SNAP_OK)
 		status = count_rows(graph, SNAP_TYPES, "types", &graph->types, error);
 	if (status == SNAP_OK)
@@ -42,10 +44,11 @@ static enum snap_status count_tables(struct snap_graph *graph, struct snap_error
 static enum snap_status take_layout(struct snap_graph *graph, struct snap_error *error)
 {
 	size_t run_marks = graph->objects / ROWS_PER_MARK + 1;
-	uint64_t bytes = graph->types + graph->shape_count * (uint64_t)sizeof(struct shape) + graph->slot_count * 9ull +
-			 (graph->run_count + 1ull) * sizeof(struct run) + run_marks * 4ull +
-			 (graph->objects + 2ull) * 4;
-	enum snap_status status = libsnap_graph_reserve(graph, "layout of references", bytes, error);
+	uint64_t bytes = graph->types + graph->shape_count * (uint64_t)sizeof(struct shape) +
+			 graph->slot_count * 9ull + (graph->run_count + 1ull) * sizeof(struct run) +
+			 run_marks * 4ull + (graph->objects + 2ull) * 4;
+	enum snap_status status =
+		libsnap_graph_reserve(graph, "layout of references", bytes, error);
 	if (status != SNAP_OK)
 		return status;
 	graph->type_kinds = libsnap_graph_take(graph, graph->types, 1);
@@ -64,13 +67,14 @@ static enum snap_status take_layout(struct snap_graph *graph, struct snap_error 
 }
 
 /* Gives store all rows of some columns of one table, in order. */
-static enum snap_status load_table(struct snap_graph *graph, const uint32_t *columns, size_t column_count,
-				   uint64_t rows, void (*store)(struct snap_graph *, uint64_t row, size_t count,
-								const uint64_t **values),
-				   struct snap_error *error)
+static enum snap_status
+load_table(struct snap_graph *graph, const uint32_t *columns, size_t column_count, uint64_t rows,
+	   void (*store)(struct snap_graph *, uint64_t row, size_t count, const uint64_t **values),
+	   struct snap_error *error)
 {
 	struct stream stream;
-	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, column_count, rows, error);
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, columns, column_count, rows, error);
 	while (status == SNAP_OK && stream.position < rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
@@ -89,13 +93,15 @@ static uint8_t narrow_kind(uint64_t kind)
 	return kind < UINT8_MAX ? (uint8_t)kind : UINT8_MAX;
 }
 
-static void store_types(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+static void store_types(struct snap_graph *graph, uint64_t row, size_t count,
+			const uint64_t **values)
 {
 	for (size_t i = 0; i < count; i++)
 		graph->type_kinds[row + i] = narrow_kind(values[0][i]);
 }
 
-static void store_slots(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+static void store_slots(struct snap_graph *graph, uint64_t row, size_t count,
+			const uint64_t **values)
 {
 	for (size_t i = 0; i < count; i++) {
 		graph->slot_kinds[row + i] = narrow_kind(values[0][i]);
@@ -103,22 +109,26 @@ static void store_slots(struct snap_graph *graph, uint64_t row, size_t count, co
 	}
 }
 
-static void store_shapes(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+static void store_shapes(struct snap_graph *graph, uint64_t row, size_t count,
+			 const uint64_t **values)
 {
 	for (size_t i = 0; i < count; i++)
 		graph->shapes[row + i] = (struct shape){
 			.type = values[0][i] <= graph->types ? (uint32_t)values[0][i] : NONE,
-			.slot_count = values[1][i] <= graph->slot_count ? (uint32_t)values[1][i] : NONE,
+			.slot_count =
+				values[1][i] <= graph->slot_count ? (uint32_t)values[1][i] : NONE,
 			.tail = narrow_kind(values[2][i]),
 			.tail_kind = narrow_kind(values[3][i]),
 		};
 }
 
 /* first_row holds the number of rows until place_runs(). */
-static void store_runs(struct snap_graph *graph, uint64_t row, size_t count, const uint64_t **values)
+static void store_runs(struct snap_graph *graph, uint64_t row, size_t count,
+		       const uint64_t **values)
 {
 	for (size_t i = 0; i < count; i++) {
-		bool good = values[0][i] >= 1 && values[0][i] <= graph->shape_count && values[1][i] <= MAX_COUNT;
+		bool good = values[0][i] >= 1 && values[0][i] <= graph->shape_count &&
+			    values[1][i] <= MAX_COUNT;
 		graph->runs[row + i] = (struct run){
 			.shape = good ? (uint32_t)(values[0][i] - 1) : NONE,
 			.first_row = (uint32_t)values[1][i],
@@ -157,14 +167,15 @@ static enum snap_status place_runs(struct snap_graph *graph, struct snap_error *
 			return corrupt(error, "runs do not add up to the objects");
 		run->first_row = (uint32_t)rows;
 		run->first_tail = (uint32_t)tails;
-		for (uint64_t mark = (rows + ROWS_PER_MARK - 1) / ROWS_PER_MARK; mark * ROWS_PER_MARK < rows + count;
-		     mark++)
+		for (uint64_t mark = (rows + ROWS_PER_MARK - 1) / ROWS_PER_MARK;
+		     mark * ROWS_PER_MARK < rows + count; mark++)
 			graph->run_marks[mark] = i;
 		rows += count;
 		if (graph->shapes[run->shape].tail != SNAP_TAIL_NONE)
 			tails += count;
 	}
-	graph->runs[graph->run_count] = (struct run){.first_row = (uint32_t)rows, .first_tail = (uint32_t)tails};
+	graph->runs[graph->run_count] =
+		(struct run){.first_row = (uint32_t)rows, .first_tail = (uint32_t)tails};
 	if (rows != graph->objects)
 		return corrupt(error, "runs do not add up to the objects");
 	/* A table without any column: all its values are 0. */
@@ -181,8 +192,8 @@ struct placing {
 };
 
 /* The references of a run, and where each of its objects' begin. */
-static enum snap_status place_run(struct snap_graph *graph, struct placing *placing, struct run *run,
-				  struct snap_error *error)
+static enum snap_status place_run(struct snap_graph *graph, struct placing *placing,
+				  struct run *run, struct snap_error *error)
 {
 	const struct shape *shape = &graph->shapes[run->shape];
 	run->first_reference = placing->references;
@@ -193,7 +204,8 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 		size_t count = run[1].first_row - row;
 		uint64_t tail = placing->tails.position;
 		if (shape->tail != SNAP_TAIL_NONE) {
-			enum snap_status status = libsnap_graph_stream_take(&placing->tails, count, &count, values, error);
+			enum snap_status status = libsnap_graph_stream_take(&placing->tails, count,
+									    &count, values, error);
 			if (status != SNAP_OK)
 				return status;
 		}
@@ -202,14 +214,18 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 			placing->references += shape->slot_count;
 			if (values[0] != NULL) {
 				if ((tail + i) % TAILS_PER_MARK == 0)
-					graph->tail_marks[(tail + i) / TAILS_PER_MARK] = placing->tail_sum;
+					graph->tail_marks[(tail + i) / TAILS_PER_MARK] =
+						placing->tail_sum;
 				if (values[0][i] > placing->limit)
-					return corrupt(error, "a tail is longer than all references");
+					return corrupt(error,
+						       "a tail is longer than all references");
 				placing->references += values[0][i];
 				placing->tail_sum += values[0][i];
 			}
 			if (placing->references > placing->limit)
-				return corrupt(error, "runs and tails need more references than there are");
+				return corrupt(
+					error,
+					"runs and tails need more references than there are");
 		}
 	}
 	if (shape->tail == SNAP_TAIL_LABELLED)
@@ -223,21 +239,25 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 	uint64_t rows = snap_reader_row_count(graph->reader, SNAP_REFERENCES);
 	uint64_t labels = snap_reader_row_count(graph->reader, SNAP_TAIL_LABELS);
 	size_t marks = graph->tail_count / TAILS_PER_MARK + 1;
-	enum snap_status status = libsnap_graph_reserve(graph, "layout of references", marks * 8ull, error);
+	enum snap_status status =
+		libsnap_graph_reserve(graph, "layout of references", marks * 8ull, error);
 	if (status != SNAP_OK)
 		return status;
 	graph->tail_marks = libsnap_graph_take(graph, marks, 8);
 	if (graph->tail_marks == NULL)
 		return libsnap_fail_memory(error);
 	struct placing placing = {.limit = graph->damaged || rows == 0 ? MAX_COUNT : rows};
-	status = libsnap_graph_stream_open(&placing.tails, graph, column, 1, graph->tail_count, error);
+	status = libsnap_graph_stream_open(&placing.tails, graph, column, 1, graph->tail_count,
+					   error);
 	for (uint32_t i = 0; status == SNAP_OK && i < graph->run_count; i++)
 		status = place_run(graph, &placing, &graph->runs[i], error);
 	libsnap_graph_stream_close(&placing.tails);
 	if (status != SNAP_OK)
 		return status;
-	if (!graph->damaged && ((placing.references != rows && rows != 0) || placing.labels != labels))
-		return corrupt(error, "references or their labels are more than runs and tails need");
+	if (!graph->damaged &&
+	    ((placing.references != rows && rows != 0) || placing.labels != labels))
+		return corrupt(error,
+			       "references or their labels are more than runs and tails need");
 	graph->held.start[graph->objects] = (uint32_t)placing.references;
 	graph->stored_references = placing.references;
 	graph->stored_labels = placing.labels;
@@ -246,8 +266,10 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 
 enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap_error *error)
 {
-	static const uint32_t types[] = {SNAP_TYPE_KIND_COLUMN}, slots[] = {SNAP_SLOT_KIND, SNAP_SLOT_LABEL};
-	static const uint32_t shapes[] = {SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL, SNAP_SHAPE_TAIL_KIND};
+	static const uint32_t types[] = {SNAP_TYPE_KIND_COLUMN},
+			      slots[] = {SNAP_SLOT_KIND, SNAP_SLOT_LABEL};
+	static const uint32_t shapes[] = {SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL,
+					  SNAP_SHAPE_TAIL_KIND};
 	static const uint32_t runs[] = {SNAP_RUN_SHAPE, SNAP_RUN_ROWS};
 	enum snap_status status = count_tables(graph, error);
 	if (status == SNAP_OK)

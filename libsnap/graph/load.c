@@ -5,7 +5,8 @@
 
 #define DEFAULT_MEMORY (UINT64_C(2) << 30)
 
-/* Puts the targets of a span (as ids, 0 for none) where they belong.  False: one is beyond the objects. */
+/* Puts the targets of a span (as ids, 0 for none) where they belong.  False: one is beyond the
+ * objects. */
 static bool place_span(struct snap_graph *graph, const struct span *span)
 {
 	const uint32_t *start = graph->held.start;
@@ -40,10 +41,12 @@ static enum snap_status load_references(struct snap_graph *graph, struct snap_er
 	struct span span;
 	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
 		if (!place_span(graph, &span)) {
-			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a reference to no object");
+			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					      "a reference to no object");
 			break;
 		}
-		libsnap_graph_progress(graph, "references", walk.references.position, walk.references.rows);
+		libsnap_graph_progress(graph, "references", walk.references.position,
+				       walk.references.rows);
 	}
 	graph->lost_references = walk.lost;
 	libsnap_graph_walk_close(&walk);
@@ -72,18 +75,21 @@ static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *
 	static const uint32_t column[] = {SNAP_ROOT_OBJECT};
 	uint32_t at = graph->held.start[graph->objects];
 	struct stream stream;
-	enum snap_status status = libsnap_graph_stream_open(&stream, graph, column, 1, graph->roots, error);
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, column, 1, graph->roots, error);
 	while (status == SNAP_OK && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
+						   error);
 		if (status != SNAP_OK)
 			break;
 		stream.position += count;
 		for (size_t i = 0; !lost && i < count; i++) {
 			if (values[0][i] == 0 || values[0][i] > graph->objects) {
-				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a root that is no object");
+				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+						      "a root that is no object");
 				break;
 			}
 			graph->held.to[at++] = (uint32_t)(values[0][i] - 1);
@@ -100,8 +106,10 @@ enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct s
 {
 	size_t capacity = (size_t)graph->stored_references + graph->roots;
 	if (capacity > NONE - 1)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "too many references to be held in memory");
-	enum snap_status status = libsnap_graph_reserve(graph, "references", capacity * 4ull, error);
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "too many references to be held in memory");
+	enum snap_status status =
+		libsnap_graph_reserve(graph, "references", capacity * 4ull, error);
 	if (status != SNAP_OK)
 		return status;
 	graph->held.to = libsnap_graph_take_zeroed(graph, capacity, 4);
@@ -116,7 +124,8 @@ enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct s
 	if (status != SNAP_OK)
 		return status;
 	uint32_t used = graph->held.start[graph->held.nodes];
-	uint32_t *smaller = libsnap_resize_array(graph->allocator, graph->held.to, capacity, used, 4);
+	uint32_t *smaller =
+		libsnap_resize_array(graph->allocator, graph->held.to, capacity, used, 4);
 	if (smaller != NULL) {
 		graph->used -= (capacity - used) * 4ull;
 		graph->held.to = smaller;

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* A step is folded into one of so many before it, if it is the same: x.next.next, x.data.next.data.next ... */
+/* A step is folded into one of so many before it, if it is the same: x.next.next,
+ * x.data.next.data.next ... */
 #define FOLD 4
 
 /* Rows on the way to a target, as bits; the rank of a row is the number of such rows below it. */
@@ -17,17 +18,18 @@ struct merge {
 	struct snap_graph *graph;
 	size_t words;
 	struct marks on_way;
-	uint64_t *targets;            /* bits */
-	uint32_t *rows, *order;       /* rows on the way, ascending, and by distance */
-	uint64_t *labels;             /* of the reference to each, by rank; of root objects, the string of the entry */
+	uint64_t *targets;      /* bits */
+	uint32_t *rows, *order; /* rows on the way, ascending, and by distance */
+	uint64_t *labels; /* of the reference to each, by rank; of root objects, the string of the
+			     entry */
 	uint32_t *kinds;
-	uint32_t *entries;            /* of root objects: the entry */
-	uint32_t *step;               /* by rank */
-	uint8_t *since;               /* steps since the last folding, by rank */
-	uint32_t *run;                /* foldings in a row, by rank */
+	uint32_t *entries; /* of root objects: the entry */
+	uint32_t *step;    /* by rank */
+	uint8_t *since;    /* steps since the last folding, by rank */
+	uint32_t *run;     /* foldings in a row, by rank */
 	struct snap_graph_step *steps;
 	size_t step_count, step_capacity;
-	uint32_t *table;              /* open addressing over steps */
+	uint32_t *table; /* open addressing over steps */
 	size_t table_size;
 };
 
@@ -71,7 +73,8 @@ static enum snap_status take_rows(struct merge *merge, struct snap_error *error)
 {
 	struct snap_graph *graph = merge->graph;
 	uint32_t count = merge->on_way.count;
-	enum snap_status status = libsnap_graph_reserve(graph, "merged paths", count * 37ull, error);
+	enum snap_status status =
+		libsnap_graph_reserve(graph, "merged paths", count * 37ull, error);
 	if (status != SNAP_OK)
 		return status;
 	merge->rows = libsnap_graph_take(graph, count, 4);
@@ -82,8 +85,9 @@ static enum snap_status take_rows(struct merge *merge, struct snap_error *error)
 	merge->step = libsnap_graph_take(graph, count, 4);
 	merge->since = libsnap_graph_take_zeroed(graph, count, 1);
 	merge->run = libsnap_graph_take_zeroed(graph, count, 4);
-	if (merge->rows == NULL || merge->order == NULL || merge->labels == NULL || merge->kinds == NULL ||
-	    merge->entries == NULL || merge->step == NULL || merge->since == NULL || merge->run == NULL)
+	if (merge->rows == NULL || merge->order == NULL || merge->labels == NULL ||
+	    merge->kinds == NULL || merge->entries == NULL || merge->step == NULL ||
+	    merge->since == NULL || merge->run == NULL)
 		return libsnap_fail_memory(error);
 	uint32_t at = 0;
 	for (size_t word = 0; word < merge->words; word++) {
@@ -94,7 +98,8 @@ static enum snap_status take_rows(struct merge *merge, struct snap_error *error)
 	return SNAP_OK;
 }
 
-/* Ranks by distance.  Every distance up to the largest occurs, so there are at most count; step is used as room. */
+/* Ranks by distance.  Every distance up to the largest occurs, so there are at most count; step is
+ * used as room. */
 static void sort_by_distance(struct merge *merge)
 {
 	const uint32_t *distance = merge->graph->distance;
@@ -110,16 +115,19 @@ static void sort_by_distance(struct merge *merge)
 
 static enum snap_status label_roots(struct merge *merge, struct snap_error *error)
 {
-	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL};
+	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN,
+					   SNAP_ROOT_LABEL};
 	struct snap_graph *graph = merge->graph;
 	struct stream stream;
 	memset(merge->entries, 0xff, merge->on_way.count * sizeof(*merge->entries));
-	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
 	while (status == SNAP_OK && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
+						   error);
 		for (size_t i = 0; status == SNAP_OK && !lost && i < count; i++) {
 			uint32_t row = (uint32_t)(values[0][i] - 1);
 			if (!has_bit(merge->on_way.bits, row))
@@ -138,7 +146,8 @@ static enum snap_status label_roots(struct merge *merge, struct snap_error *erro
 	return status;
 }
 
-/* Labels of all but root objects: those are left out by packing the others, which the callee wants ascending. */
+/* Labels of all but root objects: those are left out by packing the others, which the callee wants
+ * ascending. */
 static enum snap_status label_others(struct merge *merge, struct snap_error *error)
 {
 	struct snap_graph *graph = merge->graph;
@@ -146,8 +155,8 @@ static enum snap_status label_others(struct merge *merge, struct snap_error *err
 	for (uint32_t i = 0; i < merge->on_way.count; i++)
 		if (graph->distance[merge->rows[i]] != 0)
 			merge->rows[count++] = merge->rows[i];
-	enum snap_status status =
-		libsnap_graph_tree_labels(graph, merge->rows, count, merge->labels, merge->kinds, error);
+	enum snap_status status = libsnap_graph_tree_labels(graph, merge->rows, count,
+							    merge->labels, merge->kinds, error);
 	if (status != SNAP_OK)
 		return status;
 	/* Back to their ranks, from the last; and the rows again. */
@@ -178,8 +187,10 @@ static uint64_t fold_label(uint64_t label)
 	return label % 4 == 2 ? SNAP_GRAPH_ANY_KEY : label;
 }
 
-/* Of depth 0, label is the number of the entry, and the key's that of its string: compare by example's. */
-static bool is_same(const struct merge *merge, const struct snap_graph_step *step, const struct key *key)
+/* Of depth 0, label is the number of the entry, and the key's that of its string: compare by
+ * example's. */
+static bool is_same(const struct merge *merge, const struct snap_graph_step *step,
+		    const struct key *key)
 {
 	uint64_t label = fold_label(step->label);
 	if (step->depth == 0)
@@ -199,7 +210,9 @@ static uint64_t mix(uint64_t x)
 static size_t find_slot(const struct merge *merge, uint32_t parent, const struct key *key)
 {
 	size_t mask = merge->table_size - 1;
-	size_t at = (size_t)mix(mix(mix(key->label) + key->type) + (uint64_t)parent * 32 + key->kind) & mask;
+	size_t at =
+		(size_t)mix(mix(mix(key->label) + key->type) + (uint64_t)parent * 32 + key->kind) &
+		mask;
 	for (; merge->table[at] != NONE; at = (at + 1) & mask) {
 		const struct snap_graph_step *step = &merge->steps[merge->table[at]];
 		if (step->parent == parent && is_same(merge, step, key))
@@ -248,8 +261,8 @@ static uint32_t find_fold(const struct merge *merge, uint32_t parent, const stru
 	return NONE;
 }
 
-static enum snap_status add_step(struct merge *merge, uint32_t parent, uint32_t rank, const struct key *key,
-				 uint32_t *out, struct snap_error *error)
+static enum snap_status add_step(struct merge *merge, uint32_t parent, uint32_t rank,
+				 const struct key *key, uint32_t *out, struct snap_error *error)
 {
 	enum snap_status status = SNAP_OK;
 	if (2 * (merge->step_count + 1) >= merge->table_size)
@@ -259,14 +272,21 @@ static enum snap_status add_step(struct merge *merge, uint32_t parent, uint32_t 
 	size_t slot = find_slot(merge, parent, key);
 	if (merge->table[slot] == NONE) {
 		status = libsnap_graph_grow(merge->graph, "merged paths", (void **)&merge->steps,
-					    &merge->step_capacity, merge->step_count + 1, sizeof(*merge->steps), error);
+					    &merge->step_capacity, merge->step_count + 1,
+					    sizeof(*merge->steps), error);
 		if (status != SNAP_OK)
 			return status;
 		merge->table[slot] = (uint32_t)merge->step_count;
 		merge->steps[merge->step_count++] = (struct snap_graph_step){
-			.parent = parent, .first_child = NONE, .next = NONE, .type = key->type, .kind = key->kind,
-			.label = parent == NONE ? merge->entries[rank] : merge->labels[rank], .repeats = 1,
-			.depth = parent == NONE ? 0 : merge->steps[parent].depth + 1, .example = merge->rows[rank],
+			.parent = parent,
+			.first_child = NONE,
+			.next = NONE,
+			.type = key->type,
+			.kind = key->kind,
+			.label = parent == NONE ? merge->entries[rank] : merge->labels[rank],
+			.repeats = 1,
+			.depth = parent == NONE ? 0 : merge->steps[parent].depth + 1,
+			.example = merge->rows[rank],
 		};
 	}
 	*out = merge->table[slot];
@@ -278,7 +298,8 @@ static enum snap_status merge_row(struct merge *merge, uint32_t rank, struct sna
 	const struct snap_graph *graph = merge->graph;
 	uint32_t row = merge->rows[rank], before = NONE, index = NONE;
 	bool is_root = graph->distance[row] == 0;
-	struct key key = {.type = libsnap_graph_shape(graph, row)->type, .kind = merge->kinds[rank]};
+	struct key key = {.type = libsnap_graph_shape(graph, row)->type,
+			  .kind = merge->kinds[rank]};
 	key.label = is_root ? merge->labels[rank] : fold_label(merge->labels[rank]);
 	if (!is_root) {
 		uint32_t above = rank_of(&merge->on_way, graph->parent[row]);
@@ -346,7 +367,9 @@ static void link_steps(struct snap_graph_paths *out, uint32_t *heap)
 		uint32_t worst = heap[0];
 		heap[0] = heap[end];
 		sift(steps, heap, 0, end);
-		uint32_t *first = steps[worst].parent == NONE ? &out->first : &steps[steps[worst].parent].first_child;
+		uint32_t *first = steps[worst].parent == NONE
+					  ? &out->first
+					  : &steps[steps[worst].parent].first_child;
 		steps[worst].next = *first;
 		*first = worst;
 	}
@@ -386,11 +409,13 @@ static enum snap_status merge_rows(struct merge *merge, struct snap_error *error
 }
 
 /* Gives the steps, in an array of their exact number. */
-static enum snap_status hand_over(struct merge *merge, struct snap_graph_paths *out, struct snap_error *error)
+static enum snap_status hand_over(struct merge *merge, struct snap_graph_paths *out,
+				  struct snap_error *error)
 {
 	struct snap_graph *graph = merge->graph;
 	size_t count = out->count = merge->step_count;
-	enum snap_status status = libsnap_graph_reserve(graph, "merged paths", count * (sizeof(*out->steps) + 4ull), error);
+	enum snap_status status = libsnap_graph_reserve(
+		graph, "merged paths", count * (sizeof(*out->steps) + 4ull), error);
 	if (status != SNAP_OK)
 		return status;
 	uint32_t *heap = libsnap_graph_take(graph, count, 4);
@@ -407,14 +432,16 @@ static enum snap_status hand_over(struct merge *merge, struct snap_graph_paths *
 	return status;
 }
 
-enum snap_status snap_graph_merge_paths(struct snap_graph *graph, const uint64_t *rows, size_t count,
-					struct snap_graph_paths *out, struct snap_error *error)
+enum snap_status snap_graph_merge_paths(struct snap_graph *graph, const uint64_t *rows,
+					size_t count, struct snap_graph_paths *out,
+					struct snap_error *error)
 {
 	if (graph->distance == NULL)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no search was made");
 	struct merge merge = {.graph = graph, .words = graph->objects / 64 + 1};
 	struct snap_graph_paths paths = {.first = NONE};
-	enum snap_status status = libsnap_graph_reserve(graph, "merged paths", merge.words * 20ull, error);
+	enum snap_status status =
+		libsnap_graph_reserve(graph, "merged paths", merge.words * 20ull, error);
 	if (status != SNAP_OK)
 		return status;
 	merge.on_way.bits = libsnap_graph_take_zeroed(graph, merge.words, 8);

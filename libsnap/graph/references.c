@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* A column's value, or 0 where a partial reader lost it. */
-static enum snap_status value_or_lost(struct snap_graph *graph, uint32_t column, uint64_t row, uint64_t *value,
-				      struct snap_error *error)
+static enum snap_status value_or_lost(struct snap_graph *graph, uint32_t column, uint64_t row,
+				      uint64_t *value, struct snap_error *error)
 {
 	*value = 0;
 	enum snap_status status = libsnap_graph_value(graph, column, row, value, error);
@@ -14,14 +14,15 @@ static enum snap_status value_or_lost(struct snap_graph *graph, uint32_t column,
 }
 
 /* Where the tail of a row begins among all elements of tails, and its length. */
-static enum snap_status find_tail(struct snap_graph *graph, const struct run *run, uint32_t row, uint64_t *offset,
-				  uint64_t *length, struct snap_error *error)
+static enum snap_status find_tail(struct snap_graph *graph, const struct run *run, uint32_t row,
+				  uint64_t *offset, uint64_t *length, struct snap_error *error)
 {
 	uint32_t tail = run->first_tail + (row - run->first_row);
 	uint32_t mark = tail / TAILS_PER_MARK;
 	uint64_t sum = graph->tail_marks[mark], value;
 	for (uint32_t i = mark * TAILS_PER_MARK; i < tail; i++) {
-		enum snap_status status = libsnap_graph_value(graph, SNAP_TAIL_LENGTH, i, &value, error);
+		enum snap_status status =
+			libsnap_graph_value(graph, SNAP_TAIL_LENGTH, i, &value, error);
 		if (status != SNAP_OK)
 			return status;
 		sum += value;
@@ -30,15 +31,17 @@ static enum snap_status find_tail(struct snap_graph *graph, const struct run *ru
 	return libsnap_graph_value(graph, SNAP_TAIL_LENGTH, tail, length, error);
 }
 
-static enum snap_status visit_slots(struct snap_graph *graph, const struct run *run, uint32_t row, bool *go_on,
-				    snap_graph_visit *visit, void *context, struct snap_error *error)
+static enum snap_status visit_slots(struct snap_graph *graph, const struct run *run, uint32_t row,
+				    bool *go_on, snap_graph_visit *visit, void *context,
+				    struct snap_error *error)
 {
 	const struct shape *shape = &graph->shapes[run->shape];
 	uint64_t rows = run[1].first_row - run->first_row;
 	struct snap_graph_reference reference = {.owner = row};
 	for (uint32_t slot = 0; slot < shape->slot_count && *go_on; slot++) {
 		uint64_t at = run->first_reference + slot * rows + (row - run->first_row), id;
-		enum snap_status status = value_or_lost(graph, SNAP_REFERENCE_TARGET, at, &id, error);
+		enum snap_status status =
+			value_or_lost(graph, SNAP_REFERENCE_TARGET, at, &id, error);
 		if (status != SNAP_OK)
 			return status;
 		if (id == 0)
@@ -51,8 +54,9 @@ static enum snap_status visit_slots(struct snap_graph *graph, const struct run *
 	return SNAP_OK;
 }
 
-static enum snap_status visit_tail(struct snap_graph *graph, const struct run *run, uint32_t row, bool *go_on,
-				   snap_graph_visit *visit, void *context, struct snap_error *error)
+static enum snap_status visit_tail(struct snap_graph *graph, const struct run *run, uint32_t row,
+				   bool *go_on, snap_graph_visit *visit, void *context,
+				   struct snap_error *error)
 {
 	const struct shape *shape = &graph->shapes[run->shape];
 	uint64_t rows = run[1].first_row - run->first_row, before, offset, length, id, kind;
@@ -76,7 +80,8 @@ static enum snap_status visit_tail(struct snap_graph *graph, const struct run *r
 			at = run->first_label + offset + i;
 			status = value_or_lost(graph, SNAP_TAIL_LABEL_KIND, at, &kind, error);
 			if (status == SNAP_OK)
-				status = value_or_lost(graph, SNAP_TAIL_LABEL, at, &reference.label, error);
+				status = value_or_lost(graph, SNAP_TAIL_LABEL, at, &reference.label,
+						       error);
 			if (status != SNAP_OK)
 				return status;
 			reference.kind = kind < UINT8_MAX ? (uint32_t)kind : UINT8_MAX;
@@ -86,14 +91,16 @@ static enum snap_status visit_tail(struct snap_graph *graph, const struct run *r
 	return SNAP_OK;
 }
 
-enum snap_status snap_graph_owned(struct snap_graph *graph, uint64_t row, snap_graph_visit *visit, void *context,
-				  struct snap_error *error)
+enum snap_status snap_graph_owned(struct snap_graph *graph, uint64_t row, snap_graph_visit *visit,
+				  void *context, struct snap_error *error)
 {
 	if (row >= graph->objects)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64, row);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64,
+				    row);
 	const struct run *run = &graph->runs[libsnap_graph_run(graph, (uint32_t)row)];
 	bool go_on = true;
-	enum snap_status status = visit_slots(graph, run, (uint32_t)row, &go_on, visit, context, error);
+	enum snap_status status =
+		visit_slots(graph, run, (uint32_t)row, &go_on, visit, context, error);
 	if (status == SNAP_OK && go_on && graph->shapes[run->shape].tail != SNAP_TAIL_NONE)
 		status = visit_tail(graph, run, (uint32_t)row, &go_on, visit, context, error);
 	return status;
@@ -104,12 +111,15 @@ static bool visit_span(const struct span *span, snap_graph_visit *visit, void *c
 	for (size_t i = 0; i < span->count; i++) {
 		if (span->targets[i] == 0)
 			continue;
-		struct snap_graph_reference reference = {.owner = span->row, .target = span->targets[i] - 1,
-							 .kind = span->kind, .label = span->label};
+		struct snap_graph_reference reference = {.owner = span->row,
+							 .target = span->targets[i] - 1,
+							 .kind = span->kind,
+							 .label = span->label};
 		if (!span->is_tail) {
 			reference.owner += i;
 		} else if (span->labels != NULL) {
-			reference.kind = span->kinds[i] < UINT8_MAX ? (uint32_t)span->kinds[i] : UINT8_MAX;
+			reference.kind =
+				span->kinds[i] < UINT8_MAX ? (uint32_t)span->kinds[i] : UINT8_MAX;
 			reference.label = span->labels[i];
 		} else {
 			reference.label = SNAP_LABEL_INDEX(span->index + i);
@@ -120,8 +130,8 @@ static bool visit_span(const struct span *span, snap_graph_visit *visit, void *c
 	return true;
 }
 
-enum snap_status snap_graph_references(struct snap_graph *graph, snap_graph_visit *visit, void *context,
-				       struct snap_error *error)
+enum snap_status snap_graph_references(struct snap_graph *graph, snap_graph_visit *visit,
+				       void *context, struct snap_error *error)
 {
 	struct walk walk;
 	enum snap_status status = libsnap_graph_walk_open(&walk, graph, error);
@@ -131,7 +141,8 @@ enum snap_status snap_graph_references(struct snap_graph *graph, snap_graph_visi
 	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
 		if (!visit_span(&span, visit, context))
 			break;
-		libsnap_graph_progress(graph, "references", walk.references.position, walk.references.rows);
+		libsnap_graph_progress(graph, "references", walk.references.position,
+				       walk.references.rows);
 	}
 	libsnap_graph_walk_close(&walk);
 	return status == SNAP_END ? SNAP_OK : status;
@@ -142,19 +153,24 @@ enum snap_status snap_graph_roots(struct snap_graph *graph, snap_graph_visit *vi
 {
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN};
 	struct stream stream;
-	enum snap_status status = libsnap_graph_stream_open(&stream, graph, columns, 2, graph->roots, error);
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, columns, 2, graph->roots, error);
 	bool go_on = true;
 	while (status == SNAP_OK && go_on && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
+						   error);
 		if (status != SNAP_OK)
 			break;
 		for (size_t i = 0; !lost && go_on && i < count; i++) {
 			struct snap_graph_reference reference = {
-				.owner = SNAP_GRAPH_NONE, .target = values[0][i] - 1, .label = stream.position + i,
-				.kind = values[1][i] < UINT32_MAX ? (uint32_t)values[1][i] : UINT32_MAX};
+				.owner = SNAP_GRAPH_NONE,
+				.target = values[0][i] - 1,
+				.label = stream.position + i,
+				.kind = values[1][i] < UINT32_MAX ? (uint32_t)values[1][i]
+								  : UINT32_MAX};
 			go_on = visit(context, &reference);
 		}
 		stream.position += count;
@@ -167,7 +183,8 @@ static enum snap_status reverse(struct snap_graph *graph, struct snap_error *err
 {
 	const struct adjacency *held = &graph->held;
 	uint32_t nodes = graph->objects, edges = held->start[nodes];
-	enum snap_status status = libsnap_graph_reserve(graph, "who refers to what", (nodes + 1ull + edges) * 4, error);
+	enum snap_status status = libsnap_graph_reserve(graph, "who refers to what",
+							(nodes + 1ull + edges) * 4, error);
 	if (status != SNAP_OK)
 		return status;
 	uint32_t *start = libsnap_graph_take_zeroed(graph, nodes + 1u, 4);
@@ -187,7 +204,8 @@ static enum snap_status reverse(struct snap_graph *graph, struct snap_error *err
 	for (uint32_t v = nodes; v-- > 0;)
 		for (uint32_t e = held->start[v + 1]; e-- > held->start[v];)
 			to[--start[held->to[e]]] = v;
-	graph->owners = (struct adjacency){.nodes = nodes, .capacity = edges, .start = start, .to = to};
+	graph->owners =
+		(struct adjacency){.nodes = nodes, .capacity = edges, .start = start, .to = to};
 	return SNAP_OK;
 }
 
@@ -207,18 +225,22 @@ static bool visit_if_target(void *context, const struct snap_graph_reference *re
 	return filter->go_on;
 }
 
-enum snap_status snap_graph_owners(struct snap_graph *graph, uint64_t row, snap_graph_visit *visit, void *context,
-				   struct snap_error *error)
+enum snap_status snap_graph_owners(struct snap_graph *graph, uint64_t row, snap_graph_visit *visit,
+				   void *context, struct snap_error *error)
 {
 	if (row >= graph->objects)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64, row);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64,
+				    row);
 	enum snap_status status = SNAP_OK;
 	if (graph->owners.start == NULL)
 		status = reverse(graph, error);
 	if (status != SNAP_OK)
 		return status;
-	struct filter filter = {.target = row, .follow_weak = graph->options.follow_weak, .go_on = true,
-				.visit = visit, .context = context};
+	struct filter filter = {.target = row,
+				.follow_weak = graph->options.follow_weak,
+				.go_on = true,
+				.visit = visit,
+				.context = context};
 	const struct adjacency *owners = &graph->owners;
 	for (uint32_t e = owners->start[row]; filter.go_on && e < owners->start[row + 1]; e++) {
 		if (e > owners->start[row] && owners->to[e] == owners->to[e - 1])

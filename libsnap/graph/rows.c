@@ -26,8 +26,8 @@ static enum snap_status no_row(struct snap_error *error, uint64_t row)
 	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64, row);
 }
 
-enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row, struct snap_graph_object *out,
-				   struct snap_error *error)
+enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row,
+				   struct snap_graph_object *out, struct snap_error *error)
 {
 	if (row >= graph->objects)
 		return no_row(error, row);
@@ -36,7 +36,8 @@ enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row, struc
 	struct snap_graph_object object = {.row = row, .shape = shape + 1u, .type = type};
 	if (type != 0)
 		object.kind = (enum snap_type_kind)graph->type_kinds[type - 1];
-	enum snap_status status = libsnap_graph_value(graph, SNAP_OBJECT_ADDRESS, row, &object.address, error);
+	enum snap_status status =
+		libsnap_graph_value(graph, SNAP_OBJECT_ADDRESS, row, &object.address, error);
 	if (status == SNAP_OK)
 		status = libsnap_graph_value(graph, SNAP_OBJECT_SIZE, row, &object.size, error);
 	if (status == SNAP_OK)
@@ -54,14 +55,16 @@ uint64_t snap_graph_type(const struct snap_graph *graph, uint64_t row)
 	return row < graph->objects ? libsnap_graph_shape(graph, (uint32_t)row)->type : 0;
 }
 
-enum snap_status snap_graph_type_name(struct snap_graph *graph, uint64_t type, const char **bytes, size_t *size,
-				      struct snap_error *error)
+enum snap_status snap_graph_type_name(struct snap_graph *graph, uint64_t type, const char **bytes,
+				      size_t *size, struct snap_error *error)
 {
 	uint64_t name = 0;
 	if (type > graph->types)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no type %" PRIu64, type);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no type %" PRIu64,
+				    type);
 	if (type != 0) {
-		enum snap_status status = libsnap_graph_value(graph, SNAP_TYPE_NAME, type - 1, &name, error);
+		enum snap_status status =
+			libsnap_graph_value(graph, SNAP_TYPE_NAME, type - 1, &name, error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -73,13 +76,15 @@ enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t addr
 {
 	static const uint32_t column[] = {SNAP_OBJECT_ADDRESS};
 	struct stream stream;
-	enum snap_status status = libsnap_graph_stream_open(&stream, graph, column, 1, graph->objects, error);
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, column, 1, graph->objects, error);
 	bool found = false;
 	while (status == SNAP_OK && !found && stream.position < stream.rows) {
 		const uint64_t *values[STREAM_COLUMNS];
 		size_t count;
 		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->objects, &count, values, &lost, error);
+		status = libsnap_graph_stream_peek(&stream, graph->objects, &count, values, &lost,
+						   error);
 		if (status != SNAP_OK)
 			break;
 		for (size_t i = 0; !lost && !found && i < count; i++) {
@@ -94,8 +99,8 @@ enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t addr
 }
 
 /* A key object in words: its name, its text, or its type and address. */
-static enum snap_status key_text(struct snap_graph *graph, uint64_t row, const char **bytes, size_t *size,
-				 struct snap_error *error)
+static enum snap_status key_text(struct snap_graph *graph, uint64_t row, const char **bytes,
+				 size_t *size, struct snap_error *error)
 {
 	uint64_t name = 0, content = 0, address = 0;
 	enum snap_status status = libsnap_graph_value(graph, SNAP_OBJECT_NAME, row, &name, error);
@@ -112,7 +117,8 @@ static enum snap_status key_text(struct snap_graph *graph, uint64_t row, const c
 	if (name != 0)
 		status = snap_reader_string(graph->reader, name, &text, &length, error);
 	else
-		status = snap_graph_type_name(graph, snap_graph_type(graph, row), &text, &length, error);
+		status = snap_graph_type_name(graph, snap_graph_type(graph, row), &text, &length,
+					      error);
 	if (status != SNAP_OK)
 		return status;
 	char tail[32] = "}";
@@ -128,14 +134,13 @@ static enum snap_status key_text(struct snap_graph *graph, uint64_t row, const c
 	return SNAP_OK;
 }
 
-enum snap_status snap_graph_label_text(struct snap_graph *graph, uint64_t label, const char **bytes, size_t *size,
-				       struct snap_error *error)
+enum snap_status snap_graph_label_text(struct snap_graph *graph, uint64_t label, const char **bytes,
+				       size_t *size, struct snap_error *error)
 {
 	uint64_t value = label / 4;
 	graph->text[0] = '\0';
 	switch (label % 4) {
-	case 0:
-		return snap_reader_string(graph->reader, value, bytes, size, error);
+	case 0: return snap_reader_string(graph->reader, value, bytes, size, error);
 	case 1:
 		if (label == SNAP_GRAPH_ANY_INDEX)
 			snprintf(graph->text, sizeof(graph->text), "[]");
@@ -148,22 +153,23 @@ enum snap_status snap_graph_label_text(struct snap_graph *graph, uint64_t label,
 		else if (value >= 1 && value <= graph->objects)
 			return key_text(graph, value - 1, bytes, size, error);
 		else
-			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "a label that names no object");
+			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					    "a label that names no object");
 		break;
-	default:
-		break;
+	default: break;
 	}
 	*bytes = graph->text;
 	*size = strlen(graph->text);
 	return SNAP_OK;
 }
 
-enum snap_status snap_graph_root_text(struct snap_graph *graph, uint64_t root, const char **bytes, size_t *size,
-				      struct snap_error *error)
+enum snap_status snap_graph_root_text(struct snap_graph *graph, uint64_t root, const char **bytes,
+				      size_t *size, struct snap_error *error)
 {
 	uint64_t label, kind;
 	if (root >= graph->roots)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no root %" PRIu64, root);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no root %" PRIu64,
+				    root);
 	enum snap_status status = libsnap_graph_value(graph, SNAP_ROOT_LABEL, root, &label, error);
 	if (status != SNAP_OK)
 		return status;
@@ -181,18 +187,22 @@ enum snap_status snap_graph_root_text(struct snap_graph *graph, uint64_t root, c
 const char *snap_reference_kind_name(uint32_t kind)
 {
 	static const char *const names[] = {
-		[SNAP_REF_FIELD] = "field", [SNAP_REF_ELEMENT] = "element", [SNAP_REF_INTERNAL] = "internal",
-		[SNAP_REF_HIDDEN] = "hidden", [SNAP_REF_LOCAL] = "local", [SNAP_REF_KEY] = "key",
-		[SNAP_REF_VALUE] = "value", [SNAP_REF_CLASS] = "class", [SNAP_REF_STATIC] = "static",
-		[SNAP_REF_WEAK] = "weak", [SNAP_REF_SOFT] = "soft", [SNAP_REF_PHANTOM] = "phantom",
-		[SNAP_REF_FINAL] = "final", [SNAP_REF_EPHEMERON] = "ephemeron", [SNAP_REF_SHORTCUT] = "shortcut",
+		[SNAP_REF_FIELD] = "field",       [SNAP_REF_ELEMENT] = "element",
+		[SNAP_REF_INTERNAL] = "internal", [SNAP_REF_HIDDEN] = "hidden",
+		[SNAP_REF_LOCAL] = "local",       [SNAP_REF_KEY] = "key",
+		[SNAP_REF_VALUE] = "value",       [SNAP_REF_CLASS] = "class",
+		[SNAP_REF_STATIC] = "static",     [SNAP_REF_WEAK] = "weak",
+		[SNAP_REF_SOFT] = "soft",         [SNAP_REF_PHANTOM] = "phantom",
+		[SNAP_REF_FINAL] = "final",       [SNAP_REF_EPHEMERON] = "ephemeron",
+		[SNAP_REF_SHORTCUT] = "shortcut",
 	};
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
 }
 
 const char *snap_root_kind_name(uint32_t kind)
 {
-	static const char *const names[] = {"unknown", "vm", "global", "stack", "thread", "handle", "register",
-					    "tls", "class", "monitor", "finalizer", "interned", "foreign"};
+	static const char *const names[] = {"unknown",   "vm",       "global", "stack", "thread",
+					    "handle",    "register", "tls",    "class", "monitor",
+					    "finalizer", "interned", "foreign"};
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
 }

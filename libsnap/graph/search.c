@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void search(const struct adjacency *held, uint32_t *distance, uint32_t *parent, uint32_t *queue)
+static void search(const struct adjacency *held, uint32_t *distance, uint32_t *parent,
+		   uint32_t *queue)
 {
 	uint32_t objects = held->nodes - 1, head = 0, tail = 0;
 	memset(distance, 0xff, (size_t)objects * sizeof(*distance));
@@ -33,7 +34,8 @@ enum snap_status snap_graph_search(struct snap_graph *graph, struct snap_error *
 {
 	if (graph->distance != NULL)
 		return SNAP_OK;
-	enum snap_status status = libsnap_graph_reserve(graph, "search from the roots", graph->objects * 12ull, error);
+	enum snap_status status = libsnap_graph_reserve(graph, "search from the roots",
+							graph->objects * 12ull, error);
 	if (status != SNAP_OK)
 		return status;
 	uint32_t *distance = libsnap_graph_take(graph, graph->objects, 4);
@@ -79,7 +81,8 @@ struct labels {
 	size_t at; /* the one wanted, where owners are asked one by one */
 };
 
-static bool is_followed(const struct snap_graph *graph, const struct snap_graph_reference *reference)
+static bool is_followed(const struct snap_graph *graph,
+			const struct snap_graph_reference *reference)
 {
 	return graph->options.follow_weak || reference->kind < SNAP_REF_FIRST_WEAK;
 }
@@ -97,7 +100,8 @@ static bool take_one(void *context, const struct snap_graph_reference *reference
 static bool take_any(void *context, const struct snap_graph_reference *reference)
 {
 	struct labels *labels = context;
-	if (labels->graph->parent[reference->target] != reference->owner || !is_followed(labels->graph, reference))
+	if (labels->graph->parent[reference->target] != reference->owner ||
+	    !is_followed(labels->graph, reference))
 		return true;
 	size_t low = 0, high = labels->count;
 	while (low < high) {
@@ -107,7 +111,8 @@ static bool take_any(void *context, const struct snap_graph_reference *reference
 		else
 			high = middle;
 	}
-	if (low == labels->count || labels->rows[low] != reference->target || labels->kinds[low] != NONE)
+	if (low == labels->count || labels->rows[low] != reference->target ||
+	    labels->kinds[low] != NONE)
 		return true;
 	labels->labels[low] = reference->label;
 	labels->kinds[low] = reference->kind;
@@ -117,10 +122,12 @@ static bool take_any(void *context, const struct snap_graph_reference *reference
 /* Asking owners one by one is quick for a few; one walk over all references is for many. */
 #define FEW_LABELS 64
 
-enum snap_status libsnap_graph_tree_labels(struct snap_graph *graph, const uint32_t *rows, size_t count,
-					   uint64_t *label, uint32_t *kinds, struct snap_error *error)
+enum snap_status libsnap_graph_tree_labels(struct snap_graph *graph, const uint32_t *rows,
+					   size_t count, uint64_t *label, uint32_t *kinds,
+					   struct snap_error *error)
 {
-	struct labels labels = {.graph = graph, .rows = rows, .count = count, .labels = label, .kinds = kinds};
+	struct labels labels = {
+		.graph = graph, .rows = rows, .count = count, .labels = label, .kinds = kinds};
 	for (size_t i = 0; i < count; i++) {
 		kinds[i] = NONE;
 		label[i] = SNAP_LABEL_NONE;
@@ -128,8 +135,8 @@ enum snap_status libsnap_graph_tree_labels(struct snap_graph *graph, const uint3
 	if (count > FEW_LABELS)
 		return snap_graph_references(graph, take_any, &labels, error);
 	for (; labels.at < count; labels.at++) {
-		enum snap_status status =
-			snap_graph_owned(graph, graph->parent[rows[labels.at]], take_one, &labels, error);
+		enum snap_status status = snap_graph_owned(graph, graph->parent[rows[labels.at]],
+							   take_one, &labels, error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -196,8 +203,9 @@ static size_t find_row(const uint32_t *rows, size_t count, uint32_t row)
 	return low;
 }
 
-static enum snap_status visit_steps(struct snap_graph *graph, const struct steps *steps, uint32_t root,
-				    snap_graph_visit *visit, void *context, struct snap_error *error)
+static enum snap_status visit_steps(struct snap_graph *graph, const struct steps *steps,
+				    uint32_t root, snap_graph_visit *visit, void *context,
+				    struct snap_error *error)
 {
 	struct first_root first = {.row = root};
 	enum snap_status status = snap_graph_roots(graph, is_first_root, &first, error);
@@ -207,18 +215,21 @@ static enum snap_status visit_steps(struct snap_graph *graph, const struct steps
 	for (size_t i = 0; go_on && i < steps->count; i++) {
 		uint32_t row = steps->rows[i];
 		size_t at = find_row(steps->sorted, steps->count, row);
-		struct snap_graph_reference step = {.owner = graph->parent[row], .target = row,
-						    .label = steps->labels[at], .kind = steps->kinds[at]};
+		struct snap_graph_reference step = {.owner = graph->parent[row],
+						    .target = row,
+						    .label = steps->labels[at],
+						    .kind = steps->kinds[at]};
 		go_on = visit(context, &step);
 	}
 	return SNAP_OK;
 }
 
-enum snap_status snap_graph_path(struct snap_graph *graph, uint64_t row, snap_graph_visit *visit, void *context,
-				 struct snap_error *error)
+enum snap_status snap_graph_path(struct snap_graph *graph, uint64_t row, snap_graph_visit *visit,
+				 void *context, struct snap_error *error)
 {
 	if (graph->distance == NULL || row >= graph->objects)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no search was made, or there is no row %" PRIu64, row);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "no search was made, or there is no row %" PRIu64, row);
 	if (graph->distance[row] == NONE)
 		return SNAP_END;
 	struct steps steps = {.count = graph->distance[row]};
@@ -229,7 +240,8 @@ enum snap_status snap_graph_path(struct snap_graph *graph, uint64_t row, snap_gr
 	steps.sorted = libsnap_graph_take(graph, steps.count, 4);
 	steps.kinds = libsnap_graph_take(graph, steps.count, 4);
 	steps.labels = libsnap_graph_take(graph, steps.count, 8);
-	if (steps.rows == NULL || steps.sorted == NULL || steps.kinds == NULL || steps.labels == NULL) {
+	if (steps.rows == NULL || steps.sorted == NULL || steps.kinds == NULL ||
+	    steps.labels == NULL) {
 		status = libsnap_fail_memory(error);
 		goto done;
 	}
@@ -239,7 +251,8 @@ enum snap_status snap_graph_path(struct snap_graph *graph, uint64_t row, snap_gr
 	if (steps.count > 0)
 		memcpy(steps.sorted, steps.rows, steps.count * sizeof(*steps.rows));
 	sort_rows(steps.sorted, steps.count);
-	status = libsnap_graph_tree_labels(graph, steps.sorted, steps.count, steps.labels, steps.kinds, error);
+	status = libsnap_graph_tree_labels(graph, steps.sorted, steps.count, steps.labels,
+					   steps.kinds, error);
 	if (status == SNAP_OK)
 		status = visit_steps(graph, &steps, at, visit, context, error);
 done:
@@ -296,13 +309,15 @@ static void reach(const struct adjacency *held, uint64_t *bits, uint32_t *stack)
 	}
 }
 
-enum snap_status snap_graph_retained_by(struct snap_graph *graph, const uint64_t *rows, size_t count, uint64_t *bytes,
-					uint64_t *objects, struct snap_error *error)
+enum snap_status snap_graph_retained_by(struct snap_graph *graph, const uint64_t *rows,
+					size_t count, uint64_t *bytes, uint64_t *objects,
+					struct snap_error *error)
 {
 	if (graph->distance == NULL)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no search was made");
 	size_t words = graph->objects / 64 + 1;
-	enum snap_status status = libsnap_graph_reserve(graph, "retained bytes", words * 8ull + graph->objects * 4ull, error);
+	enum snap_status status = libsnap_graph_reserve(
+		graph, "retained bytes", words * 8ull + graph->objects * 4ull, error);
 	if (status != SNAP_OK)
 		return status;
 	uint64_t *bits = libsnap_graph_take_zeroed(graph, words, 8);

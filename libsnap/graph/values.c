@@ -3,16 +3,18 @@
 
 #include <assert.h>
 
-enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, uint64_t row, uint64_t *value,
-				     struct snap_error *error)
+enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, uint64_t row,
+				     uint64_t *value, struct snap_error *error)
 {
 	static const uint32_t kept[] = {
-		SNAP_TYPE_NAME, SNAP_OBJECT_ADDRESS, SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_NAME,
-		SNAP_OBJECT_CONTENT, SNAP_CONTENT_TEXT, SNAP_TAIL_LENGTH, SNAP_REFERENCE_TARGET,
-		SNAP_TAIL_LABEL_KIND, SNAP_TAIL_LABEL, SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL,
+		SNAP_TYPE_NAME,        SNAP_OBJECT_ADDRESS,  SNAP_OBJECT_SIZE,  SNAP_OBJECT_COUNT,
+		SNAP_OBJECT_NAME,      SNAP_OBJECT_CONTENT,  SNAP_CONTENT_TEXT, SNAP_TAIL_LENGTH,
+		SNAP_REFERENCE_TARGET, SNAP_TAIL_LABEL_KIND, SNAP_TAIL_LABEL,   SNAP_ROOT_OBJECT,
+		SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL,
 	};
 	size_t i = 0;
-	if (!graph->damaged && snap_reader_row_count(graph->reader, (enum snap_table)(column >> 16)) == 0) {
+	if (!graph->damaged &&
+	    snap_reader_row_count(graph->reader, (enum snap_table)(column >> 16)) == 0) {
 		*value = 0;
 		return SNAP_OK;
 	}
@@ -20,7 +22,8 @@ enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, 
 		i++;
 	assert(i < sizeof(kept) / sizeof(kept[0]));
 	if (graph->columns[i] == NULL) {
-		enum snap_status status = snap_column_open(&graph->columns[i], graph->reader, column, error);
+		enum snap_status status =
+			snap_column_open(&graph->columns[i], graph->reader, column, error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -33,12 +36,15 @@ void libsnap_graph_close_columns(struct snap_graph *graph)
 		snap_column_close(graph->columns[i]);
 }
 
-enum snap_status libsnap_graph_stream_open(struct stream *stream, struct snap_graph *graph, const uint32_t *columns,
-				     size_t count, uint64_t rows, struct snap_error *error)
+enum snap_status libsnap_graph_stream_open(struct stream *stream, struct snap_graph *graph,
+					   const uint32_t *columns, size_t count, uint64_t rows,
+					   struct snap_error *error)
 {
 	assert(count <= STREAM_COLUMNS);
 	*stream = (struct stream){.rows = rows, .columns = count};
-	stream->absent = !graph->damaged && snap_reader_row_count(graph->reader, (enum snap_table)(columns[0] >> 16)) == 0;
+	stream->absent =
+		!graph->damaged &&
+		snap_reader_row_count(graph->reader, (enum snap_table)(columns[0] >> 16)) == 0;
 	if (rows == 0 || stream->absent)
 		return SNAP_OK;
 	return snap_scan_open(&stream->scan, graph->reader, columns, count, error);
@@ -49,8 +55,8 @@ static const uint64_t zeros[ZEROS];
 
 static enum snap_status next_batch(struct stream *stream, struct snap_error *error)
 {
-	enum snap_status status = snap_scan_next(stream->scan, &stream->batch_first, &stream->batch_count,
-						 &stream->batch, error);
+	enum snap_status status = snap_scan_next(stream->scan, &stream->batch_first,
+						 &stream->batch_count, &stream->batch, error);
 	if (status != SNAP_END)
 		return status;
 	stream->ended = true;
@@ -58,7 +64,8 @@ static enum snap_status next_batch(struct stream *stream, struct snap_error *err
 }
 
 enum snap_status libsnap_graph_stream_peek(struct stream *stream, uint64_t wanted, size_t *count,
-				     const uint64_t *values[STREAM_COLUMNS], bool *lost, struct snap_error *error)
+					   const uint64_t *values[STREAM_COLUMNS], bool *lost,
+					   struct snap_error *error)
 {
 	assert(stream->position < stream->rows && wanted > 0);
 	if (stream->absent) {
@@ -94,13 +101,15 @@ enum snap_status libsnap_graph_stream_peek(struct stream *stream, uint64_t wante
 }
 
 enum snap_status libsnap_graph_stream_take(struct stream *stream, uint64_t wanted, size_t *count,
-				     const uint64_t *values[STREAM_COLUMNS], struct snap_error *error)
+					   const uint64_t *values[STREAM_COLUMNS],
+					   struct snap_error *error)
 {
 	bool lost = true;
 	if (stream->position >= stream->rows)
 		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 				    "a table of the layout of references ends too early");
-	enum snap_status status = libsnap_graph_stream_peek(stream, wanted, count, values, &lost, error);
+	enum snap_status status =
+		libsnap_graph_stream_peek(stream, wanted, count, values, &lost, error);
 	if (status != SNAP_OK)
 		return status;
 	if (lost)
@@ -117,8 +126,8 @@ void libsnap_graph_stream_close(struct stream *stream)
 }
 
 enum snap_status libsnap_graph_each_size(struct snap_graph *graph,
-					 void (*add)(void *context, uint64_t row, uint64_t bytes), void *context,
-					 struct snap_error *error)
+					 void (*add)(void *context, uint64_t row, uint64_t bytes),
+					 void *context, struct snap_error *error)
 {
 	const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
 	struct snap_scan *scan = NULL;

@@ -1,7 +1,9 @@
-/* How long the questions of snap_graph.h take on a snapshot, in processor time, and how much memory.
+/* How long the questions of snap_graph.h take on a snapshot, in processor time, and how much
+ *memory.
  *
  *	graph FILE                           measure
- *	graph --make OBJECTS REFERENCES FILE write a snapshot to measure: many types, lists, trees, hubs and caches */
+ *	graph --make OBJECTS REFERENCES FILE write a snapshot to measure: many types, lists, trees,
+ *hubs and caches */
 #include "snap_graph.h"
 
 #include <inttypes.h>
@@ -31,8 +33,8 @@ static void lap(const char *what, double *start, const struct snap_graph *graph)
 	double end = now(), seconds = end - *start;
 	snap_graph_info(graph, &info);
 	double objects = info.objects > 0 ? (double)info.objects : 1;
-	printf("%-24s %8.3f s  %6.1f M objects/s  %6.1f M references/s  held %5.1f, peak %5.1f bytes/object\n", what,
-	       seconds, objects / seconds / 1e6, (double)info.references / seconds / 1e6,
+	printf("%-24s %8.3f s  %6.1f M objects/s  %6.1f M references/s  held %5.1f, peak %5.1f bytes/object\n",
+	       what, seconds, objects / seconds / 1e6, (double)info.references / seconds / 1e6,
 	       (double)info.memory_bytes / objects, (double)info.peak_memory_bytes / objects);
 	fflush(stdout);
 	*start = now();
@@ -59,8 +61,8 @@ static int measure(const char *path)
 	must(snap_reader_open(&reader, path, NULL, &error), &error);
 	must(snap_graph_open(&graph, reader, &options, &error), &error);
 	snap_graph_info(graph, &info);
-	printf("%s: %" PRIu64 " objects, %" PRIu64 " references, %" PRIu64 " roots\n", path, info.objects, info.references,
-	       info.roots);
+	printf("%s: %" PRIu64 " objects, %" PRIu64 " references, %" PRIu64 " roots\n", path,
+	       info.objects, info.references, info.roots);
 	lap("open and load", &start, graph);
 	must(snap_graph_search(graph, &error), &error);
 	lap("shortest paths", &start, graph);
@@ -103,7 +105,8 @@ static uint64_t pick(uint64_t below)
 
 #define TYPES 200
 
-/* Most references go a short way back or forth, some anywhere, some to a few hubs, as in real heaps. */
+/* Most references go a short way back or forth, some anywhere, some to a few hubs, as in real
+ * heaps. */
 static uint64_t pick_target(uint64_t from, uint64_t objects)
 {
 	uint64_t kind = pick(100);
@@ -123,17 +126,22 @@ static int make(uint64_t objects, uint64_t references, const char *path)
 	must(snap_writer_open(&writer, path, NULL, &error), &error);
 	for (uint32_t i = 0; i < TYPES + 32; i++) {
 		uint32_t id;
-		snprintf(name, sizeof(name), i < TYPES ? "Type%" PRIu32 : "field%" PRIu32, i < TYPES ? i : i - TYPES);
+		snprintf(name, sizeof(name), i < TYPES ? "Type%" PRIu32 : "field%" PRIu32,
+			 i < TYPES ? i : i - TYPES);
 		must(snap_writer_string(writer, name, strlen(name), &id, &error), &error);
 		if (i < TYPES)
-			must(snap_writer_type(writer, id, SNAP_TYPE_OBJECT, &types[i], &error), &error);
+			must(snap_writer_type(writer, id, SNAP_TYPE_OBJECT, &types[i], &error),
+			     &error);
 		else
 			fields[i - TYPES] = id;
 	}
 	uint64_t each = objects > 0 ? references / objects : 0;
 	for (uint64_t i = 0; i < objects; i++) {
-		uint64_t kind = pick(TYPES), count = kind % 7 == 0 ? pick(3 * each + 1) : 1 + kind % (2 * each + 1);
-		const struct snap_object object = {.id = 0x10000 + i * 16, .size = 16 + kind % 11 * 8, .count = 1,
+		uint64_t kind = pick(TYPES),
+			 count = kind % 7 == 0 ? pick(3 * each + 1) : 1 + kind % (2 * each + 1);
+		const struct snap_object object = {.id = 0x10000 + i * 16,
+						   .size = 16 + kind % 11 * 8,
+						   .count = 1,
 						   .type = types[kind]};
 		must(snap_writer_object(writer, &object, &error), &error);
 		for (uint64_t j = 0; j < count && objects > 1; j++) {
@@ -141,12 +149,15 @@ static int make(uint64_t objects, uint64_t references, const char *path)
 			uint64_t to = j == 0 && i + 1 < objects ? i + 1 : pick_target(i, objects);
 			must(snap_writer_reference(writer, object.id, 0x10000 + to * 16,
 						   array ? SNAP_REF_ELEMENT : SNAP_REF_FIELD,
-						   array ? SNAP_LABEL_INDEX(j) : SNAP_LABEL_STRING(fields[j % 32]), &error),
+						   array ? SNAP_LABEL_INDEX(j)
+							 : SNAP_LABEL_STRING(fields[j % 32]),
+						   &error),
 			     &error);
 		}
 	}
 	for (uint64_t i = 0; i < 1000 && i < objects; i++) {
-		const struct snap_root root = {.object = 0x10000 + (i == 0 ? 0 : pick(objects)) * 16,
+		const struct snap_root root = {.object =
+						       0x10000 + (i == 0 ? 0 : pick(objects)) * 16,
 					       .kind = (enum snap_root_kind)(1 + i % 10)};
 		must(snap_writer_root(writer, &root, &error), &error);
 	}

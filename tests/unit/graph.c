@@ -1,110 +1,12 @@
-/* Questions about references: random graphs against naive answers, deep lists, lack of memory (snap_graph.h). */
-#include "tap.h"
-
-#include "snap_graph.h"
-
-/* ---- a snapshot in memory ---- */
-
-struct buffer {
-	uint8_t *bytes;
-	size_t size, capacity;
-};
-
-static int append(void *context, const void *bytes, size_t size)
-{
-	struct buffer *buffer = context;
-	if (buffer->size + size > buffer->capacity) {
-		buffer->capacity = 2 * (buffer->size + size);
-		buffer->bytes = realloc(buffer->bytes, buffer->capacity);
-		REQUIRE(buffer->bytes != NULL);
-	}
-	memcpy(buffer->bytes + buffer->size, bytes, size);
-	buffer->size += size;
-	return 0;
-}
-
-static struct snap_writer *begin(struct buffer *buffer)
-{
-	const struct snap_sink sink = {.context = buffer, .write = append};
-	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
-	options.level = 1;
-	struct snap_writer *writer;
-	buffer->size = 0;
-	REQUIRE(snap_writer_open_sink(&writer, &sink, &options, NULL) == SNAP_OK);
-	return writer;
-}
-
-static uint32_t string(struct snap_writer *writer, const char *text)
-{
-	uint32_t id;
-	REQUIRE(snap_writer_string(writer, text, strlen(text), &id, NULL) == SNAP_OK);
-	return id;
-}
-
-static uint32_t type(struct snap_writer *writer, const char *name, enum snap_type_kind kind)
-{
-	uint32_t id;
-	REQUIRE(snap_writer_type(writer, string(writer, name), kind, &id, NULL) == SNAP_OK);
-	return id;
-}
-
-static void object(struct snap_writer *writer, uint64_t id, uint64_t size, uint32_t type_id)
-{
-	const struct snap_object object = {.id = id, .size = size, .count = 1, .type = type_id};
-	REQUIRE(snap_writer_object(writer, &object, NULL) == SNAP_OK);
-}
-
-static void refer(struct snap_writer *writer, uint64_t from, uint64_t to, enum snap_reference_kind kind, uint64_t label)
-{
-	REQUIRE(snap_writer_reference(writer, from, to, kind, label, NULL) == SNAP_OK);
-}
-
-static void root(struct snap_writer *writer, uint64_t id, enum snap_root_kind kind, uint32_t label)
-{
-	const struct snap_root entry = {.object = id, .kind = kind, .label = label};
-	REQUIRE(snap_writer_root(writer, &entry, NULL) == SNAP_OK);
-}
-
-static void finish(struct snap_writer *writer)
-{
-	struct snap_error error = {.message = ""};
-	if (snap_writer_finish(writer, NULL, &error) != SNAP_OK) {
-		printf("# %s\n", error.message);
-		REQUIRE(!"snap_writer_finish");
-	}
-}
-
-struct opened {
-	struct snap_reader *reader;
-	struct snap_graph *graph;
-};
-
-static struct opened open_graph(const struct buffer *buffer, bool follow_weak)
-{
-	struct opened opened;
-	struct snap_error error = {.message = ""};
-	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
-	options.follow_weak = follow_weak;
-	REQUIRE(snap_reader_open_memory(&opened.reader, buffer->bytes, buffer->size, NULL, &error) == SNAP_OK);
-	if (snap_graph_open(&opened.graph, opened.reader, &options, &error) != SNAP_OK) {
-		printf("# %s\n", error.message);
-		REQUIRE(!"snap_graph_open");
-	}
-	return opened;
-}
-
-static void close_graph(struct opened opened)
-{
-	snap_graph_close(opened.graph);
-	snap_reader_close(opened.reader);
-}
+/* Questions about references: random graphs against naive answers, lack of memory (snap_graph.h). */
+#include "graph_make.h"
 
 /* ---- a random graph, and what is true of it, found the slow way ---- */
 
 #define MAX_NODES 24
 #define MAX_EDGES 160
 #define MAX_ROOTS 6
-#define TYPES 5
+#define TYPES     5
 
 struct edge {
 	uint32_t from, to; /* to: MAX_NODES is an object that was never written */
@@ -120,10 +22,10 @@ struct model {
 	uint32_t type[MAX_NODES];
 	struct edge edges[MAX_EDGES];
 	uint32_t roots[MAX_ROOTS], root_labels[MAX_ROOTS];
-	uint64_t row[MAX_NODES];      /* where the snapshot has it */
-	uint32_t node[MAX_NODES];     /* back */
-	uint32_t labels[4];           /* string ids: the writer's, then the file's */
-	uint32_t types[TYPES];        /* ids alike; the last two are synthetic */
+	uint64_t row[MAX_NODES];  /* where the snapshot has it */
+	uint32_t node[MAX_NODES]; /* back */
+	uint32_t labels[4];       /* string ids: the writer's, then the file's */
+	uint32_t types[TYPES];    /* ids alike; the last two are synthetic */
 	bool follow_weak;
 };
 
@@ -144,8 +46,9 @@ static uint64_t id_of(uint32_t node)
 
 static void add_edge(struct model *m, uint32_t from, uint32_t to)
 {
-	static const enum snap_reference_kind kinds[] = {SNAP_REF_FIELD, SNAP_REF_FIELD, SNAP_REF_ELEMENT, SNAP_REF_VALUE,
-							 SNAP_REF_WEAK, SNAP_REF_SHORTCUT, SNAP_REF_INTERNAL};
+	static const enum snap_reference_kind kinds[] = {
+		SNAP_REF_FIELD, SNAP_REF_FIELD,    SNAP_REF_ELEMENT, SNAP_REF_VALUE,
+		SNAP_REF_WEAK,  SNAP_REF_SHORTCUT, SNAP_REF_INTERNAL};
 	if (m->edge_count == MAX_EDGES)
 		return;
 	struct edge *edge = &m->edges[m->edge_count];
@@ -226,7 +129,8 @@ static void make_random(struct model *m, struct buffer *buffer, uint32_t round)
 	for (int i = 0; i < 4; i++)
 		m->labels[i] = string(writer, label_names[i]);
 	for (uint32_t i = 0; i < TYPES; i++)
-		m->types[i] = type(writer, type_names[i], i < 3 ? SNAP_TYPE_OBJECT : SNAP_TYPE_SYNTHETIC);
+		m->types[i] =
+			type(writer, type_names[i], i < 3 ? SNAP_TYPE_OBJECT : SNAP_TYPE_SYNTHETIC);
 	m->nodes = 1 + pick(MAX_NODES);
 	add_edges(m, round % 6);
 	for (uint32_t i = 0; i < m->nodes; i++) {
@@ -238,8 +142,8 @@ static void make_random(struct model *m, struct buffer *buffer, uint32_t round)
 		const struct edge *e = &m->edges[i];
 		uint64_t to = e->to == MAX_NODES ? 1 : id_of(e->to);
 		if (e->key != 0)
-			REQUIRE(snap_writer_keyed_reference(writer, id_of(e->from), to, e->kind, id_of(e->key - 1),
-							    NULL) == SNAP_OK);
+			REQUIRE(snap_writer_keyed_reference(writer, id_of(e->from), to, e->kind,
+							    id_of(e->key - 1), NULL) == SNAP_OK);
 		else
 			refer(writer, id_of(e->from), to, e->kind, label_of(m, e));
 	}
@@ -247,7 +151,8 @@ static void make_random(struct model *m, struct buffer *buffer, uint32_t round)
 	for (uint32_t i = 0; i < m->root_count; i++) {
 		m->roots[i] = pick(m->nodes);
 		m->root_labels[i] = pick(4);
-		root(writer, id_of(m->roots[i]), SNAP_ROOT_GLOBAL, m->root_labels[i] == 0 ? 0 : m->labels[m->root_labels[i]]);
+		root(writer, id_of(m->roots[i]), SNAP_ROOT_GLOBAL,
+		     m->root_labels[i] == 0 ? 0 : m->labels[m->root_labels[i]]);
 	}
 	finish(writer);
 }
@@ -268,8 +173,8 @@ static void relax(const struct model *m, uint32_t gone, uint32_t distance[MAX_NO
 		changed = false;
 		for (uint32_t i = 0; i < m->edge_count; i++) {
 			const struct edge *e = &m->edges[i];
-			if (!is_followed(m, e) || distance[e->from] == UINT32_MAX || gone >> e->to & 1 ||
-			    distance[e->to] <= distance[e->from] + 1)
+			if (!is_followed(m, e) || distance[e->from] == UINT32_MAX ||
+			    gone >> e->to & 1 || distance[e->to] <= distance[e->from] + 1)
 				continue;
 			distance[e->to] = distance[e->from] + 1;
 			changed = true;
@@ -297,7 +202,8 @@ static void check_dominators(const struct model *m, struct snap_graph *graph)
 		uint32_t without[MAX_NODES];
 		relax(m, UINT32_C(1) << v, without);
 		for (uint32_t w = 0; w < m->nodes; w++)
-			if (distance[w] != UINT32_MAX && without[w] == UINT32_MAX && distance[v] != UINT32_MAX)
+			if (distance[w] != UINT32_MAX && without[w] == UINT32_MAX &&
+			    distance[v] != UINT32_MAX)
 				dominated[v] |= UINT32_C(1) << w;
 	}
 	REQUIRE(snap_graph_dominate(graph, NULL) == SNAP_OK);
@@ -308,7 +214,8 @@ static void check_dominators(const struct model *m, struct snap_graph *graph)
 			if (dominated[v] >> w & 1)
 				retained += m->size[w];
 			/* The closest dominator dominates least. */
-			if (w != v && dominated[w] >> v & 1 && __builtin_popcount(dominated[w]) < fewest) {
+			if (w != v && dominated[w] >> v & 1 &&
+			    __builtin_popcount(dominated[w]) < fewest) {
 				fewest = __builtin_popcount(dominated[w]);
 				dominator = m->row[w];
 			}
@@ -352,12 +259,14 @@ static void check_cycles(const struct model *m, struct snap_graph *graph)
 	REQUIRE(snap_graph_find_cycles(graph, NULL) == SNAP_OK);
 	uint64_t in_cycles = 0, told = 0;
 	for (uint32_t v = 0; v < m->nodes; v++) {
-		uint64_t cycle = snap_graph_cycle_of(graph, m->row[v]), objects = 0, bytes = 0, first = UINT64_MAX;
+		uint64_t cycle = snap_graph_cycle_of(graph, m->row[v]), objects = 0, bytes = 0,
+			 first = UINT64_MAX;
 		REQUIRE((cycle != SNAP_GRAPH_NONE) == reach[v][v]);
 		in_cycles += reach[v][v];
 		for (uint32_t w = 0; w < m->nodes; w++) {
 			bool together = reach[v][w] && reach[w][v];
-			REQUIRE(!reach[v][v] || together == (snap_graph_cycle_of(graph, m->row[w]) == cycle));
+			REQUIRE(!reach[v][v] ||
+				together == (snap_graph_cycle_of(graph, m->row[w]) == cycle));
 			objects += together;
 			bytes += together ? m->size[w] : 0;
 			if (together && m->row[w] < first)
@@ -365,13 +274,15 @@ static void check_cycles(const struct model *m, struct snap_graph *graph)
 		}
 		struct snap_graph_cycle info;
 		snap_graph_cycle(graph, cycle, &info);
-		REQUIRE(!reach[v][v] || (info.objects == objects && info.bytes == bytes && info.first == first));
+		REQUIRE(!reach[v][v] ||
+			(info.objects == objects && info.bytes == bytes && info.first == first));
 	}
 	struct snap_graph_cycle before = {.bytes = UINT64_MAX};
 	for (uint64_t i = 0; i < snap_graph_cycle_count(graph); i++) {
 		struct snap_graph_cycle info;
 		snap_graph_cycle(graph, i, &info);
-		REQUIRE(info.bytes < before.bytes || (info.bytes == before.bytes && info.first > before.first));
+		REQUIRE(info.bytes < before.bytes ||
+			(info.bytes == before.bytes && info.first > before.first));
 		told += info.objects;
 		before = info;
 	}
@@ -386,11 +297,13 @@ struct awaited {
 	uint64_t last_owner;
 };
 
-static bool is_edge(const struct model *m, const struct edge *e, const struct snap_graph_reference *reference)
+static bool is_edge(const struct model *m, const struct edge *e,
+		    const struct snap_graph_reference *reference)
 {
 	uint64_t label = e->key != 0 ? SNAP_LABEL_OBJECT(m->row[e->key - 1] + 1) : label_of(m, e);
-	return e->to < m->nodes && m->row[e->from] == reference->owner && m->row[e->to] == reference->target &&
-	       e->kind == reference->kind && label == reference->label;
+	return e->to < m->nodes && m->row[e->from] == reference->owner &&
+	       m->row[e->to] == reference->target && e->kind == reference->kind &&
+	       label == reference->label;
 }
 
 static bool tell(void *context, const struct snap_graph_reference *reference)
@@ -423,7 +336,8 @@ static void check_references(const struct model *m, struct snap_graph *graph)
 	REQUIRE(all.count == existing && one_by_one.count == existing && owners.count == followed);
 	struct snap_graph_info info;
 	snap_graph_info(graph, &info);
-	REQUIRE(info.objects == m->nodes && info.references == followed && info.roots == m->root_count);
+	REQUIRE(info.objects == m->nodes && info.references == followed &&
+		info.roots == m->root_count);
 }
 
 struct path {
@@ -435,7 +349,8 @@ static bool follow(void *context, const struct snap_graph_reference *reference)
 {
 	struct path *path = context;
 	if (path->steps++ == 0) {
-		REQUIRE(reference->owner == SNAP_GRAPH_NONE && reference->label < path->m->root_count);
+		REQUIRE(reference->owner == SNAP_GRAPH_NONE &&
+			reference->label < path->m->root_count);
 		REQUIRE(path->m->row[path->m->roots[reference->label]] == reference->target);
 	} else {
 		uint32_t i = 0;
@@ -470,15 +385,19 @@ static void check_paths(const struct model *m, struct snap_graph *graph)
 		const struct snap_graph_step *step = &paths.steps[i];
 		ends += step->ends;
 		objects += step->objects;
-		REQUIRE(step->parent == UINT32_MAX ? step->depth == 0
-						   : step->parent < i && paths.steps[step->parent].depth + 1 == step->depth);
-		REQUIRE(snap_graph_type(graph, step->example) == step->type && step->through >= step->ends);
+		REQUIRE(step->parent == UINT32_MAX
+				? step->depth == 0
+				: step->parent < i &&
+					  paths.steps[step->parent].depth + 1 == step->depth);
+		REQUIRE(snap_graph_type(graph, step->example) == step->type &&
+			step->through >= step->ends);
 		if (step->next != UINT32_MAX)
 			REQUIRE(paths.steps[step->next].through <= step->through);
 	}
 	for (uint32_t i = paths.first; i != UINT32_MAX; i = paths.steps[i].next)
 		through += paths.steps[i].through;
-	REQUIRE(ends == reached && through == reached && objects == ways && paths.unreached == m->nodes - reached);
+	REQUIRE(ends == reached && through == reached && objects == ways &&
+		paths.unreached == m->nodes - reached);
 	snap_graph_free_paths(graph, &paths);
 }
 
@@ -501,7 +420,8 @@ static void enqueue(struct queue *queue, uint64_t row, const char *above, bool i
 	queue->seen[row] = true;
 	queue->rows[queue->count++] = row;
 	if (kind >= 3 && !(is_root && strcmp(above, synthetic[kind - 3]) == 0))
-		snprintf(queue->label[row], sizeof(queue->label[row]), "%.200s/%s", above, synthetic[kind - 3]);
+		snprintf(queue->label[row], sizeof(queue->label[row]), "%.200s/%s", above,
+			 synthetic[kind - 3]);
 	else
 		snprintf(queue->label[row], sizeof(queue->label[row]), "%.200s", above);
 }
@@ -521,7 +441,8 @@ static void check_attribution(const struct model *m, struct snap_graph *graph)
 	for (uint32_t i = 0; i < m->root_count; i++)
 		enqueue(&queue, m->row[m->roots[i]], labels[m->root_labels[i]], true);
 	for (uint32_t i = 0; i < queue.count; i++)
-		REQUIRE(snap_graph_owned(graph, queue.rows[i], enqueue_target, &queue, NULL) == SNAP_OK);
+		REQUIRE(snap_graph_owned(graph, queue.rows[i], enqueue_target, &queue, NULL) ==
+			SNAP_OK);
 	REQUIRE(snap_graph_attribute_roots(graph, NULL) == SNAP_OK);
 	for (uint32_t row = 0; row < m->nodes; row++) {
 		uint32_t index = snap_graph_group_of(graph, row);
@@ -530,7 +451,8 @@ static void check_attribution(const struct model *m, struct snap_graph *graph)
 			continue;
 		struct snap_graph_group group;
 		snap_graph_group(graph, index, &group);
-		REQUIRE(group.kind == SNAP_ROOT_GLOBAL && group.label_size == strlen(queue.label[row]));
+		REQUIRE(group.kind == SNAP_ROOT_GLOBAL &&
+			group.label_size == strlen(queue.label[row]));
 		REQUIRE(memcmp(group.label, queue.label[row], group.label_size) == 0);
 	}
 }
@@ -543,7 +465,8 @@ static void find_names(struct model *m, struct opened opened)
 	for (uint32_t id = 1; id <= snap_reader_row_count(opened.reader, SNAP_STRINGS); id++) {
 		REQUIRE(snap_reader_string(opened.reader, id, &text, &size, NULL) == SNAP_OK);
 		for (int i = 0; i < 4; i++)
-			if (strlen(label_names[i]) == size && memcmp(label_names[i], text, size) == 0)
+			if (strlen(label_names[i]) == size &&
+			    memcmp(label_names[i], text, size) == 0)
 				m->labels[i] = id;
 	}
 	for (uint32_t id = 1; id <= snap_reader_row_count(opened.reader, SNAP_TYPES); id++) {
@@ -562,7 +485,8 @@ static void find_rows(struct model *m, struct snap_graph *graph)
 		REQUIRE(m->row[v] < m->nodes);
 		m->node[m->row[v]] = v;
 		REQUIRE(snap_graph_object(graph, m->row[v], &info, NULL) == SNAP_OK);
-		REQUIRE(info.address == id_of(v) && info.bytes == m->size[v] && info.type == m->types[m->type[v]]);
+		REQUIRE(info.address == id_of(v) && info.bytes == m->size[v] &&
+			info.type == m->types[m->type[v]]);
 		REQUIRE(info.kind == (m->type[v] < 3 ? SNAP_TYPE_OBJECT : SNAP_TYPE_SYNTHETIC));
 		REQUIRE(snap_graph_type(graph, m->row[v]) == info.type);
 	}
@@ -590,282 +514,6 @@ static void test_random(uint32_t rounds)
 	}
 	free(buffer.bytes);
 	CHECK_NAMED(true, "random graphs agree with naive answers");
-}
-
-/* ---- large graphs ---- */
-
-static uint64_t type_of(struct snap_graph *graph, const char *name)
-{
-	const char *text;
-	size_t size;
-	for (uint64_t id = 1;; id++) {
-		REQUIRE(snap_graph_type_name(graph, id, &text, &size, NULL) == SNAP_OK);
-		if (size == strlen(name) && memcmp(text, name, size) == 0)
-			return id;
-	}
-}
-
-struct last_step {
-	struct snap_graph *graph;
-	uint64_t steps, nexts;
-};
-
-static bool count_step(void *context, const struct snap_graph_reference *reference)
-{
-	struct last_step *last = context;
-	const char *text;
-	size_t size;
-	if (reference->owner != SNAP_GRAPH_NONE && last->steps++ % 1000 == 0) {
-		REQUIRE(snap_graph_label_text(last->graph, reference->label, &text, &size, NULL) == SNAP_OK);
-		last->nexts += size == 4 && memcmp(text, "next", 4) == 0;
-	}
-	return true;
-}
-
-/* A root holds a list of so many nodes, doubly linked on demand; the last one's retained bytes and the like are known. */
-static void test_list(uint32_t length, bool back)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	struct snap_writer *writer = begin(&buffer);
-	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT), list = type(writer, "List", SNAP_TYPE_OBJECT);
-	uint64_t next = SNAP_LABEL_STRING(string(writer, "next")), head = SNAP_LABEL_STRING(string(writer, "head"));
-	uint64_t previous = SNAP_LABEL_STRING(string(writer, "previous"));
-	object(writer, 8, 100, list);
-	refer(writer, 8, 16, SNAP_REF_FIELD, head);
-	for (uint64_t i = 0; i < length; i++) {
-		object(writer, 16 + 16 * i, 10, node);
-		if (i + 1 < length)
-			refer(writer, 16 + 16 * i, 32 + 16 * i, SNAP_REF_FIELD, next);
-		if (back && i > 0)
-			refer(writer, 16 + 16 * i, 16 * i, SNAP_REF_FIELD, previous);
-	}
-	root(writer, 8, SNAP_ROOT_GLOBAL, string(writer, "list"));
-	finish(writer);
-	struct opened opened = open_graph(&buffer, false);
-	struct snap_graph *graph = opened.graph;
-	uint64_t first, last, rows[2];
-	struct snap_graph_cycle cycle;
-	REQUIRE(snap_graph_find_address(graph, 8, &first, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_find_address(graph, 16 * (uint64_t)length, &last, NULL) == SNAP_OK);
-	CHECK(snap_graph_search(graph, NULL) == SNAP_OK && snap_graph_distance(graph, last) == length);
-	CHECK(snap_graph_dominate(graph, NULL) == SNAP_OK && snap_graph_retained(graph, last) == 10);
-	CHECK(snap_graph_retained(graph, first) == 100 + 10 * (uint64_t)length);
-	CHECK(snap_graph_find_cycles(graph, NULL) == SNAP_OK && snap_graph_cycle_count(graph) == (back ? 1 : 0));
-	snap_graph_cycle(graph, 0, &cycle);
-	CHECK(cycle.objects == (back ? length : 0));
-	struct last_step step = {.graph = graph};
-	CHECK(snap_graph_path(graph, last, count_step, &step, NULL) == SNAP_OK);
-	CHECK(step.steps == length && step.nexts == length / 1000 - 1);
-	CHECK(snap_graph_attribute_roots(graph, NULL) == SNAP_OK && snap_graph_group_of(graph, last) == 0);
-	rows[0] = last;
-	rows[1] = first;
-	struct snap_graph_paths paths;
-	REQUIRE(snap_graph_merge_paths(graph, rows, 2, &paths, NULL) == SNAP_OK);
-	CHECK(paths.count == 3 && paths.steps[2].repeats == length - 1 && paths.steps[2].ends == 1);
-	CHECK(paths.steps[0].ends == 1 && paths.steps[0].through == 2 && paths.steps[2].objects == length - 1);
-	snap_graph_free_paths(graph, &paths);
-	close_graph(opened);
-	free(buffer.bytes);
-}
-
-/* A list of nodes that each hold an item, which the root holds too: the worst case of climbing step by step. */
-static void test_long_climbs(uint32_t length)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	struct snap_writer *writer = begin(&buffer);
-	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT), item = type(writer, "Item", SNAP_TYPE_OBJECT);
-	uint64_t base = UINT64_C(1) << 40;
-	for (uint64_t i = 1; i <= length; i++) {
-		object(writer, i, 10, node);
-		object(writer, base + i, 1, item);
-		if (i < length)
-			refer(writer, i, i + 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(string(writer, "next")));
-		refer(writer, i, base + i, SNAP_REF_FIELD, SNAP_LABEL_STRING(string(writer, "item")));
-		/* Every third item is held from half-way down the list only. */
-		if (i % 3 == 0)
-			refer(writer, length / 2, base + i, SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i));
-	}
-	root(writer, 1, SNAP_ROOT_GLOBAL, 0);
-	for (uint64_t i = 1; i <= length; i++)
-		if (i % 3 != 0)
-			root(writer, base + i, SNAP_ROOT_INTERNED, 0);
-	finish(writer);
-	struct opened opened = open_graph(&buffer, false);
-	REQUIRE(snap_graph_dominate(opened.graph, NULL) == SNAP_OK);
-	uint64_t half, bad = 0, nodes = type_of(opened.graph, "Node");
-	REQUIRE(snap_graph_find_address(opened.graph, length / 2, &half, NULL) == SNAP_OK);
-	for (uint64_t row = 0; row < 2 * (uint64_t)length; row++) {
-		struct snap_graph_object info;
-		REQUIRE(snap_graph_object(opened.graph, row, &info, NULL) == SNAP_OK);
-		uint64_t dominator = snap_graph_dominator(opened.graph, row), i = info.address % base, above = 0;
-		if (dominator != SNAP_GRAPH_NONE) {
-			REQUIRE(snap_graph_object(opened.graph, dominator, &info, NULL) == SNAP_OK);
-			above = info.address;
-		}
-		if (snap_graph_type(opened.graph, row) == nodes)
-			bad += above != i - 1;
-		else if (i % 3 != 0)
-			bad += dominator != SNAP_GRAPH_NONE;
-		else
-			bad += above != (i < length / 2 ? i : length / 2);
-	}
-	CHECK_NAMED(bad == 0, "dominators at the end of long climbs");
-	close_graph(opened);
-	free(buffer.bytes);
-}
-
-/* Dictionaries between the nodes of a list: a repetition of two steps. */
-static void test_folding(void)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	struct snap_writer *writer = begin(&buffer);
-	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT), dict = type(writer, "dict", SNAP_TYPE_OBJECT);
-	uint64_t next = SNAP_LABEL_STRING(string(writer, "next")), own = SNAP_LABEL_STRING(string(writer, "__dict__"));
-	for (uint64_t i = 1; i <= 50; i++) {
-		object(writer, 10 * i, 10, node);
-		object(writer, 10 * i + 1, 10, dict);
-		refer(writer, 10 * i, 10 * i + 1, SNAP_REF_FIELD, own);
-		if (i < 50)
-			refer(writer, 10 * i + 1, 10 * i + 10, SNAP_REF_VALUE, next);
-	}
-	root(writer, 10, SNAP_ROOT_GLOBAL, string(writer, "list"));
-	finish(writer);
-	struct opened opened = open_graph(&buffer, false);
-	uint64_t rows[100];
-	size_t count = 0;
-	for (uint64_t row = 0; row < 100; row++)
-		if (snap_graph_type(opened.graph, row) == type_of(opened.graph, "Node"))
-			rows[count++] = row;
-	REQUIRE(count == 50 && snap_graph_search(opened.graph, NULL) == SNAP_OK);
-	struct snap_graph_paths paths;
-	REQUIRE(snap_graph_merge_paths(opened.graph, rows, count, &paths, NULL) == SNAP_OK);
-	CHECK(paths.count == 3 && paths.steps[0].ends == 1 && paths.steps[2].ends == 49);
-	CHECK(paths.steps[1].repeats == 49 && paths.steps[1].objects == 49 && paths.steps[2].parent == 1);
-	snap_graph_free_paths(opened.graph, &paths);
-	close_graph(opened);
-	free(buffer.bytes);
-}
-
-struct tail {
-	uint64_t count, sum;
-};
-
-static bool add_tail(void *context, const struct snap_graph_reference *reference)
-{
-	struct tail *tail = context;
-	REQUIRE(reference->label == SNAP_LABEL_INDEX(tail->count));
-	tail->count++;
-	tail->sum += reference->target;
-	return true;
-}
-
-/* Arrays of many lengths, each of them a root with a label of its own. */
-static void test_many_arrays(uint32_t arrays)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	struct snap_writer *writer = begin(&buffer);
-	uint32_t array = type(writer, "Array", SNAP_TYPE_ARRAY), item = type(writer, "Item", SNAP_TYPE_OBJECT);
-	char name[16];
-	for (uint64_t i = 0; i < arrays; i++) {
-		object(writer, 16 + 16 * i, 8, array);
-		for (uint64_t j = 0; j < i % 13; j++)
-			refer(writer, 16 + 16 * i, 8, SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(j));
-		if (i % 13 > 5)
-			refer(writer, 16 + 16 * i, 16, SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i % 13));
-		snprintf(name, sizeof(name), "root%d", (int)i);
-		root(writer, 16 + 16 * i, SNAP_ROOT_GLOBAL, string(writer, name));
-	}
-	object(writer, 8, 1, item);
-	finish(writer);
-	struct opened opened = open_graph(&buffer, false);
-	struct snap_graph *graph = opened.graph;
-	uint64_t one, zero, bad = 0, *rows = malloc(arrays * sizeof(*rows));
-	REQUIRE(rows != NULL && snap_graph_find_address(graph, 8, &one, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_find_address(graph, 16, &zero, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_attribute_roots(graph, NULL) == SNAP_OK);
-	for (uint64_t i = 0; i < arrays; i++) {
-		struct tail tail = {0, 0};
-		struct snap_graph_group group;
-		REQUIRE(snap_graph_find_address(graph, 16 + 16 * i, &rows[i], NULL) == SNAP_OK);
-		REQUIRE(snap_graph_owned(graph, rows[i], add_tail, &tail, NULL) == SNAP_OK);
-		bad += tail.count != i % 13 + (i % 13 > 5) || tail.sum != i % 13 * one + (i % 13 > 5) * zero;
-		snprintf(name, sizeof(name), "root%d", (int)i);
-		snap_graph_group(graph, snap_graph_group_of(graph, rows[i]), &group);
-		bad += group.label_size != strlen(name) || memcmp(group.label, name, group.label_size) != 0;
-	}
-	CHECK_NAMED(bad == 0, "tails and roots of many arrays");
-	struct snap_graph_paths paths;
-	REQUIRE(snap_graph_merge_paths(graph, rows, arrays, &paths, NULL) == SNAP_OK);
-	CHECK(paths.count == arrays && snap_graph_group_count(graph) == arrays);
-	snap_graph_free_paths(graph, &paths);
-	free(rows);
-	close_graph(opened);
-	free(buffer.bytes);
-}
-
-static bool is_label(struct snap_graph *graph, uint64_t label, const char *wanted)
-{
-	const char *text;
-	size_t size;
-	REQUIRE(snap_graph_label_text(graph, label, &text, &size, NULL) == SNAP_OK);
-	return size == strlen(wanted) && memcmp(text, wanted, size) == 0;
-}
-
-static void test_words(void)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	struct snap_writer *writer = begin(&buffer);
-	struct snap_object named = {.id = 0x20, .size = 1, .count = 1, .type = type(writer, "str", SNAP_TYPE_STRING)};
-	object(writer, 0x10, 1, named.type);
-	named.name = string(writer, "spam");
-	REQUIRE(snap_writer_object(writer, &named, NULL) == SNAP_OK);
-	named = (struct snap_object){.id = 0x30, .size = 1, .count = 1, .type = named.type};
-	REQUIRE(snap_writer_content(writer, 4, 0, string(writer, "eggs"), &named.content, NULL) == SNAP_OK);
-	REQUIRE(snap_writer_object(writer, &named, NULL) == SNAP_OK);
-	root(writer, 0x10, SNAP_ROOT_THREAD_OBJECT, 0);
-	root(writer, 0x20, SNAP_ROOT_GLOBAL, string(writer, "module"));
-	finish(writer);
-	struct opened opened = open_graph(&buffer, false);
-	struct snap_graph *graph = opened.graph;
-	static const char *const words[] = {"{str 0x10}", "{spam}", "{eggs}"};
-	uint64_t row;
-	for (uint64_t i = 0; i < 3; i++) {
-		REQUIRE(snap_graph_find_address(graph, 16 + 16 * i, &row, NULL) == SNAP_OK);
-		CHECK_NAMED(is_label(graph, SNAP_LABEL_OBJECT(row + 1), words[i]), words[i]);
-	}
-	CHECK(is_label(graph, SNAP_LABEL_INDEX(7), "[7]") && is_label(graph, SNAP_GRAPH_ANY_INDEX, "[]"));
-	CHECK(is_label(graph, SNAP_GRAPH_ANY_KEY, "{}") && is_label(graph, SNAP_LABEL_NONE, ""));
-	const char *text;
-	size_t size;
-	CHECK(snap_graph_label_text(graph, SNAP_LABEL_OBJECT(4), &text, &size, NULL) == SNAP_CORRUPT);
-	CHECK(snap_graph_root_text(graph, 0, &text, &size, NULL) == SNAP_OK && size == 6 && !memcmp(text, "thread", 6));
-	CHECK(snap_graph_root_text(graph, 1, &text, &size, NULL) == SNAP_OK && size == 6 && !memcmp(text, "module", 6));
-	CHECK(snap_graph_root_text(graph, 2, &text, &size, NULL) == SNAP_MISUSE);
-	CHECK(!strcmp(snap_reference_kind_name(SNAP_REF_SHORTCUT), "shortcut") && snap_reference_kind_name(15) == NULL);
-	CHECK(!strcmp(snap_root_kind_name(SNAP_ROOT_FOREIGN), "foreign") && snap_root_kind_name(13) == NULL);
-	close_graph(opened);
-	free(buffer.bytes);
-}
-
-static void test_empty(void)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	finish(begin(&buffer));
-	struct opened opened = open_graph(&buffer, false);
-	struct snap_graph *graph = opened.graph;
-	struct snap_graph_paths paths;
-	uint64_t row = 0, bytes = 1, objects = 1;
-	CHECK(snap_graph_search(graph, NULL) == SNAP_OK && snap_graph_dominate(graph, NULL) == SNAP_OK);
-	CHECK(snap_graph_find_cycles(graph, NULL) == SNAP_OK && snap_graph_cycle_count(graph) == 0);
-	CHECK(snap_graph_attribute_roots(graph, NULL) == SNAP_OK && snap_graph_group_count(graph) == 0);
-	CHECK(snap_graph_merge_paths(graph, &row, 1, &paths, NULL) == SNAP_OK && paths.count == 0);
-	CHECK(paths.first == UINT32_MAX && paths.unreached == 1);
-	snap_graph_free_paths(graph, &paths);
-	CHECK(snap_graph_retained_by(graph, &row, 1, &bytes, &objects, NULL) == SNAP_OK && bytes == 0 && objects == 0);
-	CHECK(snap_graph_owned(graph, 0, count_step, NULL, NULL) == SNAP_MISUSE);
-	CHECK(snap_graph_references(graph, count_step, NULL, NULL) == SNAP_OK);
-	close_graph(opened);
-	free(buffer.bytes);
 }
 
 /* ---- lack of memory ---- */
@@ -924,8 +572,8 @@ static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
 	return status;
 }
 
-static enum snap_status open_and_ask(const struct buffer *buffer, uint64_t objects, const struct snap_allocator *memory,
-				     uint64_t limit)
+static enum snap_status open_and_ask(const struct buffer *buffer, uint64_t objects,
+				     const struct snap_allocator *memory, uint64_t limit)
 {
 	struct snap_reader_options reading = SNAP_READER_OPTIONS_INIT;
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
@@ -933,7 +581,8 @@ static enum snap_status open_and_ask(const struct buffer *buffer, uint64_t objec
 	struct snap_graph *graph;
 	reading.allocator = options.allocator = memory;
 	options.max_memory_bytes = limit;
-	enum snap_status status = snap_reader_open_memory(&reader, buffer->bytes, buffer->size, &reading, NULL);
+	enum snap_status status =
+		snap_reader_open_memory(&reader, buffer->bytes, buffer->size, &reading, NULL);
 	if (status != SNAP_OK)
 		return status;
 	status = snap_graph_open(&graph, reader, &options, NULL);
@@ -959,7 +608,8 @@ static void test_no_memory(void)
 		enum snap_status status = open_and_ask(&buffer, m.nodes, &memory, 0);
 		REQUIRE(failing.live == 0);
 		REQUIRE(status == (failing.calls <= n ? SNAP_OK : SNAP_NO_MEMORY) ||
-			(status == SNAP_OK && failing.calls > n)); /* a failed shrinking is no failure */
+			(status == SNAP_OK &&
+			 failing.calls > n)); /* a failed shrinking is no failure */
 		if (failing.calls <= n)
 			break;
 	}
@@ -975,14 +625,7 @@ static void test_no_memory(void)
 
 int main(void)
 {
-	test_empty();
 	test_random(3000);
 	test_no_memory();
-	test_folding();
-	test_many_arrays(3000);
-	test_words();
-	test_long_climbs(20000);
-	test_list(1000000, false);
-	test_list(100000, true);
 	return DONE();
 }

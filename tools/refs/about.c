@@ -23,8 +23,9 @@ static void add_targets(struct refs *refs, struct own_bytes *own)
 				continue;
 			if (__builtin_mul_overflow(values[0][i], values[1][i], &bytes))
 				bytes = UINT64_MAX - 1;
-			struct refs_group *group = refs_group(&own->groups, snap_graph_type(refs->graph, row), 0,
-							      values[2][i], row);
+			struct refs_group *group =
+				refs_group(&own->groups, snap_graph_type(refs->graph, row), 0,
+					   values[2][i], row);
 			group->count += values[1][i];
 			if (__builtin_add_overflow(group->bytes, bytes, &group->bytes))
 				group->bytes = UINT64_MAX - 1;
@@ -60,7 +61,8 @@ void refs_show_targets(struct refs *refs)
 	uint64_t freed;
 	all.count = refs->count;
 	all.bytes = own.bytes;
-	refs_must(refs, snap_graph_retained_by(refs->graph, refs->rows, refs->count, &all.retained, &freed, &refs->error));
+	refs_must(refs, snap_graph_retained_by(refs->graph, refs->rows, refs->count, &all.retained,
+					       &freed, &refs->error));
 	refs_print(refs, &all);
 	struct refs_groups *groups = &own.groups;
 	refs_groups_sort(groups);
@@ -77,7 +79,8 @@ void refs_show_targets(struct refs *refs)
 		refs_describe(refs, &line, group->row);
 		if (group->count == 1)
 			line.retained = snap_graph_retained(refs->graph, group->row);
-		if (group->count == 1 && snap_graph_distance(refs->graph, group->row) == SNAP_GRAPH_NONE)
+		if (group->count == 1 &&
+		    snap_graph_distance(refs->graph, group->row) == SNAP_GRAPH_NONE)
 			line.kind = "unreachable";
 		refs_append_site(refs, &line.site, group->label);
 		refs_print(refs, &line);

@@ -28,7 +28,8 @@ static uint64_t *choose(struct refs *refs, bool all, size_t *count, uint64_t *re
 }
 
 /* Members by cycle (as label) and type, most first. */
-static void count_members(struct refs *refs, const uint64_t *chosen, size_t count, struct refs_groups *members)
+static void count_members(struct refs *refs, const uint64_t *chosen, size_t count,
+			  struct refs_groups *members)
 {
 	uint64_t cycles = snap_graph_cycle_count(refs->graph);
 	bool *wanted = refs_zeroed(cycles, sizeof(*wanted));
@@ -37,7 +38,8 @@ static void count_members(struct refs *refs, const uint64_t *chosen, size_t coun
 	for (uint64_t row = 0; row < refs->objects; row++) {
 		uint64_t cycle = snap_graph_cycle_of(refs->graph, row);
 		if (cycle != SNAP_GRAPH_NONE && wanted[cycle])
-			refs_group(members, snap_graph_type(refs->graph, row), 0, cycle, row)->count++;
+			refs_group(members, snap_graph_type(refs->graph, row), 0, cycle, row)
+				->count++;
 	}
 	refs_groups_sort(members);
 	free(wanted);
@@ -87,7 +89,9 @@ void refs_show_cycles(struct refs *refs, bool all)
 		line.number = chosen[i] + 1;
 		line.count = cycle.objects;
 		line.bytes = cycle.bytes;
-		line.kind = snap_graph_distance(refs->graph, cycle.first) == SNAP_GRAPH_NONE ? "unreachable" : NULL;
+		line.kind = snap_graph_distance(refs->graph, cycle.first) == SNAP_GRAPH_NONE
+				    ? "unreachable"
+				    : NULL;
 		refs_describe(refs, &line, cycle.first);
 		refs_print(refs, &line);
 		size_t end = at;

@@ -3,19 +3,22 @@
 
 #include <stdlib.h>
 
-/* Rows on the first target's chain have their place on it, from 1; other rows that were passed, this. */
+/* Rows on the first target's chain have their place on it, from 1; other rows that were passed,
+ * this. */
 #define PASSED UINT32_MAX
 
 /* Climbs from one target until a row that was passed before; SNAP_GRAPH_NONE: up to the roots. */
 static uint64_t climb(const struct refs *refs, uint32_t *place, uint64_t target)
 {
 	uint64_t row = snap_graph_dominator(refs->graph, target);
-	for (; row != SNAP_GRAPH_NONE && place[row] == 0; row = snap_graph_dominator(refs->graph, row))
+	for (; row != SNAP_GRAPH_NONE && place[row] == 0;
+	     row = snap_graph_dominator(refs->graph, row))
 		place[row] = PASSED;
 	return row;
 }
 
-/* The closest object that dominates all targets that are reached; SNAP_GRAPH_NONE: only the roots together do. */
+/* The closest object that dominates all targets that are reached; SNAP_GRAPH_NONE: only the roots
+ * together do. */
 static uint64_t common_dominator(struct refs *refs)
 {
 	const struct snap_graph *graph = refs->graph;
@@ -27,7 +30,8 @@ static uint64_t common_dominator(struct refs *refs)
 		if (highest == 0) {
 			first = snap_graph_dominator(graph, refs->rows[i]);
 			uint32_t length = 0;
-			for (uint64_t row = first; row != SNAP_GRAPH_NONE; row = snap_graph_dominator(graph, row))
+			for (uint64_t row = first; row != SNAP_GRAPH_NONE;
+			     row = snap_graph_dominator(graph, row))
 				place[row] = ++length;
 			highest = 1;
 		}
@@ -51,7 +55,8 @@ void refs_show_dominators(struct refs *refs)
 	uint64_t lines = 0, rest = 0;
 	for (uint64_t row = common_dominator(refs); row != SNAP_GRAPH_NONE;) {
 		uint64_t type = snap_graph_type(refs->graph, row), next = row, repeats = 0;
-		for (; next != SNAP_GRAPH_NONE && snap_graph_type(refs->graph, next) == type; repeats++)
+		for (; next != SNAP_GRAPH_NONE && snap_graph_type(refs->graph, next) == type;
+		     repeats++)
 			next = snap_graph_dominator(refs->graph, next);
 		if (refs_over_limit(refs->limit, lines)) {
 			rest += repeats;
@@ -78,7 +83,8 @@ struct heap {
 
 static bool is_better(const struct heap *heap, uint64_t a, uint64_t b)
 {
-	uint64_t left = snap_graph_retained(heap->graph, a), right = snap_graph_retained(heap->graph, b);
+	uint64_t left = snap_graph_retained(heap->graph, a),
+		 right = snap_graph_retained(heap->graph, b);
 	return left != right ? left > right : a < b;
 }
 
@@ -111,14 +117,17 @@ static void offer(struct heap *heap, uint64_t row)
 	}
 	size_t at = heap->count++;
 	heap->rows[at] = row;
-	for (; at > 0 && is_better(heap, heap->rows[(at - 1) / 2], heap->rows[at]); at = (at - 1) / 2)
+	for (; at > 0 && is_better(heap, heap->rows[(at - 1) / 2], heap->rows[at]);
+	     at = (at - 1) / 2)
 		swap(heap, at, (at - 1) / 2);
 }
 
 void refs_show_retainers(struct refs *refs)
 {
-	uint64_t capacity = refs->limit == 0 || refs->limit > refs->objects ? refs->objects : refs->limit;
-	struct heap heap = {.graph = refs->graph, .rows = refs_zeroed(capacity, sizeof(*heap.rows)),
+	uint64_t capacity =
+		refs->limit == 0 || refs->limit > refs->objects ? refs->objects : refs->limit;
+	struct heap heap = {.graph = refs->graph,
+			    .rows = refs_zeroed(capacity, sizeof(*heap.rows)),
 			    .capacity = (size_t)capacity};
 	for (uint64_t row = 0; row < refs->objects && capacity > 0; row++)
 		if (snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)

@@ -13,9 +13,11 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 33;
 }
 
-static size_t find_slot(const struct refs_groups *groups, uint64_t type, uint32_t kind, uint64_t label)
+static size_t find_slot(const struct refs_groups *groups, uint64_t type, uint32_t kind,
+			uint64_t label)
 {
-	size_t mask = groups->table_size - 1, at = (size_t)mix(mix(label) + mix(type) + kind) & mask;
+	size_t mask = groups->table_size - 1,
+	       at = (size_t)mix(mix(label) + mix(type) + kind) & mask;
 	for (; groups->table[at] != UINT32_MAX; at = (at + 1) & mask) {
 		const struct refs_group *group = &groups->groups[groups->table[at]];
 		if (group->type == type && group->kind == kind && group->label == label)
@@ -33,19 +35,26 @@ static void enlarge(struct refs_groups *groups)
 	memset(groups->table, 0xff, groups->table_size * sizeof(*groups->table));
 	for (size_t i = 0; i < groups->count; i++) {
 		const struct refs_group *group = &groups->groups[i];
-		groups->table[find_slot(groups, group->type, group->kind, group->label)] = (uint32_t)i;
+		groups->table[find_slot(groups, group->type, group->kind, group->label)] =
+			(uint32_t)i;
 	}
 }
 
-struct refs_group *refs_group(struct refs_groups *groups, uint64_t type, uint32_t kind, uint64_t label, uint64_t row)
+struct refs_group *refs_group(struct refs_groups *groups, uint64_t type, uint32_t kind,
+			      uint64_t label, uint64_t row)
 {
 	if (groups->count == groups->capacity)
 		enlarge(groups);
 	size_t slot = find_slot(groups, type, kind, label);
 	if (groups->table[slot] == UINT32_MAX) {
 		groups->table[slot] = (uint32_t)groups->count;
-		groups->groups[groups->count] = (struct refs_group){.type = type, .kind = kind, .label = label,
-								    .row = row, .index = (uint32_t)groups->count, .exact = label};
+		groups->groups[groups->count] =
+			(struct refs_group){.type = type,
+					    .kind = kind,
+					    .label = label,
+					    .row = row,
+					    .index = (uint32_t)groups->count,
+					    .exact = label};
 		groups->count++;
 	}
 	return &groups->groups[groups->table[slot]];

@@ -25,8 +25,8 @@ static bool count_reference(void *context, const struct snap_graph_reference *re
 	if (!refs_has_bit(refs->bits, tally->owned ? reference->owner : reference->target))
 		return true;
 	uint64_t other = tally->owned ? reference->target : reference->owner;
-	struct refs_group *group = refs_group(&tally->groups, snap_graph_type(refs->graph, other), reference->kind,
-					      fold(reference->label), other);
+	struct refs_group *group = refs_group(&tally->groups, snap_graph_type(refs->graph, other),
+					      reference->kind, fold(reference->label), other);
 	if (group->count++ == 0)
 		group->exact = reference->label;
 	return true;
@@ -35,7 +35,8 @@ static bool count_reference(void *context, const struct snap_graph_reference *re
 /* Label 0, the empty string, stands for root entries without one. */
 static void count_roots(struct tally *tally)
 {
-	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL};
+	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN,
+					   SNAP_ROOT_LABEL};
 	struct refs *refs = tally->refs;
 	struct snap_scan *scan;
 	uint64_t first;
@@ -46,9 +47,12 @@ static void count_roots(struct tally *tally)
 	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
 		for (size_t i = 0; i < count; i++) {
 			uint64_t row = values[0][i] - 1;
-			uint32_t kind = values[1][i] < ROOT_KIND ? (uint32_t)values[1][i] : ROOT_KIND - 1;
+			uint32_t kind =
+				values[1][i] < ROOT_KIND ? (uint32_t)values[1][i] : ROOT_KIND - 1;
 			if (row < refs->objects && refs_has_bit(refs->bits, row))
-				refs_group(&tally->groups, 0, ROOT_KIND + kind, SNAP_LABEL_STRING(values[2][i]), row)->count++;
+				refs_group(&tally->groups, 0, ROOT_KIND + kind,
+					   SNAP_LABEL_STRING(values[2][i]), row)
+					->count++;
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
@@ -77,7 +81,8 @@ static void print_groups(struct tally *tally, const char *section)
 			refs_describe(refs, &line, group->row);
 			line.bytes = REFS_ABSENT;
 		}
-		refs_append_label(refs, &line.label, group->count == 1 ? group->exact : group->label);
+		refs_append_label(refs, &line.label,
+				  group->count == 1 ? group->exact : group->label);
 		refs_print(refs, &line);
 	}
 	refs_groups_free(groups);

@@ -27,15 +27,17 @@ void *refs_zeroed(uint64_t count, size_t element_size)
 uint64_t refs_value(struct refs *refs, uint32_t column, uint64_t row)
 {
 	static const uint32_t known[] = {
-		SNAP_OBJECT_STACK, SNAP_STACK_PARENT, SNAP_STACK_FRAME, SNAP_FRAME_FUNCTION, SNAP_FRAME_FILE,
-		SNAP_FRAME_LINE, SNAP_FRAME_MODULE, SNAP_FRAME_OFFSET, SNAP_MODULE_PATH, SNAP_TYPE_NAME,
+		SNAP_OBJECT_STACK, SNAP_STACK_PARENT, SNAP_STACK_FRAME,  SNAP_FRAME_FUNCTION,
+		SNAP_FRAME_FILE,   SNAP_FRAME_LINE,   SNAP_FRAME_MODULE, SNAP_FRAME_OFFSET,
+		SNAP_MODULE_PATH,  SNAP_TYPE_NAME,
 	};
 	size_t i = 0;
 	while (known[i] != column)
 		i++;
 	uint64_t value;
 	if (refs->columns[i] == NULL)
-		refs_must(refs, snap_column_open(&refs->columns[i], refs->reader, column, &refs->error));
+		refs_must(refs,
+			  snap_column_open(&refs->columns[i], refs->reader, column, &refs->error));
 	refs_must(refs, snap_column_read(refs->columns[i], row, 1, &value, &refs->error));
 	return value;
 }
@@ -75,7 +77,8 @@ void refs_append_place(struct refs *refs, struct buffer *out, uint64_t frame)
 	uint64_t file = refs_value(refs, SNAP_FRAME_FILE, frame - 1);
 	if (file != 0) {
 		append_string(refs, out, file);
-		snprintf(text, sizeof(text), ":%" PRIu64, refs_value(refs, SNAP_FRAME_LINE, frame - 1));
+		snprintf(text, sizeof(text), ":%" PRIu64,
+			 refs_value(refs, SNAP_FRAME_LINE, frame - 1));
 		buffer_text(out, text);
 		return;
 	}

@@ -6,10 +6,11 @@
 #include <string.h>
 
 static const struct print_column columns[] = {
-	{"number", PRINT_NUMBER}, {"depth", PRINT_NUMBER}, {"count", PRINT_COUNT}, {"targets", PRINT_COUNT},
-	{"repeats", PRINT_COUNT}, {"bytes", PRINT_BYTES}, {"retained", PRINT_BYTES}, {"row", PRINT_NUMBER},
-	{"address", PRINT_HEX}, {"section", PRINT_TEXT}, {"kind", PRINT_TEXT}, {"label", PRINT_TEXT},
-	{"type", PRINT_TEXT}, {"site", PRINT_TEXT},
+	{"number", PRINT_NUMBER},  {"depth", PRINT_NUMBER},  {"count", PRINT_COUNT},
+	{"targets", PRINT_COUNT},  {"repeats", PRINT_COUNT}, {"bytes", PRINT_BYTES},
+	{"retained", PRINT_BYTES}, {"row", PRINT_NUMBER},    {"address", PRINT_HEX},
+	{"section", PRINT_TEXT},   {"kind", PRINT_TEXT},     {"label", PRINT_TEXT},
+	{"type", PRINT_TEXT},      {"site", PRINT_TEXT},
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -27,9 +28,16 @@ void refs_end(struct refs *refs)
 
 struct refs_line refs_line(const char *section)
 {
-	return (struct refs_line){.section = section, .number = REFS_ABSENT, .depth = REFS_ABSENT, .count = REFS_ABSENT,
-				  .targets = REFS_ABSENT, .repeats = REFS_ABSENT, .bytes = REFS_ABSENT,
-				  .retained = REFS_ABSENT, .row = REFS_ABSENT, .address = REFS_ABSENT};
+	return (struct refs_line){.section = section,
+				  .number = REFS_ABSENT,
+				  .depth = REFS_ABSENT,
+				  .count = REFS_ABSENT,
+				  .targets = REFS_ABSENT,
+				  .repeats = REFS_ABSENT,
+				  .bytes = REFS_ABSENT,
+				  .retained = REFS_ABSENT,
+				  .row = REFS_ABSENT,
+				  .address = REFS_ABSENT};
 }
 
 void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
@@ -60,12 +68,20 @@ static struct print_cell text_cell(const struct buffer *text)
 static void print_cells(struct refs *refs, const struct refs_line *line)
 {
 	const struct print_cell cells[COLUMNS] = {
-		number_cell(line->number), number_cell(line->depth), number_cell(line->count),
-		number_cell(line->targets), number_cell(line->repeats), number_cell(line->bytes),
-		number_cell(line->retained), number_cell(line->row), number_cell(line->address),
+		number_cell(line->number),
+		number_cell(line->depth),
+		number_cell(line->count),
+		number_cell(line->targets),
+		number_cell(line->repeats),
+		number_cell(line->bytes),
+		number_cell(line->retained),
+		number_cell(line->row),
+		number_cell(line->address),
 		print_bytes(line->section, strlen(line->section)),
 		line->kind != NULL ? print_bytes(line->kind, strlen(line->kind)) : print_absent(),
-		text_cell(&line->label), text_cell(&line->type), text_cell(&line->site),
+		text_cell(&line->label),
+		text_cell(&line->type),
+		text_cell(&line->site),
 	};
 	print_row(refs->table, cells);
 }
@@ -77,22 +93,30 @@ static bool goes_on(const char *before, const char *section)
 {
 	if (before == NULL)
 		return false;
-	return strcmp(before, section) == 0 || (strcmp(before, "member") == 0 && strcmp(section, "cycle") == 0) ||
+	return strcmp(before, section) == 0 ||
+	       (strcmp(before, "member") == 0 && strcmp(section, "cycle") == 0) ||
 	       (strcmp(before, "path") == 0 && strcmp(section, "unreached") == 0);
 }
 
 static void print_header(struct refs *refs, const struct refs_line *line)
 {
 	static const char *const titles[][2] = {
-		{"all", NULL}, {"target", "What it is (count, bytes, retained if one)"}, {"frame", "Allocated at"},
-		{"holder", "Held by (references)"}, {"owned", "Refers to (references)"},
+		{"all", NULL},
+		{"target", "What it is (count, bytes, retained if one)"},
+		{"frame", "Allocated at"},
+		{"holder", "Held by (references)"},
+		{"owned", "Refers to (references)"},
 		{"path", "Shortest paths from the roots (targets; <- those that end here)"},
-		{"dominator", "Dominators, the closest first (bytes, retained)"}, {"cycle", "Cycles (objects, bytes)"},
-		{"member", NULL}, {"unreached", "Shortest paths from the roots"}, {"unreachable", "No root reaches (count, bytes)"},
+		{"dominator", "Dominators, the closest first (bytes, retained)"},
+		{"cycle", "Cycles (objects, bytes)"},
+		{"member", NULL},
+		{"unreached", "Shortest paths from the roots"},
+		{"unreachable", "No root reaches (count, bytes)"},
 		{"retainer", "Objects that retain most (bytes, retained)"},
 	};
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-		if (strcmp(titles[i][0], line->section) == 0 && titles[i][1] != NULL && !goes_on(refs->section, line->section))
+		if (strcmp(titles[i][0], line->section) == 0 && titles[i][1] != NULL &&
+		    !goes_on(refs->section, line->section))
 			printf("%s%s:\n", refs->section != NULL ? "\n" : "", titles[i][1]);
 	refs->section = line->section;
 }
@@ -126,19 +150,22 @@ static void print_label(const struct refs_line *line, bool *any)
 	bool is_named = label->size > 0;
 	if (line->is_root) {
 		print_word(any, "root ", kind, strlen(kind));
-		is_named = is_named && (label->size != strlen(kind) || memcmp(label->bytes, kind, label->size) != 0);
+		is_named = is_named && (label->size != strlen(kind) ||
+					memcmp(label->bytes, kind, label->size) != 0);
 	} else if (line->weak || (!is_named && strcmp(line->section, "path") == 0)) {
 		print_word(any, "", kind, strlen(kind));
 	}
 	bool is_bare = line->is_root || strcmp(line->section, "frame") == 0;
 	if (is_named)
-		print_word(any, is_bare || label->bytes[0] == '[' || label->bytes[0] == '{' ? "" : ".", label->bytes,
-			   label->size);
+		print_word(any,
+			   is_bare || label->bytes[0] == '[' || label->bytes[0] == '{' ? "" : ".",
+			   label->bytes, label->size);
 }
 
 static void print_line(const struct refs_line *line)
 {
-	bool is_path = strcmp(line->section, "path") == 0, is_frame = strcmp(line->section, "frame") == 0;
+	bool is_path = strcmp(line->section, "path") == 0,
+	     is_frame = strcmp(line->section, "frame") == 0;
 	printf("  ");
 	print_number_if(is_path ? line->targets : line->count, 9, false);
 	if (!is_path) {
@@ -153,7 +180,8 @@ static void print_line(const struct refs_line *line)
 		print_word(&any, "", line->type.bytes, line->type.size);
 	if (line->repeats != REFS_ABSENT && line->repeats > 1)
 		printf(" x%" PRIu64, line->repeats);
-	if (line->address != REFS_ABSENT && (is_path ? line->is_single : line->count == REFS_ABSENT || line->count == 1))
+	if (line->address != REFS_ABSENT &&
+	    (is_path ? line->is_single : line->count == REFS_ABSENT || line->count == 1))
 		printf(" 0x%" PRIx64, line->address);
 	if (line->site.size > 0) {
 		printf(is_frame ? " (" : "  at ");

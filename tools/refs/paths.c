@@ -15,7 +15,8 @@ static void print_step(struct refs *refs, const struct snap_graph_step *step, ui
 	line.is_single = step->objects == 1;
 	if (line.is_root) {
 		line.kind = snap_root_kind_name(step->kind);
-		refs_must(refs, snap_graph_root_text(refs->graph, step->label, &text, &size, &refs->error));
+		refs_must(refs, snap_graph_root_text(refs->graph, step->label, &text, &size,
+						     &refs->error));
 		buffer_append(&line.label, text, size);
 	} else {
 		line.kind = snap_reference_kind_name(step->kind);
@@ -53,7 +54,8 @@ static void print_tree(struct refs *refs, const struct snap_graph_paths *paths)
 void refs_show_paths(struct refs *refs)
 {
 	struct snap_graph_paths paths;
-	refs_must(refs, snap_graph_merge_paths(refs->graph, refs->rows, refs->count, &paths, &refs->error));
+	refs_must(refs, snap_graph_merge_paths(refs->graph, refs->rows, refs->count, &paths,
+					       &refs->error));
 	print_tree(refs, &paths);
 	if (paths.unreached > 0) {
 		struct refs_line line = refs_line("unreached");

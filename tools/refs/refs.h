@@ -11,14 +11,14 @@ struct refs {
 	const char *file;
 	struct snap_reader *reader;
 	struct snap_graph *graph;
-	uint64_t objects;     /* rows in the graph */
-	uint64_t limit;       /* lines of each list, 0: all */
-	uint64_t path_limit;  /* branches of the tree of paths, 0: all */
-	uint64_t *rows;       /* the targets, ascending */
+	uint64_t objects;    /* rows in the graph */
+	uint64_t limit;      /* lines of each list, 0: all */
+	uint64_t path_limit; /* branches of the tree of paths, 0: all */
+	uint64_t *rows;      /* the targets, ascending */
 	size_t count;
-	uint64_t *bits;       /* the same as bits */
+	uint64_t *bits;            /* the same as bits */
 	struct print_table *table; /* NULL: for people */
-	const char *section;  /* the last one printed for people */
+	const char *section;       /* the last one printed for people */
 	struct snap_column *columns[12];
 	struct snap_error error;
 };
@@ -64,12 +64,13 @@ void refs_append_site(struct refs *, struct buffer *out, uint64_t stack);
 
 /* One line of any section; the columns of the machine forms. */
 struct refs_line {
-	const char *section; /* all target frame holder owned path unreached dominator cycle member retainer
-	                        * unreachable: see snap-refs.1 */
+	const char *section; /* all target frame holder owned path unreached dominator cycle member
+			      * retainer unreachable: see snap-refs.1 */
 	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address;
-	const char *kind;    /* or NULL */
+	const char *kind; /* or NULL */
 	struct buffer label, type, site;
-	bool weak, is_root, is_single; /* how it looks for people; is_single: a step of one object */
+	bool weak, is_root,
+		is_single; /* how it looks for people; is_single: a step of one object */
 };
 
 void refs_begin(struct refs *);
@@ -102,7 +103,8 @@ struct refs_groups {
 	uint32_t *table;
 	size_t table_size;
 };
-struct refs_group *refs_group(struct refs_groups *, uint64_t type, uint32_t kind, uint64_t label, uint64_t row);
+struct refs_group *refs_group(struct refs_groups *, uint64_t type, uint32_t kind, uint64_t label,
+			      uint64_t row);
 /* Most bytes, or else most of them, first; then as they were found.  Indexes are renumbered. */
 void refs_groups_sort(struct refs_groups *);
 void refs_groups_free(struct refs_groups *);

@@ -12,7 +12,8 @@ static bool parse_number(const char *text, uint64_t *number)
 	if (*text < '0' || *text > '9')
 		return false;
 	errno = 0;
-	*number = strtoull(text, &end, text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10);
+	*number = strtoull(text, &end,
+			   text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10);
 	return errno == 0 && *end == '\0';
 }
 
@@ -117,7 +118,8 @@ bool refs_add_target(struct refs *refs, const char *words)
 		return add_address(refs, number);
 	if (parse_number(words[0] == '@' ? words + 1 : words, &number))
 		return add_address(refs, number);
-	cli_usage("'%s' is no target: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN", words);
+	cli_usage("'%s' is no target: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN",
+		  words);
 }
 
 void refs_list_targets(struct refs *refs)

@@ -1,0 +1,108 @@
+/* For tests of the graph: a snapshot made in memory, and opened. */
+#ifndef GRAPH_MAKE_H
+#define GRAPH_MAKE_H
+
+#include "tap.h"
+
+#include "snap_graph.h"
+
+/* ---- a snapshot in memory ---- */
+
+struct buffer {
+	uint8_t *bytes;
+	size_t size, capacity;
+};
+
+static inline int append(void *context, const void *bytes, size_t size)
+{
+	struct buffer *buffer = context;
+	if (buffer->size + size > buffer->capacity) {
+		buffer->capacity = 2 * (buffer->size + size);
+		buffer->bytes = realloc(buffer->bytes, buffer->capacity);
+		REQUIRE(buffer->bytes != NULL);
+	}
+	memcpy(buffer->bytes + buffer->size, bytes, size);
+	buffer->size += size;
+	return 0;
+}
+
+static inline struct snap_writer *begin(struct buffer *buffer)
+{
+	const struct snap_sink sink = {.context = buffer, .write = append};
+	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	options.level = 1;
+	struct snap_writer *writer;
+	buffer->size = 0;
+	REQUIRE(snap_writer_open_sink(&writer, &sink, &options, NULL) == SNAP_OK);
+	return writer;
+}
+
+static inline uint32_t string(struct snap_writer *writer, const char *text)
+{
+	uint32_t id;
+	REQUIRE(snap_writer_string(writer, text, strlen(text), &id, NULL) == SNAP_OK);
+	return id;
+}
+
+static inline uint32_t type(struct snap_writer *writer, const char *name, enum snap_type_kind kind)
+{
+	uint32_t id;
+	REQUIRE(snap_writer_type(writer, string(writer, name), kind, &id, NULL) == SNAP_OK);
+	return id;
+}
+
+static inline void object(struct snap_writer *writer, uint64_t id, uint64_t size, uint32_t type_id)
+{
+	const struct snap_object object = {.id = id, .size = size, .count = 1, .type = type_id};
+	REQUIRE(snap_writer_object(writer, &object, NULL) == SNAP_OK);
+}
+
+static inline void refer(struct snap_writer *writer, uint64_t from, uint64_t to,
+			 enum snap_reference_kind kind, uint64_t label)
+{
+	REQUIRE(snap_writer_reference(writer, from, to, kind, label, NULL) == SNAP_OK);
+}
+
+static inline void root(struct snap_writer *writer, uint64_t id, enum snap_root_kind kind,
+			uint32_t label)
+{
+	const struct snap_root entry = {.object = id, .kind = kind, .label = label};
+	REQUIRE(snap_writer_root(writer, &entry, NULL) == SNAP_OK);
+}
+
+static inline void finish(struct snap_writer *writer)
+{
+	struct snap_error error = {.message = ""};
+	if (snap_writer_finish(writer, NULL, &error) != SNAP_OK) {
+		printf("# %s\n", error.message);
+		REQUIRE(false);
+	}
+}
+
+struct opened {
+	struct snap_reader *reader;
+	struct snap_graph *graph;
+};
+
+static inline struct opened open_graph(const struct buffer *buffer, bool follow_weak)
+{
+	struct opened opened;
+	struct snap_error error = {.message = ""};
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	options.follow_weak = follow_weak;
+	REQUIRE(snap_reader_open_memory(&opened.reader, buffer->bytes, buffer->size, NULL,
+					&error) == SNAP_OK);
+	if (snap_graph_open(&opened.graph, opened.reader, &options, &error) != SNAP_OK) {
+		printf("# %s\n", error.message);
+		REQUIRE(false);
+	}
+	return opened;
+}
+
+static inline void close_graph(struct opened opened)
+{
+	snap_graph_close(opened.graph);
+	snap_reader_close(opened.reader);
+}
+
+#endif
