@@ -6,8 +6,11 @@
 void libsnap_sorter_init(struct libsnap_sorter *s, const struct snap_allocator *allocator,
 			 const struct snap_io *io, const char *folder, bool ties_by_bytes)
 {
-	*s = (struct libsnap_sorter){.allocator = allocator, .io = io, .folder = folder,
-				     .ties_by_bytes = ties_by_bytes, .ascending = true};
+	*s = (struct libsnap_sorter){.allocator = allocator,
+				     .io = io,
+				     .folder = folder,
+				     .ties_by_bytes = ties_by_bytes,
+				     .ascending = true};
 	libsnap_tape_init(&s->tape, allocator);
 }
 
@@ -22,14 +25,14 @@ void libsnap_sorter_free(struct libsnap_sorter *s)
 }
 
 /* On a tape: the key's difference to the one before, the size, the bytes. */
-enum snap_status libsnap_sorter_add(struct libsnap_sorter *s, uint64_t key, const uint8_t *bytes, size_t size,
-				    struct snap_error *error)
+enum snap_status libsnap_sorter_add(struct libsnap_sorter *s, uint64_t key, const uint8_t *bytes,
+				    size_t size, struct snap_error *error)
 {
 	uint8_t *room = libsnap_tape_room(&s->tape, size + 2 * LIBSNAP_VARINT_MAX);
 	if (!room)
 		return libsnap_fail_memory(error);
 	uint64_t difference = key - s->last_key;
-	uint8_t *at = libsnap_put(room, difference << 1 ^ (uint64_t)-(int64_t)(difference >> 63));
+	uint8_t *at = libsnap_put(room, difference << 1 ^ (uint64_t) - (int64_t)(difference >> 63));
 	at = libsnap_put(at, size);
 	memcpy(at, bytes, size);
 	libsnap_tape_commit(&s->tape, (size_t)(at - room) + size);
@@ -55,7 +58,7 @@ static void list_entries(struct libsnap_sorter *s)
 		const uint8_t *at = chunk->bytes;
 		while (at < chunk->bytes + chunk->used) {
 			uint64_t zigzag = libsnap_get(&at);
-			key += zigzag >> 1 ^ (uint64_t)-(int64_t)(zigzag & 1);
+			key += zigzag >> 1 ^ (uint64_t) - (int64_t)(zigzag & 1);
 			uint64_t place = (uint64_t)(at - chunk->bytes);
 			s->entries[count++] = (struct libsnap_sort_entry){
 				key, (uint64_t)i << LIBSNAP_TAPE_SHIFT | place};
@@ -66,7 +69,8 @@ static void list_entries(struct libsnap_sorter *s)
 }
 
 /* Only the bits in which keys differ are looked at, eight at a time, the lowest first. */
-void libsnap_sort_entries(struct libsnap_sort_entry *entries, struct libsnap_sort_entry *scratch, size_t count)
+void libsnap_sort_entries(struct libsnap_sort_entry *entries, struct libsnap_sort_entry *scratch,
+			  size_t count)
 {
 	uint64_t varying = 0;
 	for (size_t i = 1; i < count; i++)
@@ -99,7 +103,8 @@ bool libsnap_sort_ties_before(const uint8_t *a, const uint8_t *b)
 	return order < 0;
 }
 
-static const uint8_t *tie_bytes(const struct libsnap_sorter *s, const struct libsnap_sort_entry *entry)
+static const uint8_t *tie_bytes(const struct libsnap_sorter *s,
+				const struct libsnap_sort_entry *entry)
 {
 	const uint8_t *at = libsnap_tape_at(&s->tape, entry->position);
 	libsnap_get(&at);
@@ -156,7 +161,8 @@ enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *s, struct snap_
 	list_entries(s);
 	if (s->ascending)
 		return SNAP_OK;
-	struct libsnap_sort_entry *scratch = libsnap_alloc(s->allocator, s->entry_count, sizeof(*scratch));
+	struct libsnap_sort_entry *scratch =
+		libsnap_alloc(s->allocator, s->entry_count, sizeof(*scratch));
 	if (!scratch)
 		return libsnap_fail_memory(error);
 	libsnap_sort_entries(s->entries, scratch, s->entry_count);

@@ -1,8 +1,8 @@
 /* Sorting records by a number, in memory or, when that gets too much, by way of a temporary file.
  *
- * Records are added to a tape.  A spill writes what is there as a sorted run and forgets it.  At the end
- * the records come out in order, however often that happened; equal keys in the order in which they were
- * added, or by their bytes. */
+ * Records are added to a tape.  A spill writes what is there as a sorted run and forgets it.  At
+ * the end the records come out in order, however often that happened; equal keys in the order in
+ * which they were added, or by their bytes. */
 #ifndef LIBSNAP_SORT_H
 #define LIBSNAP_SORT_H
 
@@ -42,14 +42,15 @@ struct libsnap_record {
 void libsnap_sorter_init(struct libsnap_sorter *, const struct snap_allocator *allocator,
 			 const struct snap_io *io, const char *folder, bool ties_by_bytes);
 void libsnap_sorter_free(struct libsnap_sorter *);
-enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const uint8_t *bytes, size_t size,
-				    struct snap_error *);
+enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const uint8_t *bytes,
+				    size_t size, struct snap_error *);
 /* What it needs now, with what sorting it would take. */
 uint64_t libsnap_sorter_memory(const struct libsnap_sorter *);
 enum snap_status libsnap_sorter_spill(struct libsnap_sorter *, struct snap_error *);
 /* Fills entries with what is on the tape, in order. */
 enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *, struct snap_error *);
-/* No more is added.  With runs in the file, the rest becomes one too; without, entries is filled. */
+/* No more is added.  With runs in the file, the rest becomes one too; without, entries is filled.
+ */
 enum snap_status libsnap_sorter_finish(struct libsnap_sorter *, struct snap_error *);
 static inline bool libsnap_sorter_spilled(const struct libsnap_sorter *s)
 {
@@ -72,7 +73,8 @@ struct libsnap_sort_walk {
 /* buffer_bytes are shared among the runs. */
 enum snap_status libsnap_sort_walk_begin(struct libsnap_sort_walk *, struct libsnap_sorter *,
 					 size_t buffer_bytes, struct snap_error *);
-/* SNAP_END after the last.  The record lives until the next call; without runs, as long as the sorter. */
+/* SNAP_END after the last.  The record lives until the next call; without runs, as long as the
+ * sorter. */
 enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *, struct libsnap_record *,
 					struct snap_error *);
 void libsnap_sort_walk_end(struct libsnap_sort_walk *);

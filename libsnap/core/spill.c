@@ -4,12 +4,12 @@
 
 #include "sort.h"
 
-#define WRITE_BUFFER 65536
+#define WRITE_BUFFER    65536
 #define READ_BUFFER_MIN 4096
 #define READ_BUFFER_MAX 262144
-#define RUNS_MAX 128 /* then they are merged into one */
-#define MERGE_BUFFER (2u << 20)
-#define HEADER_MAX (2 * LIBSNAP_VARINT_MAX)
+#define RUNS_MAX        128 /* then they are merged into one */
+#define MERGE_BUFFER    (2u << 20)
+#define HEADER_MAX      (2 * LIBSNAP_VARINT_MAX)
 
 static enum snap_status open_file(struct libsnap_sorter *s, struct snap_error *error)
 {
@@ -17,7 +17,8 @@ static enum snap_status open_file(struct libsnap_sorter *s, struct snap_error *e
 	if (!failed)
 		return SNAP_OK;
 	s->file = NULL;
-	return libsnap_fail_io(error, failed, SNAP_NO_OFFSET, "cannot make a temporary file in %s", s->folder);
+	return libsnap_fail_io(error, failed, SNAP_NO_OFFSET, "cannot make a temporary file in %s",
+			       s->folder);
 }
 
 /* ---- writing a run ---- */
@@ -29,13 +30,14 @@ struct run_writer {
 	uint64_t start, last_key;
 };
 
-static enum snap_status run_write(struct run_writer *w, const void *bytes, size_t size, struct snap_error *error)
+static enum snap_status run_write(struct run_writer *w, const void *bytes, size_t size,
+				  struct snap_error *error)
 {
 	struct libsnap_sorter *s = w->sorter;
 	int failed = s->io->write_at(s->io->context, s->file, s->file_size, bytes, size);
 	if (failed)
-		return libsnap_fail_io(error, failed, SNAP_NO_OFFSET, "cannot write a temporary file in %s",
-				       s->folder);
+		return libsnap_fail_io(error, failed, SNAP_NO_OFFSET,
+				       "cannot write a temporary file in %s", s->folder);
 	s->file_size += size;
 	return SNAP_OK;
 }
@@ -47,7 +49,8 @@ static enum snap_status run_flush(struct run_writer *w, struct snap_error *error
 	return size ? run_write(w, w->buffer, size, error) : SNAP_OK;
 }
 
-static enum snap_status run_begin(struct run_writer *w, struct libsnap_sorter *s, struct snap_error *error)
+static enum snap_status run_begin(struct run_writer *w, struct libsnap_sorter *s,
+				  struct snap_error *error)
 {
 	*w = (struct run_writer){.sorter = s, .start = s->file_size};
 	w->buffer = libsnap_alloc(s->allocator, WRITE_BUFFER, 1);
@@ -66,7 +69,8 @@ static enum snap_status run_add(struct run_writer *w, const struct libsnap_recor
 	w->last_key = record->key;
 	if (status == SNAP_OK && WRITE_BUFFER - w->used < record->size) {
 		status = run_flush(w, error);
-		return status == SNAP_OK ? run_write(w, record->bytes, record->size, error) : status;
+		return status == SNAP_OK ? run_write(w, record->bytes, record->size, error)
+					 : status;
 	}
 	if (status == SNAP_OK) {
 		memcpy(at, record->bytes, record->size);
@@ -75,7 +79,8 @@ static enum snap_status run_add(struct run_writer *w, const struct libsnap_recor
 	return status;
 }
 
-static enum snap_status run_end(struct run_writer *w, enum snap_status status, struct snap_error *error)
+static enum snap_status run_end(struct run_writer *w, enum snap_status status,
+				struct snap_error *error)
 {
 	struct libsnap_sorter *s = w->sorter;
 	if (status == SNAP_OK)
@@ -113,8 +118,8 @@ struct libsnap_sort_reader {
 };
 
 /* At least size bytes in the buffer, or all that is left. */
-static enum snap_status reader_need(struct libsnap_sorter *s, struct libsnap_sort_reader *r, size_t size,
-				    struct snap_error *error)
+static enum snap_status reader_need(struct libsnap_sorter *s, struct libsnap_sort_reader *r,
+				    size_t size, struct snap_error *error)
 {
 	if (r->end - r->at >= size || r->left == 0)
 		return SNAP_OK;
@@ -122,7 +127,8 @@ static enum snap_status reader_need(struct libsnap_sorter *s, struct libsnap_sor
 	r->end -= r->at;
 	r->at = 0;
 	if (r->capacity < size) {
-		uint8_t *larger = libsnap_resize_array(s->allocator, r->buffer, r->capacity, size, 1);
+		uint8_t *larger =
+			libsnap_resize_array(s->allocator, r->buffer, r->capacity, size, 1);
 		if (!larger)
 			return libsnap_fail_memory(error);
 		r->buffer = larger;
@@ -132,12 +138,13 @@ static enum snap_status reader_need(struct libsnap_sorter *s, struct libsnap_sor
 	if (wanted > r->left)
 		wanted = (size_t)r->left;
 	size_t got = 0;
-	int failed = s->io->read_at(s->io->context, s->file, r->offset, r->buffer + r->end, wanted, &got);
+	int failed = s->io->read_at(s->io->context, s->file, r->offset, r->buffer + r->end, wanted,
+				    &got);
 	if (!failed && got != wanted)
 		failed = EIO;
 	if (failed)
-		return libsnap_fail_io(error, failed, SNAP_NO_OFFSET, "cannot read a temporary file in %s",
-				       s->folder);
+		return libsnap_fail_io(error, failed, SNAP_NO_OFFSET,
+				       "cannot read a temporary file in %s", s->folder);
 	r->end += got;
 	r->offset += got;
 	r->left -= got;
@@ -185,7 +192,8 @@ static void sift_down(struct libsnap_sort_walk *w, size_t i)
 		size_t child = 2 * i + 1;
 		if (child >= w->heap_count)
 			return;
-		if (child + 1 < w->heap_count && reader_before(w, w->heap[child + 1], w->heap[child]))
+		if (child + 1 < w->heap_count &&
+		    reader_before(w, w->heap[child + 1], w->heap[child]))
 			child++;
 		if (!reader_before(w, w->heap[child], w->heap[i]))
 			return;
@@ -196,7 +204,8 @@ static void sift_down(struct libsnap_sort_walk *w, size_t i)
 	}
 }
 
-static enum snap_status open_readers(struct libsnap_sort_walk *w, size_t buffer_bytes, struct snap_error *error)
+static enum snap_status open_readers(struct libsnap_sort_walk *w, size_t buffer_bytes,
+				     struct snap_error *error)
 {
 	struct libsnap_sorter *s = w->sorter;
 	w->readers = libsnap_alloc_zeroed(s->allocator, s->run_count, sizeof(*w->readers));
@@ -205,7 +214,9 @@ static enum snap_status open_readers(struct libsnap_sort_walk *w, size_t buffer_
 	if (!w->readers || !w->heap)
 		return libsnap_fail_memory(error);
 	size_t each = buffer_bytes / s->run_count;
-	each = each < READ_BUFFER_MIN ? READ_BUFFER_MIN : each > READ_BUFFER_MAX ? READ_BUFFER_MAX : each;
+	each = each < READ_BUFFER_MIN   ? READ_BUFFER_MIN
+	       : each > READ_BUFFER_MAX ? READ_BUFFER_MAX
+					: each;
 	for (size_t i = 0; i < s->run_count; i++) {
 		struct libsnap_sort_reader *r = &w->readers[i];
 		r->buffer = libsnap_alloc(s->allocator, each, 1);
@@ -291,7 +302,8 @@ static enum snap_status copy_run(struct libsnap_sorter *target, struct libsnap_s
 	if (status == SNAP_OK)
 		status = libsnap_sort_walk_begin(&walk, source, MERGE_BUFFER, error);
 	struct libsnap_record record;
-	while (status == SNAP_OK && (status = libsnap_sort_walk_next(&walk, &record, error)) == SNAP_OK)
+	while (status == SNAP_OK &&
+	       (status = libsnap_sort_walk_next(&walk, &record, error)) == SNAP_OK)
 		status = run_add(&writer, &record, error);
 	libsnap_sort_walk_end(&walk);
 	return run_end(&writer, status == SNAP_END ? SNAP_OK : status, error);

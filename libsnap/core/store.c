@@ -5,7 +5,8 @@
 
 #define PAGE_BYTES 16384
 
-void libsnap_pages_init(struct libsnap_pages *p, const struct snap_allocator *allocator, size_t element_size)
+void libsnap_pages_init(struct libsnap_pages *p, const struct snap_allocator *allocator,
+			size_t element_size)
 {
 	*p = (struct libsnap_pages){.allocator = allocator, .element_size = element_size};
 	while ((element_size << (p->shift + 1)) <= PAGE_BYTES)
@@ -27,7 +28,8 @@ static bool add_page(struct libsnap_pages *p)
 	if (!pages)
 		return false;
 	p->pages = pages;
-	pages[p->page_count] = libsnap_alloc_zeroed(p->allocator, (size_t)1 << p->shift, p->element_size);
+	pages[p->page_count] =
+		libsnap_alloc_zeroed(p->allocator, (size_t)1 << p->shift, p->element_size);
 	if (!pages[p->page_count])
 		return false;
 	p->page_count++;
@@ -78,8 +80,8 @@ static size_t next_chunk_size(const struct libsnap_tape *t, size_t needed)
 
 uint8_t *libsnap_tape_add_chunk(struct libsnap_tape *t, size_t needed)
 {
-	struct libsnap_tape_chunk *chunks = libsnap_grow(t->allocator, t->chunks, &t->chunk_capacity,
-							 t->chunk_count + 1, sizeof(*chunks));
+	struct libsnap_tape_chunk *chunks = libsnap_grow(
+		t->allocator, t->chunks, &t->chunk_capacity, t->chunk_count + 1, sizeof(*chunks));
 	if (!chunks)
 		return NULL;
 	t->chunks = chunks;
@@ -160,8 +162,9 @@ uint32_t libsnap_intern_add(struct libsnap_intern *t, uint32_t hash)
 	return (uint32_t)t->hashes.count;
 }
 
-static void merge(uint32_t *to, const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count,
-		  bool (*before)(const void *context, uint32_t a, uint32_t b), const void *context)
+static void merge(uint32_t *to, const uint32_t *a, size_t a_count, const uint32_t *b,
+		  size_t b_count, bool (*before)(const void *context, uint32_t a, uint32_t b),
+		  const void *context)
 {
 	while (a_count && b_count) {
 		if (before(context, *b, *a)) {
@@ -177,14 +180,16 @@ static void merge(uint32_t *to, const uint32_t *a, size_t a_count, const uint32_
 }
 
 void libsnap_merge_sort(uint32_t *numbers, uint32_t *scratch, size_t count,
-			bool (*before)(const void *context, uint32_t a, uint32_t b), const void *context)
+			bool (*before)(const void *context, uint32_t a, uint32_t b),
+			const void *context)
 {
 	for (size_t width = 1; width < count; width *= 2) {
 		for (size_t start = 0; start < count; start += 2 * width) {
 			size_t left = count - start;
 			size_t a = left < width ? left : width;
 			size_t b = left - a < width ? left - a : width;
-			merge(scratch + start, numbers + start, a, numbers + start + a, b, before, context);
+			merge(scratch + start, numbers + start, a, numbers + start + a, b, before,
+			      context);
 		}
 		memcpy(numbers, scratch, count * sizeof(*numbers));
 	}

@@ -1,5 +1,5 @@
-/* What the writer keeps its names and its log in: paged arrays, byte tapes and hash tables of ids, none of
- * which moves what it holds. */
+/* What the writer keeps its names and its log in: paged arrays, byte tapes and hash tables of ids,
+ * none of which moves what it holds. */
 #ifndef LIBSNAP_STORE_H
 #define LIBSNAP_STORE_H
 
@@ -16,7 +16,8 @@ struct libsnap_pages {
 	unsigned shift; /* of elements per page */
 };
 
-void libsnap_pages_init(struct libsnap_pages *, const struct snap_allocator *allocator, size_t element_size);
+void libsnap_pages_init(struct libsnap_pages *, const struct snap_allocator *allocator,
+			size_t element_size);
 void libsnap_pages_free(struct libsnap_pages *);
 /* A new element of zeros at the end, or NULL. */
 void *libsnap_pages_add(struct libsnap_pages *);
@@ -32,7 +33,7 @@ static inline void *libsnap_pages_at(const struct libsnap_pages *p, uint64_t ind
 /* ---- a tape of bytes ---- */
 
 #define LIBSNAP_TAPE_SHIFT 20 /* a position is a chunk's number and a place in it */
-#define LIBSNAP_TAPE_LAST (((size_t)1 << LIBSNAP_TAPE_SHIFT) - 32) /* no piece begins after it */
+#define LIBSNAP_TAPE_LAST  (((size_t)1 << LIBSNAP_TAPE_SHIFT) - 32) /* no piece begins after it */
 
 struct libsnap_tape_chunk {
 	uint8_t *bytes;
@@ -50,7 +51,8 @@ void libsnap_tape_init(struct libsnap_tape *, const struct snap_allocator *alloc
 void libsnap_tape_free(struct libsnap_tape *);
 uint8_t *libsnap_tape_add_chunk(struct libsnap_tape *, size_t size);
 
-/* Room for size bytes in one piece, or NULL; taken with libsnap_tape_commit() of as many or fewer. */
+/* Room for size bytes in one piece, or NULL; taken with libsnap_tape_commit() of as many or fewer.
+ */
 static inline uint8_t *libsnap_tape_room(struct libsnap_tape *t, size_t size)
 {
 	if (t->chunk_count > 0) {
@@ -79,8 +81,8 @@ static inline uint8_t *libsnap_tape_at(const struct libsnap_tape *t, uint64_t po
 
 struct libsnap_intern {
 	const struct snap_allocator *allocator;
-	uint32_t *slots; /* ids, 0 where free */
-	size_t slot_count; /* a power of two, or 0 */
+	uint32_t *slots;             /* ids, 0 where free */
+	size_t slot_count;           /* a power of two, or 0 */
 	struct libsnap_pages hashes; /* of id - 1 */
 };
 
@@ -118,8 +120,10 @@ static inline uint64_t libsnap_get(const uint8_t **at)
 	}
 }
 
-/* Sorts count numbers so that before(context, a, b) holds or the order was so; scratch has count. */
+/* Sorts count numbers so that before(context, a, b) holds or the order was so; scratch has count.
+ */
 void libsnap_merge_sort(uint32_t *numbers, uint32_t *scratch, size_t count,
-			bool (*before)(const void *context, uint32_t a, uint32_t b), const void *context);
+			bool (*before)(const void *context, uint32_t a, uint32_t b),
+			const void *context);
 
 #endif

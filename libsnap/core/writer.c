@@ -7,10 +7,10 @@
 
 #include "writer.h"
 
-#define MEMORY_MIN (16u << 20)
+#define MEMORY_MIN    (16u << 20)
 #define LEVEL_DEFAULT 3
-#define LEVEL_TRIAL 1
-#define KNOWN_FLAGS (SNAP_SNAPSHOT_PARTIAL | SNAP_SNAPSHOT_SAMPLED | SNAP_SNAPSHOT_CONTENTS)
+#define LEVEL_TRIAL   1
+#define KNOWN_FLAGS   (SNAP_SNAPSHOT_PARTIAL | SNAP_SNAPSHOT_SAMPLED | SNAP_SNAPSHOT_CONTENTS)
 
 enum snap_status libsnap_misuse(struct snap_writer *w, const char *format, ...)
 {
@@ -22,7 +22,8 @@ enum snap_status libsnap_misuse(struct snap_writer *w, const char *format, ...)
 	return libsnap_fail(&w->problem, SNAP_MISUSE, SNAP_NO_OFFSET, "%s", words);
 }
 
-enum snap_status libsnap_writer_end_call(struct snap_writer *w, enum snap_status status, struct snap_error *error)
+enum snap_status libsnap_writer_end_call(struct snap_writer *w, enum snap_status status,
+					 struct snap_error *error)
 {
 	if (status == SNAP_OK)
 		return SNAP_OK;
@@ -50,12 +51,15 @@ static void free_writer(struct snap_writer *w)
 	libsnap_free(allocator, w->raw, SNAPFMT_MAX_RAW, 1);
 	libsnap_free(allocator, w->stored, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
 	libsnap_free(allocator, w->sample, LIBSNAP_SAMPLE_ROWS, sizeof(*w->sample));
+	libsnap_free(allocator, w->recent, LIBSNAP_RECENT, sizeof(*w->recent));
 	libsnap_sorter_free(&w->named);
 	libsnap_sorter_free(&w->anonymous);
 	libsnap_pages_free(&w->roots);
 	libsnap_pages_free(&w->timeline);
-	libsnap_free(allocator, w->group.references, w->group.capacity, sizeof(*w->group.references));
-	libsnap_free(allocator, w->merged.references, w->merged.capacity, sizeof(*w->merged.references));
+	libsnap_free(allocator, w->group.references, w->group.capacity,
+		     sizeof(*w->group.references));
+	libsnap_free(allocator, w->merged.references, w->merged.capacity,
+		     sizeof(*w->merged.references));
 	libsnap_free(allocator, w->record.bytes, w->record.capacity, 1);
 	libsnap_free(allocator, w->merged_record.bytes, w->merged_record.capacity, 1);
 	libsnap_shapes_free(&w->shapes, allocator);
@@ -90,11 +94,12 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	libsnap_pages_init(&w->out.blocks, allocator, sizeof(struct snapfmt_block));
 }
 
-static enum snap_status check_options(const struct snap_writer_options *options, struct snap_error *error)
+static enum snap_status check_options(const struct snap_writer_options *options,
+				      struct snap_error *error)
 {
 	if (options->level < 0 || options->level > 19)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "level %d is not between 1 and 19",
-				    options->level);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "level %d is not between 1 and 19", options->level);
 	if (options->flags & ~KNOWN_FLAGS)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "flags 0x%x are not known",
 				    (unsigned)(options->flags & ~KNOWN_FLAGS));
@@ -104,7 +109,8 @@ static enum snap_status check_options(const struct snap_writer_options *options,
 	return SNAP_OK;
 }
 
-static enum snap_status new_writer(struct snap_writer **out, const struct snap_writer_options *given,
+static enum snap_status new_writer(struct snap_writer **out,
+				   const struct snap_writer_options *given,
 				   struct snap_writer_options *options, struct snap_error *error)
 {
 	*options = (struct snap_writer_options)SNAP_WRITER_OPTIONS_INIT;
@@ -136,7 +142,8 @@ enum snap_status snap_writer_open(struct snap_writer **out, const char *path,
 	struct snap_writer_options options;
 	struct snap_writer *w;
 	if (!path || !*path)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "a snapshot without a path");
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "a snapshot without a path");
 	enum snap_status status = new_writer(&w, given, &options, error);
 	if (status != SNAP_OK)
 		return status;
@@ -151,12 +158,14 @@ enum snap_status snap_writer_open(struct snap_writer **out, const char *path,
 }
 
 enum snap_status snap_writer_open_sink(struct snap_writer **out, const struct snap_sink *sink,
-				       const struct snap_writer_options *given, struct snap_error *error)
+				       const struct snap_writer_options *given,
+				       struct snap_error *error)
 {
 	struct snap_writer_options options;
 	struct snap_writer *w;
 	if (!sink || !sink->write)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "a sink that cannot be written to");
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "a sink that cannot be written to");
 	enum snap_status status = new_writer(&w, given, &options, error);
 	if (status != SNAP_OK)
 		return status;
@@ -182,7 +191,8 @@ static int write_descriptor(void *context, const void *bytes, size_t size)
 }
 
 enum snap_status snap_writer_open_descriptor(struct snap_writer **out, int descriptor,
-					     const struct snap_writer_options *options, struct snap_error *error)
+					     const struct snap_writer_options *options,
+					     struct snap_error *error)
 {
 	const struct snap_sink sink = {(void *)(intptr_t)descriptor, write_descriptor};
 	return snap_writer_open_sink(out, &sink, options, error);
@@ -191,11 +201,13 @@ enum snap_status snap_writer_open_descriptor(struct snap_writer **out, int descr
 static enum snap_status make_buffers(struct snap_writer *w)
 {
 	w->raw = libsnap_alloc(w->allocator, SNAPFMT_MAX_RAW, 1);
-	w->stored = libsnap_alloc(w->allocator, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
+	w->stored =
+		libsnap_alloc(w->allocator, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
 	w->sample = libsnap_alloc(w->allocator, LIBSNAP_SAMPLE_ROWS, sizeof(*w->sample));
 	if (!w->raw || !w->stored || !w->sample)
 		return libsnap_fail_memory(&w->problem);
-	enum snap_status status = libsnap_compressor_new(&w->compressor, w->allocator, w->level, &w->problem);
+	enum snap_status status =
+		libsnap_compressor_new(&w->compressor, w->allocator, w->level, &w->problem);
 	if (status == SNAP_OK)
 		status = libsnap_compressor_new(&w->trial, w->allocator, LEVEL_TRIAL, &w->problem);
 	return status;
@@ -204,7 +216,10 @@ static enum snap_status make_buffers(struct snap_writer *w)
 static enum snap_status finish(struct snap_writer *w, uint64_t *identity)
 {
 	enum snap_status status = libsnap_log_flush(w);
-	libsnap_free(w->allocator, w->group.references, w->group.capacity, sizeof(*w->group.references));
+	if (status == SNAP_OK)
+		status = libsnap_log_recent(w);
+	libsnap_free(w->allocator, w->group.references, w->group.capacity,
+		     sizeof(*w->group.references));
 	w->group.references = NULL;
 	w->group.capacity = 0;
 	if (status == SNAP_OK && !w->totals_only)
@@ -226,22 +241,26 @@ static enum snap_status finish(struct snap_writer *w, uint64_t *identity)
 	return status == SNAP_OK ? libsnap_out_finish(w, identity) : status;
 }
 
-enum snap_status snap_writer_unknown_references(struct snap_writer *w, uint64_t count, struct snap_error *error)
+enum snap_status snap_writer_unknown_references(struct snap_writer *w, uint64_t count,
+						struct snap_error *error)
 {
 	if (libsnap_writer_failed(w))
 		return libsnap_writer_end_call(w, w->failure.status, error);
 	if (count > UINT64_MAX / 2 - w->unknown_references)
-		return libsnap_writer_end_call(w, libsnap_misuse(w, "too many unknown references"), error);
+		return libsnap_writer_end_call(w, libsnap_misuse(w, "too many unknown references"),
+					       error);
 	w->unknown_references += count;
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_finish(struct snap_writer *w, struct snap_writer_summary *out, struct snap_error *error)
+enum snap_status snap_writer_finish(struct snap_writer *w, struct snap_writer_summary *out,
+				    struct snap_error *error)
 {
 	if (!w)
 		return SNAP_OK;
 	uint64_t identity = 0;
-	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : finish(w, &identity);
+	enum snap_status status =
+		libsnap_writer_failed(w) ? w->failure.status : finish(w, &identity);
 	status = libsnap_writer_end_call(w, status, error);
 	if (status == SNAP_OK && out)
 		*out = (struct snap_writer_summary){

@@ -1,9 +1,10 @@
 /* The writer from the inside.
  *
- * Names are interned at once (writer_names).  Objects and references go to a log (writer_log), of which
- * objects with an id are sorted by it, those without by type and stack.  At the end each object gets its
- * shape (writer_shapes) and row (writer_order), targets are looked up (writer_resolve), and rows become
- * columns (writer_rows), blocks (writer_columns) and bytes (writer_file). */
+ * Names are interned at once (writer_names).  Objects and references go to a log (writer_log), of
+ * which objects with an id are sorted by it, those without by type and stack.  At the end each
+ * object gets its shape (writer_shapes) and row (writer_order), targets are looked up
+ * (writer_resolve), and rows become columns (writer_rows), blocks (writer_columns) and bytes
+ * (writer_file). */
 #ifndef LIBSNAP_WRITER_H
 #define LIBSNAP_WRITER_H
 
@@ -19,17 +20,37 @@ struct libsnap_set {
 	struct libsnap_intern ids;
 };
 
-struct libsnap_module { uint32_t path, build_id; uint64_t base, size; };
-struct libsnap_frame { uint32_t function, file, line, module; uint64_t offset; uint32_t inlined_into, zero; };
-struct libsnap_stack { uint32_t parent, frame, flags; };
-struct libsnap_type { uint32_t name, kind; };
-struct libsnap_thread { uint64_t number; uint32_t name, zero; };
-struct libsnap_content { uint64_t length, hash; uint32_t text, zero; };
-struct libsnap_property { uint32_t key, value; };
+struct libsnap_module {
+	uint32_t path, build_id;
+	uint64_t base, size;
+};
+struct libsnap_frame {
+	uint32_t function, file, line, module;
+	uint64_t offset;
+	uint32_t inlined_into, zero;
+};
+struct libsnap_stack {
+	uint32_t parent, frame, flags;
+};
+struct libsnap_type {
+	uint32_t name, kind;
+};
+struct libsnap_thread {
+	uint64_t number;
+	uint32_t name, zero;
+};
+struct libsnap_content {
+	uint64_t length, hash;
+	uint32_t text, zero;
+};
+struct libsnap_property {
+	uint32_t key, value;
+};
 
 struct libsnap_names {
 	struct libsnap_tape text;
-	struct libsnap_pages strings; /* uint64_t: a position on the tape, with LIBSNAP_STRING_USED */
+	struct libsnap_pages
+		strings; /* uint64_t: a position on the tape, with LIBSNAP_STRING_USED */
 	struct libsnap_intern string_ids;
 	struct libsnap_set modules, frames, stacks, types, threads, contents;
 	struct libsnap_pages properties;
@@ -38,7 +59,8 @@ struct libsnap_names {
 
 void libsnap_names_init(struct libsnap_names *, const struct snap_allocator *);
 void libsnap_names_free(struct libsnap_names *);
-uint32_t libsnap_names_string(struct libsnap_names *, const char *bytes, size_t size); /* 0: no memory */
+uint32_t libsnap_names_string(struct libsnap_names *, const char *bytes,
+			      size_t size); /* 0: no memory */
 const char *libsnap_names_text(const struct libsnap_names *, uint32_t id, size_t *size);
 /* The id of an equal row, added if there is none; 0: no memory. */
 uint32_t libsnap_set_add(struct libsnap_set *, const void *row);
@@ -58,7 +80,9 @@ static inline void libsnap_string_use(struct libsnap_names *names, uint32_t id)
 
 /* ---- sums (writer_totals.c) ---- */
 
-struct libsnap_sum { uint64_t bytes, count; };
+struct libsnap_sum {
+	uint64_t bytes, count;
+};
 
 /* Sums by numbers that are no ids. */
 struct libsnap_keyed_sums {
@@ -88,15 +112,24 @@ struct libsnap_numbers {
 
 /* What an object has beside id, type and references, most frequent first. */
 enum libsnap_field {
-	LIBSNAP_SIZE, LIBSNAP_STACK, LIBSNAP_NAME, LIBSNAP_CONTENT, LIBSNAP_THREAD, LIBSNAP_GENERATION,
-	LIBSNAP_FLAGS, LIBSNAP_DOMAIN, LIBSNAP_BIRTH_SERIAL, LIBSNAP_BIRTH_TIME, LIBSNAP_COUNT,
+	LIBSNAP_SIZE,
+	LIBSNAP_STACK,
+	LIBSNAP_NAME,
+	LIBSNAP_CONTENT,
+	LIBSNAP_THREAD,
+	LIBSNAP_GENERATION,
+	LIBSNAP_FLAGS,
+	LIBSNAP_DOMAIN,
+	LIBSNAP_BIRTH_SERIAL,
+	LIBSNAP_BIRTH_TIME,
+	LIBSNAP_COUNT,
 	LIBSNAP_FIELDS,
 };
 
 #define LIBSNAP_TAG_STRING 0u
-#define LIBSNAP_TAG_INDEX 1u
+#define LIBSNAP_TAG_INDEX  1u
 #define LIBSNAP_TAG_OBJECT 2u
-#define LIBSNAP_TAG_NONE 3u
+#define LIBSNAP_TAG_NONE   3u
 
 struct libsnap_reference {
 	uint64_t to;    /* 0: none */
@@ -135,7 +168,7 @@ struct libsnap_shape {
 	uint64_t first_slot; /* in slots: label << 5 | kind */
 	uint8_t tail, tail_kind;
 	uint64_t rows, anonymous_rows, bytes;
-	uint64_t blocks; /* more than rows */
+	uint64_t blocks;  /* more than rows */
 	uint32_t instead; /* the shape that its rows are written with */
 	uint32_t number;  /* in the file, from 1; 0: has no rows */
 };
@@ -150,13 +183,11 @@ struct libsnap_shapes {
 
 /* ---- the order of rows, and targets (writer_order.c, writer_resolve.c) ---- */
 
-
-
 struct libsnap_order {
 	bool in_memory;
 	uint64_t row_count;
-	uint32_t *entry_of_row; /* in memory: entry of the sorter that the row is in */
-	uint32_t *row_of_entry; /* and back, for objects with an id; LIBSNAP_NO_ROW */
+	uint32_t *entry_of_row;     /* in memory: entry of the sorter that the row is in */
+	uint32_t *row_of_entry;     /* and back, for objects with an id; LIBSNAP_NO_ROW */
 	struct libsnap_sorter rows; /* else: records by row */
 	struct libsnap_sort_walk walk;
 	/* else: key id, position row, by id, in a file of pages */
@@ -170,10 +201,15 @@ struct libsnap_order {
 	struct libsnap_sort_entry *lookups, *scratch;
 };
 #define LIBSNAP_NO_ROW UINT32_MAX
-#define LIBSNAP_BATCH 65536u
+#define LIBSNAP_BATCH  65536u
 
-struct libsnap_root { uint64_t object; uint32_t kind, label, thread, stack; };
-struct libsnap_moment { uint64_t time, bytes, count, resident; };
+struct libsnap_root {
+	uint64_t object;
+	uint32_t kind, label, thread, stack;
+};
+struct libsnap_moment {
+	uint64_t time, bytes, count, resident;
+};
 
 /* ---- bytes (writer_file.c) ---- */
 
@@ -182,7 +218,7 @@ struct libsnap_out {
 	void *file;
 	char *path, *temporary; /* temporary: what is renamed to path */
 	bool append, created;
-	bool appending;       /* file had appended_to bytes before */
+	bool appending; /* file had appended_to bytes before */
 	uint64_t appended_to;
 	struct snap_sink sink;
 	uint64_t offset; /* from the header's first byte */
@@ -209,7 +245,8 @@ struct snap_writer {
 	struct libsnap_group group, merged; /* the one being added, and one being put together */
 	struct libsnap_buffer record, merged_record;
 	struct libsnap_sorter named, anonymous;
-	uint64_t loose_count; /* references that did not come with their object */
+	struct snap_object *recent; /* without id, not logged yet; by hash */
+	uint64_t loose_count;       /* references that did not come with their object */
 	struct libsnap_pages roots, timeline;
 	struct libsnap_order order;
 
@@ -221,7 +258,8 @@ struct snap_writer {
 };
 
 /* Ends a call: keeps what cannot be mended, and tells the caller. */
-enum snap_status libsnap_writer_end_call(struct snap_writer *, enum snap_status, struct snap_error *);
+enum snap_status libsnap_writer_end_call(struct snap_writer *, enum snap_status,
+					 struct snap_error *);
 /* Begins one: what failed before. */
 static inline bool libsnap_writer_failed(const struct snap_writer *w)
 {
@@ -247,32 +285,44 @@ static inline uint32_t libsnap_number(const uint32_t *numbers, uint32_t id)
 
 /* writer_log.c */
 enum snap_status libsnap_log_flush(struct snap_writer *);
+#define LIBSNAP_RECENT 512u
+/* Logs what was held back, and holds back no more. */
+enum snap_status libsnap_log_recent(struct snap_writer *);
 
 /* writer_record.c */
-#define LIBSNAP_RECORD_FIXED 160 /* bytes that a record needs at most, beside an object's references */
+#define LIBSNAP_RECORD_FIXED \
+	160 /* bytes that a record needs at most, beside an object's references */
 size_t libsnap_put_loose(uint8_t *bytes, uint64_t from, const struct libsnap_reference *);
 size_t libsnap_put_anonymous(uint8_t *bytes, const uint64_t *fields);
 uint8_t *libsnap_buffer_room(struct snap_writer *, struct libsnap_buffer *, size_t size);
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields);
 const uint8_t *libsnap_get_fields(const uint8_t *at, uint64_t *fields);
 /* Reads an object's record; false for that of a loose reference. */
-bool libsnap_parse_object(const struct snap_writer *, uint64_t id, const uint8_t *bytes, struct libsnap_row *);
+bool libsnap_parse_object(const struct snap_writer *, uint64_t id, const uint8_t *bytes,
+			  struct libsnap_row *);
 void libsnap_parse_anonymous(const uint8_t *bytes, uint64_t key, uint32_t *type, uint64_t *fields);
 struct libsnap_reference libsnap_parse_loose(uint64_t id, const uint8_t *bytes);
 /* Walks a row's references; at starts at row->references. */
 uint64_t libsnap_get_target(const uint8_t **at, uint64_t id);
 struct libsnap_reference libsnap_get_labelled(const uint8_t **at, uint64_t id);
-bool libsnap_group_add(struct snap_writer *, struct libsnap_group *, const struct libsnap_reference *);
+bool libsnap_group_add(struct snap_writer *, struct libsnap_group *,
+		       const struct libsnap_reference *);
 /* Adds all references of a row to a group. */
-bool libsnap_group_add_row(struct snap_writer *, struct libsnap_group *, const struct libsnap_row *);
+bool libsnap_group_add_row(struct snap_writer *, struct libsnap_group *,
+			   const struct libsnap_row *);
 /* A whole record of a group, in buffer. */
-enum snap_status libsnap_group_encode(struct snap_writer *, struct libsnap_group *, struct libsnap_buffer *,
-				      uint32_t *shape);
+enum snap_status libsnap_group_encode(struct snap_writer *, struct libsnap_group *,
+				      struct libsnap_buffer *, uint32_t *shape);
 
 /* writer_shapes.c */
-struct libsnap_layout { uint8_t tail, tail_kind; bool all_in_tail; uint64_t tail_count, slot_count; };
+struct libsnap_layout {
+	uint8_t tail, tail_kind;
+	bool all_in_tail;
+	uint64_t tail_count, slot_count;
+};
 struct libsnap_layout libsnap_layout_of(const struct libsnap_reference *references, size_t count);
-static inline bool libsnap_in_tail(const struct libsnap_layout *l, const struct libsnap_reference *r)
+static inline bool libsnap_in_tail(const struct libsnap_layout *l,
+				   const struct libsnap_reference *r)
 {
 	if (l->tail == SNAP_TAIL_NONE)
 		return false;
@@ -282,22 +332,31 @@ static inline bool libsnap_in_tail(const struct libsnap_layout *l, const struct 
 }
 void libsnap_shapes_init(struct libsnap_shapes *, const struct snap_allocator *);
 void libsnap_shapes_free(struct libsnap_shapes *, const struct snap_allocator *);
-static inline struct libsnap_shape *libsnap_shape_at(const struct libsnap_shapes *shapes, uint32_t id)
+static inline struct libsnap_shape *libsnap_shape_at(const struct libsnap_shapes *shapes,
+						     uint32_t id)
 {
 	return libsnap_pages_at(&shapes->shapes, id - 1);
 }
 /* The shape of a group; the layout becomes all_in_tail when there are too many shapes already. */
-enum snap_status libsnap_shape_intern(struct snap_writer *, uint32_t type, const struct libsnap_reference *,
-				      size_t count, struct libsnap_layout *, uint32_t *id);
+enum snap_status libsnap_shape_intern(struct snap_writer *, uint32_t type,
+				      const struct libsnap_reference *, size_t count,
+				      struct libsnap_layout *, uint32_t *id);
 /* Decides which shapes are written, and where the rows of each begin. */
 enum snap_status libsnap_shapes_settle(struct snap_writer *);
-static inline uint64_t libsnap_slot_label(uint64_t slot) { return slot >> 5; }
-static inline uint8_t libsnap_slot_kind(uint64_t slot) { return slot & 31; }
+static inline uint64_t libsnap_slot_label(uint64_t slot)
+{
+	return slot >> 5;
+}
+static inline uint8_t libsnap_slot_kind(uint64_t slot)
+{
+	return slot & 31;
+}
 
 /* writer_order.c */
 enum snap_status libsnap_order_begin(struct snap_writer *);
 /* The row of that number, which must be asked for in order; of the shape with that number. */
-enum snap_status libsnap_order_next(struct snap_writer *, uint64_t number, uint32_t shape_number, struct libsnap_row *);
+enum snap_status libsnap_order_next(struct snap_writer *, uint64_t number, uint32_t shape_number,
+				    struct libsnap_row *);
 void libsnap_order_free(struct snap_writer *);
 
 /* writer_resolve.c */
@@ -305,17 +364,19 @@ enum snap_status libsnap_map_begin(struct snap_writer *);
 enum snap_status libsnap_map_add(struct snap_writer *, uint64_t id, uint64_t row);
 enum snap_status libsnap_map_finish(struct snap_writer *);
 void libsnap_map_free(struct snap_writer *);
-/* Replaces ids by row + 1, or 0 where there is no such object; *unknown grows by those that were not 0. */
-enum snap_status libsnap_resolve(struct snap_writer *, uint64_t *ids, size_t count, uint64_t *unknown);
+/* Replaces ids by row + 1, or 0 where there is no such object; *unknown grows by those that were
+ * not 0. */
+enum snap_status libsnap_resolve(struct snap_writer *, uint64_t *ids, size_t count,
+				 uint64_t *unknown);
 
 /* writer_columns.c: rows of one table, column by column */
-#define LIBSNAP_BLOCK_ROWS 65536u
+#define LIBSNAP_BLOCK_ROWS  65536u
 #define LIBSNAP_COLUMNS_MAX 12
 #define LIBSNAP_SAMPLE_ROWS 12288u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;
 	uint64_t *values;
-	uint64_t same;     /* the value of all rows so far, while values is not used */
+	uint64_t same; /* the value of all rows so far, while values is not used */
 	bool varied;
 	uint64_t deferred; /* rows of default that are not written unless something else comes */
 	uint64_t written;
@@ -326,11 +387,12 @@ struct libsnap_table_out {
 	size_t column_count, block_rows, value_rows, rows; /* rows: in the block */
 	uint64_t row_count;
 };
-void libsnap_table_begin(struct libsnap_table_out *, struct snap_writer *, uint16_t table, uint64_t rows_expected);
+void libsnap_table_begin(struct libsnap_table_out *, struct snap_writer *, uint16_t table,
+			 uint64_t rows_expected);
 enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *values);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);
-enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size, uint64_t first_row,
-				    uint32_t row_count);
+enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
+				    uint64_t first_row, uint32_t row_count);
 
 /* writer_rows.c, writer_tables.c */
 enum snap_status libsnap_write_rows(struct snap_writer *);

@@ -1,20 +1,21 @@
-/* Rows become columns, and columns blocks, each in the encoding that turns out smallest (FORMAT.md, section 6). */
+/* Rows become columns, and columns blocks, each in the encoding that turns out smallest (FORMAT.md,
+ * section 6). */
 #include <string.h>
 
 #include "writer.h"
 
 /* A block of more rows is judged by stretches of it. */
-#define SAMPLE_ROWS LIBSNAP_SAMPLE_ROWS
+#define SAMPLE_ROWS      LIBSNAP_SAMPLE_ROWS
 #define SAMPLE_STRETCHES 4u
-#define RAW_SIZE SNAPFMT_MAX_RAW
+#define RAW_SIZE         SNAPFMT_MAX_RAW
 
-static enum snap_status write_block(struct snap_writer *w, struct snapfmt_block *block, const uint8_t *raw,
-				    size_t raw_size)
+static enum snap_status write_block(struct snap_writer *w, struct snapfmt_block *block,
+				    const uint8_t *raw, size_t raw_size)
 {
 	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
 	size_t stored_size;
-	enum snap_status status = libsnap_compress(w->compressor, raw, raw_size, payload, LIBSNAP_STORED_BOUND,
-						   &stored_size, &w->problem);
+	enum snap_status status = libsnap_compress(w->compressor, raw, raw_size, payload,
+						   LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	block->raw_size = (uint32_t)raw_size;
@@ -24,7 +25,8 @@ static enum snap_status write_block(struct snap_writer *w, struct snapfmt_block 
 
 static enum snap_status too_large(struct snap_writer *w)
 {
-	return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "a block over %u bytes", SNAPFMT_MAX_RAW);
+	return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "a block over %u bytes",
+			    SNAPFMT_MAX_RAW);
 }
 
 /* Some of a block's values, which begin with those of its first row. */
@@ -32,7 +34,8 @@ static size_t take_sample(uint64_t *sample, const uint64_t *values, size_t count
 {
 	const size_t stretch = SAMPLE_ROWS / SAMPLE_STRETCHES;
 	for (size_t i = 0; i < SAMPLE_STRETCHES; i++)
-		memcpy(sample + i * stretch, values + i * (count - stretch) / (SAMPLE_STRETCHES - 1),
+		memcpy(sample + i * stretch,
+		       values + i * (count - stretch) / (SAMPLE_STRETCHES - 1),
 		       stretch * sizeof(*sample));
 	return SAMPLE_ROWS;
 }
@@ -42,18 +45,20 @@ static bool all_same(const uint64_t *values, size_t count)
 	return memcmp(values, values + 1, (count - 1) * sizeof(*values)) == 0;
 }
 
-static enum snap_status try_encodings(struct snap_writer *w, const uint64_t *values, size_t count, uint8_t *best)
+static enum snap_status try_encodings(struct snap_writer *w, const uint64_t *values, size_t count,
+				      uint8_t *best)
 {
-	static const uint8_t tried[] = {SNAPFMT_STEPS, SNAPFMT_DELTA, SNAPFMT_PLANES, SNAPFMT_DICTIONARY,
-					SNAPFMT_RUNS};
+	static const uint8_t tried[] = {SNAPFMT_STEPS, SNAPFMT_DELTA, SNAPFMT_PLANES,
+					SNAPFMT_DICTIONARY, SNAPFMT_RUNS};
 	size_t best_size = SIZE_MAX;
 	for (size_t i = 0; i < sizeof(tried); i++) {
 		size_t raw_size = snapfmt_codecs[tried[i]].encode(values, count, w->raw, RAW_SIZE);
 		size_t stored_size;
 		if (raw_size == 0)
 			continue;
-		enum snap_status status = libsnap_compress(w->trial, w->raw, raw_size, w->stored,
-							   LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
+		enum snap_status status =
+			libsnap_compress(w->trial, w->raw, raw_size, w->stored,
+					 LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
 		if (status != SNAP_OK)
 			return status;
 		if (stored_size < best_size) {
@@ -64,7 +69,8 @@ static enum snap_status try_encodings(struct snap_writer *w, const uint64_t *val
 	return SNAP_OK;
 }
 
-static enum snap_status choose_encoding(struct snap_writer *w, const uint64_t *values, size_t count, uint8_t *best)
+static enum snap_status choose_encoding(struct snap_writer *w, const uint64_t *values, size_t count,
+					uint8_t *best)
 {
 	*best = SNAPFMT_CONSTANT;
 	if (count == 1 || all_same(values, count))
@@ -76,8 +82,8 @@ static enum snap_status choose_encoding(struct snap_writer *w, const uint64_t *v
 	return try_encodings(w, w->sample, sample_count, best);
 }
 
-static enum snap_status write_values(struct snap_writer *w, struct libsnap_column_out *c, const uint64_t *values,
-				     size_t count)
+static enum snap_status write_values(struct snap_writer *w, struct libsnap_column_out *c,
+				     const uint64_t *values, size_t count)
 {
 	uint8_t encoding;
 	enum snap_status status = choose_encoding(w, values, count, &encoding);
@@ -91,19 +97,25 @@ static enum snap_status write_values(struct snap_writer *w, struct libsnap_colum
 	}
 	if (raw_size == 0)
 		return too_large(w);
-	struct snapfmt_block block = {.table = c->info->table, .column = c->info->column, .encoding = encoding,
+	struct snapfmt_block block = {.table = c->info->table,
+				      .column = c->info->column,
+				      .encoding = encoding,
 				      .flags = c->info->critical ? SNAPFMT_BLOCK_CRITICAL : 0,
-				      .first_row = c->written, .row_count = (uint32_t)count};
+				      .first_row = c->written,
+				      .row_count = (uint32_t)count};
 	c->written += count;
 	return write_block(w, &block, w->raw, raw_size);
 }
 
-static enum snap_status write_same(struct snap_writer *w, struct libsnap_column_out *c, uint64_t value, size_t count)
+static enum snap_status write_same(struct snap_writer *w, struct libsnap_column_out *c,
+				   uint64_t value, size_t count)
 {
-	struct snapfmt_block block = {.table = c->info->table, .column = c->info->column,
+	struct snapfmt_block block = {.table = c->info->table,
+				      .column = c->info->column,
 				      .encoding = SNAPFMT_CONSTANT,
 				      .flags = c->info->critical ? SNAPFMT_BLOCK_CRITICAL : 0,
-				      .first_row = c->written, .row_count = (uint32_t)count};
+				      .first_row = c->written,
+				      .row_count = (uint32_t)count};
 	size_t raw_size = snapfmt_encode_constant(&value, 1, w->raw, RAW_SIZE);
 	c->written += count;
 	return write_block(w, &block, w->raw, raw_size);
@@ -123,7 +135,8 @@ static enum snap_status write_deferred(struct libsnap_table_out *t, struct libsn
 
 static enum snap_status flush_column(struct libsnap_table_out *t, struct libsnap_column_out *c)
 {
-	if (!c->varied && c->same == c->info->default_value && c->written == 0 && !c->info->always) {
+	if (!c->varied && c->same == c->info->default_value && c->written == 0 &&
+	    !c->info->always) {
 		c->deferred += t->rows;
 		return SNAP_OK;
 	}
@@ -145,7 +158,8 @@ static enum snap_status flush_table(struct libsnap_table_out *t)
 	return status;
 }
 
-void libsnap_table_begin(struct libsnap_table_out *t, struct snap_writer *w, uint16_t table, uint64_t rows_expected)
+void libsnap_table_begin(struct libsnap_table_out *t, struct snap_writer *w, uint16_t table,
+			 uint64_t rows_expected)
 {
 	*t = (struct libsnap_table_out){.writer = w, .block_rows = LIBSNAP_BLOCK_ROWS};
 	if (rows_expected < t->block_rows)
@@ -207,15 +221,19 @@ enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status
 	if (status == SNAP_OK)
 		status = keep_row_count(t);
 	for (size_t i = 0; i < t->column_count; i++)
-		libsnap_free(t->writer->allocator, t->columns[i].values, t->value_rows, sizeof(*t->columns[i].values));
+		libsnap_free(t->writer->allocator, t->columns[i].values, t->value_rows,
+			     sizeof(*t->columns[i].values));
 	return status;
 }
 
-enum snap_status libsnap_block_text(struct snap_writer *w, const uint8_t *raw, size_t raw_size, uint64_t first_row,
-				    uint32_t row_count)
+enum snap_status libsnap_block_text(struct snap_writer *w, const uint8_t *raw, size_t raw_size,
+				    uint64_t first_row, uint32_t row_count)
 {
-	struct snapfmt_block block = {.table = SNAP_STRINGS, .column = 0, .encoding = SNAPFMT_TEXT,
-				      .flags = SNAPFMT_BLOCK_CRITICAL, .first_row = first_row,
+	struct snapfmt_block block = {.table = SNAP_STRINGS,
+				      .column = 0,
+				      .encoding = SNAPFMT_TEXT,
+				      .flags = SNAPFMT_BLOCK_CRITICAL,
+				      .first_row = first_row,
 				      .row_count = row_count};
 	return write_block(w, &block, raw, raw_size);
 }

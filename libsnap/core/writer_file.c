@@ -1,4 +1,5 @@
-/* The snapshot's bytes: header, blocks, directory, trailer, and how they reach a file, a pipe or the caller. */
+/* The snapshot's bytes: header, blocks, directory, trailer, and how they reach a file, a pipe or
+ * the caller. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include "writer.h"
 
 #define TEMPORARY_TRIES 100
-#define NAME_EXTRA 48
+#define NAME_EXTRA      48
 
 static enum snap_status fail_write(struct snap_writer *w, int os_errno)
 {
@@ -59,7 +60,8 @@ static enum snap_status find_old(struct snap_writer *w, const char *path, bool *
 		w->io->close(w->io->context, file);
 	}
 	if (failed)
-		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot append to %s", path);
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot append to %s",
+				       path);
 	*found = size > 0;
 	return SNAP_OK;
 }
@@ -121,16 +123,19 @@ static enum snap_status check_end(struct snap_writer *w, uint64_t size)
 	enum snapfmt_result result = SNAPFMT_BROKEN;
 	if (size >= sizeof(bytes)) {
 		uint64_t at = size - sizeof(bytes);
-		int failed = w->io->read_at(w->io->context, out->file, at, bytes, sizeof(bytes), &got);
+		int failed =
+			w->io->read_at(w->io->context, out->file, at, bytes, sizeof(bytes), &got);
 		if (failed)
-			return libsnap_fail_io(&w->problem, failed, at, "cannot read %s", out->path);
+			return libsnap_fail_io(&w->problem, failed, at, "cannot read %s",
+					       out->path);
 		struct cursor c = cursor_over(bytes, got);
 		result = snapfmt_read_trailer(&c, &trailer, &reason);
 	}
 	if (result == SNAPFMT_GOOD || result == SNAPFMT_NEWER)
 		return SNAP_OK;
 	return libsnap_fail(&w->problem, SNAP_CORRUPT, SNAP_NO_OFFSET,
-			    "%s does not end with a whole snapshot (%s): nothing was appended", out->path, reason);
+			    "%s does not end with a whole snapshot (%s): nothing was appended",
+			    out->path, reason);
 }
 
 static enum snap_status open_to_append(struct snap_writer *w)
@@ -139,13 +144,16 @@ static enum snap_status open_to_append(struct snap_writer *w)
 	int failed = w->io->open(w->io->context, out->path, SNAP_IO_APPEND, &out->file);
 	if (failed) {
 		out->file = NULL;
-		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot open %s", out->path);
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot open %s",
+				       out->path);
 	}
 	failed = w->io->size(w->io->context, out->file, &out->appended_to);
 	if (failed == ESPIPE)
-		return SNAP_OK; /* a device or pipe: nothing is before, and nothing can be taken back */
+		return SNAP_OK; /* a device or pipe: nothing is before, and nothing can be taken
+				   back */
 	if (failed)
-		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot tell the size of %s", out->path);
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET,
+				       "cannot tell the size of %s", out->path);
 	enum snap_status status = check_end(w, out->appended_to);
 	out->appending = status == SNAP_OK;
 	return status;
@@ -159,19 +167,21 @@ enum snap_status libsnap_out_begin(struct snap_writer *w)
 		return status;
 	uint8_t bytes[SNAPFMT_HEADER_SIZE];
 	struct sink s = sink_over(bytes, sizeof(bytes));
-	struct snapfmt_header header = {.frame_size = SNAPFMT_HEADER_SIZE, .major = SNAPFMT_MAJOR,
-					.minor = SNAPFMT_MINOR};
+	struct snapfmt_header header = {
+		.frame_size = SNAPFMT_HEADER_SIZE, .major = SNAPFMT_MAJOR, .minor = SNAPFMT_MINOR};
 	snapfmt_write_header(&s, &header);
 	snapfmt_hasher_begin(&out->identity);
 	add_to_identity(out, header.hash);
 	return put(w, bytes, sizeof(bytes));
 }
 
-enum snap_status libsnap_out_block(struct snap_writer *w, struct snapfmt_block *block, uint8_t *payload)
+enum snap_status libsnap_out_block(struct snap_writer *w, struct snapfmt_block *block,
+				   uint8_t *payload)
 {
 	struct libsnap_out *out = &w->out;
 	if (out->blocks.count >= SNAPFMT_MAX_BLOCKS)
-		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "over %u blocks", SNAPFMT_MAX_BLOCKS);
+		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "over %u blocks",
+				    SNAPFMT_MAX_BLOCKS);
 	struct snapfmt_block *entry = libsnap_pages_add(&out->blocks);
 	if (!entry)
 		return libsnap_fail_memory(&w->problem);
@@ -181,7 +191,8 @@ enum snap_status libsnap_out_block(struct snap_writer *w, struct snapfmt_block *
 	add_to_identity(out, block->hash);
 	struct sink s = sink_over(payload - SNAPFMT_BLOCK_HEADER_SIZE, SNAPFMT_BLOCK_HEADER_SIZE);
 	snapfmt_write_block(&s, block);
-	return put(w, payload - SNAPFMT_BLOCK_HEADER_SIZE, SNAPFMT_BLOCK_HEADER_SIZE + block->stored_size);
+	return put(w, payload - SNAPFMT_BLOCK_HEADER_SIZE,
+		   SNAPFMT_BLOCK_HEADER_SIZE + block->stored_size);
 }
 
 /* Through w->stored, as much as fits at a time. */
@@ -210,7 +221,8 @@ static enum snap_status put_directory(struct snap_writer *w)
 	return put(w, w->stored, (size_t)(s.at - w->stored));
 }
 
-static enum snap_status put_trailer(struct snap_writer *w, uint64_t directory_offset, uint64_t *identity)
+static enum snap_status put_trailer(struct snap_writer *w, uint64_t directory_offset,
+				    uint64_t *identity)
 {
 	struct libsnap_out *out = &w->out;
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE];
@@ -244,7 +256,8 @@ static enum snap_status publish(struct snap_writer *w)
 		return SNAP_OK;
 	failed = w->io->rename(w->io->context, out->temporary, out->path);
 	if (failed)
-		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot rename to %s", out->path);
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot rename to %s",
+				       out->path);
 	out->created = false;
 	return SNAP_OK;
 }

@@ -4,7 +4,8 @@
 
 #include "writer.h"
 
-/* Of the memory that the caller allows, the part for what else is needed while objects are added. */
+/* Of the memory that the caller allows, the part for what else is needed while objects are added.
+ */
 #define RESERVE 16
 
 static enum snap_status spill_if_large(struct snap_writer *w)
@@ -39,7 +40,8 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 	uint32_t shape_id = 0;
 	enum snap_status status = libsnap_group_encode(w, group, &w->record, &shape_id);
 	if (status == SNAP_OK)
-		status = libsnap_sorter_add(&w->named, group->id, w->record.bytes, w->record.size, &w->problem);
+		status = libsnap_sorter_add(&w->named, group->id, w->record.bytes, w->record.size,
+					    &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	use_label_strings(w, shape_id);
@@ -57,16 +59,21 @@ static enum snap_status check_object(struct snap_writer *w, const struct snap_ob
 	if (o->count == 0)
 		return libsnap_misuse(w, "an object with a count of 0");
 	if (o->id != 0 && o->count != 1)
-		return libsnap_misuse(w, "object %" PRIu64 " has an id and a count of %" PRIu64, o->id, o->count);
-	const struct { const char *what; uint32_t id; const struct libsnap_pages *rows; } ids[] = {
-		{"type", o->type, &n->types.rows}, {"stack", o->stack, &n->stacks.rows},
-		{"thread", o->thread, &n->threads.rows}, {"string", o->name, &n->strings},
+		return libsnap_misuse(w, "object %" PRIu64 " has an id and a count of %" PRIu64,
+				      o->id, o->count);
+	const struct {
+		const char *what;
+		uint32_t id;
+		const struct libsnap_pages *rows;
+	} ids[] = {
+		{"type", o->type, &n->types.rows},          {"stack", o->stack, &n->stacks.rows},
+		{"thread", o->thread, &n->threads.rows},    {"string", o->name, &n->strings},
 		{"content", o->content, &n->contents.rows},
 	};
 	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++)
 		if (ids[i].id > ids[i].rows->count)
-			return libsnap_misuse(w, "object %" PRIu64 ": %s %u is not known", o->id, ids[i].what,
-					      (unsigned)ids[i].id);
+			return libsnap_misuse(w, "object %" PRIu64 ": %s %u is not known", o->id,
+					      ids[i].what, (unsigned)ids[i].id);
 	return SNAP_OK;
 }
 
@@ -85,16 +92,54 @@ static void take_fields(const struct snap_object *o, uint64_t *fields)
 	fields[LIBSNAP_COUNT] = 0;
 }
 
-static enum snap_status add_anonymous(struct snap_writer *w, const struct snap_object *o)
+/* All of struct snap_object is its members, so that two may be compared as bytes. */
+_Static_assert(sizeof(struct snap_object) == 5 * sizeof(uint64_t) + 8 * sizeof(uint32_t),
+	       "no padding");
+
+static enum snap_status log_anonymous(struct snap_writer *w, const struct snap_object *o)
 {
 	uint8_t bytes[LIBSNAP_RECORD_FIXED];
 	uint64_t fields[LIBSNAP_FIELDS];
 	take_fields(o, fields);
 	fields[LIBSNAP_COUNT] = o->count;
 	size_t size = libsnap_put_anonymous(bytes, fields);
-	enum snap_status status = libsnap_sorter_add(&w->anonymous, (uint64_t)o->type << 32 | o->stack, bytes, size,
-						     &w->problem);
+	enum snap_status status = libsnap_sorter_add(
+		&w->anonymous, (uint64_t)o->type << 32 | o->stack, bytes, size, &w->problem);
 	return status == SNAP_OK ? spill_if_large(w) : status;
+}
+
+/* Blocks that are alike often come close together: those are added up before they are logged. */
+static enum snap_status add_anonymous(struct snap_writer *w, const struct snap_object *o)
+{
+	if (!w->recent)
+		w->recent = libsnap_alloc_zeroed(w->allocator, LIBSNAP_RECENT, sizeof(*w->recent));
+	if (!w->recent)
+		return libsnap_fail_memory(&w->problem);
+	struct snap_object alike = *o;
+	alike.count = 0;
+	struct snap_object *recent =
+		&w->recent[snapfmt_hash(&alike, sizeof(alike)) % LIBSNAP_RECENT];
+	enum snap_status status = SNAP_OK;
+	alike.count = recent->count;
+	if (recent->count > 0 && memcmp(&alike, recent, sizeof(alike)) == 0) {
+		recent->count += o->count; /* no more than the sum of all, which is checked */
+		return SNAP_OK;
+	}
+	if (recent->count > 0)
+		status = log_anonymous(w, recent);
+	*recent = *o;
+	return status;
+}
+
+enum snap_status libsnap_log_recent(struct snap_writer *w)
+{
+	enum snap_status status = SNAP_OK;
+	for (size_t i = 0; w->recent && i < LIBSNAP_RECENT && status == SNAP_OK; i++)
+		if (w->recent[i].count > 0)
+			status = log_anonymous(w, &w->recent[i]);
+	libsnap_free(w->allocator, w->recent, LIBSNAP_RECENT, sizeof(*w->recent));
+	w->recent = NULL;
+	return status;
 }
 
 static enum snap_status add_object(struct snap_writer *w, const struct snap_object *o)
@@ -117,13 +162,15 @@ static enum snap_status add_object(struct snap_writer *w, const struct snap_obje
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_object(struct snap_writer *w, const struct snap_object *o, struct snap_error *error)
+enum snap_status snap_writer_object(struct snap_writer *w, const struct snap_object *o,
+				    struct snap_error *error)
 {
 	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : add_object(w, o);
 	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
 }
 
-static enum snap_status add_loose(struct snap_writer *w, uint64_t from, const struct libsnap_reference *r)
+static enum snap_status add_loose(struct snap_writer *w, uint64_t from,
+				  const struct libsnap_reference *r)
 {
 	uint8_t bytes[LIBSNAP_RECORD_FIXED];
 	size_t size = libsnap_put_loose(bytes, from, r);
@@ -136,10 +183,12 @@ static enum snap_status add_loose(struct snap_writer *w, uint64_t from, const st
 	return spill_if_large(w);
 }
 
-static inline enum snap_status add_reference(struct snap_writer *w, uint64_t from, const struct libsnap_reference *r)
+static inline enum snap_status add_reference(struct snap_writer *w, uint64_t from,
+					     const struct libsnap_reference *r)
 {
 	if (w->group.open && w->group.id == from)
-		return libsnap_group_add(w, &w->group, r) ? SNAP_OK : libsnap_fail_memory(&w->problem);
+		return libsnap_group_add(w, &w->group, r) ? SNAP_OK
+							  : libsnap_fail_memory(&w->problem);
 	return add_loose(w, from, r);
 }
 
@@ -159,40 +208,46 @@ static enum snap_status check_label(struct snap_writer *w, uint64_t from, uint64
 	case LIBSNAP_TAG_STRING:
 		if (value > 0 && value <= w->names.strings.count)
 			return SNAP_OK;
-		return libsnap_misuse(w, "reference from %" PRIu64 ": label string %" PRIu64 " is not known", from,
-				      value);
-	case LIBSNAP_TAG_INDEX:
-		return SNAP_OK;
+		return libsnap_misuse(
+			w, "reference from %" PRIu64 ": label string %" PRIu64 " is not known",
+			from, value);
+	case LIBSNAP_TAG_INDEX: return SNAP_OK;
 	case LIBSNAP_TAG_NONE:
 		if (value == 0)
 			return SNAP_OK;
 	}
-	return libsnap_misuse(w, "reference from %" PRIu64 ": %" PRIu64 " is no label", from, label);
+	return libsnap_misuse(w, "reference from %" PRIu64 ": %" PRIu64 " is no label", from,
+			      label);
 }
 
 enum snap_status snap_writer_reference(struct snap_writer *w, uint64_t from, uint64_t to,
-				       enum snap_reference_kind kind, uint64_t label, struct snap_error *error)
+				       enum snap_reference_kind kind, uint64_t label,
+				       struct snap_error *error)
 {
 	if (libsnap_writer_failed(w))
 		return libsnap_writer_end_call(w, w->failure.status, error);
 	enum snap_status status = check_reference(w, from, (uint32_t)kind);
 	if (status == SNAP_OK)
 		status = check_label(w, from, label);
-	struct libsnap_reference r = {.to = to, .value = label >> 2, .kind = (uint8_t)kind, .tag = label & 3};
+	struct libsnap_reference r = {
+		.to = to, .value = label >> 2, .kind = (uint8_t)kind, .tag = label & 3};
 	if (status == SNAP_OK && !w->totals_only)
 		status = add_reference(w, from, &r);
 	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
 }
 
 enum snap_status snap_writer_keyed_reference(struct snap_writer *w, uint64_t from, uint64_t to,
-					     enum snap_reference_kind kind, uint64_t key, struct snap_error *error)
+					     enum snap_reference_kind kind, uint64_t key,
+					     struct snap_error *error)
 {
 	if (libsnap_writer_failed(w))
 		return libsnap_writer_end_call(w, w->failure.status, error);
 	enum snap_status status = check_reference(w, from, (uint32_t)kind);
 	if (status == SNAP_OK && key == 0)
-		status = libsnap_misuse(w, "reference from %" PRIu64 ": a key of id 0, which no object has", from);
-	struct libsnap_reference r = {.to = to, .value = key, .kind = (uint8_t)kind, .tag = LIBSNAP_TAG_OBJECT};
+		status = libsnap_misuse(
+			w, "reference from %" PRIu64 ": a key of id 0, which no object has", from);
+	struct libsnap_reference r = {
+		.to = to, .value = key, .kind = (uint8_t)kind, .tag = LIBSNAP_TAG_OBJECT};
 	if (status == SNAP_OK && !w->totals_only)
 		status = add_reference(w, from, &r);
 	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
@@ -203,7 +258,8 @@ static enum snap_status add_root(struct snap_writer *w, const struct snap_root *
 	if (root->object == 0)
 		return libsnap_misuse(w, "a root of id 0, which no object has");
 	if (root->label > w->names.strings.count)
-		return libsnap_misuse(w, "root: label string %u is not known", (unsigned)root->label);
+		return libsnap_misuse(w, "root: label string %u is not known",
+				      (unsigned)root->label);
 	if (root->thread > w->names.threads.rows.count)
 		return libsnap_misuse(w, "root: thread %u is not known", (unsigned)root->thread);
 	if (root->stack > w->names.stacks.rows.count)
@@ -213,18 +269,21 @@ static enum snap_status add_root(struct snap_writer *w, const struct snap_root *
 	struct libsnap_root *new = libsnap_pages_add(&w->roots);
 	if (!new)
 		return libsnap_fail_memory(&w->problem);
-	*new = (struct libsnap_root){root->object, (uint32_t)root->kind, root->label, root->thread, root->stack};
+	*new = (struct libsnap_root){root->object, (uint32_t)root->kind, root->label, root->thread,
+				     root->stack};
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_root(struct snap_writer *w, const struct snap_root *root, struct snap_error *error)
+enum snap_status snap_writer_root(struct snap_writer *w, const struct snap_root *root,
+				  struct snap_error *error)
 {
 	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : add_root(w, root);
 	return libsnap_writer_end_call(w, status, error);
 }
 
-enum snap_status snap_writer_timeline(struct snap_writer *w, uint64_t time_ns, uint64_t bytes, uint64_t count,
-				      uint64_t resident_bytes, struct snap_error *error)
+enum snap_status snap_writer_timeline(struct snap_writer *w, uint64_t time_ns, uint64_t bytes,
+				      uint64_t count, uint64_t resident_bytes,
+				      struct snap_error *error)
 {
 	if (libsnap_writer_failed(w))
 		return libsnap_writer_end_call(w, w->failure.status, error);

@@ -3,7 +3,8 @@
 
 #include "writer.h"
 
-void libsnap_set_init(struct libsnap_set *set, const struct snap_allocator *allocator, size_t row_size)
+void libsnap_set_init(struct libsnap_set *set, const struct snap_allocator *allocator,
+		      size_t row_size)
 {
 	libsnap_pages_init(&set->rows, allocator, row_size);
 	libsnap_intern_init(&set->ids, allocator);
@@ -23,7 +24,8 @@ struct set_row {
 static bool equal_rows(const void *context, uint32_t id)
 {
 	const struct set_row *wanted = context;
-	return memcmp(libsnap_set_at(wanted->set, id), wanted->row, wanted->set->rows.element_size) == 0;
+	return memcmp(libsnap_set_at(wanted->set, id), wanted->row,
+		      wanted->set->rows.element_size) == 0;
 }
 
 uint32_t libsnap_set_add(struct libsnap_set *set, const void *row)
@@ -126,8 +128,8 @@ static bool known(const struct libsnap_pages *rows, uint32_t id)
 }
 
 /* Optional ids may be 0; required ones may not. */
-static enum snap_status check_id(struct snap_writer *w, const char *what, const struct libsnap_pages *rows,
-				 uint32_t id, bool required)
+static enum snap_status check_id(struct snap_writer *w, const char *what,
+				 const struct libsnap_pages *rows, uint32_t id, bool required)
 {
 	if (required && id == 0)
 		return libsnap_misuse(w, "there is no %s", what);
@@ -136,7 +138,8 @@ static enum snap_status check_id(struct snap_writer *w, const char *what, const 
 	return SNAP_OK;
 }
 
-static enum snap_status add_row(struct snap_writer *w, struct libsnap_set *set, const void *row, uint32_t *id)
+static enum snap_status add_row(struct snap_writer *w, struct libsnap_set *set, const void *row,
+				uint32_t *id)
 {
 	uint32_t new_id = libsnap_set_add(set, row);
 	if (!new_id)
@@ -145,13 +148,14 @@ static enum snap_status add_row(struct snap_writer *w, struct libsnap_set *set, 
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_string(struct snap_writer *w, const char *bytes, size_t size, uint32_t *id,
-				    struct snap_error *error)
+enum snap_status snap_writer_string(struct snap_writer *w, const char *bytes, size_t size,
+				    uint32_t *id, struct snap_error *error)
 {
 	if (libsnap_writer_failed(w))
 		return libsnap_writer_end_call(w, w->failure.status, error);
 	if (!bytes && size > 0)
-		return libsnap_writer_end_call(w, libsnap_misuse(w, "a string without bytes"), error);
+		return libsnap_writer_end_call(w, libsnap_misuse(w, "a string without bytes"),
+					       error);
 	uint32_t new_id = libsnap_names_string(&w->names, bytes ? bytes : "", size);
 	if (!new_id)
 		return libsnap_writer_end_call(w, libsnap_fail_memory(&w->problem), error);
@@ -186,12 +190,13 @@ enum snap_status snap_writer_property(struct snap_writer *w, const char *key, co
 	if (libsnap_writer_failed(w))
 		return libsnap_writer_end_call(w, w->failure.status, error);
 	if (!key || !value)
-		return libsnap_writer_end_call(w, libsnap_misuse(w, "a property without key or value"), error);
+		return libsnap_writer_end_call(
+			w, libsnap_misuse(w, "a property without key or value"), error);
 	return libsnap_writer_end_call(w, set_property(w, key, value), error);
 }
 
-enum snap_status snap_writer_module(struct snap_writer *w, const struct snap_module *m, uint32_t *id,
-				    struct snap_error *error)
+enum snap_status snap_writer_module(struct snap_writer *w, const struct snap_module *m,
+				    uint32_t *id, struct snap_error *error)
 {
 	enum snap_status status = w->failure.status;
 	if (status == SNAP_OK)
@@ -216,14 +221,15 @@ enum snap_status snap_writer_frame(struct snap_writer *w, const struct snap_fram
 		status = check_id(w, "module", &w->names.modules.rows, f->module, false);
 	if (status == SNAP_OK)
 		status = check_id(w, "frame", &w->names.frames.rows, f->inlined_into, false);
-	struct libsnap_frame row = {f->function, f->file, f->line, f->module, f->offset, f->inlined_into, 0};
+	struct libsnap_frame row = {f->function, f->file,         f->line, f->module,
+				    f->offset,   f->inlined_into, 0};
 	if (status == SNAP_OK)
 		status = add_row(w, &w->names.frames, &row, id);
 	return libsnap_writer_end_call(w, status, error);
 }
 
-enum snap_status snap_writer_stack(struct snap_writer *w, uint32_t parent, uint32_t frame, uint32_t flags,
-				   uint32_t *id, struct snap_error *error)
+enum snap_status snap_writer_stack(struct snap_writer *w, uint32_t parent, uint32_t frame,
+				   uint32_t flags, uint32_t *id, struct snap_error *error)
 {
 	enum snap_status status = w->failure.status;
 	if (status == SNAP_OK)
@@ -236,8 +242,8 @@ enum snap_status snap_writer_stack(struct snap_writer *w, uint32_t parent, uint3
 	return libsnap_writer_end_call(w, status, error);
 }
 
-enum snap_status snap_writer_type(struct snap_writer *w, uint32_t name, enum snap_type_kind kind, uint32_t *id,
-				  struct snap_error *error)
+enum snap_status snap_writer_type(struct snap_writer *w, uint32_t name, enum snap_type_kind kind,
+				  uint32_t *id, struct snap_error *error)
 {
 	enum snap_status status = w->failure.status;
 	if (status == SNAP_OK)
@@ -248,8 +254,8 @@ enum snap_status snap_writer_type(struct snap_writer *w, uint32_t name, enum sna
 	return libsnap_writer_end_call(w, status, error);
 }
 
-enum snap_status snap_writer_thread(struct snap_writer *w, uint64_t number, uint32_t name, uint32_t *id,
-				    struct snap_error *error)
+enum snap_status snap_writer_thread(struct snap_writer *w, uint64_t number, uint32_t name,
+				    uint32_t *id, struct snap_error *error)
 {
 	enum snap_status status = w->failure.status;
 	if (status == SNAP_OK)
@@ -260,8 +266,8 @@ enum snap_status snap_writer_thread(struct snap_writer *w, uint64_t number, uint
 	return libsnap_writer_end_call(w, status, error);
 }
 
-enum snap_status snap_writer_content(struct snap_writer *w, uint64_t length, uint64_t hash, uint32_t text,
-				     uint32_t *id, struct snap_error *error)
+enum snap_status snap_writer_content(struct snap_writer *w, uint64_t length, uint64_t hash,
+				     uint32_t text, uint32_t *id, struct snap_error *error)
 {
 	enum snap_status status = w->failure.status;
 	if (status == SNAP_OK)

@@ -1,7 +1,8 @@
 /* Which names are written, and their ids in the file.
  *
- * Strings that name things come first, so that a question about sums needs the first block of strings only;
- * then labels; then what objects are called.  With sums only, nothing is kept that no sum needs. */
+ * Strings that name things come first, so that a question about sums needs the first block of
+ * strings only; then labels; then what objects are called.  With sums only, nothing is kept that no
+ * sum needs. */
 #include "writer.h"
 
 static uint32_t *zeros(struct snap_writer *w, const struct libsnap_set *set)
@@ -89,7 +90,9 @@ static void keep_names(struct snap_writer *w)
 	}
 	for (uint32_t id = 1; id <= names->types.rows.count; id++)
 		if (libsnap_number(n->types, id))
-			keep_string(n, ((struct libsnap_type *)libsnap_set_at(&names->types, id))->name);
+			keep_string(
+				n,
+				((struct libsnap_type *)libsnap_set_at(&names->types, id))->name);
 	for (uint32_t id = 1; id <= names->modules.rows.count; id++) {
 		const struct libsnap_module *module = libsnap_set_at(&names->modules, id);
 		if (!libsnap_number(n->modules, id))
@@ -99,7 +102,9 @@ static void keep_names(struct snap_writer *w)
 	}
 	for (uint32_t id = 1; id <= names->threads.rows.count; id++)
 		if (libsnap_number(n->threads, id))
-			keep_string(n, ((struct libsnap_thread *)libsnap_set_at(&names->threads, id))->name);
+			keep_string(n,
+				    ((struct libsnap_thread *)libsnap_set_at(&names->threads, id))
+					    ->name);
 	for (uint32_t id = 1; id <= names->frames.rows.count; id++) {
 		const struct libsnap_frame *frame = libsnap_set_at(&names->frames, id);
 		if (!libsnap_number(n->frames, id))
@@ -113,9 +118,11 @@ static void keep_labels(struct snap_writer *w)
 {
 	struct libsnap_numbers *n = &w->numbers;
 	for (size_t i = 0; i < w->shapes.count; i++) {
-		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
+		const struct libsnap_shape *shape =
+			libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
 		for (uint32_t k = 0; k < shape->slot_count; k++) {
-			const uint64_t *slot = libsnap_pages_at(&w->shapes.slots, shape->first_slot + k);
+			const uint64_t *slot =
+				libsnap_pages_at(&w->shapes.slots, shape->first_slot + k);
 			uint64_t label = libsnap_slot_label(*slot);
 			if ((label & 3) == LIBSNAP_TAG_STRING)
 				keep_string(n, (uint32_t)(label >> 2));
@@ -134,7 +141,8 @@ static void keep_rest(struct snap_writer *w)
 		if (*(uint64_t *)libsnap_pages_at(&names->strings, id - 1) & LIBSNAP_STRING_USED)
 			keep_string(n, (uint32_t)id);
 	for (uint32_t id = 1; id <= names->contents.rows.count; id++)
-		keep_string(n, ((struct libsnap_content *)libsnap_set_at(&names->contents, id))->text);
+		keep_string(n,
+			    ((struct libsnap_content *)libsnap_set_at(&names->contents, id))->text);
 }
 
 enum snap_status libsnap_numbers_settle(struct snap_writer *w)
@@ -161,11 +169,14 @@ void libsnap_numbers_free(struct snap_writer *w)
 	struct libsnap_numbers *n = &w->numbers;
 	const struct libsnap_names *names = &w->names;
 	libsnap_free(w->allocator, n->strings, (size_t)names->strings.count, sizeof(*n->strings));
-	libsnap_free(w->allocator, n->string_order, (size_t)names->strings.count, sizeof(*n->string_order));
-	libsnap_free(w->allocator, n->modules, (size_t)names->modules.rows.count, sizeof(*n->modules));
+	libsnap_free(w->allocator, n->string_order, (size_t)names->strings.count,
+		     sizeof(*n->string_order));
+	libsnap_free(w->allocator, n->modules, (size_t)names->modules.rows.count,
+		     sizeof(*n->modules));
 	libsnap_free(w->allocator, n->frames, (size_t)names->frames.rows.count, sizeof(*n->frames));
 	libsnap_free(w->allocator, n->stacks, (size_t)names->stacks.rows.count, sizeof(*n->stacks));
 	libsnap_free(w->allocator, n->types, (size_t)names->types.rows.count, sizeof(*n->types));
-	libsnap_free(w->allocator, n->threads, (size_t)names->threads.rows.count, sizeof(*n->threads));
+	libsnap_free(w->allocator, n->threads, (size_t)names->threads.rows.count,
+		     sizeof(*n->threads));
 	*n = (struct libsnap_numbers){0};
 }

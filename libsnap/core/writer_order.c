@@ -1,4 +1,5 @@
-/* Rows: all objects in the order in which they are written, by shape, then without id, then by id. */
+/* Rows: all objects in the order in which they are written, by shape, then without id, then by id.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -6,8 +7,8 @@
 
 /* ---- objects with an id, and what came apart from them ---- */
 
-/* A walk over groups by id.  With loose references, a record is looked at before it is known whether it
- * belongs to the group before it. */
+/* A walk over groups by id.  With loose references, a record is looked at before it is known
+ * whether it belongs to the group before it. */
 struct groups {
 	struct libsnap_sort_walk walk;
 	struct libsnap_record ahead;
@@ -23,17 +24,20 @@ static enum snap_status duplicate(struct snap_writer *w, uint64_t id)
 }
 
 /* Adds a record to what is put together in w->merged. */
-static enum snap_status merge_record(struct snap_writer *w, const struct libsnap_record *record, bool *has_object)
+static enum snap_status merge_record(struct snap_writer *w, const struct libsnap_record *record,
+				     bool *has_object)
 {
 	struct libsnap_row row;
 	if (!libsnap_parse_object(w, record->key, record->bytes, &row)) {
 		struct libsnap_reference r = libsnap_parse_loose(record->key, record->bytes);
-		return libsnap_group_add(w, &w->merged, &r) ? SNAP_OK : libsnap_fail_memory(&w->problem);
+		return libsnap_group_add(w, &w->merged, &r) ? SNAP_OK
+							    : libsnap_fail_memory(&w->problem);
 	}
 	if (*has_object)
 		return duplicate(w, record->key);
 	*has_object = true;
-	return libsnap_group_add_row(w, &w->merged, &row) ? SNAP_OK : libsnap_fail_memory(&w->problem);
+	return libsnap_group_add_row(w, &w->merged, &row) ? SNAP_OK
+							  : libsnap_fail_memory(&w->problem);
 }
 
 /* The group's references were added in the order of its records, which is that of the calls. */
@@ -55,7 +59,8 @@ static enum snap_status groups_advance(struct snap_writer *w, struct groups *g)
 }
 
 /* The record ahead, in w->merged_record, and on to the next. */
-static enum snap_status groups_take(struct snap_writer *w, struct groups *g, struct libsnap_record *record)
+static enum snap_status groups_take(struct snap_writer *w, struct groups *g,
+				    struct libsnap_record *record)
 {
 	*record = g->ahead;
 	uint8_t *copy = libsnap_buffer_room(w, &w->merged_record, record->size);
@@ -67,10 +72,11 @@ static enum snap_status groups_take(struct snap_writer *w, struct groups *g, str
 	return groups_advance(w, g);
 }
 
-/* SNAP_END after the last.  *row lives until the next call; *has_object is false where references come from an
- * id that no object has, *shape_before is the shape that its own record had. */
-static enum snap_status groups_next_merged(struct snap_writer *w, struct groups *g, struct libsnap_row *row,
-					   bool *has_object, uint32_t *shape_before)
+/* SNAP_END after the last.  *row lives until the next call; *has_object is false where references
+ * come from an id that no object has, *shape_before is the shape that its own record had. */
+static enum snap_status groups_next_merged(struct snap_writer *w, struct groups *g,
+					   struct libsnap_row *row, bool *has_object,
+					   uint32_t *shape_before)
 {
 	enum snap_status status = SNAP_OK;
 	if (!g->has_ahead && !g->done)
@@ -102,8 +108,9 @@ static enum snap_status groups_next_merged(struct snap_writer *w, struct groups 
 	return status == SNAP_OK && *has_object ? finish_merge(w, id, row) : status;
 }
 
-static enum snap_status groups_next(struct snap_writer *w, struct groups *g, struct libsnap_row *row,
-				    bool *has_object, uint32_t *shape_before)
+static enum snap_status groups_next(struct snap_writer *w, struct groups *g,
+				    struct libsnap_row *row, bool *has_object,
+				    uint32_t *shape_before)
 {
 	if (w->loose_count > 0)
 		return groups_next_merged(w, g, row, has_object, shape_before);
@@ -132,7 +139,8 @@ struct anonymous {
 };
 
 /* The next one, with all that are equal added up; SNAP_END after the last. */
-static enum snap_status anonymous_next(struct snap_writer *w, struct anonymous *a, uint32_t *type, uint64_t *fields)
+static enum snap_status anonymous_next(struct snap_writer *w, struct anonymous *a, uint32_t *type,
+				       uint64_t *fields)
 {
 	uint64_t key = 0, count = 0;
 	a->entry = a->next_entry;
@@ -144,7 +152,8 @@ static enum snap_status anonymous_next(struct snap_writer *w, struct anonymous *
 		if (status != SNAP_OK && status != SNAP_END)
 			return status;
 		a->has_ahead = !a->done;
-		if (a->done || (!first && (a->ahead.key != key || libsnap_sort_ties_before(a->last, a->ahead.bytes))))
+		if (a->done || (!first && (a->ahead.key != key ||
+					   libsnap_sort_ties_before(a->last, a->ahead.bytes))))
 			break;
 		if (first)
 			memcpy(a->last, a->ahead.bytes, a->ahead.size);
@@ -172,7 +181,8 @@ static size_t walk_buffer(const struct snap_writer *w)
 static enum snap_status count_anonymous(struct snap_writer *w)
 {
 	struct anonymous a = {0};
-	enum snap_status status = libsnap_sort_walk_begin(&a.walk, &w->anonymous, walk_buffer(w), &w->problem);
+	enum snap_status status =
+		libsnap_sort_walk_begin(&a.walk, &w->anonymous, walk_buffer(w), &w->problem);
 	uint64_t fields[LIBSNAP_FIELDS];
 	uint32_t type, id;
 	while (status == SNAP_OK && (status = anonymous_next(w, &a, &type, fields)) == SNAP_OK) {
@@ -198,8 +208,10 @@ static enum snap_status count_merged(struct snap_writer *w)
 	uint32_t before;
 	if (w->loose_count == 0)
 		return SNAP_OK;
-	enum snap_status status = libsnap_sort_walk_begin(&g.walk, &w->named, walk_buffer(w), &w->problem);
-	while (status == SNAP_OK && (status = groups_next(w, &g, &row, &has_object, &before)) == SNAP_OK) {
+	enum snap_status status =
+		libsnap_sort_walk_begin(&g.walk, &w->named, walk_buffer(w), &w->problem);
+	while (status == SNAP_OK &&
+	       (status = groups_next(w, &g, &row, &has_object, &before)) == SNAP_OK) {
 		if (!has_object) {
 			w->unknown_references += w->merged.count;
 			continue;
@@ -227,8 +239,9 @@ static uint64_t take_row(struct snap_writer *w, uint32_t shape_id)
 }
 
 /* For the sorter by row: the id, and an object's record. */
-static enum snap_status keep_row(struct snap_writer *w, uint64_t number, const struct libsnap_row *row,
-				 const uint8_t *references, size_t size)
+static enum snap_status keep_row(struct snap_writer *w, uint64_t number,
+				 const struct libsnap_row *row, const uint8_t *references,
+				 size_t size)
 {
 	uint8_t *bytes = libsnap_buffer_room(w, &w->record, LIBSNAP_RECORD_FIXED + size);
 	if (!bytes)
@@ -256,8 +269,10 @@ static enum snap_status place_anonymous(struct snap_writer *w)
 	struct anonymous a = {0};
 	struct libsnap_row row = {0};
 	uint32_t type;
-	enum snap_status status = libsnap_sort_walk_begin(&a.walk, &w->anonymous, walk_buffer(w), &w->problem);
-	while (status == SNAP_OK && (status = anonymous_next(w, &a, &type, row.fields)) == SNAP_OK) {
+	enum snap_status status =
+		libsnap_sort_walk_begin(&a.walk, &w->anonymous, walk_buffer(w), &w->problem);
+	while (status == SNAP_OK &&
+	       (status = anonymous_next(w, &a, &type, row.fields)) == SNAP_OK) {
 		status = anonymous_shape(w, type, &row.shape);
 		if (status != SNAP_OK)
 			break;
@@ -293,8 +308,10 @@ static enum snap_status place_named(struct snap_writer *w)
 	struct libsnap_row row;
 	bool has_object;
 	uint32_t before;
-	enum snap_status status = libsnap_sort_walk_begin(&g.walk, &w->named, walk_buffer(w), &w->problem);
-	while (status == SNAP_OK && (status = groups_next(w, &g, &row, &has_object, &before)) == SNAP_OK) {
+	enum snap_status status =
+		libsnap_sort_walk_begin(&g.walk, &w->named, walk_buffer(w), &w->problem);
+	while (status == SNAP_OK &&
+	       (status = groups_next(w, &g, &row, &has_object, &before)) == SNAP_OK) {
 		if (!has_object)
 			continue;
 		uint64_t number = take_row(w, row.shape);
@@ -305,7 +322,8 @@ static enum snap_status place_named(struct snap_writer *w)
 		}
 		status = libsnap_map_add(w, row.id, number);
 		if (status == SNAP_OK)
-			status = keep_row(w, number, &row, row.references, references_size(w, &row));
+			status =
+				keep_row(w, number, &row, row.references, references_size(w, &row));
 	}
 	libsnap_sort_walk_end(&g.walk);
 	return status == SNAP_END ? SNAP_OK : status;
@@ -317,8 +335,10 @@ static enum snap_status begin_in_memory(struct snap_writer *w)
 	if (w->named.entry_count >= LIBSNAP_NO_ROW || w->anonymous.entry_count >= LIBSNAP_NO_ROW)
 		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "over 2^32 objects need the option max_memory_bytes");
-	o->entry_of_row = libsnap_alloc(w->allocator, (size_t)o->row_count, sizeof(*o->entry_of_row));
-	o->row_of_entry = libsnap_alloc(w->allocator, w->named.entry_count, sizeof(*o->row_of_entry));
+	o->entry_of_row =
+		libsnap_alloc(w->allocator, (size_t)o->row_count, sizeof(*o->entry_of_row));
+	o->row_of_entry =
+		libsnap_alloc(w->allocator, w->named.entry_count, sizeof(*o->row_of_entry));
 	if (!o->entry_of_row || !o->row_of_entry)
 		return libsnap_fail_memory(&w->problem);
 	memset(o->row_of_entry, 0xff, w->named.entry_count * sizeof(*o->row_of_entry));
@@ -334,7 +354,8 @@ static enum snap_status finish_in_file(struct snap_writer *w)
 	if (status == SNAP_OK)
 		status = libsnap_sorter_finish(&w->order.rows, &w->problem);
 	if (status == SNAP_OK)
-		status = libsnap_sort_walk_begin(&w->order.walk, &w->order.rows, walk_buffer(w), &w->problem);
+		status = libsnap_sort_walk_begin(&w->order.walk, &w->order.rows, walk_buffer(w),
+						 &w->problem);
 	return status;
 }
 
@@ -365,9 +386,11 @@ enum snap_status libsnap_order_begin(struct snap_writer *w)
 
 /* ---- and one after the other ---- */
 
-static enum snap_status next_anonymous_entry(struct snap_writer *w, size_t entry, uint32_t shape, struct libsnap_row *row)
+static enum snap_status next_anonymous_entry(struct snap_writer *w, size_t entry, uint32_t shape,
+					     struct libsnap_row *row)
 {
-	struct anonymous a = {.walk = {.sorter = &w->anonymous, .next_entry = entry}, .next_entry = entry};
+	struct anonymous a = {.walk = {.sorter = &w->anonymous, .next_entry = entry},
+			      .next_entry = entry};
 	uint32_t type;
 	row->id = 0;
 	row->shape = shape;
@@ -376,8 +399,8 @@ static enum snap_status next_anonymous_entry(struct snap_writer *w, size_t entry
 	return anonymous_next(w, &a, &type, row->fields);
 }
 
-static enum snap_status next_in_memory(struct snap_writer *w, uint64_t number, uint32_t shape_number,
-				       struct libsnap_row *row)
+static enum snap_status next_in_memory(struct snap_writer *w, uint64_t number,
+				       uint32_t shape_number, struct libsnap_row *row)
 {
 	uint32_t shape_id = w->shapes.in_order[shape_number - 1];
 	const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);

@@ -1,7 +1,8 @@
 /* Records of the log: objects, references that came apart from them, and rows without id.
  *
  * Object: varint shape; fields; with a tail, varint length; target of each slot, then of the tail.
- * Loose reference: a 0; kind and tag; value; target.  Row without id: see libsnap_put_anonymous(). */
+ * Loose reference: a 0; kind and tag; value; target.  Row without id: see libsnap_put_anonymous().
+ */
 #include <string.h>
 
 #include "writer.h"
@@ -9,7 +10,8 @@
 uint8_t *libsnap_buffer_room(struct snap_writer *w, struct libsnap_buffer *buffer, size_t size)
 {
 	if (buffer->capacity < size) {
-		uint8_t *larger = libsnap_grow(w->allocator, buffer->bytes, &buffer->capacity, size, 1);
+		uint8_t *larger =
+			libsnap_grow(w->allocator, buffer->bytes, &buffer->capacity, size, 1);
 		if (!larger)
 			return NULL;
 		buffer->bytes = larger;
@@ -39,9 +41,9 @@ const uint8_t *libsnap_get_fields(const uint8_t *at, uint64_t *fields)
 	return at;
 }
 
-/* Targets are near their object: 0 is none, else the zigzag difference.  A difference of 0 would look like
- * none, so it is written as the one that would lead to id 0, which nothing has.  A none that was given
- * takes two bytes, one that only fills an index between others takes one. */
+/* Targets are near their object: 0 is none, else the zigzag difference.  A difference of 0 would
+ * look like none, so it is written as the one that would lead to id 0, which nothing has.  A none
+ * that was given takes two bytes, one that only fills an index between others takes one. */
 static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 {
 	if (to == 0) {
@@ -95,7 +97,8 @@ struct libsnap_reference libsnap_parse_loose(uint64_t id, const uint8_t *bytes)
 	return libsnap_get_labelled(&bytes, id);
 }
 
-bool libsnap_parse_object(const struct snap_writer *w, uint64_t id, const uint8_t *bytes, struct libsnap_row *row)
+bool libsnap_parse_object(const struct snap_writer *w, uint64_t id, const uint8_t *bytes,
+			  struct libsnap_row *row)
 {
 	row->id = id;
 	row->shape = (uint32_t)libsnap_get(&bytes);
@@ -127,8 +130,8 @@ static uint64_t get_ordered(const uint8_t **at)
 	return value;
 }
 
-/* The key is type and stack.  The bytes: how many are compared; mask and fields but for stack and count;
- * and the count, which is not compared. */
+/* The key is type and stack.  The bytes: how many are compared; mask and fields but for stack and
+ * count; and the count, which is not compared. */
 size_t libsnap_put_anonymous(uint8_t *bytes, const uint64_t *fields)
 {
 	unsigned mask = 0;
@@ -157,11 +160,13 @@ void libsnap_parse_anonymous(const uint8_t *bytes, uint64_t key, uint32_t *type,
 
 /* ---- groups ---- */
 
-bool libsnap_group_add(struct snap_writer *w, struct libsnap_group *group, const struct libsnap_reference *r)
+bool libsnap_group_add(struct snap_writer *w, struct libsnap_group *group,
+		       const struct libsnap_reference *r)
 {
 	if (group->count == group->capacity) {
-		struct libsnap_reference *larger = libsnap_grow(w->allocator, group->references, &group->capacity,
-								group->count + 1, sizeof(*larger));
+		struct libsnap_reference *larger =
+			libsnap_grow(w->allocator, group->references, &group->capacity,
+				     group->count + 1, sizeof(*larger));
 		if (!larger)
 			return false;
 		group->references = larger;
@@ -173,11 +178,12 @@ bool libsnap_group_add(struct snap_writer *w, struct libsnap_group *group, const
 static struct libsnap_reference slot_reference(uint64_t slot, uint64_t to)
 {
 	uint64_t label = libsnap_slot_label(slot);
-	return (struct libsnap_reference){.to = to, .value = label >> 2, .kind = libsnap_slot_kind(slot),
-					  .tag = label & 3};
+	return (struct libsnap_reference){
+		.to = to, .value = label >> 2, .kind = libsnap_slot_kind(slot), .tag = label & 3};
 }
 
-bool libsnap_group_add_row(struct snap_writer *w, struct libsnap_group *group, const struct libsnap_row *row)
+bool libsnap_group_add_row(struct snap_writer *w, struct libsnap_group *group,
+			   const struct libsnap_row *row)
 {
 	const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, row->shape);
 	const uint8_t *at = row->references;
@@ -186,12 +192,14 @@ bool libsnap_group_add_row(struct snap_writer *w, struct libsnap_group *group, c
 	memcpy(group->fields, row->fields, sizeof(group->fields));
 	for (uint32_t i = 0; i < shape->slot_count; i++) {
 		const uint64_t *slot = libsnap_pages_at(&w->shapes.slots, shape->first_slot + i);
-		struct libsnap_reference r = slot_reference(*slot, libsnap_get_target(&at, row->id));
+		struct libsnap_reference r =
+			slot_reference(*slot, libsnap_get_target(&at, row->id));
 		if (!libsnap_group_add(w, group, &r))
 			return false;
 	}
 	for (uint64_t i = 0; i < row->tail_count; i++) {
-		struct libsnap_reference r = {.value = i, .kind = shape->tail_kind, .tag = LIBSNAP_TAG_INDEX};
+		struct libsnap_reference r = {
+			.value = i, .kind = shape->tail_kind, .tag = LIBSNAP_TAG_INDEX};
 		if (shape->tail == SNAP_TAIL_LABELLED)
 			r = libsnap_get_labelled(&at, row->id);
 		else if (*at == 0) {
@@ -206,7 +214,8 @@ bool libsnap_group_add_row(struct snap_writer *w, struct libsnap_group *group, c
 }
 
 /* In an indexed tail, an index that was not given has no target. */
-static uint8_t *put_indexed_tail(uint8_t *at, const struct libsnap_group *group, const struct libsnap_layout *layout)
+static uint8_t *put_indexed_tail(uint8_t *at, const struct libsnap_group *group,
+				 const struct libsnap_layout *layout)
 {
 	uint64_t next = 0;
 	for (size_t i = 0; i < group->count; i++) {
@@ -221,7 +230,8 @@ static uint8_t *put_indexed_tail(uint8_t *at, const struct libsnap_group *group,
 	return at;
 }
 
-static uint8_t *put_references(uint8_t *at, const struct libsnap_group *group, const struct libsnap_layout *layout)
+static uint8_t *put_references(uint8_t *at, const struct libsnap_group *group,
+			       const struct libsnap_layout *layout)
 {
 	if (layout->tail != SNAP_TAIL_NONE)
 		at = libsnap_put(at, layout->tail_count);
@@ -275,10 +285,12 @@ enum snap_status libsnap_group_encode(struct snap_writer *w, struct libsnap_grou
 	if (status != SNAP_OK)
 		return status;
 	struct libsnap_layout layout = libsnap_layout_of(group->references, group->count);
-	status = libsnap_shape_intern(w, group->type, group->references, group->count, &layout, shape);
+	status = libsnap_shape_intern(w, group->type, group->references, group->count, &layout,
+				      shape);
 	if (status != SNAP_OK)
 		return status;
-	size_t each = layout.tail == SNAP_TAIL_LABELLED ? 1 + 2 * LIBSNAP_VARINT_MAX : LIBSNAP_VARINT_MAX;
+	size_t each =
+		layout.tail == SNAP_TAIL_LABELLED ? 1 + 2 * LIBSNAP_VARINT_MAX : LIBSNAP_VARINT_MAX;
 	size_t most = (size_t)(layout.tail_count + layout.slot_count);
 	if (most > SIZE_MAX / each - LIBSNAP_RECORD_FIXED)
 		return libsnap_fail_memory(&w->problem);

@@ -1,12 +1,12 @@
-/* From ids to rows, many at a time: the ids that are asked for are sorted, and found in one sweep over those
- * that there are, in memory or page by page in a temporary file. */
+/* From ids to rows, many at a time: the ids that are asked for are sorted, and found in one sweep
+ * over those that there are, in memory or page by page in a temporary file. */
 #include <errno.h>
 #include <string.h>
 
 #include "writer.h"
 
 #define PAGE_ENTRIES 1024u
-#define PAGE_SIZE (PAGE_ENTRIES * sizeof(struct libsnap_sort_entry))
+#define PAGE_SIZE    (PAGE_ENTRIES * sizeof(struct libsnap_sort_entry))
 
 enum snap_status libsnap_map_begin(struct snap_writer *w)
 {
@@ -18,7 +18,8 @@ enum snap_status libsnap_map_begin(struct snap_writer *w)
 	if (!failed)
 		return SNAP_OK;
 	o->map_file = NULL;
-	return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot make a temporary file in %s", w->folder);
+	return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET,
+			       "cannot make a temporary file in %s", w->folder);
 }
 
 static enum snap_status write_page(struct snap_writer *w)
@@ -28,10 +29,11 @@ static enum snap_status write_page(struct snap_writer *w)
 	if (!first)
 		return libsnap_fail_memory(&w->problem);
 	*first = o->map_page[0].key;
-	int failed = w->io->write_at(w->io->context, o->map_file, o->map_pages * PAGE_SIZE, o->map_page, PAGE_SIZE);
+	int failed = w->io->write_at(w->io->context, o->map_file, o->map_pages * PAGE_SIZE,
+				     o->map_page, PAGE_SIZE);
 	if (failed)
-		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot write a temporary file in %s",
-				       w->folder);
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET,
+				       "cannot write a temporary file in %s", w->folder);
 	o->map_pages++;
 	o->map_used = 0;
 	return SNAP_OK;
@@ -63,18 +65,20 @@ static enum snap_status load_page(struct snap_writer *w, uint64_t page)
 	if (o->map_loaded == page + 1)
 		return SNAP_OK;
 	o->map_loaded = 0;
-	int failed = w->io->read_at(w->io->context, o->map_file, page * PAGE_SIZE, o->map_page, PAGE_SIZE, &got);
+	int failed = w->io->read_at(w->io->context, o->map_file, page * PAGE_SIZE, o->map_page,
+				    PAGE_SIZE, &got);
 	if (!failed && got != PAGE_SIZE)
 		failed = EIO;
 	if (failed)
-		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET, "cannot read a temporary file in %s",
-				       w->folder);
+		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET,
+				       "cannot read a temporary file in %s", w->folder);
 	o->map_loaded = page + 1;
 	return SNAP_OK;
 }
 
 /* The first entry from start on whose id is not less: steps that double, then halves. */
-static size_t seek(const struct libsnap_sort_entry *entries, size_t start, size_t count, uint64_t id)
+static size_t seek(const struct libsnap_sort_entry *entries, size_t start, size_t count,
+		   uint64_t id)
 {
 	size_t step = 1, low = start, high = start;
 	while (high < count && entries[high].key < id) {
@@ -131,7 +135,8 @@ static enum snap_status sweep_file(struct snap_writer *w, size_t count)
 	return SNAP_OK;
 }
 
-static enum snap_status resolve_batch(struct snap_writer *w, uint64_t *ids, size_t count, uint64_t *unknown)
+static enum snap_status resolve_batch(struct snap_writer *w, uint64_t *ids, size_t count,
+				      uint64_t *unknown)
 {
 	struct libsnap_order *o = &w->order;
 	size_t asked = 0;
@@ -151,7 +156,8 @@ static enum snap_status resolve_batch(struct snap_writer *w, uint64_t *ids, size
 	return status;
 }
 
-enum snap_status libsnap_resolve(struct snap_writer *w, uint64_t *ids, size_t count, uint64_t *unknown)
+enum snap_status libsnap_resolve(struct snap_writer *w, uint64_t *ids, size_t count,
+				 uint64_t *unknown)
 {
 	struct libsnap_order *o = &w->order;
 	if (!o->lookups)

@@ -1,14 +1,15 @@
 /* Objects and references, from the first row to the last (FORMAT.md, sections 7.2 and 7.3).
  *
- * A run ends with its shape, or when its targets fill the run's buffer: they come row by row and are written
- * slot by slot.  From there ids go through a second buffer, where many are looked up together. */
+ * A run ends with its shape, or when its targets fill the run's buffer: they come row by row and
+ * are written slot by slot.  From there ids go through a second buffer, where many are looked up
+ * together. */
 #include <string.h>
 
 #include "writer.h"
 
-#define RUN_ROWS_MAX 65536u
+#define RUN_ROWS_MAX    65536u
 #define RUN_TARGETS_MAX 131072u
-#define QUEUE LIBSNAP_BATCH
+#define QUEUE           LIBSNAP_BATCH
 
 /* Ids on their way to a column of references or labels. */
 struct queue {
@@ -36,7 +37,8 @@ struct rows_out {
 static enum snap_status flush_targets(struct rows_out *o)
 {
 	struct snap_writer *w = o->writer;
-	enum snap_status status = libsnap_resolve(w, o->targets.values, o->targets.count, &w->unknown_references);
+	enum snap_status status =
+		libsnap_resolve(w, o->targets.values, o->targets.count, &w->unknown_references);
 	for (size_t i = 0; i < o->targets.count && status == SNAP_OK; i++) {
 		w->written_references += o->targets.values[i] != 0;
 		status = libsnap_table_row(&o->references, &o->targets.values[i]);
@@ -105,7 +107,8 @@ static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *
 	const uint64_t run[] = {shape->number, o->run_rows};
 	enum snap_status status = libsnap_table_row(&o->runs, run);
 	for (size_t slot = 0; slot < shape->slot_count; slot++)
-		for (size_t at = slot; at < o->slots_used && status == SNAP_OK; at += shape->slot_count)
+		for (size_t at = slot; at < o->slots_used && status == SNAP_OK;
+		     at += shape->slot_count)
 			status = queue_target(o, o->slots[at]);
 	for (size_t i = 0; i < o->tail_used && status == SNAP_OK; i++) {
 		status = queue_target(o, o->tail[i].to);
@@ -123,17 +126,26 @@ static enum snap_status write_object(struct rows_out *o, const struct libsnap_ro
 	const uint32_t *strings = o->writer->numbers.strings;
 	const uint64_t *f = row->fields;
 	const uint64_t values[] = {
-		row->id, f[LIBSNAP_SIZE], f[LIBSNAP_COUNT], f[LIBSNAP_STACK], f[LIBSNAP_THREAD],
-		f[LIBSNAP_BIRTH_SERIAL], f[LIBSNAP_BIRTH_TIME], f[LIBSNAP_GENERATION], f[LIBSNAP_FLAGS],
-		f[LIBSNAP_DOMAIN], libsnap_number(strings, (uint32_t)f[LIBSNAP_NAME]), f[LIBSNAP_CONTENT],
+		row->id,
+		f[LIBSNAP_SIZE],
+		f[LIBSNAP_COUNT],
+		f[LIBSNAP_STACK],
+		f[LIBSNAP_THREAD],
+		f[LIBSNAP_BIRTH_SERIAL],
+		f[LIBSNAP_BIRTH_TIME],
+		f[LIBSNAP_GENERATION],
+		f[LIBSNAP_FLAGS],
+		f[LIBSNAP_DOMAIN],
+		libsnap_number(strings, (uint32_t)f[LIBSNAP_NAME]),
+		f[LIBSNAP_CONTENT],
 	};
 	return libsnap_table_row(&o->objects, values);
 }
 
 static bool add_slot(struct rows_out *o, uint64_t to)
 {
-	uint64_t *slots = libsnap_grow(o->writer->allocator, o->slots, &o->slots_capacity, o->slots_used + 1,
-				       sizeof(*slots));
+	uint64_t *slots = libsnap_grow(o->writer->allocator, o->slots, &o->slots_capacity,
+				       o->slots_used + 1, sizeof(*slots));
 	if (!slots)
 		return false;
 	o->slots = slots;
@@ -143,8 +155,8 @@ static bool add_slot(struct rows_out *o, uint64_t to)
 
 static bool add_tail(struct rows_out *o, const struct libsnap_reference *r)
 {
-	struct libsnap_reference *tail = libsnap_grow(o->writer->allocator, o->tail, &o->tail_capacity,
-						      o->tail_used + 1, sizeof(*tail));
+	struct libsnap_reference *tail = libsnap_grow(
+		o->writer->allocator, o->tail, &o->tail_capacity, o->tail_used + 1, sizeof(*tail));
 	if (!tail)
 		return false;
 	o->tail = tail;
@@ -165,7 +177,8 @@ static bool add_folded(struct rows_out *o, const struct libsnap_row *row)
 	return true;
 }
 
-static bool add_references(struct rows_out *o, const struct libsnap_row *row, const struct libsnap_shape *shape)
+static bool add_references(struct rows_out *o, const struct libsnap_row *row,
+			   const struct libsnap_shape *shape)
 {
 	const uint8_t *at = row->references;
 	for (uint32_t i = 0; i < shape->slot_count; i++)
@@ -183,7 +196,8 @@ static bool add_references(struct rows_out *o, const struct libsnap_row *row, co
 	return true;
 }
 
-static enum snap_status write_row(struct rows_out *o, const struct libsnap_row *row, uint32_t shape_id)
+static enum snap_status write_row(struct rows_out *o, const struct libsnap_row *row,
+				  uint32_t shape_id)
 {
 	const struct libsnap_shape *shape = libsnap_shape_at(&o->writer->shapes, shape_id);
 	enum snap_status status = write_object(o, row);

@@ -4,17 +4,17 @@
 
 #include "writer.h"
 
-#define SLOTS_MAX 64
-#define LOOSE_INDEXES_MAX 8          /* so many index labels may be slots */
-#define INDEX_MAX ((uint64_t)1 << 56) /* of a slot's label */
-#define TAIL_MIN 4                   /* of kinds whose index need not mean an element */
+#define SLOTS_MAX         64
+#define LOOSE_INDEXES_MAX 8                   /* so many index labels may be slots */
+#define INDEX_MAX         ((uint64_t)1 << 56) /* of a slot's label */
+#define TAIL_MIN          4                   /* of kinds whose index need not mean an element */
 /* Beyond these, objects of new shapes get a labelled tail. */
-#define SHAPES_MAX (1u << 17)
+#define SHAPES_MAX    (1u << 17)
 #define ALL_SLOTS_MAX (1u << 19)
 
 struct indexes {
 	uint64_t count, end; /* end: one more than the last */
-	bool broken; /* not ascending */
+	bool broken;         /* not ascending */
 };
 
 /* An index that is missing costs little, unless most are. */
@@ -37,12 +37,14 @@ static int tail_kind(const struct indexes *by_kind)
 static struct libsnap_layout labelled(size_t count, uint64_t named)
 {
 	bool all = named > SLOTS_MAX;
-	return (struct libsnap_layout){.tail = SNAP_TAIL_LABELLED, .all_in_tail = all,
+	return (struct libsnap_layout){.tail = SNAP_TAIL_LABELLED,
+				       .all_in_tail = all,
 				       .tail_count = all ? count : count - named,
 				       .slot_count = all ? 0 : named};
 }
 
-static struct libsnap_layout layout_with_indexes(const struct libsnap_reference *references, size_t count)
+static struct libsnap_layout layout_with_indexes(const struct libsnap_reference *references,
+						 size_t count)
 {
 	struct indexes by_kind[32];
 	memset(by_kind, 0, sizeof(by_kind));
@@ -68,8 +70,10 @@ static struct libsnap_layout layout_with_indexes(const struct libsnap_reference 
 		return labelled(count, named);
 	if (kind < 0)
 		return (struct libsnap_layout){.tail = SNAP_TAIL_NONE, .slot_count = count};
-	return (struct libsnap_layout){.tail = SNAP_TAIL_INDEXED, .tail_kind = (uint8_t)kind,
-				       .tail_count = by_kind[kind].end, .slot_count = rest};
+	return (struct libsnap_layout){.tail = SNAP_TAIL_INDEXED,
+				       .tail_kind = (uint8_t)kind,
+				       .tail_count = by_kind[kind].end,
+				       .slot_count = rest};
 }
 
 struct libsnap_layout libsnap_layout_of(const struct libsnap_reference *references, size_t count)
@@ -124,8 +128,8 @@ static bool equal_shapes(const void *context, uint32_t id)
 	const struct wanted_shape *wanted = context;
 	const struct libsnap_shape *shape = libsnap_shape_at(wanted->shapes, id);
 	const struct libsnap_layout *layout = wanted->layout;
-	if (shape->type != wanted->type || shape->tail != layout->tail || shape->tail_kind != layout->tail_kind ||
-	    shape->slot_count != layout->slot_count)
+	if (shape->type != wanted->type || shape->tail != layout->tail ||
+	    shape->tail_kind != layout->tail_kind || shape->slot_count != layout->slot_count)
 		return false;
 	uint64_t at = shape->first_slot;
 	for (size_t i = 0; i < wanted->count && layout->slot_count > 0; i++) {
@@ -142,7 +146,9 @@ static uint32_t hash_of(const struct wanted_shape *wanted)
 {
 	const uint64_t prime = 0x9e3779b185ebca87u;
 	const struct libsnap_layout *layout = wanted->layout;
-	uint64_t hash = ((uint64_t)wanted->type << 16 | (uint64_t)layout->tail_kind << 8 | layout->tail) * prime;
+	uint64_t hash =
+		((uint64_t)wanted->type << 16 | (uint64_t)layout->tail_kind << 8 | layout->tail) *
+		prime;
 	for (size_t i = 0; i < wanted->count && layout->slot_count > 0; i++)
 		if (!libsnap_in_tail(layout, &wanted->references[i])) {
 			hash = (hash ^ hash >> 29 ^ slot_of(&wanted->references[i])) * prime;
@@ -166,22 +172,26 @@ static bool add_slots(struct snap_writer *w, const struct wanted_shape *wanted)
 	return true;
 }
 
-static enum snap_status add_shape(struct snap_writer *w, const struct wanted_shape *wanted, uint32_t hash, uint32_t *id)
+static enum snap_status add_shape(struct snap_writer *w, const struct wanted_shape *wanted,
+				  uint32_t hash, uint32_t *id)
 {
 	struct libsnap_shapes *s = &w->shapes;
 	uint64_t first_slot = s->slots.count;
 	struct libsnap_shape *shape = libsnap_pages_add(&s->shapes);
 	if (!shape || !add_slots(w, wanted))
 		return libsnap_fail_memory(&w->problem);
-	*shape = (struct libsnap_shape){.type = wanted->type, .slot_count = (uint32_t)wanted->layout->slot_count,
-					.first_slot = first_slot, .tail = wanted->layout->tail,
+	*shape = (struct libsnap_shape){.type = wanted->type,
+					.slot_count = (uint32_t)wanted->layout->slot_count,
+					.first_slot = first_slot,
+					.tail = wanted->layout->tail,
 					.tail_kind = wanted->layout->tail_kind};
 	*id = libsnap_intern_add(&s->ids, hash);
 	return *id ? SNAP_OK : libsnap_fail_memory(&w->problem);
 }
 
-enum snap_status libsnap_shape_intern(struct snap_writer *w, uint32_t type, const struct libsnap_reference *references,
-				      size_t count, struct libsnap_layout *layout, uint32_t *id)
+enum snap_status libsnap_shape_intern(struct snap_writer *w, uint32_t type,
+				      const struct libsnap_reference *references, size_t count,
+				      struct libsnap_layout *layout, uint32_t *id)
 {
 	struct libsnap_shapes *s = &w->shapes;
 	struct wanted_shape wanted = {s, layout, references, count, type};
@@ -189,10 +199,12 @@ enum snap_status libsnap_shape_intern(struct snap_writer *w, uint32_t type, cons
 	*id = libsnap_intern_find(&s->ids, hash, equal_shapes, &wanted);
 	if (*id)
 		return SNAP_OK;
-	bool full = s->shapes.count >= SHAPES_MAX || s->slots.count + layout->slot_count > ALL_SLOTS_MAX;
+	bool full = s->shapes.count >= SHAPES_MAX ||
+		    s->slots.count + layout->slot_count > ALL_SLOTS_MAX;
 	if (!full || layout->slot_count == 0)
 		return add_shape(w, &wanted, hash, id);
-	*layout = (struct libsnap_layout){.tail = SNAP_TAIL_LABELLED, .all_in_tail = true, .tail_count = count};
+	*layout = (struct libsnap_layout){
+		.tail = SNAP_TAIL_LABELLED, .all_in_tail = true, .tail_count = count};
 	hash = hash_of(&wanted);
 	*id = libsnap_intern_find(&s->ids, hash, equal_shapes, &wanted);
 	return *id ? SNAP_OK : add_shape(w, &wanted, hash, id);
@@ -250,7 +262,8 @@ struct ranking {
 	const uint64_t *rows_of_type;
 };
 
-static int compare_slots(const struct libsnap_shapes *shapes, const struct libsnap_shape *a, const struct libsnap_shape *b)
+static int compare_slots(const struct libsnap_shapes *shapes, const struct libsnap_shape *a,
+			 const struct libsnap_shape *b)
 {
 	for (uint32_t i = 0; i < a->slot_count && i < b->slot_count; i++) {
 		const uint64_t *x = libsnap_pages_at(&shapes->slots, a->first_slot + i);
@@ -261,12 +274,13 @@ static int compare_slots(const struct libsnap_shapes *shapes, const struct libsn
 	return a->slot_count < b->slot_count ? -1 : a->slot_count > b->slot_count;
 }
 
-/* Types with many objects first, in them shapes with many; then by content, so that it does not matter in which
- * order objects were added. */
+/* Types with many objects first, in them shapes with many; then by content, so that it does not
+ * matter in which order objects were added. */
 static bool shape_before(const void *context, uint32_t a_id, uint32_t b_id)
 {
 	const struct ranking *r = context;
-	const struct libsnap_shape *a = libsnap_shape_at(r->shapes, a_id), *b = libsnap_shape_at(r->shapes, b_id);
+	const struct libsnap_shape *a = libsnap_shape_at(r->shapes, a_id),
+				   *b = libsnap_shape_at(r->shapes, b_id);
 	if (a->type != b->type) {
 		uint64_t a_rows = r->rows_of_type[a->type], b_rows = r->rows_of_type[b->type];
 		return a_rows != b_rows ? a_rows > b_rows : a->type < b->type;
@@ -322,10 +336,13 @@ static enum snap_status rank_shapes(struct snap_writer *w, uint64_t *rows_of_typ
 enum snap_status libsnap_shapes_settle(struct snap_writer *w)
 {
 	size_t type_count = (size_t)w->names.types.rows.count + 1;
-	uint32_t *singles_of_type = libsnap_alloc_zeroed(w->allocator, type_count, sizeof(*singles_of_type));
-	uint64_t *rows_of_type = libsnap_alloc_zeroed(w->allocator, type_count, sizeof(*rows_of_type));
-	enum snap_status status = singles_of_type && rows_of_type ? fold_singles(w, singles_of_type)
-								   : libsnap_fail_memory(&w->problem);
+	uint32_t *singles_of_type =
+		libsnap_alloc_zeroed(w->allocator, type_count, sizeof(*singles_of_type));
+	uint64_t *rows_of_type =
+		libsnap_alloc_zeroed(w->allocator, type_count, sizeof(*rows_of_type));
+	enum snap_status status = singles_of_type && rows_of_type
+					  ? fold_singles(w, singles_of_type)
+					  : libsnap_fail_memory(&w->problem);
 	if (status == SNAP_OK)
 		status = rank_shapes(w, rows_of_type);
 	libsnap_free(w->allocator, singles_of_type, type_count, sizeof(*singles_of_type));

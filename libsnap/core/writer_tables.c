@@ -10,7 +10,8 @@ static enum snap_status write_strings(struct snap_writer *w)
 	while (at < n->string_count) {
 		size_t size, end = at;
 		uint64_t raw_size = 0;
-		while (end < n->string_count && end - at < LIBSNAP_BLOCK_ROWS && raw_size < TEXT_RAW) {
+		while (end < n->string_count && end - at < LIBSNAP_BLOCK_ROWS &&
+		       raw_size < TEXT_RAW) {
 			libsnap_names_text(&w->names, n->string_order[end++], &size);
 			raw_size += size + LIBSNAP_VARINT_MAX;
 		}
@@ -20,7 +21,8 @@ static enum snap_status write_strings(struct snap_writer *w)
 			sink_varint(&s, size);
 		}
 		for (size_t i = at; i < end; i++) {
-			const char *bytes = libsnap_names_text(&w->names, n->string_order[i], &size);
+			const char *bytes =
+				libsnap_names_text(&w->names, n->string_order[i], &size);
 			sink_bytes(&s, bytes, size);
 		}
 		enum snap_status status = libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), at,
@@ -98,9 +100,10 @@ static void content_row(const struct libsnap_numbers *n, const void *row, uint64
 	values[2] = libsnap_number(n->strings, c->text);
 }
 
-static enum snap_status write_set(struct snap_writer *w, enum snap_table table, const struct libsnap_set *set,
-				  const uint32_t *numbers,
-				  void (*fill)(const struct libsnap_numbers *, const void *row, uint64_t *values))
+static enum snap_status write_set(struct snap_writer *w, enum snap_table table,
+				  const struct libsnap_set *set, const uint32_t *numbers,
+				  void (*fill)(const struct libsnap_numbers *, const void *row,
+					       uint64_t *values))
 {
 	struct libsnap_table_out t;
 	uint64_t values[LIBSNAP_COLUMNS_MAX];
@@ -149,10 +152,12 @@ static enum snap_status write_slots(struct snap_writer *w)
 	for (size_t i = 0; i < w->shapes.count; i++) {
 		const struct libsnap_shape *s = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
 		for (uint32_t k = 0; k < s->slot_count && status == SNAP_OK; k++) {
-			uint64_t slot = *(uint64_t *)libsnap_pages_at(&w->shapes.slots, s->first_slot + k);
+			uint64_t slot =
+				*(uint64_t *)libsnap_pages_at(&w->shapes.slots, s->first_slot + k);
 			uint64_t label = libsnap_slot_label(slot);
 			if ((label & 3) == LIBSNAP_TAG_STRING)
-				label = SNAP_LABEL_STRING(libsnap_number(w->numbers.strings, (uint32_t)(label >> 2)));
+				label = SNAP_LABEL_STRING(
+					libsnap_number(w->numbers.strings, (uint32_t)(label >> 2)));
 			const uint64_t values[] = {libsnap_slot_kind(slot), label};
 			status = libsnap_table_row(&t, values);
 		}
@@ -197,8 +202,9 @@ static enum snap_status write_known_roots(struct snap_writer *w, const uint64_t 
 	libsnap_table_begin(&t, w, SNAP_ROOTS, w->roots.count);
 	for (uint64_t i = 0; i < w->roots.count && status == SNAP_OK; i++) {
 		const struct libsnap_root *r = libsnap_pages_at(&w->roots, i);
-		const uint64_t values[] = {objects[i], r->kind, libsnap_number(w->numbers.strings, r->label),
-					   r->thread, r->stack};
+		const uint64_t values[] = {objects[i], r->kind,
+					   libsnap_number(w->numbers.strings, r->label), r->thread,
+					   r->stack};
 		if (objects[i])
 			status = libsnap_table_row(&t, values);
 	}

@@ -33,23 +33,25 @@ void libsnap_totals_free(struct libsnap_totals *t)
 	libsnap_pages_free(&t->by_generation.sums);
 }
 
-static enum snap_status add(struct snap_writer *w, struct libsnap_sum *to, uint64_t bytes, uint64_t count)
+static enum snap_status add(struct snap_writer *w, struct libsnap_sum *to, uint64_t bytes,
+			    uint64_t count)
 {
-	if (libsnap_add_overflows(to->bytes, bytes, &to->bytes) || libsnap_add_overflows(to->count, count, &to->count))
+	if (libsnap_add_overflows(to->bytes, bytes, &to->bytes) ||
+	    libsnap_add_overflows(to->count, count, &to->count))
 		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "a sum is over 2^64");
 	return SNAP_OK;
 }
 
-static enum snap_status add_by_id(struct snap_writer *w, struct libsnap_pages *sums, uint32_t id, uint64_t bytes,
-				  uint64_t count)
+static enum snap_status add_by_id(struct snap_writer *w, struct libsnap_pages *sums, uint32_t id,
+				  uint64_t bytes, uint64_t count)
 {
 	if (!libsnap_pages_reach(sums, (uint64_t)id + 1))
 		return libsnap_fail_memory(&w->problem);
 	return add(w, libsnap_pages_at(sums, id), bytes, count);
 }
 
-static enum snap_status add_by_key(struct snap_writer *w, struct libsnap_keyed_sums *k, uint32_t key, uint64_t bytes,
-				   uint64_t count)
+static enum snap_status add_by_key(struct snap_writer *w, struct libsnap_keyed_sums *k,
+				   uint32_t key, uint64_t bytes, uint64_t count)
 {
 	if (k->last == 0 || *(const uint32_t *)libsnap_set_at(&k->keys, k->last) != key) {
 		uint32_t id = libsnap_set_add(&k->keys, &key);
@@ -65,8 +67,8 @@ static unsigned bucket_of(uint64_t size)
 	return size ? 64 - (unsigned)__builtin_clzll(size) : 0;
 }
 
-static enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimension, uint64_t key, uint64_t bytes,
-			       uint64_t count)
+static enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
+			       uint64_t bytes, uint64_t count)
 {
 	struct libsnap_totals *t = &w->totals;
 	if (key != 0)
@@ -77,7 +79,8 @@ static enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimens
 	case SNAP_BY_STACK: return add_by_id(w, &t->by_stack, (uint32_t)key, bytes, count);
 	case SNAP_BY_THREAD: return add_by_id(w, &t->by_thread, (uint32_t)key, bytes, count);
 	case SNAP_BY_DOMAIN: return add_by_key(w, &t->by_domain, (uint32_t)key, bytes, count);
-	case SNAP_BY_GENERATION: return add_by_key(w, &t->by_generation, (uint32_t)key, bytes, count);
+	case SNAP_BY_GENERATION:
+		return add_by_key(w, &t->by_generation, (uint32_t)key, bytes, count);
 	case SNAP_BY_SIZE: return add(w, &t->by_size[key], bytes, count);
 	case SNAP_BY_SHAPE: break;
 	}
@@ -88,10 +91,18 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 {
 	uint64_t bytes;
 	if (libsnap_multiply_overflows(o->size, o->count, &bytes))
-		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "an object of over 2^64 bytes");
-	const struct { enum snap_dimension dimension; uint64_t key; } keys[] = {
-		{SNAP_BY_ALL, 0}, {SNAP_BY_TYPE, o->type}, {SNAP_BY_STACK, o->stack}, {SNAP_BY_THREAD, o->thread},
-		{SNAP_BY_DOMAIN, o->domain}, {SNAP_BY_GENERATION, o->generation},
+		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "an object of over 2^64 bytes");
+	const struct {
+		enum snap_dimension dimension;
+		uint64_t key;
+	} keys[] = {
+		{SNAP_BY_ALL, 0},
+		{SNAP_BY_TYPE, o->type},
+		{SNAP_BY_STACK, o->stack},
+		{SNAP_BY_THREAD, o->thread},
+		{SNAP_BY_DOMAIN, o->domain},
+		{SNAP_BY_GENERATION, o->generation},
 		{SNAP_BY_SIZE, bucket_of(o->size)},
 	};
 	enum snap_status status = SNAP_OK;
@@ -100,7 +111,8 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 	return status;
 }
 
-static enum snap_status check_total(struct snap_writer *w, enum snap_dimension dimension, uint64_t key)
+static enum snap_status check_total(struct snap_writer *w, enum snap_dimension dimension,
+				    uint64_t key)
 {
 	const struct libsnap_names *n = &w->names;
 	uint64_t most = 0;
@@ -114,17 +126,20 @@ static enum snap_status check_total(struct snap_writer *w, enum snap_dimension d
 	case SNAP_BY_DOMAIN:
 	case SNAP_BY_GENERATION: most = UINT32_MAX; break;
 	case SNAP_BY_SIZE: most = 64; break;
-	case SNAP_BY_SHAPE: return libsnap_misuse(w, "a total by shape, of which there are none in totals only");
+	case SNAP_BY_SHAPE:
+		return libsnap_misuse(w,
+				      "a total by shape, of which there are none in totals only");
 	default: return libsnap_misuse(w, "%u is no dimension", (unsigned)dimension);
 	}
 	if (key > most)
-		return libsnap_misuse(w, "a total of dimension %u: key %" PRIu64 " is not known", (unsigned)dimension,
-				      key);
+		return libsnap_misuse(w, "a total of dimension %u: key %" PRIu64 " is not known",
+				      (unsigned)dimension, key);
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_total(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
-				   uint64_t bytes, uint64_t count, struct snap_error *error)
+enum snap_status snap_writer_total(struct snap_writer *w, enum snap_dimension dimension,
+				   uint64_t key, uint64_t bytes, uint64_t count,
+				   struct snap_error *error)
 {
 	enum snap_status status = w->failure.status;
 	if (status == SNAP_OK)
@@ -147,7 +162,8 @@ struct totals_out {
 
 static void put_sum(struct totals_out *o, uint64_t key, const struct libsnap_sum *sum)
 {
-	if (o->status != SNAP_OK || (sum->count == 0 && sum->bytes == 0 && o->dimension != SNAP_BY_ALL))
+	if (o->status != SNAP_OK ||
+	    (sum->count == 0 && sum->bytes == 0 && o->dimension != SNAP_BY_ALL))
 		return;
 	o->status = add(o->writer, &o->sum, sum->bytes, sum->count);
 	if (o->status != SNAP_OK || o->only_check)
@@ -165,17 +181,20 @@ static bool begin(struct totals_out *o, enum snap_dimension dimension)
 
 static void end(struct totals_out *o)
 {
-	static const char *const names[] = {"all", "type", "stack", "thread", "domain", "generation", "shape", "size"};
+	static const char *const names[] = {"all",    "type",       "stack", "thread",
+					    "domain", "generation", "shape", "size"};
 	const struct libsnap_sum *all = &o->writer->totals.all;
 	if (o->status != SNAP_OK || (o->sum.bytes == all->bytes && o->sum.count == all->count))
 		return;
-	o->status = libsnap_misuse(o->writer, "totals by %s are %" PRIu64 " bytes and %" PRIu64 " blocks, of all %"
-				   PRIu64 " and %" PRIu64, names[o->dimension], o->sum.bytes, o->sum.count, all->bytes,
+	o->status = libsnap_misuse(o->writer,
+				   "totals by %s are %" PRIu64 " bytes and %" PRIu64
+				   " blocks, of all %" PRIu64 " and %" PRIu64,
+				   names[o->dimension], o->sum.bytes, o->sum.count, all->bytes,
 				   all->count);
 }
 
-static void put_by_id(struct totals_out *o, enum snap_dimension dimension, const struct libsnap_pages *sums,
-		      const uint32_t *numbers)
+static void put_by_id(struct totals_out *o, enum snap_dimension dimension,
+		      const struct libsnap_pages *sums, const uint32_t *numbers)
 {
 	if (!begin(o, dimension))
 		return;
@@ -187,10 +206,12 @@ static void put_by_id(struct totals_out *o, enum snap_dimension dimension, const
 static bool key_before(const void *context, uint32_t a, uint32_t b)
 {
 	const struct libsnap_set *keys = context;
-	return *(const uint32_t *)libsnap_set_at(keys, a) < *(const uint32_t *)libsnap_set_at(keys, b);
+	return *(const uint32_t *)libsnap_set_at(keys, a) <
+	       *(const uint32_t *)libsnap_set_at(keys, b);
 }
 
-static void put_by_key(struct totals_out *o, enum snap_dimension dimension, const struct libsnap_keyed_sums *k)
+static void put_by_key(struct totals_out *o, enum snap_dimension dimension,
+		       const struct libsnap_keyed_sums *k)
 {
 	const struct snap_allocator *allocator = o->writer->allocator;
 	size_t count = (size_t)k->sums.count;
@@ -261,9 +282,10 @@ enum snap_status libsnap_totals_check(struct snap_writer *w)
 enum snap_status libsnap_write_totals(struct snap_writer *w)
 {
 	struct totals_out o = {.writer = w};
-	libsnap_table_begin(&o.table, w, SNAP_TOTALS, w->totals.by_type.count + w->totals.by_stack.count +
-			    w->totals.by_thread.count + w->totals.by_domain.sums.count +
-			    w->totals.by_generation.sums.count + w->shapes.count + 66);
+	libsnap_table_begin(&o.table, w, SNAP_TOTALS,
+			    w->totals.by_type.count + w->totals.by_stack.count +
+				    w->totals.by_thread.count + w->totals.by_domain.sums.count +
+				    w->totals.by_generation.sums.count + w->shapes.count + 66);
 	put_all(&o);
 	return libsnap_table_end(&o.table, o.status);
 }

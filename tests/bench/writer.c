@@ -1,6 +1,7 @@
-/* How fast the writer is and what memory it takes: writer OBJECTS REFERENCES-EACH [MEMORY-MiB [OUT]].
- * Prints tab-separated: objects, references, CPU seconds until all is added and in all, peak bytes of its allocator per object, peak RSS in
- * KiB above what the program had before, bytes written per object, identity. */
+/* How fast the writer is and what memory it takes: writer OBJECTS REFERENCES-EACH [MEMORY-MiB
+ * [OUT]]. Prints tab-separated: objects, references, CPU seconds until all is added and in all,
+ * peak bytes of its allocator per object, peak RSS in KiB above what the program had before, bytes
+ * written per object, identity. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 #include "snap.h"
 
-#define TYPES 200u
+#define TYPES  200u
 #define LABELS 400u
 
 struct meter {
@@ -80,7 +81,8 @@ static void add_names(struct snap_writer *w, struct names *names)
 		if (i < LABELS)
 			names->labels[i] = id;
 		if (i < TYPES)
-			must(snap_writer_type(w, id, SNAP_TYPE_OBJECT, &names->types[i], &error), &error);
+			must(snap_writer_type(w, id, SNAP_TYPE_OBJECT, &names->types[i], &error),
+			     &error);
 	}
 }
 
@@ -107,12 +109,16 @@ static void add_heap(struct snap_writer *w, uint64_t objects, uint64_t each)
 	for (uint64_t i = 0; i < objects; i++) {
 		uint64_t type = next_random(&random) % TYPES;
 		type = type * type / TYPES; /* some are more frequent */
-		struct snap_object object = {.id = address(i), .size = 16 + type * 8, .count = 1,
+		struct snap_object object = {.id = address(i),
+					     .size = 16 + type * 8,
+					     .count = 1,
 					     .type = names.types[type]};
 		must(snap_writer_object(w, &object, &error), &error);
 		for (uint64_t k = 0; k < each; k++)
-			must(snap_writer_reference(w, object.id, target(i, k, objects, &random), SNAP_REF_FIELD,
-						   SNAP_LABEL_STRING(names.labels[(type + k) % LABELS]), &error), &error);
+			must(snap_writer_reference(
+				     w, object.id, target(i, k, objects, &random), SNAP_REF_FIELD,
+				     SNAP_LABEL_STRING(names.labels[(type + k) % LABELS]), &error),
+			     &error);
 	}
 	struct snap_root root = {.object = address(0), .kind = SNAP_ROOT_GLOBAL};
 	must(snap_writer_root(w, &root, &error), &error);
@@ -143,8 +149,9 @@ int main(int argc, char **argv)
 	double added = cpu_seconds();
 	must(snap_writer_finish(w, &summary, &error), &error);
 	double end = cpu_seconds();
-	printf("%" PRIu64 "\t%" PRIu64 "\t%.3f\t%.3f\t%.1f\t%ld\t%.2f\t%016" PRIx64 "\n", summary.object_rows,
-	       summary.references, added - start, end - start, (double)meter.peak / (double)objects, peak_rss() - rss,
+	printf("%" PRIu64 "\t%" PRIu64 "\t%.3f\t%.3f\t%.1f\t%ld\t%.2f\t%016" PRIx64 "\n",
+	       summary.object_rows, summary.references, added - start, end - start,
+	       (double)meter.peak / (double)objects, peak_rss() - rss,
 	       (double)summary.bytes_written / (double)objects, summary.identity);
 	return out && fclose(out) != 0 ? 2 : meter.live != 0;
 }

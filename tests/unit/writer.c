@@ -1,4 +1,5 @@
-/* The writer: what a reader finds is what was written, in whatever order and memory (snap.h, writing). */
+/* The writer: what a reader finds is what was written, in whatever order and memory (snap.h,
+ * writing). */
 #include "writer_model.h"
 
 #include "writer.h"
@@ -7,7 +8,6 @@
 #include <unistd.h>
 
 /* ---- what the reader finds, against the model ---- */
-
 
 static uint64_t *load(struct snap_reader *reader, uint32_t column)
 {
@@ -58,13 +58,19 @@ static void add_edge(struct walk *w, uint64_t row, uint64_t kind, uint64_t label
 static size_t read_edges(struct snap_reader *reader, struct edge *edges)
 {
 	struct walk w = {.reader = reader, .edges = edges};
-	uint64_t *address = load(reader, SNAP_OBJECT_ADDRESS), *target = load(reader, SNAP_REFERENCE_TARGET);
-	uint64_t *tail_kind = load(reader, SNAP_TAIL_LABEL_KIND), *tail_label = load(reader, SNAP_TAIL_LABEL);
+	uint64_t *address = load(reader, SNAP_OBJECT_ADDRESS),
+		 *target = load(reader, SNAP_REFERENCE_TARGET);
+	uint64_t *tail_kind = load(reader, SNAP_TAIL_LABEL_KIND),
+		 *tail_label = load(reader, SNAP_TAIL_LABEL);
 	uint64_t *shape = load(reader, SNAP_RUN_SHAPE), *rows = load(reader, SNAP_RUN_ROWS);
-	uint64_t *slots = load(reader, SNAP_SHAPE_SLOT_COUNT), *tail = load(reader, SNAP_SHAPE_TAIL);
-	uint64_t *indexed_kind = load(reader, SNAP_SHAPE_TAIL_KIND), *length = load(reader, SNAP_TAIL_LENGTH);
-	uint64_t *slot_kind = load(reader, SNAP_SLOT_KIND), *slot_label = load(reader, SNAP_SLOT_LABEL);
-	uint64_t *first_slot = model_alloc(snap_reader_row_count(reader, SNAP_SHAPES) + 1, sizeof(*first_slot));
+	uint64_t *slots = load(reader, SNAP_SHAPE_SLOT_COUNT),
+		 *tail = load(reader, SNAP_SHAPE_TAIL);
+	uint64_t *indexed_kind = load(reader, SNAP_SHAPE_TAIL_KIND),
+		 *length = load(reader, SNAP_TAIL_LENGTH);
+	uint64_t *slot_kind = load(reader, SNAP_SLOT_KIND),
+		 *slot_label = load(reader, SNAP_SLOT_LABEL);
+	uint64_t *first_slot =
+		model_alloc(snap_reader_row_count(reader, SNAP_SHAPES) + 1, sizeof(*first_slot));
 	for (uint64_t i = 0; i < snap_reader_row_count(reader, SNAP_SHAPES); i++)
 		first_slot[i + 1] = first_slot[i] + slots[i];
 	w.address = address;
@@ -74,19 +80,22 @@ static size_t read_edges(struct snap_reader *reader, struct edge *edges)
 		uint64_t s = shape[run] - 1;
 		for (uint64_t k = 0; k < slots[s]; k++)
 			for (uint64_t i = 0; i < rows[run]; i++)
-				add_edge(&w, row + i, slot_kind[first_slot[s] + k], slot_label[first_slot[s] + k],
-					 target[w.target_at++]);
+				add_edge(&w, row + i, slot_kind[first_slot[s] + k],
+					 slot_label[first_slot[s] + k], target[w.target_at++]);
 		for (uint64_t i = 0; tail[s] && i < rows[run]; i++) {
 			uint64_t elements = length[tail_at++];
 			for (uint64_t k = 0; k < elements; k++, w.label_at += tail[s] == 2)
-				add_edge(&w, row + i, tail[s] == 2 ? tail_kind[w.label_at] : indexed_kind[s],
-					 tail[s] == 2 ? tail_label[w.label_at] : SNAP_LABEL_INDEX(k),
+				add_edge(&w, row + i,
+					 tail[s] == 2 ? tail_kind[w.label_at] : indexed_kind[s],
+					 tail[s] == 2 ? tail_label[w.label_at]
+						      : SNAP_LABEL_INDEX(k),
 					 target[w.target_at++]);
 		}
 		row += rows[run];
 	}
 	REQUIRE(w.target_at == snap_reader_row_count(reader, SNAP_REFERENCES));
-	uint64_t *all[] = {address, target, tail_kind, tail_label, shape, rows, slots, tail, indexed_kind, length,
+	uint64_t *all[] = {address,   target,     tail_kind, tail_label,   shape,
+			   rows,      slots,      tail,      indexed_kind, length,
 			   slot_kind, slot_label, first_slot};
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		free(all[i]);
@@ -104,7 +113,8 @@ static bool model_has(const struct model *m, uint64_t id)
 /* Strings are known by number; that of a label is its id in the model. */
 static bool same_edges(struct snap_reader *reader, const struct model *m)
 {
-	struct edge *got = model_alloc(snap_reader_row_count(reader, SNAP_REFERENCES), sizeof(*got));
+	struct edge *got =
+		model_alloc(snap_reader_row_count(reader, SNAP_REFERENCES), sizeof(*got));
 	struct edge *wanted = model_alloc(m->reference_count, sizeof(*wanted));
 	size_t got_count = read_edges(reader, got), wanted_count = 0;
 	for (size_t i = 0; i < m->reference_count; i++) {
@@ -125,7 +135,8 @@ static bool same_edges(struct snap_reader *reader, const struct model *m)
 }
 
 struct flat {
-	uint64_t id, size, type, stack, thread, name, content, generation, flags, domain, serial, time, count;
+	uint64_t id, size, type, stack, thread, name, content, generation, flags, domain, serial,
+		time, count;
 };
 
 static int compare_flat(const void *a, const void *b)
@@ -160,26 +171,35 @@ static uint64_t string_number(struct snap_reader *reader, uint64_t id)
 static bool same_objects(struct snap_reader *reader, const struct model *m)
 {
 	uint64_t rows = snap_reader_row_count(reader, SNAP_OBJECTS);
-	struct flat *got = model_alloc(rows, sizeof(*got)), *wanted = model_alloc(m->object_count, sizeof(*wanted));
+	struct flat *got = model_alloc(rows, sizeof(*got)),
+		    *wanted = model_alloc(m->object_count, sizeof(*wanted));
 	static const uint32_t columns[] = {
-		SNAP_OBJECT_ADDRESS, SNAP_OBJECT_SIZE, SNAP_OBJECT_STACK, SNAP_OBJECT_THREAD, SNAP_OBJECT_NAME,
-		SNAP_OBJECT_CONTENT, SNAP_OBJECT_GENERATION, SNAP_OBJECT_FLAGS, SNAP_OBJECT_DOMAIN,
+		SNAP_OBJECT_ADDRESS,      SNAP_OBJECT_SIZE,       SNAP_OBJECT_STACK,
+		SNAP_OBJECT_THREAD,       SNAP_OBJECT_NAME,       SNAP_OBJECT_CONTENT,
+		SNAP_OBJECT_GENERATION,   SNAP_OBJECT_FLAGS,      SNAP_OBJECT_DOMAIN,
 		SNAP_OBJECT_BIRTH_SERIAL, SNAP_OBJECT_BIRTH_TIME, SNAP_OBJECT_COUNT,
 	};
-	uint64_t *values[12], *shape = load(reader, SNAP_RUN_SHAPE), *run_rows = load(reader, SNAP_RUN_ROWS);
+	uint64_t *values[12], *shape = load(reader, SNAP_RUN_SHAPE),
+			      *run_rows = load(reader, SNAP_RUN_ROWS);
 	uint64_t *type = load(reader, SNAP_SHAPE_TYPE);
 	for (size_t i = 0; i < 12; i++)
 		values[i] = load(reader, columns[i]);
 	for (uint64_t run = 0, row = 0; run < snap_reader_row_count(reader, SNAP_RUNS); run++)
 		for (uint64_t i = 0; i < run_rows[run]; i++, row++)
-			got[row] = (struct flat){values[0][row], values[1][row], type[shape[run] - 1], values[2][row],
-						 values[3][row], string_number(reader, values[4][row]), values[5][row],
-						 values[6][row], values[7][row], values[8][row], values[9][row],
-						 values[10][row], values[11][row]};
+			got[row] = (struct flat){
+				values[0][row],       values[1][row],
+				type[shape[run] - 1], values[2][row],
+				values[3][row],       string_number(reader, values[4][row]),
+				values[5][row],       values[6][row],
+				values[7][row],       values[8][row],
+				values[9][row],       values[10][row],
+				values[11][row]};
 	for (size_t i = 0; i < m->object_count; i++) {
 		const struct snap_object *o = &m->objects[i];
-		wanted[i] = (struct flat){o->id, o->size, o->type, o->stack, o->thread, o->name, o->content,
-					  o->generation, o->flags, o->domain, o->birth_serial, o->birth_time_ns, o->count};
+		wanted[i] = (struct flat){o->id,     o->size,   o->type,         o->stack,
+					  o->thread, o->name,   o->content,      o->generation,
+					  o->flags,  o->domain, o->birth_serial, o->birth_time_ns,
+					  o->count};
 	}
 	size_t wanted_count = add_up(wanted, m->object_count);
 	qsort(got, rows, sizeof(*got), compare_flat);
@@ -224,8 +244,8 @@ static void check_against_model(const struct model_bytes *b, const struct model 
 /* ---- writing ---- */
 
 /* forced_memory is less than a caller may give, so that little data spills too. */
-static struct snap_writer *open_bytes(struct model_bytes *b, const struct snap_writer_options *options,
-				      uint64_t forced_memory)
+static struct snap_writer *
+open_bytes(struct model_bytes *b, const struct snap_writer_options *options, uint64_t forced_memory)
 {
 	const struct snap_sink sink = {b, model_take};
 	struct snap_writer *w;
@@ -236,11 +256,13 @@ static struct snap_writer *open_bytes(struct model_bytes *b, const struct snap_w
 	return w;
 }
 
-static void write_model(struct model_bytes *b, const struct model *m, uint64_t shuffle, uint64_t memory)
+static void write_model(struct model_bytes *b, const struct model *m, uint64_t shuffle,
+			uint64_t memory)
 {
 	struct snap_writer *w = open_bytes(b, NULL, memory);
 	struct snap_error error;
-	enum snap_status status = shuffle ? model_add_shuffled(w, m, shuffle, &error) : model_add(w, m, &error);
+	enum snap_status status =
+		shuffle ? model_add_shuffled(w, m, shuffle, &error) : model_add(w, m, &error);
 	if (status == SNAP_OK)
 		status = snap_writer_finish(w, NULL, &error);
 	if (status != SNAP_OK)
@@ -266,12 +288,14 @@ static void test_orders_and_memory(void)
 		write_model(&other, &m, 0, 16384);
 		REQUIRE(same_bytes(&plain, &other));
 		for (uint64_t shuffle = 1; shuffle <= 3; shuffle++) {
-			write_model(&other, &m, seed * 10 + shuffle, shuffle == 1 ? 0 : 8192 * shuffle);
+			write_model(&other, &m, seed * 10 + shuffle,
+				    shuffle == 1 ? 0 : 8192 * shuffle);
 			REQUIRE(same_bytes(&plain, &other));
 		}
 		model_free(&m);
 	}
-	CHECK_NAMED(true, "random heaps come back whole, with the same bytes for any order and memory");
+	CHECK_NAMED(true,
+		    "random heaps come back whole, with the same bytes for any order and memory");
 	free(plain.bytes);
 	free(other.bytes);
 }
@@ -296,7 +320,8 @@ static void put_object(struct snap_writer *w, uint64_t id, uint32_t type)
 	REQUIRE(snap_writer_object(w, &o, NULL) == SNAP_OK);
 }
 
-/* A dictionary with more names than a shape should have, and many objects that are alike to nobody. */
+/* A dictionary with more names than a shape should have, and many objects that are alike to nobody.
+ */
 static void test_wide_objects(void)
 {
 	struct model_bytes b = {0};
@@ -308,20 +333,24 @@ static void test_wide_objects(void)
 	for (unsigned i = 0; i < 20000; i++) {
 		int size = snprintf(text, sizeof text, "string %u", i);
 		REQUIRE(snap_writer_string(w, text, (size_t)size, &name, NULL) == SNAP_OK);
-		REQUIRE(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(name), NULL) == SNAP_OK);
+		REQUIRE(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(name),
+					      NULL) == SNAP_OK);
 	}
 	for (uint32_t i = 0; i < 1000; i++) {
 		put_object(w, 2 + i, 0);
 		for (uint32_t k = 0; k < 10; k++)
-			REQUIRE(snap_writer_reference(w, 2 + i, 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(1 + (i * 17 + k * 3) % 20000),
-						      NULL) == SNAP_OK);
+			REQUIRE(snap_writer_reference(
+					w, 2 + i, 1, SNAP_REF_FIELD,
+					SNAP_LABEL_STRING(1 + (i * 17 + k * 3) % 20000),
+					NULL) == SNAP_OK);
 	}
 	CHECK(snap_writer_finish(w, &summary, NULL) == SNAP_OK);
 	CHECK(summary.references == 30000 && summary.object_rows == 1001);
 	struct snap_reader *reader;
 	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, NULL) == SNAP_OK);
 	CHECK(snap_reader_verify(reader, NULL, NULL, NULL) == SNAP_OK);
-	CHECK_NAMED(snap_reader_row_count(reader, SNAP_SHAPES) == 1, "shapes of one object each become one labelled shape");
+	CHECK_NAMED(snap_reader_row_count(reader, SNAP_SHAPES) == 1,
+		    "shapes of one object each become one labelled shape");
 	snap_reader_close(reader);
 	free(b.bytes);
 }
@@ -338,7 +367,8 @@ static void test_duplicates(void)
 			for (uint64_t i = 1; i < 50; i++)
 				put_object(w, i, 0);
 			if (loose)
-				REQUIRE(snap_writer_reference(w, 3, 4, SNAP_REF_FIELD, SNAP_LABEL_NONE, NULL) == SNAP_OK);
+				REQUIRE(snap_writer_reference(w, 3, 4, SNAP_REF_FIELD,
+							      SNAP_LABEL_NONE, NULL) == SNAP_OK);
 			put_object(w, 21, 0);
 			REQUIRE(snap_writer_finish(w, NULL, &error) == SNAP_MISUSE);
 			REQUIRE(strstr(error.message, "id 21 ") != NULL && b.size == 0);
@@ -357,19 +387,25 @@ static void test_misuse(void)
 	struct snap_object o = {.id = 1, .count = 1};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_OK);
 	o = (struct snap_object){.id = 2, .count = 0};
-	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE && e.status == SNAP_MISUSE && e.message[0]);
+	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE && e.status == SNAP_MISUSE &&
+	      e.message[0]);
 	o.count = 2;
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE);
 	o = (struct snap_object){.id = 2, .count = 1, .type = 1};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE);
 	o = (struct snap_object){.id = 2, .count = 1, .content = 9};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE);
-	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_OBJECT(1), &e) == SNAP_MISUSE);
-	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(0), &e) == SNAP_MISUSE);
-	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(1), &e) == SNAP_MISUSE);
-	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_NONE + 4, &e) == SNAP_MISUSE);
+	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_OBJECT(1), &e) ==
+	      SNAP_MISUSE);
+	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(0), &e) ==
+	      SNAP_MISUSE);
+	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_STRING(1), &e) ==
+	      SNAP_MISUSE);
+	CHECK(snap_writer_reference(w, 1, 1, SNAP_REF_FIELD, SNAP_LABEL_NONE + 4, &e) ==
+	      SNAP_MISUSE);
 	CHECK(snap_writer_reference(w, 0, 1, SNAP_REF_FIELD, SNAP_LABEL_NONE, &e) == SNAP_MISUSE);
-	CHECK(snap_writer_reference(w, 1, 1, (enum snap_reference_kind)32, SNAP_LABEL_NONE, &e) == SNAP_MISUSE);
+	CHECK(snap_writer_reference(w, 1, 1, (enum snap_reference_kind)32, SNAP_LABEL_NONE, &e) ==
+	      SNAP_MISUSE);
 	CHECK(snap_writer_keyed_reference(w, 1, 1, SNAP_REF_VALUE, 0, &e) == SNAP_MISUSE);
 	CHECK(snap_writer_type(w, 1, SNAP_TYPE_OBJECT, &id, &e) == SNAP_MISUSE);
 	CHECK(snap_writer_stack(w, 0, 0, 0, &id, &e) == SNAP_MISUSE);
@@ -401,7 +437,8 @@ static void test_sums_over_the_limit(void)
 	struct snap_object o = {.size = UINT64_MAX, .count = 1};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_OK);
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_LIMIT);
-	CHECK_NAMED(snap_writer_property(w, "a", "b", &e) == SNAP_LIMIT, "what failed once fails for ever");
+	CHECK_NAMED(snap_writer_property(w, "a", "b", &e) == SNAP_LIMIT,
+		    "what failed once fails for ever");
 	CHECK(snap_writer_finish(w, NULL, &e) == SNAP_LIMIT && b.size == 0);
 	free(b.bytes);
 }
@@ -419,12 +456,14 @@ static void test_unknown(void)
 	struct snap_root root = {.object = 5};
 	REQUIRE(snap_writer_root(w, &root, NULL) == SNAP_OK);
 	CHECK(snap_writer_finish(w, &summary, NULL) == SNAP_OK);
-	CHECK(summary.references == 1 && summary.unknown_references == 2 && summary.unknown_roots == 1);
+	CHECK(summary.references == 1 && summary.unknown_references == 2 &&
+	      summary.unknown_roots == 1);
 	struct snap_reader *reader;
 	struct snap_reader_info info;
 	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, NULL) == SNAP_OK);
 	snap_reader_info(reader, &info);
-	CHECK(info.unknown_references == 2 && info.identity == summary.identity && info.size == summary.bytes_written);
+	CHECK(info.unknown_references == 2 && info.identity == summary.identity &&
+	      info.size == summary.bytes_written);
 	snap_reader_close(reader);
 	free(b.bytes);
 }
@@ -448,7 +487,8 @@ static void test_totals_only(void)
 	struct snap_error error;
 	enum snap_status verified = snap_reader_verify(b, NULL, NULL, &error);
 	CHECK(verified == SNAP_OK);
-	CHECK(snap_reader_row_count(b, SNAP_OBJECTS) == 0 && snap_reader_row_count(b, SNAP_SHAPES) == 0);
+	CHECK(snap_reader_row_count(b, SNAP_OBJECTS) == 0 &&
+	      snap_reader_row_count(b, SNAP_SHAPES) == 0);
 	uint64_t *of_a = load(a, SNAP_TOTAL_BYTES), *of_b = load(b, SNAP_TOTAL_BYTES);
 	CHECK(of_a[0] == of_b[0] && of_a[0] > 0);
 	CHECK(snap_reader_row_count(b, SNAP_STRINGS) < snap_reader_row_count(a, SNAP_STRINGS));
@@ -480,7 +520,8 @@ static void test_given_totals(void)
 	struct snap_reader *reader;
 	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, NULL) == SNAP_OK);
 	CHECK(snap_reader_verify(reader, NULL, NULL, NULL) == SNAP_OK);
-	CHECK(snap_reader_row_count(reader, SNAP_TYPES) == 1 && snap_reader_row_count(reader, SNAP_STACKS) == 3);
+	CHECK(snap_reader_row_count(reader, SNAP_TYPES) == 1 &&
+	      snap_reader_row_count(reader, SNAP_STACKS) == 3);
 	CHECK(snap_reader_row_count(reader, SNAP_TOTALS) == 5);
 	uint64_t *keys = load(reader, SNAP_TOTAL_KEY);
 	CHECK(keys[0] == 0 && keys[1] == 0 && keys[2] == 1 && keys[3] == 3 && keys[4] == 77);
@@ -490,7 +531,8 @@ static void test_given_totals(void)
 	struct snap_error error;
 	REQUIRE(snap_writer_total(w, SNAP_BY_ALL, 0, 100, 4, NULL) == SNAP_OK);
 	REQUIRE(snap_writer_total(w, SNAP_BY_SIZE, 5, 99, 4, NULL) == SNAP_OK);
-	CHECK(snap_writer_finish(w, NULL, &error) == SNAP_MISUSE && strstr(error.message, "totals by size"));
+	CHECK(snap_writer_finish(w, NULL, &error) == SNAP_MISUSE &&
+	      strstr(error.message, "totals by size"));
 	free(b.bytes);
 }
 
@@ -518,20 +560,46 @@ static void test_many_rows(void)
 	struct snap_writer *w = open_bytes(&b, NULL, 0);
 	const uint64_t count = 200000;
 	for (uint64_t i = 1; i <= count; i++) {
-		struct snap_object o = {.id = i * 8, .size = 32, .count = 1, .flags = i > 150000 ? 1 : 0};
+		struct snap_object o = {
+			.id = i * 8, .size = 32, .count = 1, .flags = i > 150000 ? 1 : 0};
 		REQUIRE(snap_writer_object(w, &o, NULL) == SNAP_OK);
-		REQUIRE(snap_writer_reference(w, i * 8, (count + 1 - i) * 8, SNAP_REF_FIELD, SNAP_LABEL_NONE, NULL) == SNAP_OK);
+		REQUIRE(snap_writer_reference(w, i * 8, (count + 1 - i) * 8, SNAP_REF_FIELD,
+					      SNAP_LABEL_NONE, NULL) == SNAP_OK);
 	}
 	REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
 	struct snap_reader *reader;
 	struct snap_error error;
 	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, &error) == SNAP_OK);
 	CHECK(snap_reader_verify(reader, NULL, NULL, &error) == SNAP_OK);
-	uint64_t *flags = load(reader, SNAP_OBJECT_FLAGS), *target = load(reader, SNAP_REFERENCE_TARGET);
-	CHECK(flags[149999] == 0 && flags[150000] == 1 && target[0] == count && target[count - 1] == 1);
+	uint64_t *flags = load(reader, SNAP_OBJECT_FLAGS),
+		 *target = load(reader, SNAP_REFERENCE_TARGET);
+	CHECK(flags[149999] == 0 && flags[150000] == 1 && target[0] == count &&
+	      target[count - 1] == 1);
 	CHECK_NAMED(b.size < 20000, "what goes by steps takes next to nothing");
 	free(flags);
 	free(target);
+	snap_reader_close(reader);
+	free(b.bytes);
+}
+
+/* A program that tells of each block: what is kept grows with what differs, not with the blocks. */
+static void test_many_blocks(void)
+{
+	struct model_bytes b = {0};
+	struct snap_writer *w = open_bytes(&b, NULL, 0);
+	struct snap_writer_summary summary;
+	for (uint64_t i = 0; i < 100000; i++) {
+		struct snap_object o = {.size = i % 10 * 8, .count = 1 + i % 2};
+		REQUIRE(snap_writer_object(w, &o, NULL) == SNAP_OK);
+	}
+	CHECK(w->anonymous.record_count < 100);
+	CHECK(snap_writer_finish(w, &summary, NULL) == SNAP_OK && summary.object_rows == 10);
+	struct snap_reader *reader;
+	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, NULL) == SNAP_OK);
+	CHECK(snap_reader_verify(reader, NULL, NULL, NULL) == SNAP_OK);
+	uint64_t *counts = load(reader, SNAP_OBJECT_COUNT);
+	CHECK(counts[0] == 10000 && counts[1] == 20000 && counts[9] == 20000);
+	free(counts);
 	snap_reader_close(reader);
 	free(b.bytes);
 }
@@ -586,25 +654,29 @@ static void test_files(void)
 	CHECK(info.member == 2 && info.member_count == 2 && info.offset == one);
 	snap_reader_close(reader);
 	write_file(path, false, 3);
-	CHECK_NAMED(files_in(folder) == 1 && file_size(path) == one, "a new file replaces the old one");
+	CHECK_NAMED(files_in(folder) == 1 && file_size(path) == one,
+		    "a new file replaces the old one");
 	struct snap_error error;
 	REQUIRE(snap_writer_open(&w, path, NULL, NULL) == SNAP_OK);
 	put_object(w, 1, 0);
 	put_object(w, 1, 0);
 	CHECK(snap_writer_finish(w, NULL, &error) == SNAP_MISUSE);
-	CHECK_NAMED(files_in(folder) == 1 && file_size(path) == one, "a failed one leaves the old one");
+	CHECK_NAMED(files_in(folder) == 1 && file_size(path) == one,
+		    "a failed one leaves the old one");
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	options.append = true;
 	REQUIRE(truncate(path, (off_t)one - 1) == 0);
 	REQUIRE(snap_writer_open(&w, path, &options, NULL) == SNAP_OK);
 	CHECK(snap_writer_finish(w, NULL, &error) == SNAP_CORRUPT);
 	CHECK_NAMED(file_size(path) == one - 1, "nothing is appended to what is not whole");
-	CHECK(snap_writer_open(&w, "/nonexistent/a.snap", NULL, &error) == SNAP_IO && error.os_errno != 0);
+	CHECK(snap_writer_open(&w, "/nonexistent/a.snap", NULL, &error) == SNAP_IO &&
+	      error.os_errno != 0);
 	REQUIRE(unlink(path) == 0 && rmdir(folder) == 0);
 	REQUIRE(snap_writer_open(&w, "/dev/null", NULL, NULL) == SNAP_OK);
 	REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
 	struct stat about;
-	CHECK_NAMED(stat("/dev/null", &about) == 0 && S_ISCHR(about.st_mode), "a device is not replaced");
+	CHECK_NAMED(stat("/dev/null", &about) == 0 && S_ISCHR(about.st_mode),
+		    "a device is not replaced");
 }
 
 int main(void)
@@ -620,6 +692,7 @@ int main(void)
 	test_given_totals();
 	test_empty();
 	test_many_rows();
+	test_many_blocks();
 	test_files();
 	return DONE();
 }

@@ -1,4 +1,5 @@
-/* The writer when memory or files fail: each call in turn, in memory and spilled (snap.h, writing). */
+/* The writer when memory or files fail: each call in turn, in memory and spilled (snap.h, writing).
+ */
 #include "writer_model.h"
 
 #include "core.h"
@@ -44,18 +45,22 @@ static int faulty_open(void *context, const char *path, enum snap_io_mode mode, 
 	return failed;
 }
 
-static int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size, size_t *got)
+static int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size,
+			  size_t *got)
 {
 	struct faults *f = context;
-	return io_fails(f) ? f->io_errno : libsnap_system_io()->read_at(NULL, file, offset, buffer, size, got);
+	return io_fails(f) ? f->io_errno
+			   : libsnap_system_io()->read_at(NULL, file, offset, buffer, size, got);
 }
 
-static int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer, size_t size)
+static int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer,
+			   size_t size)
 {
 	struct faults *f = context;
 	/* Part of it is written, as on a full disk. */
 	if (io_fails(f))
-		return libsnap_system_io()->write_at(NULL, file, offset, buffer, size / 2), f->io_errno;
+		return libsnap_system_io()->write_at(NULL, file, offset, buffer, size / 2),
+		       f->io_errno;
 	return libsnap_system_io()->write_at(NULL, file, offset, buffer, size);
 }
 
@@ -110,11 +115,13 @@ struct run {
 	bool append, totals_only;
 };
 
-static enum snap_status write_once(const struct run *run, struct faults *f, struct snap_error *error)
+static enum snap_status write_once(const struct run *run, struct faults *f,
+				   struct snap_error *error)
 {
 	const struct snap_allocator allocator = {f, faulty_resize};
-	const struct snap_io io = {f, faulty_open, faulty_read_at, faulty_write_at, faulty_size, faulty_sync,
-				   faulty_close, faulty_rename, faulty_remove, faulty_truncate};
+	const struct snap_io io = {
+		f,           faulty_open,  faulty_read_at, faulty_write_at, faulty_size,
+		faulty_sync, faulty_close, faulty_rename,  faulty_remove,   faulty_truncate};
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	options.allocator = &allocator;
 	options.io = &io;
@@ -132,7 +139,8 @@ static enum snap_status write_once(const struct run *run, struct faults *f, stru
 	if (status != SNAP_OK) {
 		/* It stays as it is. */
 		struct snap_error again;
-		REQUIRE(snap_writer_property(w, "a", "b", &again) == status && again.status == status);
+		REQUIRE(snap_writer_property(w, "a", "b", &again) == status &&
+			again.status == status);
 		REQUIRE(strcmp(again.message, error->message) == 0);
 		REQUIRE(snap_writer_finish(w, NULL, &again) == status);
 		return status;
@@ -190,7 +198,8 @@ static uint64_t fail_memory(const struct run *run, const uint8_t *old, size_t ol
 			REQUIRE(status == SNAP_OK);
 			return n;
 		}
-		REQUIRE(status == SNAP_NO_MEMORY && error.status == SNAP_NO_MEMORY && error.message[0]);
+		REQUIRE(status == SNAP_NO_MEMORY && error.status == SNAP_NO_MEMORY &&
+			error.message[0]);
 		require_old(run->path, old, old_size);
 	}
 }
@@ -198,7 +207,8 @@ static uint64_t fail_memory(const struct run *run, const uint8_t *old, size_t ol
 static uint64_t fail_io(const struct run *run, const uint8_t *old, size_t old_size)
 {
 	for (uint64_t n = 0;; n++) {
-		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = n, .io_errno = ENOSPC};
+		struct faults f = {
+			.memory_fail_at = UINT64_MAX, .io_fail_at = n, .io_errno = ENOSPC};
 		struct snap_error error = {0};
 		enum snap_status status = write_once(run, &f, &error);
 		REQUIRE(f.live == 0 && f.open_files == 0);
@@ -243,13 +253,15 @@ int main(void)
 	REQUIRE(mkdtemp(folder) != NULL);
 	snprintf(path, sizeof path, "%s/a.snap", folder);
 	struct model m, small;
-	model_make(&m, 160, 3);
-	model_make(&small, 40, 8);
+	model_make(&m, 60, 3);
+	model_make(&small, 16, 8);
 	check((struct run){.model = &m, .path = path}, "in memory");
 	check((struct run){.model = &m, .path = path, .shuffle = 2}, "in memory, in any order");
-	check((struct run){.model = &m, .path = path, .memory = 8192}, "spilled");
-	check((struct run){.model = &m, .path = path, .memory = 8192, .shuffle = 2}, "spilled, in any order");
-	check((struct run){.model = &small, .path = path, .memory = 64, .shuffle = 2}, "spilled with every call");
+	check((struct run){.model = &m, .path = path, .memory = 2048}, "spilled");
+	check((struct run){.model = &m, .path = path, .memory = 2048, .shuffle = 2},
+	      "spilled, in any order");
+	check((struct run){.model = &small, .path = path, .memory = 64, .shuffle = 2},
+	      "spilled with every call");
 	check((struct run){.model = &m, .path = path, .totals_only = true}, "totals only");
 	check((struct run){.model = &m, .path = path, .append = true}, "appended");
 	model_free(&m);

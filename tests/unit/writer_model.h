@@ -1,4 +1,5 @@
-/* A random heap as a list of calls, which may be made in many orders, and the same heap as a reader finds it. */
+/* A random heap as a list of calls, which may be made in many orders, and the same heap as a reader
+ * finds it. */
 #ifndef WRITER_MODEL_H
 #define WRITER_MODEL_H
 
@@ -6,11 +7,11 @@
 
 #include "snap.h"
 
-#define MODEL_STRINGS 40u
-#define MODEL_TYPES 6u
-#define MODEL_FRAMES 9u
-#define MODEL_STACKS 12u
-#define MODEL_THREADS 3u
+#define MODEL_STRINGS  40u
+#define MODEL_TYPES    6u
+#define MODEL_FRAMES   9u
+#define MODEL_STACKS   12u
+#define MODEL_THREADS  3u
 #define MODEL_CONTENTS 5u
 
 struct model_reference {
@@ -58,7 +59,9 @@ static inline uint64_t model_id(size_t i)
 static inline struct snap_object model_object(struct model *m, size_t i)
 {
 	uint64_t *r = &m->random;
-	struct snap_object o = {.id = model_id(i), .size = model_random(r, 5) * 24, .count = 1,
+	struct snap_object o = {.id = model_id(i),
+				.size = model_random(r, 5) * 24,
+				.count = 1,
 				.type = (uint32_t)model_random(r, MODEL_TYPES + 1)};
 	if (o.id == 0) {
 		o.count = 1 + model_random(r, 1000);
@@ -107,14 +110,17 @@ static inline void model_references_of(struct model *m, uint64_t from)
 	if (form == 9)
 		count = 65 + (unsigned)model_random(r, 10);
 	for (unsigned i = 0; form != 0 && i < count; i++)
-		model_refer(m, from, SNAP_REF_FIELD, SNAP_LABEL_STRING(1 + (i * 7 + model_random(r, 2)) % MODEL_STRINGS));
+		model_refer(m, from, SNAP_REF_FIELD,
+			    SNAP_LABEL_STRING(1 + (i * 7 + model_random(r, 2)) % MODEL_STRINGS));
 	for (unsigned i = 0; (form == 1 || form == 2 || form == 8) && i < 3 * count; i++)
-		model_refer(m, from, SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(form == 2 ? i * 40 : i + i / 4));
+		model_refer(m, from, SNAP_REF_ELEMENT,
+			    SNAP_LABEL_INDEX(form == 2 ? i * 40 : i + i / 4));
 	for (unsigned i = 0; (form == 3 || form == 8) && i < 5; i++)
 		model_refer(m, from, SNAP_REF_HIDDEN, SNAP_LABEL_INDEX(form == 8 ? 4 - i : i));
 	for (unsigned i = 0; (form == 4 || form == 8) && i < count; i++) {
 		model_refer(m, from, SNAP_REF_VALUE, 0);
-		m->references[m->reference_count - 1].key = model_id(2 + model_random(r, m->object_count - 2)) | 1;
+		m->references[m->reference_count - 1].key =
+			model_id(2 + model_random(r, m->object_count - 2)) | 1;
 	}
 	for (unsigned i = 0; form == 5 && i < count; i++)
 		model_refer(m, from, SNAP_REF_WEAK, SNAP_LABEL_NONE);
@@ -125,7 +131,8 @@ static inline void model_references_of(struct model *m, uint64_t from)
 
 static inline void model_make(struct model *m, size_t objects, uint64_t seed)
 {
-	*m = (struct model){.object_count = objects, .random = seed * 2654435761u + 88172645463325252u};
+	*m = (struct model){.object_count = objects,
+			    .random = seed * 2654435761u + 88172645463325252u};
 	m->objects = model_alloc(objects, sizeof(*m->objects));
 	m->references = model_alloc(objects * MODEL_MOST_REFERENCES, sizeof(*m->references));
 	m->roots = model_alloc(objects, sizeof(*m->roots));
@@ -136,13 +143,15 @@ static inline void model_make(struct model *m, size_t objects, uint64_t seed)
 		uint64_t id = model_random(&m->random, 50) ? m->objects[i].id : 0xdead;
 		if (i % 5 == 0 && id)
 			m->roots[m->root_count++] = (struct snap_root){
-				.object = id, .kind = (enum snap_root_kind)(i % 12),
+				.object = id,
+				.kind = (enum snap_root_kind)(i % 12),
 				.label = (uint32_t)model_random(&m->random, MODEL_STRINGS),
 				.thread = (uint32_t)model_random(&m->random, MODEL_THREADS),
 				.stack = (uint32_t)model_random(&m->random, MODEL_STACKS)};
 	}
 	/* References from nobody. */
-	m->references[m->reference_count++] = (struct model_reference){0xbeef, m->objects[0].id, SNAP_LABEL_NONE, 0, 0};
+	m->references[m->reference_count++] =
+		(struct model_reference){0xbeef, m->objects[0].id, SNAP_LABEL_NONE, 0, 0};
 }
 
 static inline void model_free(struct model *m)
@@ -155,7 +164,11 @@ static inline void model_free(struct model *m)
 /* ---- the calls; each answers what the writer does ---- */
 
 #define MODEL_TRY(call) \
-	do { enum snap_status try_status = (call); if (try_status != SNAP_OK) return try_status; } while (0)
+	do { \
+		enum snap_status try_status = (call); \
+		if (try_status != SNAP_OK) \
+			return try_status; \
+	} while (0)
 
 static inline enum snap_status model_names(struct snap_writer *w, struct snap_error *e)
 {
@@ -171,12 +184,14 @@ static inline enum snap_status model_names(struct snap_writer *w, struct snap_er
 	struct snap_module m = {strings[0], strings[1], 0x400000, 4096};
 	MODEL_TRY(snap_writer_module(w, &m, &module, e));
 	for (uint32_t i = 0; i < MODEL_FRAMES; i++) {
-		struct snap_frame f = {strings[i], strings[i + 1], i * 10, i % 2 ? module : 0, i * 16,
-				       i > 5 ? frames[i - 1] : 0};
+		struct snap_frame f = {strings[i], strings[i + 1],
+				       i * 10,     i % 2 ? module : 0,
+				       i * 16,     i > 5 ? frames[i - 1] : 0};
 		MODEL_TRY(snap_writer_frame(w, &f, &frames[i], e));
 	}
 	for (uint32_t i = 0; i < MODEL_STACKS; i++)
-		MODEL_TRY(snap_writer_stack(w, i % 4 ? stack : 0, frames[i % MODEL_FRAMES], i == 8, &stack, e));
+		MODEL_TRY(snap_writer_stack(w, i % 4 ? stack : 0, frames[i % MODEL_FRAMES], i == 8,
+					    &stack, e));
 	for (uint32_t i = 0; i < MODEL_TYPES; i++)
 		MODEL_TRY(snap_writer_type(w, strings[20 + i], (enum snap_type_kind)i, &id, e));
 	for (uint32_t i = 0; i < MODEL_THREADS; i++)
@@ -186,15 +201,18 @@ static inline enum snap_status model_names(struct snap_writer *w, struct snap_er
 	return SNAP_OK;
 }
 
-static inline enum snap_status model_add_reference(struct snap_writer *w, const struct model_reference *r,
-						   struct snap_error *e)
+static inline enum snap_status
+model_add_reference(struct snap_writer *w, const struct model_reference *r, struct snap_error *e)
 {
 	if (r->key)
-		return snap_writer_keyed_reference(w, r->from, r->to, (enum snap_reference_kind)r->kind, r->key, e);
-	return snap_writer_reference(w, r->from, r->to, (enum snap_reference_kind)r->kind, r->label, e);
+		return snap_writer_keyed_reference(w, r->from, r->to,
+						   (enum snap_reference_kind)r->kind, r->key, e);
+	return snap_writer_reference(w, r->from, r->to, (enum snap_reference_kind)r->kind, r->label,
+				     e);
 }
 
-static inline enum snap_status model_rest(struct snap_writer *w, const struct model *m, struct snap_error *e)
+static inline enum snap_status model_rest(struct snap_writer *w, const struct model *m,
+					  struct snap_error *e)
 {
 	for (size_t i = 0; i < m->root_count; i++)
 		MODEL_TRY(snap_writer_root(w, &m->roots[i], e));
@@ -203,13 +221,15 @@ static inline enum snap_status model_rest(struct snap_writer *w, const struct mo
 }
 
 /* Objects, each with its references after it. */
-static inline enum snap_status model_add(struct snap_writer *w, const struct model *m, struct snap_error *e)
+static inline enum snap_status model_add(struct snap_writer *w, const struct model *m,
+					 struct snap_error *e)
 {
 	size_t next = 0;
 	MODEL_TRY(model_names(w, e));
 	for (size_t i = 0; i < m->object_count; i++) {
 		MODEL_TRY(snap_writer_object(w, &m->objects[i], e));
-		while (m->objects[i].id && next < m->reference_count && m->references[next].from == m->objects[i].id)
+		while (m->objects[i].id && next < m->reference_count &&
+		       m->references[next].from == m->objects[i].id)
 			MODEL_TRY(model_add_reference(w, &m->references[next++], e));
 	}
 	while (next < m->reference_count)
@@ -218,12 +238,13 @@ static inline enum snap_status model_add(struct snap_writer *w, const struct mod
 }
 
 /* Everything in a random order, but for the references of one object among themselves. */
-static inline enum snap_status model_add_shuffled(struct snap_writer *w, const struct model *m, uint64_t seed,
-						  struct snap_error *e)
+static inline enum snap_status model_add_shuffled(struct snap_writer *w, const struct model *m,
+						  uint64_t seed, struct snap_error *e)
 {
 	uint64_t random = seed * 40503 + 88172645463325252u;
 	size_t count = m->object_count + m->reference_count;
-	uint32_t *calls = model_alloc(count, sizeof(*calls)), *next = model_alloc(m->object_count + 1, sizeof(*next));
+	uint32_t *calls = model_alloc(count, sizeof(*calls)),
+		 *next = model_alloc(m->object_count + 1, sizeof(*next));
 	enum snap_status status = model_names(w, e);
 	/* A call is an object, or the next reference of the object that owns one. */
 	size_t owner = 0;
@@ -243,9 +264,11 @@ static inline enum snap_status model_add_shuffled(struct snap_writer *w, const s
 		calls[other] = swap;
 	}
 	for (size_t i = 0; i < count && status == SNAP_OK; i++)
-		status = calls[i] < m->object_count
-			? snap_writer_object(w, &m->objects[calls[i]], e)
-			: model_add_reference(w, &m->references[next[calls[i] - m->object_count]++], e);
+		status =
+			calls[i] < m->object_count
+				? snap_writer_object(w, &m->objects[calls[i]], e)
+				: model_add_reference(
+					  w, &m->references[next[calls[i] - m->object_count]++], e);
 	free(calls);
 	free(next);
 	return status == SNAP_OK ? model_rest(w, m, e) : status;
