@@ -1,4 +1,5 @@
-/* snap-filter: makes a smaller snapshot of one: its sums and names alone (spec/FORMAT.md, section 7.4). */
+/* snap-filter: makes a smaller snapshot of one: its sums and names alone (spec/FORMAT.md,
+ * section 7.4). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ struct copy {
 	bool deferred; /* a row needs a later one first */
 };
 
-/* What is copied of a table: v has the values of one row; *id is its id in the new snapshot, 0 if there is none. */
+/* What is copied of a table: v has the values of one row; *id is its id in the new snapshot, 0 if
+ * there is none. */
 struct part {
 	enum snap_table table;
 	size_t column_count;
@@ -35,7 +37,8 @@ static enum snap_status copy_string(struct copy *c, uint64_t old, uint32_t *id)
 	if (old == 0)
 		return SNAP_OK;
 	enum snap_status status = snap_reader_string(c->reader, old, &bytes, &size, c->error);
-	return status == SNAP_OK ? snap_writer_string(c->writer, bytes, size, id, c->error) : status;
+	return status == SNAP_OK ? snap_writer_string(c->writer, bytes, size, id, c->error)
+				 : status;
 }
 
 /* A row that a partial reader has lost is none. */
@@ -79,7 +82,8 @@ static enum snap_status copy_module(struct copy *c, const uint64_t *v, uint32_t 
 
 static enum snap_status copy_frame(struct copy *c, const uint64_t *v, uint32_t *id)
 {
-	struct snap_frame frame = {.line = (uint32_t)v[2], .module = mapped(c, SNAP_MODULES, v[3]), .offset = v[4]};
+	struct snap_frame frame = {
+		.line = (uint32_t)v[2], .module = mapped(c, SNAP_MODULES, v[3]), .offset = v[4]};
 	enum snap_status status = copy_string(c, v[0], &frame.function);
 	if (status == SNAP_OK)
 		status = copy_string(c, v[1], &frame.file);
@@ -94,15 +98,17 @@ static enum snap_status copy_frame(struct copy *c, const uint64_t *v, uint32_t *
 
 static enum snap_status copy_stack(struct copy *c, const uint64_t *v, uint32_t *id)
 {
-	return snap_writer_stack(c->writer, mapped(c, SNAP_STACKS, v[0]), mapped(c, SNAP_FRAMES, v[1]),
-				 (uint32_t)v[2], id, c->error);
+	return snap_writer_stack(c->writer, mapped(c, SNAP_STACKS, v[0]),
+				 mapped(c, SNAP_FRAMES, v[1]), (uint32_t)v[2], id, c->error);
 }
 
 static enum snap_status copy_type(struct copy *c, const uint64_t *v, uint32_t *id)
 {
 	uint32_t name;
 	enum snap_status status = copy_string(c, v[0], &name);
-	return status == SNAP_OK ? snap_writer_type(c->writer, name, (enum snap_type_kind)v[1], id, c->error) : status;
+	return status == SNAP_OK
+		       ? snap_writer_type(c->writer, name, (enum snap_type_kind)v[1], id, c->error)
+		       : status;
 }
 
 static enum snap_status copy_thread(struct copy *c, const uint64_t *v, uint32_t *id)
@@ -114,8 +120,9 @@ static enum snap_status copy_thread(struct copy *c, const uint64_t *v, uint32_t 
 
 static enum snap_status copy_total(struct copy *c, const uint64_t *v, uint32_t *id)
 {
-	static const enum snap_table tables[] = {
-		[SNAP_BY_TYPE] = SNAP_TYPES, [SNAP_BY_STACK] = SNAP_STACKS, [SNAP_BY_THREAD] = SNAP_THREADS};
+	static const enum snap_table tables[] = {[SNAP_BY_TYPE] = SNAP_TYPES,
+						 [SNAP_BY_STACK] = SNAP_STACKS,
+						 [SNAP_BY_THREAD] = SNAP_THREADS};
 	uint64_t key = v[1];
 	*id = 0;
 	if (v[0] == SNAP_BY_SHAPE) /* shapes are left out with the objects that have them */
@@ -133,14 +140,25 @@ static enum snap_status copy_timeline(struct copy *c, const uint64_t *v, uint32_
 
 static const struct part parts[] = {
 	{SNAP_PROPERTIES, 2, {SNAP_PROPERTY_KEY, SNAP_PROPERTY_VALUE}, copy_property},
-	{SNAP_MODULES, 4, {SNAP_MODULE_PATH, SNAP_MODULE_BUILD_ID, SNAP_MODULE_BASE, SNAP_MODULE_SIZE}, copy_module},
-	{SNAP_FRAMES, 6, {SNAP_FRAME_FUNCTION, SNAP_FRAME_FILE, SNAP_FRAME_LINE, SNAP_FRAME_MODULE, SNAP_FRAME_OFFSET,
-			  SNAP_FRAME_INLINED_INTO}, copy_frame},
+	{SNAP_MODULES,
+	 4,
+	 {SNAP_MODULE_PATH, SNAP_MODULE_BUILD_ID, SNAP_MODULE_BASE, SNAP_MODULE_SIZE},
+	 copy_module},
+	{SNAP_FRAMES,
+	 6,
+	 {SNAP_FRAME_FUNCTION, SNAP_FRAME_FILE, SNAP_FRAME_LINE, SNAP_FRAME_MODULE,
+	  SNAP_FRAME_OFFSET, SNAP_FRAME_INLINED_INTO},
+	 copy_frame},
 	{SNAP_STACKS, 3, {SNAP_STACK_PARENT, SNAP_STACK_FRAME, SNAP_STACK_FLAGS}, copy_stack},
 	{SNAP_TYPES, 2, {SNAP_TYPE_NAME, SNAP_TYPE_KIND_COLUMN}, copy_type},
 	{SNAP_THREADS, 2, {SNAP_THREAD_ID, SNAP_THREAD_NAME}, copy_thread},
-	{SNAP_TOTALS, 4, {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES, SNAP_TOTAL_COUNT}, copy_total},
-	{SNAP_TIMELINE, 4, {SNAP_TIMELINE_TIME, SNAP_TIMELINE_BYTES, SNAP_TIMELINE_COUNT, SNAP_TIMELINE_RESIDENT},
+	{SNAP_TOTALS,
+	 4,
+	 {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES, SNAP_TOTAL_COUNT},
+	 copy_total},
+	{SNAP_TIMELINE,
+	 4,
+	 {SNAP_TIMELINE_TIME, SNAP_TIMELINE_BYTES, SNAP_TIMELINE_COUNT, SNAP_TIMELINE_RESIDENT},
 	 copy_timeline},
 };
 
@@ -189,7 +207,8 @@ static enum snap_status copy_rows(struct copy *c, const struct part *part, struc
 static enum snap_status copy_pass(struct copy *c, const struct part *part)
 {
 	struct snap_scan *scan;
-	enum snap_status status = snap_scan_open(&scan, c->reader, part->columns, part->column_count, c->error);
+	enum snap_status status =
+		snap_scan_open(&scan, c->reader, part->columns, part->column_count, c->error);
 	if (status != SNAP_OK)
 		return status;
 	c->deferred = false;
@@ -199,7 +218,8 @@ static enum snap_status copy_pass(struct copy *c, const struct part *part)
 	return status;
 }
 
-/* A frame may be inlined into a later one: then the table is gone through again for those left over. */
+/* A frame may be inlined into a later one: then the table is gone through again for those left
+ * over. */
 static enum snap_status copy_part(struct copy *c, const struct part *part)
 {
 	enum snap_status status = make_map(c, part->table);
@@ -223,8 +243,8 @@ static enum snap_status copy_all(struct copy *c)
 	return status;
 }
 
-static enum snap_status open_writer(struct snap_writer **out, const char *path, const struct snap_reader *reader,
-				    struct snap_error *error)
+static enum snap_status open_writer(struct snap_writer **out, const char *path,
+				    const struct snap_reader *reader, struct snap_error *error)
 {
 	struct snap_reader_info info;
 	snap_reader_info(reader, &info);
@@ -241,7 +261,8 @@ static enum snap_status open_writer(struct snap_writer **out, const char *path, 
 	return snap_writer_open(out, path, &options, error);
 }
 
-/* Sums that name lost rows would be wrong, not just fewer: a snapshot that lost some of its names is not copied. */
+/* Sums that name lost rows would be wrong, not just fewer: a snapshot that lost some of its names
+ * is not copied. */
 static int filter(const char *file, const char *output)
 {
 	struct snap_error error;
@@ -270,12 +291,15 @@ int main(int argc, char **argv)
 	bool totals = false;
 	const char *output = NULL;
 	const struct cli_option options[] = {
-		{0, "totals", NULL, "keep sums and names, leave out objects and references", CLI_FLAG, &totals},
-		{'o', "output", "FILE", "write the new snapshot to FILE, - for standard output", CLI_STRING, &output},
+		{0, "totals", NULL, "keep sums and names, leave out objects and references",
+		 CLI_FLAG, &totals},
+		{'o', "output", "FILE", "write the new snapshot to FILE, - for standard output",
+		 CLI_STRING, &output},
 		{0},
 	};
-	const struct cli_tool tool = {"snap-filter", "--totals -o OUTPUT [FILE]", "Make a smaller snapshot of one.",
-				      0, 1, options};
+	const struct cli_tool tool = {
+		"snap-filter", "--totals -o OUTPUT [FILE]", "Make a smaller snapshot of one.", 0, 1,
+		options};
 	cli_without = CLI_NO_FORMAT;
 	char **files = cli_parse(&tool, argc, argv, NULL);
 	if (!totals)

@@ -1,4 +1,5 @@
-/* snap-info: what a snapshot is made of, and whether it is whole (spec/FORMAT.md, sections 2 to 7). */
+/* snap-info: what a snapshot is made of, and whether it is whole (spec/FORMAT.md, sections 2 to 7).
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,9 @@
 
 /* ---- names of columns and encodings ---- */
 
-struct names { char table[24], column[24]; };
+struct names {
+	char table[24], column[24];
+};
 
 static struct names names_of(uint32_t column)
 {
@@ -43,7 +46,8 @@ static void name_encodings(const uint64_t set[4], char *text, size_t capacity)
 
 static void name_flags(const struct snap_reader_info *info, char text[80])
 {
-	snprintf(text, 80, "%s,%s%s%s", info->flags & SNAP_SNAPSHOT_PARTIAL || info->damaged ? "partial" : "complete",
+	snprintf(text, 80, "%s,%s%s%s",
+		 info->flags & SNAP_SNAPSHOT_PARTIAL || info->damaged ? "partial" : "complete",
 		 info->flags & SNAP_SNAPSHOT_SAMPLED ? "sampled" : "exact",
 		 info->flags & SNAP_SNAPSHOT_TOTALS_ONLY ? ",totals-only" : "",
 		 info->flags & SNAP_SNAPSHOT_CONTENTS ? ",contents" : "");
@@ -56,32 +60,49 @@ static struct print_cell text_cell(const char *text)
 
 /* ---- the heap's size, from the totals ---- */
 
-static bool heap_total(struct snap_reader *reader, uint64_t *bytes, uint64_t *count, struct snap_error *error)
+struct heap {
+	bool known;
+	uint64_t bytes, count;
+};
+
+/* Unknown without totals, and where --partial lost them. */
+static enum snap_status heap_total(struct snap_reader *reader, struct heap *out,
+				   struct snap_error *error)
 {
-	static const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_BYTES, SNAP_TOTAL_COUNT};
+	static const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_BYTES,
+					   SNAP_TOTAL_COUNT};
 	uint64_t values[3] = {0};
+	*out = (struct heap){0};
 	if (snap_reader_row_count(reader, SNAP_TOTALS) == 0)
-		return false;
+		return SNAP_OK;
 	/* Rows ascend by dimension, and "all" is the first. */
 	for (size_t i = 0; i < 3; i++) {
 		struct snap_column *column;
-		if (snap_column_open(&column, reader, columns[i], error) != SNAP_OK)
-			return false;
-		enum snap_status status = snap_column_read(column, 0, 1, &values[i], error);
-		snap_column_close(column);
+		enum snap_status status = snap_column_open(&column, reader, columns[i], error);
 		if (status != SNAP_OK)
-			return false;
+			return status;
+		status = snap_column_read(column, 0, 1, &values[i], error);
+		snap_column_close(column);
+		if (status == SNAP_CORRUPT && cli_common.partial) {
+			cli_lost(NULL, 1);
+			return SNAP_OK;
+		}
+		if (status != SNAP_OK)
+			return status;
 	}
-	*bytes = values[1];
-	*count = values[2];
-	return values[0] == SNAP_BY_ALL;
+	*out = (struct heap){values[0] == SNAP_BY_ALL, values[1], values[2]};
+	return SNAP_OK;
 }
 
 /* ---- properties ---- */
 
-struct property { char *key, *value; size_t key_size, value_size; };
+struct property {
+	char *key, *value;
+	size_t key_size, value_size;
+};
 
-static char *copy_string(struct snap_reader *reader, uint64_t id, size_t *size, struct snap_error *error)
+static char *copy_string(struct snap_reader *reader, uint64_t id, size_t *size,
+			 struct snap_error *error)
 {
 	const char *bytes;
 	if (snap_reader_string(reader, id, &bytes, size, error) != SNAP_OK)
@@ -92,7 +113,8 @@ static char *copy_string(struct snap_reader *reader, uint64_t id, size_t *size, 
 	return copy;
 }
 
-static enum snap_status each_property(struct snap_reader *reader, void (*use)(void *, const struct property *), void *context,
+static enum snap_status each_property(struct snap_reader *reader,
+				      void (*use)(void *, const struct property *), void *context,
 				      struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_PROPERTY_KEY, SNAP_PROPERTY_VALUE};
@@ -107,7 +129,8 @@ static enum snap_status each_property(struct snap_reader *reader, void (*use)(vo
 		for (size_t i = 0; i < count; i++) {
 			struct property p = {0};
 			p.key = copy_string(reader, values[0][i], &p.key_size, error);
-			p.value = p.key ? copy_string(reader, values[1][i], &p.value_size, error) : NULL;
+			p.value = p.key ? copy_string(reader, values[1][i], &p.value_size, error)
+					: NULL;
 			if (p.value)
 				use(context, &p);
 			else
@@ -135,7 +158,8 @@ static void print_property(void *context, const struct property *p)
 
 static void property_row(void *context, const struct property *p)
 {
-	const struct print_cell cells[] = {print_bytes(p->key, p->key_size), print_bytes(p->value, p->value_size)};
+	const struct print_cell cells[] = {print_bytes(p->key, p->key_size),
+					   print_bytes(p->value, p->value_size)};
 	print_row(context, cells);
 }
 
@@ -155,7 +179,10 @@ struct usage {
 	uint64_t blocks, rows, raw, stored, encodings[4];
 };
 
-struct usages { struct usage *items; size_t count, capacity; };
+struct usages {
+	struct usage *items;
+	size_t count, capacity;
+};
 
 static int by_column(const void *left, const void *right)
 {
@@ -189,8 +216,11 @@ static void merge_usages(struct usages *u)
 /* Merges whenever the array is full, so that it grows with the number of columns, not of blocks. */
 static void count_block(struct usages *u, const struct snap_block_info *block)
 {
-	struct usage one = {.column = block->column, .blocks = 1, .rows = block->row_count,
-			    .raw = block->raw_size, .stored = block->stored_size};
+	struct usage one = {.column = block->column,
+			    .blocks = 1,
+			    .rows = block->row_count,
+			    .raw = block->raw_size,
+			    .stored = block->stored_size};
 	one.encodings[block->encoding / 64] |= UINT64_C(1) << (block->encoding % 64);
 	if (u->count > 0 && u->items[u->count - 1].column == one.column) {
 		add_usage(&u->items[u->count - 1], &one);
@@ -214,39 +244,40 @@ static void usage_row(struct print_table *table, const struct usage *u)
 	struct names names = names_of(u->column);
 	name_encodings(u->encodings, encodings, sizeof(encodings));
 	const struct print_cell cells[] = {
-		print_number(u->stored), print_number(u->raw), print_number(u->rows), print_number(u->blocks),
-		text_cell(names.table), text_cell(names.column), text_cell(encodings),
+		print_number(u->stored), print_number(u->raw),   print_number(u->rows),
+		print_number(u->blocks), text_cell(names.table), text_cell(names.column),
+		text_cell(encodings),
 	};
 	print_row(table, cells);
 }
 
-static void print_header(struct snap_reader *reader, const char *file, const struct snap_reader_info *info, const char *flags)
+static void print_header(const char *file, const struct snap_reader_info *info, const char *flags,
+			 const struct heap *heap)
 {
 	char size[32];
-	struct snap_error error;
 	printf("file                ");
 	print_text(file, strlen(file));
-	printf("\nmember              %" PRIu64 " of %" PRIu64 "\n", info->member, info->member_count);
-	printf("size                %s (%" PRIu64 " bytes from byte %" PRIu64 ")\n", print_size(info->size, size), info->size,
-	       info->offset);
+	printf("\nmember              %" PRIu64 " of %" PRIu64 "\n", info->member,
+	       info->member_count);
+	printf("size                %s (%" PRIu64 " bytes from byte %" PRIu64 ")\n",
+	       print_size(info->size, size), info->size, info->offset);
 	printf("identity            0x%016" PRIx64 "\n", info->identity);
 	printf("format              %u.%u\n", info->major_version, info->minor_version);
 	printf("state               %s\n", flags);
-	uint64_t bytes, count;
-	if (heap_total(reader, &bytes, &count, &error))
-		printf("heap                %s in %" PRIu64 " blocks\n", print_size(bytes, size), count);
+	if (heap->known)
+		printf("heap                %s in %" PRIu64 " blocks\n",
+		       print_size(heap->bytes, size), heap->count);
 	if (info->flags & SNAP_SNAPSHOT_SAMPLED)
 		printf("sampling interval   %s\n", print_size(info->sampling_interval_bytes, size));
 	if (info->unknown_references > 0)
 		printf("unknown references  %" PRIu64 "\n", info->unknown_references);
 }
 
-static void note_header(struct print_table *table, struct snap_reader *reader, const char *file,
-			const struct snap_reader_info *info, const char *flags)
+static void note_header(struct print_table *table, const char *file,
+			const struct snap_reader_info *info, const char *flags,
+			const struct heap *heap)
 {
 	char text[40];
-	struct snap_error error;
-	uint64_t bytes, count;
 	print_note(table, "file", file);
 	print_note_number(table, "member", info->member);
 	print_note_number(table, "member_count", info->member_count);
@@ -257,35 +288,40 @@ static void note_header(struct print_table *table, struct snap_reader *reader, c
 	snprintf(text, sizeof(text), "%u.%u", info->major_version, info->minor_version);
 	print_note(table, "format", text);
 	print_note(table, "state", flags);
-	if (heap_total(reader, &bytes, &count, &error)) {
-		print_note_number(table, "heap_bytes", bytes);
-		print_note_number(table, "heap_blocks", count);
+	if (heap->known) {
+		print_note_number(table, "heap_bytes", heap->bytes);
+		print_note_number(table, "heap_blocks", heap->count);
 	}
 	print_note_number(table, "sampling_interval", info->sampling_interval_bytes);
 	print_note_number(table, "unknown_references", info->unknown_references);
 	print_note_number(table, "lost_blocks", info->lost_blocks);
 }
 
-static enum snap_status show_columns(struct snap_reader *reader, const char *file, struct snap_error *error)
+static enum snap_status show_columns(struct snap_reader *reader, const char *file,
+				     struct snap_error *error)
 {
 	static const struct print_column columns[] = {
-		{"stored_bytes", PRINT_BYTES}, {"raw_bytes", PRINT_BYTES}, {"rows", PRINT_COUNT}, {"blocks", PRINT_COUNT},
-		{"table", PRINT_TEXT}, {"column", PRINT_TEXT}, {"encodings", PRINT_TEXT},
+		{"stored_bytes", PRINT_BYTES}, {"raw_bytes", PRINT_BYTES}, {"rows", PRINT_COUNT},
+		{"blocks", PRINT_COUNT},       {"table", PRINT_TEXT},      {"column", PRINT_TEXT},
+		{"encodings", PRINT_TEXT},
 	};
 	struct snap_reader_info info;
 	struct usages usages = {0};
 	struct usage sum = {0};
 	char flags[80];
-	enum snap_status status = SNAP_OK;
+	struct heap heap;
+	enum snap_status status = heap_total(reader, &heap, error);
+	if (status != SNAP_OK)
+		return status;
 	snap_reader_info(reader, &info);
 	name_flags(&info, flags);
 	if (cli_common.format == CLI_TABLE) {
-		print_header(reader, file, &info, flags);
+		print_header(file, &info, flags, &heap);
 		status = each_property(reader, print_property, NULL, error);
 		putchar('\n');
 	}
 	struct print_table *table = print_begin("snap-info/1", columns, 7);
-	note_header(table, reader, file, &info, flags);
+	note_header(table, file, &info, flags, &heap);
 	struct snap_block_info block;
 	for (uint64_t i = 0; snap_reader_block(reader, i, &block); i++)
 		count_block(&usages, &block);
@@ -295,8 +331,9 @@ static enum snap_status show_columns(struct snap_reader *reader, const char *fil
 		add_usage(&sum, &usages.items[i]);
 	}
 	const struct print_cell total[] = {
-		print_number(sum.stored), print_number(sum.raw), print_absent(), print_number(sum.blocks),
-		print_absent(), print_absent(), print_absent(),
+		print_number(sum.stored), print_number(sum.raw), print_absent(),
+		print_number(sum.blocks), print_absent(),        print_absent(),
+		print_absent(),
 	};
 	print_total(table, total);
 	print_end(table);
@@ -309,9 +346,11 @@ static enum snap_status show_columns(struct snap_reader *reader, const char *fil
 static enum snap_status show_blocks(struct snap_reader *reader)
 {
 	static const struct print_column columns[] = {
-		{"offset", PRINT_NUMBER}, {"stored_bytes", PRINT_NUMBER}, {"raw_bytes", PRINT_NUMBER},
-		{"first_row", PRINT_NUMBER}, {"rows", PRINT_NUMBER}, {"hash", PRINT_HEX}, {"critical", PRINT_NUMBER},
-		{"table", PRINT_TEXT}, {"column", PRINT_TEXT}, {"encoding", PRINT_TEXT},
+		{"offset", PRINT_NUMBER},    {"stored_bytes", PRINT_NUMBER},
+		{"raw_bytes", PRINT_NUMBER}, {"first_row", PRINT_NUMBER},
+		{"rows", PRINT_NUMBER},      {"hash", PRINT_HEX},
+		{"critical", PRINT_NUMBER},  {"table", PRINT_TEXT},
+		{"column", PRINT_TEXT},      {"encoding", PRINT_TEXT},
 	};
 	struct print_table *table = print_begin("snap-info-blocks/1", columns, 10);
 	struct snap_block_info b;
@@ -322,9 +361,11 @@ static enum snap_status show_blocks(struct snap_reader *reader)
 		set[b.encoding / 64] = UINT64_C(1) << (b.encoding % 64);
 		name_encodings(set, encoding, sizeof(encoding));
 		const struct print_cell cells[] = {
-			print_number(b.offset), print_number(b.stored_size), print_number(b.raw_size),
-			print_number(b.first_row), print_number(b.row_count), print_number(b.hash),
-			print_number(b.flags & 1), text_cell(names.table), text_cell(names.column), text_cell(encoding),
+			print_number(b.offset),    print_number(b.stored_size),
+			print_number(b.raw_size),  print_number(b.first_row),
+			print_number(b.row_count), print_number(b.hash),
+			print_number(b.flags & 1), text_cell(names.table),
+			text_cell(names.column),   text_cell(encoding),
 		};
 		print_row(table, cells);
 	}
@@ -339,22 +380,29 @@ static struct print_cell total_cell(bool known, uint64_t number)
 	return known ? print_number(number) : print_absent();
 }
 
-static enum snap_status member_row(struct print_table *table, struct snap_reader *reader, struct snap_error *error)
+static enum snap_status member_row(struct print_table *table, struct snap_reader *reader,
+				   struct snap_error *error)
 {
 	struct snap_reader_info info;
 	char flags[80];
-	uint64_t bytes = 0, count = 0;
+	struct heap heap;
 	const char *time = "";
 	size_t time_size = 0;
 	snap_reader_info(reader, &info);
 	name_flags(&info, flags);
-	bool known = heap_total(reader, &bytes, &count, error);
-	enum snap_status status = snap_reader_property(reader, "time", &time, &time_size, error);
+	enum snap_status status = heap_total(reader, &heap, error);
+	if (status == SNAP_OK)
+		status = snap_reader_property(reader, "time", &time, &time_size, error);
 	if (status != SNAP_OK && status != SNAP_END)
 		return status;
 	const struct print_cell cells[] = {
-		print_number(info.member), total_cell(known, bytes), total_cell(known, count), print_number(info.size),
-		print_number(info.offset), print_number(info.identity), text_cell(flags),
+		print_number(info.member),
+		total_cell(heap.known, heap.bytes),
+		total_cell(heap.known, heap.count),
+		print_number(info.size),
+		print_number(info.offset),
+		print_number(info.identity),
+		text_cell(flags),
 		status == SNAP_OK ? print_bytes(time, time_size) : print_absent(),
 	};
 	print_row(table, cells);
@@ -369,7 +417,8 @@ static void show_progress(void *context, uint64_t done, uint64_t total)
 	cli_progress("verifying", done, total);
 }
 
-/* A damaged member is trouble, unless --partial accepts it; the members after it are read all the same. */
+/* A damaged member is trouble, unless --partial accepts it; the members after it are read all the
+ * same. */
 static int verify_row(struct print_table *table, struct snap_reader *reader, const char *file)
 {
 	struct snap_reader_info info;
@@ -382,8 +431,11 @@ static int verify_row(struct print_table *table, struct snap_reader *reader, con
 		error = info.damage;
 	}
 	const struct print_cell cells[] = {
-		print_number(info.member), print_number(info.size), print_number(info.block_count),
-		print_number(info.identity), text_cell(status == SNAP_OK ? "good" : snap_status_name(status)),
+		print_number(info.member),
+		print_number(info.size),
+		print_number(info.block_count),
+		print_number(info.identity),
+		text_cell(status == SNAP_OK ? "good" : snap_status_name(status)),
 	};
 	print_row(table, cells);
 	if (status == SNAP_OK)
@@ -397,18 +449,21 @@ static int verify_row(struct print_table *table, struct snap_reader *reader, con
 
 /* ---- outline ---- */
 
-struct request { bool verify, blocks, members, properties; };
+struct request {
+	bool verify, blocks, members, properties;
+};
 
 /* All members, or the one that FILE#N names. */
 static int show_series(const char *file, bool verify)
 {
 	static const struct print_column member_columns[] = {
-		{"member", PRINT_NUMBER}, {"bytes", PRINT_BYTES}, {"count", PRINT_COUNT}, {"size", PRINT_BYTES},
-		{"offset", PRINT_NUMBER}, {"identity", PRINT_HEX}, {"state", PRINT_TEXT}, {"time", PRINT_TEXT},
+		{"member", PRINT_NUMBER}, {"bytes", PRINT_BYTES},   {"count", PRINT_COUNT},
+		{"size", PRINT_BYTES},    {"offset", PRINT_NUMBER}, {"identity", PRINT_HEX},
+		{"state", PRINT_TEXT},    {"time", PRINT_TEXT},
 	};
 	static const struct print_column verify_columns[] = {
-		{"member", PRINT_NUMBER}, {"size", PRINT_BYTES}, {"blocks", PRINT_COUNT}, {"identity", PRINT_HEX},
-		{"result", PRINT_TEXT},
+		{"member", PRINT_NUMBER}, {"size", PRINT_BYTES},  {"blocks", PRINT_COUNT},
+		{"identity", PRINT_HEX},  {"result", PRINT_TEXT},
 	};
 	int result = CLI_YES;
 	struct snap_error error;
@@ -437,9 +492,10 @@ static int show(const char *file, const struct request *request)
 	if (request->verify || request->members)
 		return show_series(file, request->verify);
 	struct snap_reader *reader = cli_open_any(file);
-	enum snap_status status = request->blocks       ? show_blocks(reader)
-				  : request->properties ? show_properties(reader, &error)
-							: show_columns(reader, file ? file : "-", &error);
+	enum snap_status status = request->blocks ? show_blocks(reader)
+				  : request->properties
+					  ? show_properties(reader, &error)
+					  : show_columns(reader, file ? file : "-", &error);
 	snap_reader_close(reader);
 	return status == SNAP_OK ? CLI_YES : cli_report(file ? file : "-", &error);
 }
@@ -448,13 +504,16 @@ int main(int argc, char **argv)
 {
 	struct request request = {0};
 	const struct cli_option options[] = {
-		{0, "verify", NULL, "read and check every byte of every member", CLI_FLAG, &request.verify},
+		{0, "verify", NULL, "read and check every byte of every member", CLI_FLAG,
+		 &request.verify},
 		{0, "blocks", NULL, "list the blocks", CLI_FLAG, &request.blocks},
 		{0, "members", NULL, "list the members of a series", CLI_FLAG, &request.members},
 		{0, "properties", NULL, "list the properties", CLI_FLAG, &request.properties},
 		{0},
 	};
-	const struct cli_tool tool = {"snap-info", "[OPTION]... [FILE]", "Describe a snapshot, or verify it.", 0, 1, options};
+	const struct cli_tool tool = {
+		"snap-info", "[OPTION]... [FILE]", "Describe a snapshot, or verify it.", 0, 1,
+		options};
 	char **files = cli_parse(&tool, argc, argv, NULL);
 	if (request.verify + request.blocks + request.members + request.properties > 1)
 		cli_usage("only one of --verify, --blocks, --members and --properties");

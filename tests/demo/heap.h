@@ -1,4 +1,5 @@
-/* What a C program needs to picture its own heap: typed blocks that know where they were allocated, and a walk over them. */
+/* What a C program needs to picture its own heap: typed blocks that know where they were allocated,
+ * and a walk over them. */
 #ifndef HEAP_H
 #define HEAP_H
 
@@ -9,7 +10,10 @@
 /* ---- who calls: a stack of scopes, kept by the program itself ---- */
 
 enum { HEAP_MAX_DEPTH = 8 };
-struct heap_call { const char *function, *file; int line; };
+struct heap_call {
+	const char *function, *file;
+	int line;
+};
 static struct heap_call heap_calls[HEAP_MAX_DEPTH];
 static int heap_depth;
 
@@ -20,16 +24,25 @@ static inline int heap_enter(const char *function, const char *file, int line)
 	heap_depth++;
 	return 0;
 }
-static inline void heap_leave(int *scope) { (void)scope; heap_depth--; }
-#define SCOPE __attribute__((cleanup(heap_leave), unused)) int heap_scope = heap_enter(__func__, __FILE__, __LINE__)
+static inline void heap_leave(int *scope)
+{
+	(void)scope;
+	heap_depth--;
+}
+#define SCOPE \
+	__attribute__((cleanup(heap_leave), unused)) int heap_scope = \
+		heap_enter(__func__, __FILE__, __LINE__)
 
 /* ---- blocks ---- */
 
-struct heap_field { const char *label; size_t offset; };
+struct heap_field {
+	const char *label;
+	size_t offset;
+};
 struct heap_type {
 	const char *name;
-	bool is_table;                /* nothing but pointers, one after the other */
-	struct heap_field fields[4];  /* pointers to other blocks; ends with label NULL */
+	bool is_table;               /* nothing but pointers, one after the other */
+	struct heap_field fields[4]; /* pointers to other blocks; ends with label NULL */
 };
 
 struct heap_block {
@@ -61,14 +74,15 @@ static inline void *heap_new(const struct heap_type *type, size_t size, int line
 	heap_blocks = block;
 	return block->bytes;
 }
-#define NEW(type) heap_new(&type##_type, sizeof(struct type), __LINE__)
+#define NEW(type)             heap_new(&type##_type, sizeof(struct type), __LINE__)
 #define NEW_SIZED(type, size) heap_new(&type##_type, size, __LINE__)
 
 static inline void heap_free(void *bytes)
 {
 	if (!bytes)
 		return;
-	struct heap_block *block = (struct heap_block *)((char *)bytes - offsetof(struct heap_block, bytes));
+	struct heap_block *block =
+		(struct heap_block *)((char *)bytes - offsetof(struct heap_block, bytes));
 	if (block->next)
 		block->next->previous = block->previous;
 	*(block->previous ? &block->previous->next : &heap_blocks) = block->next;
@@ -77,12 +91,14 @@ static inline void heap_free(void *bytes)
 
 /* ---- the picture ---- */
 
-static inline enum snap_status heap_text(struct snap_writer *w, const char *text, uint32_t *id, struct snap_error *error)
+static inline enum snap_status heap_text(struct snap_writer *w, const char *text, uint32_t *id,
+					 struct snap_error *error)
 {
 	return snap_writer_string(w, text, strlen(text), id, error);
 }
 
-static inline enum snap_status heap_write_stack(struct snap_writer *w, const struct heap_block *block, uint32_t *stack,
+static inline enum snap_status heap_write_stack(struct snap_writer *w,
+						const struct heap_block *block, uint32_t *stack,
 						struct snap_error *error)
 {
 	enum snap_status status = SNAP_OK;
@@ -101,40 +117,52 @@ static inline enum snap_status heap_write_stack(struct snap_writer *w, const str
 	return status;
 }
 
-static inline enum snap_status heap_refer(struct snap_writer *w, const struct heap_block *block, const void *pointer,
-					  enum snap_reference_kind kind, uint64_t label, struct snap_error *error)
+static inline enum snap_status heap_refer(struct snap_writer *w, const struct heap_block *block,
+					  const void *pointer, enum snap_reference_kind kind,
+					  uint64_t label, struct snap_error *error)
 {
 	void *target;
 	memcpy(&target, pointer, sizeof(target));
 	if (!target)
 		return SNAP_OK;
-	return snap_writer_reference(w, (uintptr_t)block->bytes, (uintptr_t)target, kind, label, error);
+	return snap_writer_reference(w, (uintptr_t)block->bytes, (uintptr_t)target, kind, label,
+				     error);
 }
 
-static inline enum snap_status heap_write_references(struct snap_writer *w, const struct heap_block *block,
+static inline enum snap_status heap_write_references(struct snap_writer *w,
+						     const struct heap_block *block,
 						     struct snap_error *error)
 {
 	enum snap_status status = SNAP_OK;
 	const struct heap_type *type = block->type;
-	for (size_t i = 0; type->is_table && i < block->size / sizeof(void *) && status == SNAP_OK; i++)
-		status = heap_refer(w, block, block->bytes + i * sizeof(void *), SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i), error);
-	for (const struct heap_field *field = type->fields; field->label && status == SNAP_OK; field++) {
+	for (size_t i = 0; type->is_table && i < block->size / sizeof(void *) && status == SNAP_OK;
+	     i++)
+		status = heap_refer(w, block, block->bytes + i * sizeof(void *), SNAP_REF_ELEMENT,
+				    SNAP_LABEL_INDEX(i), error);
+	for (const struct heap_field *field = type->fields; field->label && status == SNAP_OK;
+	     field++) {
 		uint32_t label = 0;
 		status = heap_text(w, field->label, &label, error);
 		if (status == SNAP_OK)
-			status = heap_refer(w, block, block->bytes + field->offset, SNAP_REF_FIELD, SNAP_LABEL_STRING(label), error);
+			status = heap_refer(w, block, block->bytes + field->offset, SNAP_REF_FIELD,
+					    SNAP_LABEL_STRING(label), error);
 	}
 	return status;
 }
 
-static inline enum snap_status heap_write_block(struct snap_writer *w, const struct heap_block *block, struct snap_error *error)
+static inline enum snap_status
+heap_write_block(struct snap_writer *w, const struct heap_block *block, struct snap_error *error)
 {
-	struct snap_object object = {.id = (uintptr_t)block->bytes, .size = block->size, .count = 1,
+	struct snap_object object = {.id = (uintptr_t)block->bytes,
+				     .size = block->size,
+				     .count = 1,
 				     .birth_serial = block->serial};
 	uint32_t name = 0;
 	enum snap_status status = heap_text(w, block->type->name, &name, error);
 	if (status == SNAP_OK)
-		status = snap_writer_type(w, name, block->type->is_table ? SNAP_TYPE_ARRAY : SNAP_TYPE_OBJECT, &object.type, error);
+		status = snap_writer_type(
+			w, name, block->type->is_table ? SNAP_TYPE_ARRAY : SNAP_TYPE_OBJECT,
+			&object.type, error);
 	if (status == SNAP_OK)
 		status = heap_write_stack(w, block, &object.stack, error);
 	if (status == SNAP_OK)
@@ -142,21 +170,28 @@ static inline enum snap_status heap_write_block(struct snap_writer *w, const str
 	return status == SNAP_OK ? heap_write_references(w, block, error) : status;
 }
 
-struct heap_root { const char *name; const void *object; };
+struct heap_root {
+	const char *name;
+	const void *object;
+};
 
-/* Writes every live block, with its references, and the global variables that hold the first of them. */
-static inline enum snap_status heap_snapshot(const char *path, const char *program, const struct heap_root *roots,
-					     size_t root_count, struct snap_error *error)
+/* Writes every live block, with its references, and the global variables that hold the first of
+ * them. */
+static inline enum snap_status heap_snapshot(const char *path, const char *program,
+					     const struct heap_root *roots, size_t root_count,
+					     struct snap_error *error)
 {
 	struct snap_writer *w;
 	enum snap_status status = snap_writer_open(&w, path, NULL, error);
 	if (status != SNAP_OK)
 		return status;
 	status = snap_writer_property(w, "program", program, error);
-	for (const struct heap_block *block = heap_blocks; block && status == SNAP_OK; block = block->next)
+	for (const struct heap_block *block = heap_blocks; block && status == SNAP_OK;
+	     block = block->next)
 		status = heap_write_block(w, block, error);
 	for (size_t i = 0; i < root_count && status == SNAP_OK; i++) {
-		struct snap_root root = {.object = (uintptr_t)roots[i].object, .kind = SNAP_ROOT_GLOBAL};
+		struct snap_root root = {.object = (uintptr_t)roots[i].object,
+					 .kind = SNAP_ROOT_GLOBAL};
 		status = heap_text(w, roots[i].name, &root.label, error);
 		if (status == SNAP_OK)
 			status = snap_writer_root(w, &root, error);

@@ -1,4 +1,5 @@
-/* The demo: a small service that keeps sessions in a hash table, leaks some, and pictures its own heap through libsnap.
+/* The demo: a small service that keeps sessions in a hash table, leaks some, and pictures its own
+ * heap through libsnap.
  *
  * leaky BEFORE AFTER: serves a little, writes the snapshot BEFORE, serves a lot, writes AFTER.
  * The bug is in session_renew(). */
@@ -9,30 +10,49 @@
 
 enum { BUCKETS = 1024, USERS = 500, PAGE_SIZE = 480 };
 
-struct Buffer { size_t size; char text[PAGE_SIZE]; };
+struct Buffer {
+	size_t size;
+	char text[PAGE_SIZE];
+};
 struct Session {
 	uint64_t token;
 	uint32_t user;
 	struct Buffer *last_page;
 	struct Session *next; /* in the bucket */
 };
-struct Request { uint32_t user; struct Session *session; struct Buffer *body; };
-struct Buckets { struct Session *first[BUCKETS]; };
-struct Cache { struct Buckets *buckets; uint64_t hits, misses; };
-struct Server { struct Cache *cache; struct Request *current; };
+struct Request {
+	uint32_t user;
+	struct Session *session;
+	struct Buffer *body;
+};
+struct Buckets {
+	struct Session *first[BUCKETS];
+};
+struct Cache {
+	struct Buckets *buckets;
+	uint64_t hits, misses;
+};
+struct Server {
+	struct Cache *cache;
+	struct Request *current;
+};
 
 static const struct heap_type Buffer_type = {.name = "Buffer"};
 static const struct heap_type Session_type = {
 	.name = "Session",
-	.fields = {{"last_page", offsetof(struct Session, last_page)}, {"next", offsetof(struct Session, next)}}};
+	.fields = {{"last_page", offsetof(struct Session, last_page)},
+		   {"next", offsetof(struct Session, next)}}};
 static const struct heap_type Request_type = {
 	.name = "Request",
-	.fields = {{"session", offsetof(struct Request, session)}, {"body", offsetof(struct Request, body)}}};
+	.fields = {{"session", offsetof(struct Request, session)},
+		   {"body", offsetof(struct Request, body)}}};
 static const struct heap_type Buckets_type = {.name = "Session*[]", .is_table = true};
-static const struct heap_type Cache_type = {.name = "Cache", .fields = {{"buckets", offsetof(struct Cache, buckets)}}};
+static const struct heap_type Cache_type = {
+	.name = "Cache", .fields = {{"buckets", offsetof(struct Cache, buckets)}}};
 static const struct heap_type Server_type = {
 	.name = "Server",
-	.fields = {{"cache", offsetof(struct Server, cache)}, {"current", offsetof(struct Server, current)}}};
+	.fields = {{"cache", offsetof(struct Server, cache)},
+		   {"current", offsetof(struct Server, current)}}};
 
 static struct Server *server;
 static uint64_t tokens[USERS]; /* what each user's browser holds: 0 before login */
@@ -74,8 +94,8 @@ static struct Session *session_open(uint32_t user)
 	return session;
 }
 
-/* The bug: the token is the key, and the session stays in the bucket of its old one.  It is never found again, by
- * session_close() neither, and the user just logs in once more. */
+/* The bug: the token is the key, and the session stays in the bucket of its old one.  It is never
+ * found again, by session_close() neither, and the user just logs in once more. */
 static void session_renew(struct Session *session)
 {
 	session->token = next_random();

@@ -1,7 +1,8 @@
-/* Fuzzing without libFuzzer: replays files, then mutates them for a while, always in the same order.
+/* Fuzzing without libFuzzer: replays files, then mutates them for a while, always in the same
+ * order.
  *
- * driver SECONDS CRASH_FILE FILE...  A child does the work in shared memory, so that what it was given when it died is known
- * and kept in CRASH_FILE. */
+ * driver SECONDS CRASH_FILE FILE...  A child does the work in shared memory, so that what it was
+ * given when it died is known and kept in CRASH_FILE. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,8 +17,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { MAX_SIZE = 1 << 20, MAX_SEEDS = 4096, SECONDS_FOR_ONE = 20 };
 
-struct current { size_t size; uint64_t runs; uint8_t bytes[MAX_SIZE]; };
-struct seed { uint8_t *bytes; size_t size; };
+struct current {
+	size_t size;
+	uint64_t runs;
+	uint8_t bytes[MAX_SIZE];
+};
+struct seed {
+	uint8_t *bytes;
+	size_t size;
+};
 
 static struct seed seeds[MAX_SEEDS];
 static size_t seed_count;
@@ -50,7 +58,8 @@ static bool read_seed(const char *path)
 static void set_byte(struct current *c)
 {
 	static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff, 0x20, '[', '{', '"', '\n'};
-	c->bytes[next_random(c->size)] = next_random(2) ? values[next_random(sizeof(values))] : (uint8_t)next_random(256);
+	c->bytes[next_random(c->size)] =
+		next_random(2) ? values[next_random(sizeof(values))] : (uint8_t)next_random(256);
 }
 
 static void flip_bit(struct current *c)
@@ -65,7 +74,8 @@ static void cut(struct current *c)
 
 static void remove_part(struct current *c)
 {
-	size_t at = next_random(c->size), size = next_random(c->size - at + 1) / (next_random(8) + 1);
+	size_t at = next_random(c->size),
+	       size = next_random(c->size - at + 1) / (next_random(8) + 1);
 	memmove(c->bytes + at, c->bytes + at + size, c->size - at - size);
 	c->size -= size;
 }
@@ -84,8 +94,9 @@ static void insert_part(struct current *c)
 
 static void set_number(struct current *c)
 {
-	static const uint64_t values[] = {0, 1, 127, 128, 255, 256, 65535, 65536, 1048576, 1048577, INT32_MAX, UINT32_MAX,
-					  INT64_MAX, UINT64_MAX};
+	static const uint64_t values[] = {0,         1,          127,       128,       255,
+					  256,       65535,      65536,     1048576,   1048577,
+					  INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX};
 	uint64_t value = values[next_random(sizeof(values) / sizeof(values[0]))];
 	size_t width = (size_t)1 << next_random(4);
 	if (c->size >= width)
@@ -94,7 +105,8 @@ static void set_number(struct current *c)
 
 static void mutate(struct current *c)
 {
-	static void (*const ways[])(struct current *) = {set_byte, flip_bit, set_number, remove_part, insert_part, cut};
+	static void (*const ways[])(struct current *) = {set_byte,    flip_bit,    set_number,
+							 remove_part, insert_part, cut};
 	for (uint64_t n = next_random(4) + 1; n > 0; n--)
 		if (c->size > 0)
 			ways[next_random(sizeof(ways) / sizeof(ways[0]))](c);
@@ -144,7 +156,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "Usage: %s SECONDS CRASH_FILE FILE...\n", argv[0]);
 		return 2;
 	}
-	struct current *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct current *c =
+		mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (c == MAP_FAILED)
 		return 2;
 	for (int i = 3; i < argc; i++)
@@ -162,7 +175,8 @@ int main(int argc, char **argv)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	keep(c, argv[2]);
-	fprintf(stderr, "died (%s %d): the input is kept in %s\n", WIFSIGNALED(status) ? "signal" : "exit status",
+	fprintf(stderr, "died (%s %d): the input is kept in %s\n",
+		WIFSIGNALED(status) ? "signal" : "exit status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), argv[2]);
 	return 1;
 }

@@ -1,4 +1,5 @@
-/* big OUT OBJECTS: a snapshot of many objects with three references each, for tests of memory and speed. */
+/* big OUT OBJECTS: a snapshot of many objects with three references each, for tests of memory and
+ * speed. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,8 @@ static uint64_t next_random(void)
 	return state ^= state << 17;
 }
 
-static enum snap_status write_names(struct snap_writer *w, uint32_t *types, uint32_t *stacks, uint32_t *label, struct snap_error *e)
+static enum snap_status write_names(struct snap_writer *w, uint32_t *types, uint32_t *stacks,
+				    uint32_t *label, struct snap_error *e)
 {
 	enum snap_status status = snap_writer_string(w, "next", 4, label, e);
 	char text[32];
@@ -34,7 +36,8 @@ static enum snap_status write_names(struct snap_writer *w, uint32_t *types, uint
 		if (status == SNAP_OK)
 			status = snap_writer_frame(w, &frame, &id, e);
 		if (status == SNAP_OK)
-			status = snap_writer_stack(w, i % 7 == 0 ? 0 : stacks[i - 1], id, 0, &stacks[i], e);
+			status = snap_writer_stack(w, i % 7 == 0 ? 0 : stacks[i - 1], id, 0,
+						   &stacks[i], e);
 	}
 	return status;
 }
@@ -46,13 +49,17 @@ static enum snap_status write_objects(struct snap_writer *w, uint64_t count, str
 	enum snap_status status = write_names(w, types, stacks, &label, e);
 	for (uint64_t i = 0; i < count && status == SNAP_OK; i++) {
 		uint64_t r = next_random();
-		struct snap_object object = {.id = (i + 1) * 64, .size = 16 + r % 32 * 8, .count = 1,
-					     .type = types[r >> 8 & (TYPES - 1)], .stack = stacks[(r >> 16) % STACKS],
+		struct snap_object object = {.id = (i + 1) * 64,
+					     .size = 16 + r % 32 * 8,
+					     .count = 1,
+					     .type = types[r >> 8 & (TYPES - 1)],
+					     .stack = stacks[(r >> 16) % STACKS],
 					     .birth_serial = i + 1};
 		status = snap_writer_object(w, &object, e);
 		for (uint64_t k = 0; k < 3 && status == SNAP_OK; k++)
-			status = snap_writer_reference(w, object.id, (next_random() % count + 1) * 64, SNAP_REF_FIELD,
-						       k == 0 ? SNAP_LABEL_STRING(label) : SNAP_LABEL_INDEX(k), e);
+			status = snap_writer_reference(
+				w, object.id, (next_random() % count + 1) * 64, SNAP_REF_FIELD,
+				k == 0 ? SNAP_LABEL_STRING(label) : SNAP_LABEL_INDEX(k), e);
 	}
 	struct snap_root root = {.object = 64, .kind = SNAP_ROOT_GLOBAL};
 	return status == SNAP_OK && count > 0 ? snap_writer_root(w, &root, e) : status;

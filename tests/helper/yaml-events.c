@@ -1,4 +1,5 @@
-/* Reads YAML on stdin through libyaml and prints its scalars, one a line, escaped as in TSV; exits 1 if it is not YAML. */
+/* Reads YAML on stdin through libyaml and prints its scalars, one a line, escaped as in TSV; exits
+ * 1 if it is not YAML. */
 #include <stdio.h>
 #include <yaml.h>
 
@@ -9,7 +10,8 @@ static int print_events(yaml_parser_t *parser)
 	for (;;) {
 		yaml_event_t event;
 		if (!yaml_parser_parse(parser, &event)) {
-			fprintf(stderr, "line %zu: %s\n", parser->problem_mark.line + 1, parser->problem);
+			fprintf(stderr, "line %zu: %s\n", parser->problem_mark.line + 1,
+				parser->problem);
 			return 1;
 		}
 		if (event.type == YAML_SCALAR_EVENT) {

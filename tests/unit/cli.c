@@ -1,5 +1,6 @@
-/* Proves: options, arguments, messages and exit statuses are those of the tools' contract (tools/common/cli.h).
- * Each case runs in a process of its own, as cli_parse ends it on wrong usage. */
+/* Proves: options, arguments, messages and exit statuses are those of the tools' contract
+ * (tools/common/cli.h). Each case runs in a process of its own, as cli_parse ends it on wrong
+ * usage. */
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,16 +29,19 @@ static int tool(int argc, char **argv, unsigned without)
 		{'i', "include", "PATTERN", "a list", CLI_LIST, &r.list},
 		{0},
 	};
-	const struct cli_tool description = {"snap-test", "[OPTION]... FILE", "Tests options.", 1, 2, options};
+	const struct cli_tool description = {
+		"snap-test", "[OPTION]... FILE", "Tests options.", 1, 2, options};
 	cli_without = without;
 	char **files = cli_parse(&description, argc, argv, &r.arguments);
-	printf("%d %d %d %d %s", (int)r.count, (int)r.size, r.flag, (int)r.list.count, r.string ? r.string : "-");
+	printf("%d %d %d %d %s", (int)r.count, (int)r.size, r.flag, (int)r.list.count,
+	       r.string ? r.string : "-");
 	for (size_t i = 0; i < r.list.count; i++)
 		printf(" %s", r.list.items[i]);
 	printf(" |");
 	for (size_t i = 0; i < r.arguments; i++)
 		printf(" %s", files[i]);
-	printf(" | %d %d %d %d\n", (int)cli_common.format, cli_common.partial, cli_common.quiet, (int)cli_common.memory_bytes);
+	printf(" | %d %d %d %d\n", (int)cli_common.format, cli_common.partial, cli_common.quiet,
+	       (int)cli_common.memory_bytes);
 	return cli_finish(CLI_NO);
 }
 
@@ -48,7 +52,8 @@ static void slurp(FILE *file, char *text, size_t capacity)
 	fclose(file);
 }
 
-static int in_child(int (*body)(int, char **, unsigned), int argc, char **argv, unsigned without, const char *stdout_path)
+static int in_child(int (*body)(int, char **, unsigned), int argc, char **argv, unsigned without,
+		    const char *stdout_path)
 {
 	FILE *out_file = tmpfile(), *err_file = tmpfile();
 	REQUIRE(out_file && err_file);
@@ -90,8 +95,10 @@ static bool says(const char *text)
 static void test_good(void)
 {
 	CHECK(run("a") == 1 && strcmp(out, "0 0 0 0 - | a | 0 0 0 0\n") == 0);
-	CHECK(run("-n5 -f a --size=1K b") == 1 && strcmp(out, "5 1024 1 0 - | a b | 0 0 0 0\n") == 0);
-	CHECK(run("a -n 5 --name x --include=p -i q") == 1 && strcmp(out, "5 0 0 2 x p q | a | 0 0 0 0\n") == 0);
+	CHECK(run("-n5 -f a --size=1K b") == 1 &&
+	      strcmp(out, "5 1024 1 0 - | a b | 0 0 0 0\n") == 0);
+	CHECK(run("a -n 5 --name x --include=p -i q") == 1 &&
+	      strcmp(out, "5 0 0 2 x p q | a | 0 0 0 0\n") == 0);
 	CHECK(run("-- -n") == 1 && strcmp(out, "0 0 0 0 - | -n | 0 0 0 0\n") == 0);
 	CHECK(run("- --format=json --partial -q --memory=32M") == 1 &&
 	      strcmp(out, "0 0 0 0 - | - | 3 1 1 33554432\n") == 0);
@@ -103,7 +110,8 @@ static void test_help(void)
 	CHECK(strncmp(out, "Usage: snap-test [OPTION]... FILE\nTests options.\n\n", 50) == 0);
 	CHECK(strstr(out, "\n  -n, --limit=COUNT          at most so many\n") != NULL);
 	CHECK(strstr(out, "\n      --name=NAME            a name\n") != NULL);
-	CHECK(strstr(out, "--memory=SIZE") && strstr(out, "--format=FORM") && !strstr(out, "tracemalloc"));
+	CHECK(strstr(out, "--memory=SIZE") && strstr(out, "--format=FORM") &&
+	      !strstr(out, "tracemalloc"));
 	CHECK(run("-h") == 0);
 	CHECK(run("--version") == 0);
 	CHECK(strncmp(out, "snap-test " SNAP_VERSION " (libsnap ", 19 + strlen(SNAP_VERSION)) == 0);
@@ -112,7 +120,9 @@ static void test_help(void)
 
 static void test_wrong_usage(void)
 {
-	static const struct { const char *arguments, *message; } cases[] = {
+	static const struct {
+		const char *arguments, *message;
+	} cases[] = {
 		{"", "an argument is missing"},
 		{"a b c", "one argument too many: c"},
 		{"-x a", "unknown option: -x"},
@@ -127,7 +137,9 @@ static void test_wrong_usage(void)
 		{"--format=tracemalloc a", "--format=tracemalloc"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		CHECK_NAMED(run(cases[i].arguments) == 2 && out[0] == '\0' && says(cases[i].message), cases[i].message);
+		CHECK_NAMED(run(cases[i].arguments) == 2 && out[0] == '\0' &&
+				    says(cases[i].message),
+			    cases[i].message);
 		CHECK(strncmp(err, "snap-test: ", 11) == 0 && says("Try 'snap-test --help'."));
 	}
 	char *argv[] = {"snap-test", "--format=json", "a", NULL};
@@ -166,7 +178,9 @@ static void test_messages(void)
 {
 	char *none[] = {"x", NULL};
 	CHECK(in_child(messages, 1, none, 0, NULL) == 2);
-	CHECK(strcmp(err, "snap: a\\nb: at byte 7: bad\\x1b\nsnap: standard input: bad\\x1b\nsnap: is 5\n") == 0);
+	CHECK(strcmp(err,
+		     "snap: a\\nb: at byte 7: bad\\x1b\nsnap: standard input: bad\\x1b\nsnap: is 5\n") ==
+	      0);
 	CHECK(in_child(lost, 1, none, 0, NULL) == 3 && says("3 rows are lost"));
 	char *missing[] = {"x", "/nonexistent/file", NULL};
 	CHECK(in_child(opens, 2, missing, 0, NULL) == 2 && says("/nonexistent/file: "));

@@ -1,4 +1,5 @@
-/* Proves: strangers' text stays harmless in every form, and numbers read as promised (tools/common/print.h). */
+/* Proves: strangers' text stays harmless in every form, and numbers read as promised
+ * (tools/common/print.h). */
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,7 +9,8 @@
 
 static char output[65536];
 
-/* What body prints, with status of its process; stdout of a child goes to a file, so that exits can be seen too. */
+/* What body prints, with status of its process; stdout of a child goes to a file, so that exits can
+ * be seen too. */
 static int capture(void (*body)(void))
 {
 	FILE *file = tmpfile();
@@ -50,13 +52,22 @@ static bool escapes(const char *bytes, size_t size, enum escape_form form, const
 
 static void test_escape(void)
 {
-	ESCAPES("plain caf\xc3\xa9 \xf0\x9f\x90\x9b", ESCAPE_TEXT, "plain caf\xc3\xa9 \xf0\x9f\x90\x9b");
+	ESCAPES("plain caf\xc3\xa9 \xf0\x9f\x90\x9b", ESCAPE_TEXT,
+		"plain caf\xc3\xa9 \xf0\x9f\x90\x9b");
 	ESCAPES("a\nb\tc\rd\\e", ESCAPE_TEXT, "a\\nb\\tc\\rd\\\\e");
 	ESCAPES("\x1b[31m\x00\x7f", ESCAPE_TEXT, "\\x1b[31m\\x00\\x7f");
-	ESCAPES("\xc2\x9b" "31m", ESCAPE_TEXT, "\\xc2\\x9b31m");                       /* C1 CSI */
-	ESCAPES("\xe2\x80\xae" "cod", ESCAPE_TEXT, "\\xe2\\x80\\xae" "cod");           /* right-to-left override */
-	ESCAPES("\xe2\x81\xa6\xd8\x9c", ESCAPE_TEXT, "\\xe2\\x81\\xa6\\xd8\\x9c");     /* isolate, letter mark */
-	ESCAPES("\xff\xc0\x80\xed\xa0\x80\xe2\x82", ESCAPE_TEXT, "\\xff\\xc0\\x80\\xed\\xa0\\x80\\xe2\\x82");
+	ESCAPES("\xc2\x9b"
+		"31m",
+		ESCAPE_TEXT, "\\xc2\\x9b31m"); /* C1 CSI */
+	ESCAPES("\xe2\x80\xae"
+		"cod",
+		ESCAPE_TEXT,
+		"\\xe2\\x80\\xae"
+		"cod"); /* right-to-left override */
+	ESCAPES("\xe2\x81\xa6\xd8\x9c", ESCAPE_TEXT,
+		"\\xe2\\x81\\xa6\\xd8\\x9c"); /* isolate, letter mark */
+	ESCAPES("\xff\xc0\x80\xed\xa0\x80\xe2\x82", ESCAPE_TEXT,
+		"\\xff\\xc0\\x80\\xed\\xa0\\x80\\xe2\\x82");
 	ESCAPES("::error::x", ESCAPE_TEXT, "\\x3a:error::x");
 	ESCAPES("  ::error", ESCAPE_TEXT, "  \\x3a:error");
 	ESCAPES("a::b", ESCAPE_TEXT, "a::b");
@@ -78,7 +89,8 @@ static void test_all_pairs(void)
 			for (size_t i = 0; i < out.size; i++) {
 				unsigned char c = (unsigned char)out.bytes[i];
 				harmless &= c >= 0x20 && c != 0x7f;
-				harmless &= c < 0x80 || (c == (unsigned char)bytes[i] && out.size == 2);
+				harmless &=
+					c < 0x80 || (c == (unsigned char)bytes[i] && out.size == 2);
 			}
 			buffer_free(&out);
 		}
@@ -106,7 +118,9 @@ static void test_sizes(void)
 	CHECK(cli_parse_size("64KiB", &n) && n == 65536);
 	CHECK(cli_parse_size("1_000B", &n) && n == 1000);
 	CHECK(cli_parse_size("16777215T", &n) && n == UINT64_C(16777215) << 40);
-	static const char *const bad[] = {"", "K", "1KB", "1.5M", "-1", " 1", "1 ", "16777216T", "99999999999999999999", "1_", "1iB"};
+	static const char *const bad[] = {
+		"",   "K",  "1KB", "1.5M", "-1", " 1", "1 ", "16777216T", "99999999999999999999",
+		"1_", "1iB"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK_NAMED(!cli_parse_size(bad[i], &n), bad[i]);
 }
@@ -114,20 +128,23 @@ static void test_sizes(void)
 static void two_rows(void)
 {
 	static const struct print_column columns[] = {
-		{"bytes", PRINT_BYTES}, {"bytes_diff", PRINT_CHANGE_BYTES}, {"address", PRINT_HEX},
-		{"type", PRINT_TEXT}, {"file", PRINT_TEXT},
+		{"bytes", PRINT_BYTES}, {"bytes_diff", PRINT_CHANGE_BYTES},
+		{"address", PRINT_HEX}, {"type", PRINT_TEXT},
+		{"file", PRINT_TEXT},
 	};
 	struct print_table *t = print_begin("test/1", columns, 5);
 	print_note(t, "file", "a\nb");
 	print_note_number(t, "member", 2);
 	const struct print_cell rows[2][5] = {
-		{print_number(1536), print_change(-2048), print_number(255), print_bytes("a,\"b|\x1b", 6), print_absent()},
-		{print_number(7), print_change(0), print_absent(), print_bytes("", 0), print_bytes("::f", 3)},
+		{print_number(1536), print_change(-2048), print_number(255),
+		 print_bytes("a,\"b|\x1b", 6), print_absent()},
+		{print_number(7), print_change(0), print_absent(), print_bytes("", 0),
+		 print_bytes("::f", 3)},
 	};
 	print_row(t, rows[0]);
 	print_row(t, rows[1]);
-	const struct print_cell total[5] = {
-		print_number(1543), print_change(INT64_MIN), print_absent(), print_absent(), print_absent()};
+	const struct print_cell total[5] = {print_number(1543), print_change(INT64_MIN),
+					    print_absent(), print_absent(), print_absent()};
 	print_total(t, total);
 	print_end(t);
 }
@@ -148,28 +165,33 @@ static void test_forms(void)
 		      "1.5 KiB    -8.0 EiB           TOTAL\n"));
 	cli_common.format = CLI_TSV;
 	CHECK(capture(two_rows) == 0);
-	CHECK(printed("bytes\tbytes_diff\taddress\ttype\tfile\n1536\t-2048\t0xff\ta,\"b|\\x1b\t\n7\t0\t\t\t\\x3a:f\n"));
+	CHECK(printed(
+		"bytes\tbytes_diff\taddress\ttype\tfile\n1536\t-2048\t0xff\ta,\"b|\\x1b\t\n7\t0\t\t\t\\x3a:f\n"));
 	cli_common.format = CLI_CSV;
 	CHECK(capture(two_rows) == 0);
-	CHECK(printed("bytes,bytes_diff,address,type,file\r\n1536,-2048,0xff,\"a,\"\"b|\\x1b\",\r\n7,0,,,\\x3a:f\r\n"));
+	CHECK(printed(
+		"bytes,bytes_diff,address,type,file\r\n1536,-2048,0xff,\"a,\"\"b|\\x1b\",\r\n7,0,,,\\x3a:f\r\n"));
 	cli_common.format = CLI_MARKDOWN;
 	CHECK(capture(two_rows) == 0);
-	CHECK(printed("| bytes | bytes\\_diff | address | type | file |\n|---:|---:|---:|:---|:---|\n"
-		      "| 1.5 KiB | -2.0 KiB | 0xff | a,\"b\\|\\\\x1b |  |\n| 7 B | 0 B |  |  | ::f |\n"
-		      "| 1.5 KiB | -8.0 EiB |  | **TOTAL** |  |\n"));
+	CHECK(printed(
+		"| bytes | bytes\\_diff | address | type | file |\n|---:|---:|---:|:---|:---|\n"
+		"| 1.5 KiB | -2.0 KiB | 0xff | a,\"b\\|\\\\x1b |  |\n| 7 B | 0 B |  |  | ::f |\n"
+		"| 1.5 KiB | -8.0 EiB |  | **TOTAL** |  |\n"));
 	cli_common.format = CLI_JSON;
 	CHECK(capture(two_rows) == 0);
-	CHECK(printed("{\"schema\": \"test/1\",\n \"file\": \"a\\nb\",\n \"member\": 2,\n \"rows\": [\n"
-		      "  {\"bytes\": 1536, \"bytes_diff\": -2048, \"address\": \"0xff\", \"type\": \"a,\\\"b|\\u001b\", \"file\": null},\n"
-		      "  {\"bytes\": 7, \"bytes_diff\": 0, \"address\": null, \"type\": \"\", \"file\": \"::f\"}\n ],\n"
-		      " \"total\": {\"bytes\": 1543, \"bytes_diff\": -9223372036854775808, \"address\": null, \"type\": null, \"file\": null}}\n"));
+	CHECK(printed(
+		"{\"schema\": \"test/1\",\n \"file\": \"a\\nb\",\n \"member\": 2,\n \"rows\": [\n"
+		"  {\"bytes\": 1536, \"bytes_diff\": -2048, \"address\": \"0xff\", \"type\": \"a,\\\"b|\\u001b\", \"file\": null},\n"
+		"  {\"bytes\": 7, \"bytes_diff\": 0, \"address\": null, \"type\": \"\", \"file\": \"::f\"}\n ],\n"
+		" \"total\": {\"bytes\": 1543, \"bytes_diff\": -9223372036854775808, \"address\": null, \"type\": null, \"file\": null}}\n"));
 	CHECK(capture(no_rows) == 0 && printed("{\"schema\": \"test/1\",\n \"rows\": []}\n"));
 	cli_common.format = CLI_YAML;
 	CHECK(capture(two_rows) == 0);
-	CHECK(printed("schema: \"test/1\"\nfile: \"a\\nb\"\nmember: 2\nrows:\n"
-		      "  - bytes: 1536\n    bytes_diff: -2048\n    address: \"0xff\"\n    type: \"a,\\\"b|\\u001b\"\n    file: null\n"
-		      "  - bytes: 7\n    bytes_diff: 0\n    address: null\n    type: \"\"\n    file: \"::f\"\n"
-		      "total:\n  bytes: 1543\n  bytes_diff: -9223372036854775808\n  address: null\n  type: null\n  file: null\n"));
+	CHECK(printed(
+		"schema: \"test/1\"\nfile: \"a\\nb\"\nmember: 2\nrows:\n"
+		"  - bytes: 1536\n    bytes_diff: -2048\n    address: \"0xff\"\n    type: \"a,\\\"b|\\u001b\"\n    file: null\n"
+		"  - bytes: 7\n    bytes_diff: 0\n    address: null\n    type: \"\"\n    file: \"::f\"\n"
+		"total:\n  bytes: 1543\n  bytes_diff: -9223372036854775808\n  address: null\n  type: null\n  file: null\n"));
 	CHECK(capture(no_rows) == 0 && printed("schema: \"test/1\"\nrows: []\n"));
 }
 
@@ -180,7 +202,8 @@ static void many_rows(void)
 	char name[1024];
 	memset(name, 'x', sizeof(name));
 	for (uint64_t i = 0; i < 20000; i++) {
-		const struct print_cell cells[] = {print_number(i), print_bytes(name, sizeof(name))};
+		const struct print_cell cells[] = {print_number(i),
+						   print_bytes(name, sizeof(name))};
 		print_row(t, cells);
 	}
 	print_end(t);

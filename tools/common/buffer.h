@@ -1,4 +1,5 @@
-/* Bytes that grow.  Running out of memory ends the process with status 2: tools may, the library may not. */
+/* Bytes that grow.  Running out of memory ends the process with status 2: tools may, the library
+ * may not. */
 #ifndef BUFFER_H
 #define BUFFER_H
 

@@ -27,7 +27,9 @@ struct table {
 	size_t count;
 };
 
-enum { FIRST_VALUE = 256 }; /* getopt's value of option i is FIRST_VALUE + i, so that letters do not collide */
+enum {
+	FIRST_VALUE = 256
+}; /* getopt's value of option i is FIRST_VALUE + i, so that letters do not collide */
 
 static bool has_letter(const struct table *t, char letter)
 {
@@ -48,19 +50,24 @@ static void add_option(struct table *t, const struct cli_option *option)
 
 static void add_common(struct table *t)
 {
-	const char *forms = cli_accept_tracemalloc ? "print as table, tsv, csv, json, yaml, markdown or tracemalloc"
-						   : "print as table, tsv, csv, json, yaml or markdown";
+	const char *forms =
+		cli_accept_tracemalloc
+			? "print as table, tsv, csv, json, yaml, markdown or tracemalloc"
+			: "print as table, tsv, csv, json, yaml or markdown";
 	const struct cli_option common[] = {
 		{0, "format", "FORM", forms, CLI_STRING, &format_name},
-		{0, "partial", NULL, "accept damaged or incomplete input; exit 3", CLI_FLAG, &cli_common.partial},
-		{0, "memory", "SIZE", "use at most so much memory for data (64M, 2G)", CLI_SIZE, &cli_common.memory_bytes},
+		{0, "partial", NULL, "accept damaged or incomplete input; exit 3", CLI_FLAG,
+		 &cli_common.partial},
+		{0, "memory", "SIZE", "use at most so much memory for data (64M, 2G)", CLI_SIZE,
+		 &cli_common.memory_bytes},
 		{'q', "quiet", NULL, "no warnings, no progress", CLI_FLAG, &cli_common.quiet},
 		{'h', "help", NULL, "print this and exit", CLI_FLAG, &want_help},
 		{'V', "version", NULL, "print versions and exit", CLI_FLAG, &want_version},
 	};
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
-		bool left_out = (common[i].value == &format_name && (cli_without & CLI_NO_FORMAT)) ||
-				(common[i].value == &cli_common.partial && (cli_without & CLI_NO_PARTIAL));
+		bool left_out =
+			(common[i].value == &format_name && (cli_without & CLI_NO_FORMAT)) ||
+			(common[i].value == &cli_common.partial && (cli_without & CLI_NO_PARTIAL));
 		if (!left_out)
 			add_option(t, &common[i]);
 	}
@@ -79,7 +86,8 @@ static void build_table(struct table *t, const struct cli_tool *tool)
 		const struct cli_option *o = &t->options[i];
 		int has_argument = o->type == CLI_FLAG ? no_argument : required_argument;
 		if (o->name)
-			t->longs[longs++] = (struct option){o->name, has_argument, NULL, FIRST_VALUE + (int)i};
+			t->longs[longs++] =
+				(struct option){o->name, has_argument, NULL, FIRST_VALUE + (int)i};
 		if (o->letter)
 			t->letters[letters++] = o->letter;
 		if (o->letter && has_argument == required_argument)
@@ -111,7 +119,8 @@ static bool parse_digits(const char *text, const char **end, uint64_t *number)
 	if (!isdigit((unsigned char)*text))
 		return false;
 	uint64_t n = 0;
-	for (; isdigit((unsigned char)*text) || (*text == '_' && isdigit((unsigned char)text[1])); text++)
+	for (; isdigit((unsigned char)*text) || (*text == '_' && isdigit((unsigned char)text[1]));
+	     text++)
 		if (*text != '_' && (__builtin_mul_overflow(n, 10, &n) ||
 				     __builtin_add_overflow(n, (uint64_t)(*text - '0'), &n)))
 			return false;
@@ -143,12 +152,11 @@ static void set_option(const struct cli_option *o, const char *text)
 	const char *end;
 	uint64_t number = 0;
 	switch (o->type) {
-	case CLI_FLAG:
-		*(bool *)o->value = true;
-		break;
+	case CLI_FLAG: *(bool *)o->value = true; break;
 	case CLI_COUNT:
 		if (!parse_digits(text, &end, &number) || *end)
-			cli_usage("--%s=%s: not a number from 0 to %llu", o->name, text, (unsigned long long)UINT64_MAX);
+			cli_usage("--%s=%s: not a number from 0 to %llu", o->name, text,
+				  (unsigned long long)UINT64_MAX);
 		*(uint64_t *)o->value = number;
 		break;
 	case CLI_SIZE:
@@ -156,9 +164,7 @@ static void set_option(const struct cli_option *o, const char *text)
 			cli_usage("--%s=%s: not a size, as 4096, 64K, 16MiB or 2G", o->name, text);
 		*(uint64_t *)o->value = number;
 		break;
-	case CLI_STRING:
-		*(const char **)o->value = text;
-		break;
+	case CLI_STRING: *(const char **)o->value = text; break;
 	case CLI_LIST: {
 		struct cli_list *list = o->value;
 		list->items = cli_resize(list->items, (list->count + 1) * sizeof(*list->items));
@@ -176,15 +182,16 @@ static void print_help(const struct cli_tool *tool, const struct table *t)
 		char left[80], letter[4] = "   ";
 		if (o->letter)
 			snprintf(letter, sizeof(letter), "-%c,", o->letter);
-		snprintf(left, sizeof(left), "  %s --%s%s%s", letter, o->name, o->argument ? "=" : "",
-			 o->argument ? o->argument : "");
+		snprintf(left, sizeof(left), "  %s --%s%s%s", letter, o->name,
+			 o->argument ? "=" : "", o->argument ? o->argument : "");
 		printf("%-28s %s\n", left, o->help);
 	}
 }
 
 static void set_format(void)
 {
-	static const char *const names[] = {"table", "tsv", "csv", "json", "yaml", "markdown", "tracemalloc"};
+	static const char *const names[] = {"table", "tsv",      "csv",        "json",
+					    "yaml",  "markdown", "tracemalloc"};
 	if (!format_name)
 		return;
 	size_t count = cli_accept_tracemalloc ? 7 : 6;
@@ -197,8 +204,8 @@ static void set_format(void)
 		  cli_accept_tracemalloc ? ", tracemalloc" : "");
 }
 
-/* A closed standard stream would be given to the next file that is opened, which would then be read or overwritten.
- * What stands in fails when it is used. */
+/* A closed standard stream would be given to the next file that is opened, which would then be read
+ * or overwritten. What stands in fails when it is used. */
 static void claim_standard_streams(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -236,8 +243,8 @@ char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *cou
 	if (want_help)
 		print_help(tool, &t);
 	if (want_version)
-		printf("%s %s (libsnap %s, format %s)\n", tool->name, SNAP_VERSION, snap_library_version(),
-		       SNAP_FORMAT_VERSION);
+		printf("%s %s (libsnap %s, format %s)\n", tool->name, SNAP_VERSION,
+		       snap_library_version(), SNAP_FORMAT_VERSION);
 	free_table(&t);
 	if (want_help || want_version)
 		exit(cli_finish(CLI_YES));

@@ -1,4 +1,5 @@
-/* Strangers' text made harmless: no control byte, no bidirectional override, no invalid UTF-8, no "::" at a line's start. */
+/* Strangers' text made harmless: no control byte, no bidirectional override, no invalid UTF-8, no
+ * "::" at a line's start. */
 #include "escape.h"
 
 #include <stdbool.h>
@@ -6,12 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The code point at bytes and its length, or length 0 if this is not UTF-8: over-long, surrogate, cut. */
+/* The code point at bytes and its length, or length 0 if this is not UTF-8: over-long, surrogate,
+ * cut. */
 static size_t decode(const uint8_t *bytes, size_t size, uint32_t *point)
 {
 	static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
 	uint8_t first = bytes[0];
-	size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	size_t length = first < 0x80   ? 1
+			: first < 0xc2 ? 0
+			: first < 0xe0 ? 2
+			: first < 0xf0 ? 3
+			: first < 0xf5 ? 4
+				       : 0;
 	if (length == 0 || length > size)
 		return 0;
 	uint32_t value = length == 1 ? first : first & (0x7fu >> length);
@@ -28,9 +35,9 @@ static size_t decode(const uint8_t *bytes, size_t size, uint32_t *point)
 
 static bool is_unsafe(uint32_t point)
 {
-	return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c || point == 0x200e ||
-	       point == 0x200f || (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
-	       point == 0xfeff;
+	return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c ||
+	       point == 0x200e || point == 0x200f || (point >= 0x2028 && point <= 0x202e) ||
+	       (point >= 0x2066 && point <= 0x2069) || point == 0xfeff;
 }
 
 /* One code point, or one byte that is none, as text. */
@@ -52,7 +59,8 @@ static bool append_short(struct buffer *out, uint32_t point)
 	}
 }
 
-static void append_text(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point, bool valid)
+static void append_text(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point,
+			bool valid)
 {
 	if (valid && append_short(out, point))
 		return;
@@ -64,7 +72,8 @@ static void append_text(struct buffer *out, const uint8_t *bytes, size_t length,
 		append_hex(out, "\\x%02x", bytes[i]);
 }
 
-static void append_message(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point, bool valid)
+static void append_message(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point,
+			   bool valid)
 {
 	if (valid && point == '\\')
 		buffer_byte(out, '\\');
@@ -72,7 +81,8 @@ static void append_message(struct buffer *out, const uint8_t *bytes, size_t leng
 		append_text(out, bytes, length, point, valid);
 }
 
-static void append_markdown(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point, bool valid)
+static void append_markdown(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point,
+			    bool valid)
 {
 	struct buffer text = {0};
 	append_text(&text, bytes, length, point, valid);
@@ -84,7 +94,8 @@ static void append_markdown(struct buffer *out, const uint8_t *bytes, size_t len
 	buffer_free(&text);
 }
 
-static void append_json(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point, bool valid)
+static void append_json(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point,
+			bool valid)
 {
 	if (!valid)
 		append_hex(out, "\\udc%02x", bytes[0]);
@@ -98,9 +109,11 @@ static void append_json(struct buffer *out, const uint8_t *bytes, size_t length,
 	}
 }
 
-static void append_yaml(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point, bool valid)
+static void append_yaml(struct buffer *out, const uint8_t *bytes, size_t length, uint32_t point,
+			bool valid)
 {
-	/* Text that uses the stand-ins itself is taken as bytes, so that one meaning is left to each. */
+	/* Text that uses the stand-ins itself is taken as bytes, so that one meaning is left to
+	 * each. */
 	if (!valid || (point >= 0xef80 && point <= 0xefff)) {
 		for (size_t i = 0; i < length; i++)
 			append_hex(out, "\\uef%02x", bytes[i]);
@@ -126,10 +139,8 @@ static size_t guard_colons(struct buffer *out, const char *bytes, size_t size)
 void escape_append(struct buffer *out, const char *text, size_t size, enum escape_form form)
 {
 	static void (*const append[])(struct buffer *, const uint8_t *, size_t, uint32_t, bool) = {
-		[ESCAPE_TEXT] = append_text,
-		[ESCAPE_MESSAGE] = append_message,
-		[ESCAPE_MARKDOWN] = append_markdown,
-		[ESCAPE_JSON] = append_json,
+		[ESCAPE_TEXT] = append_text,         [ESCAPE_MESSAGE] = append_message,
+		[ESCAPE_MARKDOWN] = append_markdown, [ESCAPE_JSON] = append_json,
 		[ESCAPE_YAML] = append_yaml,
 	};
 	const uint8_t *bytes = (const uint8_t *)text;

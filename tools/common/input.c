@@ -64,7 +64,8 @@ static int temporary_file(void)
 {
 	const char *folder = getenv("TMPDIR");
 	char path[4096];
-	int size = snprintf(path, sizeof(path), "%s/snap-XXXXXX", folder && *folder ? folder : "/tmp");
+	int size =
+		snprintf(path, sizeof(path), "%s/snap-XXXXXX", folder && *folder ? folder : "/tmp");
 	if (size < 0 || (size_t)size >= sizeof(path)) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -75,8 +76,8 @@ static int temporary_file(void)
 	return fd;
 }
 
-/* A descriptor of standard input that can seek: a pipe is kept in a file without a name, so that each of its members
- * can be opened. */
+/* A descriptor of standard input that can seek: a pipe is kept in a file without a name, so that
+ * each of its members can be opened. */
 static int seekable_input(void)
 {
 	static int kept = -1;
@@ -90,7 +91,8 @@ static int seekable_input(void)
 	return kept;
 }
 
-static enum snap_status open_reader(struct snap_reader **out, const char *path, int64_t member, struct snap_error *error)
+static enum snap_status open_reader(struct snap_reader **out, const char *path, int64_t member,
+				    struct snap_error *error)
 {
 	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
 	options.max_memory_bytes = cli_common.memory_bytes;
@@ -129,8 +131,9 @@ struct snap_reader *cli_open(const char *file)
 	if (!(info.flags & SNAP_SNAPSHOT_PARTIAL))
 		return reader;
 	struct snap_error error = {.status = SNAP_CORRUPT, .offset = SNAP_NO_OFFSET};
-	strcpy(error.message, cli_common.partial ? "marked as partial by its writer"
-						 : "marked as partial by its writer; --partial accepts it");
+	strcpy(error.message, cli_common.partial
+				      ? "marked as partial by its writer"
+				      : "marked as partial by its writer; --partial accepts it");
 	if (!cli_common.partial) {
 		snap_reader_close(reader);
 		exit(cli_report(file ? file : "-", &error));

@@ -1,4 +1,5 @@
-/* Tables on stdout: one interface, six forms.  Numbers for people have units, numbers for programs have none. */
+/* Tables on stdout: one interface, six forms.  Numbers for people have units, numbers for programs
+ * have none. */
 #include "print.h"
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@ struct print_table {
 	struct buffer line; /* one row, being made */
 	struct buffer kept; /* of the table form: cells, each ended by NUL */
 	size_t *widths;
-	bool aligned; /* the kept rows are out */
+	bool aligned;                /* the kept rows are out */
 	bool rows_open, rows_closed; /* JSON, YAML: the list of rows */
 	bool any_row;
 };
@@ -62,7 +63,8 @@ static void append_change_size(struct buffer *out, int64_t change)
 	buffer_text(out, print_size(magnitude, size));
 }
 
-static void append_number(struct buffer *out, const struct print_cell *cell, enum print_kind kind, bool for_people)
+static void append_number(struct buffer *out, const struct print_cell *cell, enum print_kind kind,
+			  bool for_people)
 {
 	char text[32];
 	if (kind == PRINT_BYTES && for_people)
@@ -70,7 +72,8 @@ static void append_number(struct buffer *out, const struct print_cell *cell, enu
 	else if (kind == PRINT_HEX)
 		snprintf(text, sizeof(text), "0x%" PRIx64, cell->number);
 	else if (kind == PRINT_CHANGE_BYTES || kind == PRINT_CHANGE_COUNT)
-		snprintf(text, sizeof(text), for_people && cell->change ? "%+" PRId64 : "%" PRId64, cell->change);
+		snprintf(text, sizeof(text), for_people && cell->change ? "%+" PRId64 : "%" PRId64,
+			 cell->change);
 	else
 		snprintf(text, sizeof(text), "%" PRIu64, cell->number);
 	if (kind == PRINT_CHANGE_BYTES && for_people)
@@ -79,8 +82,8 @@ static void append_number(struct buffer *out, const struct print_cell *cell, enu
 		buffer_text(out, text);
 }
 
-static void append_cell(struct buffer *out, const struct print_cell *cell, enum print_kind kind, bool for_people,
-			enum escape_form escape)
+static void append_cell(struct buffer *out, const struct print_cell *cell, enum print_kind kind,
+			bool for_people, enum escape_form escape)
 {
 	if (kind == PRINT_TEXT)
 		escape_append(out, cell->text, cell->size, escape);
@@ -180,13 +183,15 @@ static void separated_header(struct print_table *t)
 	flush_line(t);
 }
 
-/* RFC 4180: text that has a comma or quote, or begins or ends with a space, stands in quotes, and quotes are doubled. */
+/* RFC 4180: text that has a comma or quote, or begins or ends with a space, stands in quotes, and
+ * quotes are doubled. */
 static void append_csv(struct buffer *out, const struct print_cell *cell)
 {
 	struct buffer text = {0};
 	escape_append(&text, cell->text, cell->size, ESCAPE_TEXT);
-	bool quote = text.size > 0 && (memchr(text.bytes, ',', text.size) || memchr(text.bytes, '"', text.size) ||
-				       text.bytes[0] == ' ' || text.bytes[text.size - 1] == ' ');
+	bool quote = text.size > 0 &&
+		     (memchr(text.bytes, ',', text.size) || memchr(text.bytes, '"', text.size) ||
+		      text.bytes[0] == ' ' || text.bytes[text.size - 1] == ' ');
 	if (quote)
 		buffer_byte(out, '"');
 	for (size_t i = 0; i < text.size; i++) {
@@ -222,7 +227,8 @@ static void markdown_header(struct print_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		buffer_text(&t->line, "| ");
-		escape_append(&t->line, t->columns[i].name, strlen(t->columns[i].name), ESCAPE_MARKDOWN);
+		escape_append(&t->line, t->columns[i].name, strlen(t->columns[i].name),
+			      ESCAPE_MARKDOWN);
 		buffer_byte(&t->line, ' ');
 	}
 	buffer_byte(&t->line, '|');
@@ -251,7 +257,8 @@ static void markdown_row(struct print_table *t, const struct print_cell *cells, 
 
 /* ---- JSON, YAML ---- */
 
-static void append_quoted(struct buffer *out, const char *bytes, size_t size, enum escape_form escape)
+static void append_quoted(struct buffer *out, const char *bytes, size_t size,
+			  enum escape_form escape)
 {
 	buffer_byte(out, '"');
 	escape_append(out, bytes, size, escape);
@@ -285,7 +292,8 @@ static void json_object(struct print_table *t, const struct print_cell *cells)
 	buffer_byte(&t->line, '}');
 }
 
-static void yaml_mapping(struct print_table *t, const struct print_cell *cells, const char *first, const char *others)
+static void yaml_mapping(struct print_table *t, const struct print_cell *cells, const char *first,
+			 const char *others)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		buffer_text(&t->line, i > 0 ? others : first);
@@ -317,7 +325,8 @@ static void json_row(struct print_table *t, const struct print_cell *cells)
 
 /* ---- the interface ---- */
 
-struct print_table *print_begin(const char *schema, const struct print_column *columns, size_t count)
+struct print_table *print_begin(const char *schema, const struct print_column *columns,
+				size_t count)
 {
 	struct print_table *t = cli_resize(NULL, sizeof(*t));
 	*t = (struct print_table){.columns = columns, .count = count, .form = cli_common.format};
@@ -348,7 +357,8 @@ void print_note(struct print_table *t, const char *key, const char *text)
 {
 	if (!begin_note(t, key))
 		return;
-	append_quoted(&t->line, text, strlen(text), t->form == CLI_JSON ? ESCAPE_JSON : ESCAPE_YAML);
+	append_quoted(&t->line, text, strlen(text),
+		      t->form == CLI_JSON ? ESCAPE_JSON : ESCAPE_YAML);
 	if (t->form == CLI_YAML)
 		buffer_byte(&t->line, '\n');
 	fwrite(t->line.bytes, 1, t->line.size, stdout);

@@ -33,7 +33,8 @@ void cli_progress(const char *what, uint64_t done, uint64_t total)
 	bar.shown = true;
 	bar.printed_ms = now;
 	if (total > 0)
-		fprintf(stderr, "\r%s: %s %3.0f %%", cli_name, what, 100.0 * (double)done / (double)total);
+		fprintf(stderr, "\r%s: %s %3.0f %%", cli_name, what,
+			100.0 * (double)done / (double)total);
 	else
 		fprintf(stderr, "\r%s: %s %" PRIu64, cli_name, what, done);
 }
