@@ -1,4 +1,5 @@
-/* Fuzz target: any bytes as a tracemalloc pickle end in a snapshot or a reason.  The first byte chooses --partial. */
+/* Fuzz target: any bytes as a tracemalloc pickle end in a snapshot or a reason.  The first byte
+ * chooses --partial. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,7 +17,8 @@ static int drop(void *context, const void *bytes, size_t size)
 	return 0;
 }
 
-enum snap_status import_begin(struct import_context *context, uint32_t flags, struct snap_error *error)
+enum snap_status import_begin(struct import_context *context, uint32_t flags,
+			      struct snap_error *error)
 {
 	struct snap_sink sink = {NULL, drop};
 	context->writer_options.flags = flags;
@@ -33,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (descriptor < 0 || ftruncate(descriptor, 0) != 0 ||
 	    pwrite(descriptor, bytes + 1, size - 1, 0) != (ssize_t)(size - 1))
 		abort();
-	struct import_input input = {.name = "fuzz", .descriptor = descriptor, .seekable = true, .size = size - 1};
+	struct import_input input = {
+		.name = "fuzz", .descriptor = descriptor, .seekable = true, .size = size - 1};
 	struct import_options options = {.partial = bytes[0] & 1};
 	struct import_context context = {
 		.input = &input,
@@ -48,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		snap_writer_abort(context.writer);
 	else
 		status = snap_writer_finish(context.writer, NULL, &error);
-	if (status != SNAP_OK && (error.status != status || error.message[0] == '\0' || status == SNAP_MISUSE))
+	if (status != SNAP_OK &&
+	    (error.status != status || error.message[0] == '\0' || status == SNAP_MISUSE))
 		abort();
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* timed FILE COMMAND...: runs the command and appends "SECONDS PEAK_KIB" to FILE.  Small, because a child's peak begins
- * with its parent's. */
+/* timed FILE COMMAND...: runs the command and appends "SECONDS PEAK_KIB" to FILE.  Small, because a
+ * child's peak begins with its parent's. */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -34,7 +34,8 @@ int main(int argc, char **argv)
 	}
 	double seconds = now() - start;
 	FILE *file = fopen(argv[1], "a");
-	if (file == NULL || fprintf(file, "%.6f %ld\n", seconds, usage.ru_maxrss) < 0 || fclose(file) != 0) {
+	if (file == NULL || fprintf(file, "%.6f %ld\n", seconds, usage.ru_maxrss) < 0 ||
+	    fclose(file) != 0) {
 		perror(argv[1]);
 		return 2;
 	}

@@ -7,10 +7,11 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* Deeper than any recorded stack (at most 65,535 frames since 3.9) and any batch of a list (1,000). */
-#define MAX_STACK (UINT32_C(1) << 20)
+/* Deeper than any recorded stack (at most 65,535 frames since 3.9) and any batch of a list (1,000).
+ */
+#define MAX_STACK  (UINT32_C(1) << 20)
 #define MAX_STRING SNAP_MAX_STRING_SIZE
-#define MAX_NAME 256 /* of a module or class in GLOBAL */
+#define MAX_NAME   256 /* of a module or class in GLOBAL */
 
 struct machine {
 	struct pickle *pickle;
@@ -61,9 +62,10 @@ static enum snap_status push(struct machine *m, pickle_value value)
 	struct pickle *p = m->pickle;
 	if (p->depth == p->stack_capacity) {
 		if (p->depth >= MAX_STACK)
-			return FAIL(m, SNAP_LIMIT, "more than %zu values on the pickle's stack", p->depth);
-		enum snap_status status = pickle_reserve(p, &p->stack, &p->stack_capacity, p->depth + 1,
-							 sizeof(*p->stack));
+			return FAIL(m, SNAP_LIMIT, "more than %zu values on the pickle's stack",
+				    p->depth);
+		enum snap_status status = pickle_reserve(p, &p->stack, &p->stack_capacity,
+							 p->depth + 1, sizeof(*p->stack));
 		if (status != SNAP_OK)
 			return fail_memory(m, status);
 	}
@@ -81,7 +83,8 @@ static enum snap_status op_mark(struct machine *m)
 {
 	struct pickle *p = m->pickle;
 	if (p->mark_count == PICKLE_MAX_MARKS)
-		return FAIL(m, SNAP_LIMIT, "more than %d marks, one within the other", PICKLE_MAX_MARKS);
+		return FAIL(m, SNAP_LIMIT, "more than %d marks, one within the other",
+			    PICKLE_MAX_MARKS);
 	p->marks[p->mark_count++] = p->depth;
 	return SNAP_OK;
 }
@@ -141,7 +144,8 @@ static enum snap_status op_string(struct machine *m, size_t length_size)
 	if (status != SNAP_OK)
 		return status;
 	if (size > MAX_STRING)
-		return FAIL(m, SNAP_LIMIT, "a string of %" PRIu64 " bytes, at most %u are read", size, MAX_STRING);
+		return FAIL(m, SNAP_LIMIT, "a string of %" PRIu64 " bytes, at most %u are read",
+			    size, MAX_STRING);
 	status = take(m, (size_t)size, &bytes);
 	if (status != SNAP_OK)
 		return status;
@@ -177,7 +181,8 @@ static enum snap_status op_object(struct machine *m, enum pickle_object_kind kin
 {
 	pickle_value value;
 	if (pickle_add_object(m->pickle, kind, &value) != SNAP_OK)
-		return FAIL(m, SNAP_LIMIT, "more than %d lists, dictionaries and instances", PICKLE_MAX_OBJECTS);
+		return FAIL(m, SNAP_LIMIT, "more than %d lists, dictionaries and instances",
+			    PICKLE_MAX_OBJECTS);
 	return push(m, value);
 }
 
@@ -187,10 +192,11 @@ static enum snap_status memoize(struct machine *m, uint64_t index)
 	if (held(p) < 1)
 		return fail_stack(m);
 	if (index > p->memo_count)
-		return FAIL(m, SNAP_CORRUPT, "memo entry %" PRIu64 " after %zu", index, p->memo_count);
+		return FAIL(m, SNAP_CORRUPT, "memo entry %" PRIu64 " after %zu", index,
+			    p->memo_count);
 	if (index == p->memo_count) {
-		enum snap_status status = pickle_reserve(p, &p->memo, &p->memo_capacity, p->memo_count + 1,
-							 sizeof(*p->memo));
+		enum snap_status status = pickle_reserve(p, &p->memo, &p->memo_capacity,
+							 p->memo_count + 1, sizeof(*p->memo));
 		if (status != SNAP_OK)
 			return fail_memory(m, status);
 		p->memo_count++;
@@ -213,7 +219,8 @@ static enum snap_status op_get(struct machine *m, size_t size)
 	if (status != SNAP_OK)
 		return status;
 	if (index >= m->pickle->memo_count)
-		return FAIL(m, SNAP_CORRUPT, "memo entry %" PRIu64 " of %zu", index, m->pickle->memo_count);
+		return FAIL(m, SNAP_CORRUPT, "memo entry %" PRIu64 " of %zu", index,
+			    m->pickle->memo_count);
 	return push(m, m->pickle->memo[index]);
 }
 
@@ -232,13 +239,14 @@ static enum snap_status append(struct machine *m, size_t count)
 	struct pickle_object *list = object_at(p, p->depth - count - 1, PICKLE_LIST);
 	if (list == NULL)
 		return FAIL(m, SNAP_CORRUPT, "appends to what is no list");
-	enum snap_status status = pickle_reserve(p, &list->items, &list->capacity, list->count + count,
-						 sizeof(*list->items));
+	enum snap_status status = pickle_reserve(p, &list->items, &list->capacity,
+						 list->count + count, sizeof(*list->items));
 	if (status != SNAP_OK)
 		return fail_memory(m, status);
 	p->depth -= count;
 	if (count > 0)
-		memcpy(list->items + list->count, p->stack + p->depth, count * sizeof(*list->items));
+		memcpy(list->items + list->count, p->stack + p->depth,
+		       count * sizeof(*list->items));
 	list->count += count;
 	return SNAP_OK;
 }
@@ -250,8 +258,8 @@ static enum snap_status op_appends(struct machine *m)
 	return status != SNAP_OK ? status : append(m, count);
 }
 
-static enum snap_status set_item(struct machine *m, struct pickle_object *dictionary, pickle_value key,
-				 pickle_value value)
+static enum snap_status set_item(struct machine *m, struct pickle_object *dictionary,
+				 pickle_value key, pickle_value value)
 {
 	static const char *const names[PICKLE_FIELD_COUNT] = {
 		[PICKLE_FIELD_TRACES] = "traces",
@@ -279,7 +287,8 @@ static enum snap_status set_items(struct machine *m, size_t count)
 		return FAIL(m, SNAP_CORRUPT, "a key without a value");
 	p->depth -= count;
 	for (size_t i = 0; i < count; i += 2) {
-		enum snap_status status = set_item(m, dictionary, p->stack[p->depth + i], p->stack[p->depth + i + 1]);
+		enum snap_status status =
+			set_item(m, dictionary, p->stack[p->depth + i], p->stack[p->depth + i + 1]);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -351,8 +360,8 @@ static bool is(const char *bytes, size_t size, const char *text)
 	return size == strlen(text) && memcmp(bytes, text, size) == 0;
 }
 
-static enum snap_status push_global(struct machine *m, const char *module, size_t module_size, const char *name,
-				    size_t name_size)
+static enum snap_status push_global(struct machine *m, const char *module, size_t module_size,
+				    const char *name, size_t name_size)
 {
 	if (is(module, module_size, "tracemalloc")) {
 		if (is(name, name_size, "Snapshot"))
@@ -390,7 +399,8 @@ static enum snap_status take_line(struct machine *m, char line[MAX_NAME], size_t
 		if (*byte == '\n')
 			return SNAP_OK;
 		if (*size == MAX_NAME)
-			return FAIL(m, SNAP_UNSUPPORTED, "refuses a global with a name of over %d bytes", MAX_NAME);
+			return FAIL(m, SNAP_UNSUPPORTED,
+				    "refuses a global with a name of over %d bytes", MAX_NAME);
 		line[*size] = (char)*byte;
 	}
 }
@@ -416,7 +426,8 @@ static enum snap_status op_frame(struct machine *m)
 		return FAIL(m, SNAP_CORRUPT, "a frame within a frame");
 	const struct import_input *input = m->reader.input;
 	if (size > INT64_MAX || (input->seekable && !m->partial && size > input->size - start))
-		return FAIL(m, SNAP_CORRUPT, "a frame of %" PRIu64 " bytes goes beyond the end", size);
+		return FAIL(m, SNAP_CORRUPT, "a frame of %" PRIu64 " bytes goes beyond the end",
+			    size);
 	m->frame_end = start + size;
 	m->in_frame = true;
 	return SNAP_OK;
@@ -426,7 +437,8 @@ static enum snap_status op_stop(struct machine *m)
 {
 	struct pickle *p = m->pickle;
 	if (p->depth != 1 || p->mark_count != 0)
-		return FAIL(m, SNAP_CORRUPT, "stops with %zu values on the stack, not one", p->depth);
+		return FAIL(m, SNAP_CORRUPT, "stops with %zu values on the stack, not one",
+			    p->depth);
 	if (m->in_frame && import_reader_offset(&m->reader) != m->frame_end)
 		return FAIL(m, SNAP_CORRUPT, "stops before its frame ends");
 	p->result = p->stack[0];
@@ -434,30 +446,9 @@ static enum snap_status op_stop(struct machine *m)
 	return SNAP_OK;
 }
 
-static const char *opcode_name(uint8_t opcode)
-{
-	static const char *const names[256] = {
-		['('] = "MARK", ['.'] = "STOP", ['0'] = "POP", ['1'] = "POP_MARK", ['2'] = "DUP", ['F'] = "FLOAT",
-		['I'] = "INT", ['J'] = "BININT", ['K'] = "BININT1", ['L'] = "LONG", ['M'] = "BININT2", ['N'] = "NONE",
-		['P'] = "PERSID", ['Q'] = "BINPERSID", ['R'] = "REDUCE", ['S'] = "STRING", ['T'] = "BINSTRING",
-		['U'] = "SHORT_BINSTRING", ['V'] = "UNICODE", ['X'] = "BINUNICODE", ['a'] = "APPEND", ['b'] = "BUILD",
-		['c'] = "GLOBAL", ['d'] = "DICT", ['}'] = "EMPTY_DICT", ['e'] = "APPENDS", ['g'] = "GET",
-		['h'] = "BINGET", ['i'] = "INST", ['j'] = "LONG_BINGET", ['l'] = "LIST", [']'] = "EMPTY_LIST",
-		['o'] = "OBJ", ['p'] = "PUT", ['q'] = "BINPUT", ['r'] = "LONG_BINPUT", ['s'] = "SETITEM",
-		['t'] = "TUPLE", [')'] = "EMPTY_TUPLE", ['u'] = "SETITEMS", ['G'] = "BINFLOAT", [0x80] = "PROTO",
-		[0x81] = "NEWOBJ", [0x82] = "EXT1", [0x83] = "EXT2", [0x84] = "EXT4", [0x85] = "TUPLE1",
-		[0x86] = "TUPLE2", [0x87] = "TUPLE3", [0x88] = "NEWTRUE", [0x89] = "NEWFALSE", [0x8a] = "LONG1",
-		[0x8b] = "LONG4", ['B'] = "BINBYTES", ['C'] = "SHORT_BINBYTES", [0x8c] = "SHORT_BINUNICODE",
-		[0x8d] = "BINUNICODE8", [0x8e] = "BINBYTES8", [0x8f] = "EMPTY_SET", [0x90] = "ADDITEMS",
-		[0x91] = "FROZENSET", [0x92] = "NEWOBJ_EX", [0x93] = "STACK_GLOBAL", [0x94] = "MEMOIZE",
-		[0x95] = "FRAME", [0x96] = "BYTEARRAY8", [0x97] = "NEXT_BUFFER", [0x98] = "READONLY_BUFFER",
-	};
-	return names[opcode];
-}
-
 static enum snap_status refuse(struct machine *m, uint8_t opcode)
 {
-	const char *name = opcode_name(opcode);
+	const char *name = pickle_opcode_name(opcode);
 	if (m->offset == 0)
 		return FAIL(m, SNAP_CORRUPT, "is no pickle of protocol 2 to 5");
 	if (name != NULL)
@@ -507,7 +498,8 @@ static enum snap_status op_proto(struct machine *m)
 	uint64_t version;
 	enum snap_status status = take_number(m, 1, &version);
 	if (status == SNAP_OK && (version < 2 || version > 5))
-		status = FAIL(m, SNAP_UNSUPPORTED, "pickle protocol %u, 2 to 5 are read", (unsigned)version);
+		status = FAIL(m, SNAP_UNSUPPORTED, "pickle protocol %u, 2 to 5 are read",
+			      (unsigned)version);
 	return status;
 }
 
@@ -518,7 +510,8 @@ static enum snap_status run(struct machine *m)
 		m->offset = import_reader_offset(&m->reader);
 		if (m->in_frame && m->offset >= m->frame_end) {
 			if (m->offset > m->frame_end)
-				return FAIL(m, SNAP_CORRUPT, "an opcode crosses the end of its frame");
+				return FAIL(m, SNAP_CORRUPT,
+					    "an opcode crosses the end of its frame");
 			m->in_frame = false;
 		}
 		const uint8_t *opcode;
@@ -558,7 +551,8 @@ enum snap_status pickle_read(struct pickle **out, struct import_input *input, bo
 	}
 	m.pickle->max_memory_bytes = max_memory_bytes;
 	m.pickle->result = PICKLE_NONE;
-	if (getrandom(&m.pickle->seed, sizeof(m.pickle->seed), GRND_NONBLOCK) != sizeof(m.pickle->seed))
+	if (getrandom(&m.pickle->seed, sizeof(m.pickle->seed), GRND_NONBLOCK) !=
+	    sizeof(m.pickle->seed))
 		m.pickle->seed = (uint64_t)time(NULL) ^ (uint64_t)(uintptr_t)m.pickle;
 	status = run(&m);
 	if (status == SNAP_CORRUPT && m.cut && partial) {

@@ -1,10 +1,12 @@
-/* Pickled tracemalloc snapshots as data: an opcode reader that can build nothing else and runs nothing. */
+/* Pickled tracemalloc snapshots as data: an opcode reader that can build nothing else and runs
+ * nothing. */
 #ifndef PICKLE_H
 #define PICKLE_H
 
 #include "import_input.h"
 
-/* A value, by kind and number.  Data is interned: equal numbers, strings and tuples are the same value. */
+/* A value, by kind and number.  Data is interned: equal numbers, strings and tuples are the same
+ * value. */
 typedef uint32_t pickle_value;
 
 enum pickle_kind {
@@ -18,11 +20,12 @@ enum pickle_kind {
 };
 
 #define PICKLE_INDEX_BITS 29
-#define PICKLE_MAX_INDEX ((UINT32_C(1) << PICKLE_INDEX_BITS) - 1)
-#define PICKLE_VALUE(kind, index) ((pickle_value)(kind) << PICKLE_INDEX_BITS | (pickle_value)(index))
-#define PICKLE_NONE PICKLE_VALUE(PICKLE_OTHER, 0)
+#define PICKLE_MAX_INDEX  ((UINT32_C(1) << PICKLE_INDEX_BITS) - 1)
+#define PICKLE_VALUE(kind, index) \
+	((pickle_value)(kind) << PICKLE_INDEX_BITS | (pickle_value)(index))
+#define PICKLE_NONE           PICKLE_VALUE(PICKLE_OTHER, 0)
 #define PICKLE_SNAPSHOT_CLASS PICKLE_VALUE(PICKLE_OTHER, 1)
-#define PICKLE_TRACES_CLASS PICKLE_VALUE(PICKLE_OTHER, 2)
+#define PICKLE_TRACES_CLASS   PICKLE_VALUE(PICKLE_OTHER, 2)
 
 static inline enum pickle_kind pickle_kind(pickle_value value)
 {
@@ -37,14 +40,20 @@ static inline uint32_t pickle_index(pickle_value value)
 enum pickle_object_kind { PICKLE_LIST, PICKLE_DICTIONARY, PICKLE_SNAPSHOT, PICKLE_TRACES };
 
 /* The attributes that mean something; others are not kept. */
-enum pickle_field { PICKLE_FIELD_TRACES, PICKLE_FIELD_LIMIT, PICKLE_FIELD_LIST, PICKLE_FIELD_COUNT };
+enum pickle_field {
+	PICKLE_FIELD_TRACES,
+	PICKLE_FIELD_LIMIT,
+	PICKLE_FIELD_LIST,
+	PICKLE_FIELD_COUNT
+};
 
 #define PICKLE_MAX_OBJECTS 64 /* a snapshot has five */
-#define PICKLE_MAX_MARKS 64   /* it needs three */
+#define PICKLE_MAX_MARKS   64 /* it needs three */
 
 struct pickle_object {
 	enum pickle_object_kind kind;
-	pickle_value fields[PICKLE_FIELD_COUNT]; /* of an instance or dictionary; PICKLE_NONE if absent */
+	pickle_value fields[PICKLE_FIELD_COUNT]; /* of an instance or dictionary; PICKLE_NONE if
+						    absent */
 	pickle_value *items;                     /* of a list */
 	size_t count, capacity;
 };
@@ -84,8 +93,9 @@ struct pickle {
 	bool cut; /* the input ended too early, and partial was asked for: there is no result */
 };
 
-/* Reads one pickle, which must be all that the input holds, protocols 2 to 5.  Opcodes and globals that no
- * tracemalloc.Snapshot needs are refused (SNAP_UNSUPPORTED); max_memory_bytes 0: no limit. */
+/* Reads one pickle, which must be all that the input holds, protocols 2 to 5.  Opcodes and globals
+ * that no tracemalloc.Snapshot needs are refused (SNAP_UNSUPPORTED); max_memory_bytes 0: no limit.
+ */
 enum snap_status pickle_read(struct pickle **out, struct import_input *input, bool partial,
 			     uint64_t max_memory_bytes, struct snap_error *error);
 void pickle_free(struct pickle *pickle);
@@ -100,14 +110,20 @@ const pickle_value *pickle_tuple(const struct pickle *pickle, pickle_value value
 const struct pickle_object *pickle_object(const struct pickle *pickle, pickle_value value,
 					  enum pickle_object_kind kind);
 
+/* "REDUCE"; NULL if no protocol has it.  Static. */
+const char *pickle_opcode_name(uint8_t opcode);
+
 /* ---- pickle_data.c: how the opcode reader builds values ---- */
 
 /* Makes room for needed elements, within the memory limit.  array points to the pointer. */
 enum snap_status pickle_reserve(struct pickle *pickle, void *array, size_t *capacity, size_t needed,
 				size_t element_size);
 enum snap_status pickle_add_number(struct pickle *pickle, uint64_t number, pickle_value *out);
-enum snap_status pickle_add_string(struct pickle *pickle, const void *bytes, size_t size, pickle_value *out);
-enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *items, size_t count, pickle_value *out);
-enum snap_status pickle_add_object(struct pickle *pickle, enum pickle_object_kind kind, pickle_value *out);
+enum snap_status pickle_add_string(struct pickle *pickle, const void *bytes, size_t size,
+				   pickle_value *out);
+enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *items, size_t count,
+				  pickle_value *out);
+enum snap_status pickle_add_object(struct pickle *pickle, enum pickle_object_kind kind,
+				   pickle_value *out);
 
 #endif

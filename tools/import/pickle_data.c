@@ -1,4 +1,5 @@
-/* Values of a pickle: interned numbers, strings and tuples in arenas, and the few objects (pickle.h). */
+/* Values of a pickle: interned numbers, strings and tuples in arenas, and the few objects
+ * (pickle.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +80,8 @@ static enum snap_status table_grow(struct pickle *pickle, struct pickle_table *t
 {
 	if (table->count < table->capacity / 2)
 		return SNAP_OK;
-	struct pickle_table bigger = {NULL, table->capacity == 0 ? 1024 : table->capacity * 2, table->count};
+	struct pickle_table bigger = {NULL, table->capacity == 0 ? 1024 : table->capacity * 2,
+				      table->count};
 	uint64_t added = (uint64_t)bigger.capacity * sizeof(*bigger.slots);
 	if (!fits(pickle, added))
 		return SNAP_LIMIT;
@@ -95,7 +97,8 @@ static enum snap_status table_grow(struct pickle *pickle, struct pickle_table *t
 	return SNAP_OK;
 }
 
-static enum snap_status table_add(struct pickle *pickle, struct pickle_table *table, uint32_t hash, size_t index)
+static enum snap_status table_add(struct pickle *pickle, struct pickle_table *table, uint32_t hash,
+				  size_t index)
 {
 	if (index >= PICKLE_MAX_INDEX)
 		return SNAP_LIMIT;
@@ -138,8 +141,9 @@ enum snap_status pickle_add_number(struct pickle *pickle, uint64_t number, pickl
 			return SNAP_OK;
 		}
 	}
-	enum snap_status status = pickle_reserve(pickle, &pickle->numbers, &pickle->number_capacity,
-						 pickle->number_count + 1, sizeof(*pickle->numbers));
+	enum snap_status status =
+		pickle_reserve(pickle, &pickle->numbers, &pickle->number_capacity,
+			       pickle->number_count + 1, sizeof(*pickle->numbers));
 	if (status == SNAP_OK)
 		status = table_add(pickle, &pickle->number_table, hash, pickle->number_count);
 	if (status != SNAP_OK)
@@ -149,7 +153,8 @@ enum snap_status pickle_add_number(struct pickle *pickle, uint64_t number, pickl
 	return SNAP_OK;
 }
 
-enum snap_status pickle_add_string(struct pickle *pickle, const void *bytes, size_t size, pickle_value *out)
+enum snap_status pickle_add_string(struct pickle *pickle, const void *bytes, size_t size,
+				   pickle_value *out)
 {
 	uint32_t hash = hash_bytes(pickle, bytes, size), index;
 	for (size_t at = 0; table_next(&pickle->string_table, hash, &at, &index);) {
@@ -188,20 +193,23 @@ static bool same_items(const pickle_value *a, const pickle_value *b, size_t coun
 }
 
 /* items may lie in the stack, never in the arena. */
-enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *items, size_t count, pickle_value *out)
+enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *items, size_t count,
+				  pickle_value *out)
 {
 	uint32_t hash = hash_words(pickle, items, count), index;
 	for (size_t at = 0; table_next(&pickle->tuple_table, hash, &at, &index);) {
 		size_t start = pickle->tuple_starts[index];
-		if (pickle->tuple_starts[index + 1] - start == count && same_items(pickle->items + start, items, count)) {
+		if (pickle->tuple_starts[index + 1] - start == count &&
+		    same_items(pickle->items + start, items, count)) {
 			*out = PICKLE_VALUE(PICKLE_TUPLE, index);
 			return SNAP_OK;
 		}
 	}
 	if (count > UINT32_MAX - pickle->item_count)
 		return SNAP_LIMIT;
-	enum snap_status status = pickle_reserve(pickle, &pickle->items, &pickle->item_capacity,
-						 pickle->item_count + count, sizeof(*pickle->items));
+	enum snap_status status =
+		pickle_reserve(pickle, &pickle->items, &pickle->item_capacity,
+			       pickle->item_count + count, sizeof(*pickle->items));
 	if (status == SNAP_OK)
 		status = pickle_reserve(pickle, &pickle->tuple_starts, &pickle->tuple_capacity,
 					pickle->tuple_count + 2, sizeof(*pickle->tuple_starts));
@@ -218,7 +226,8 @@ enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *ite
 	return SNAP_OK;
 }
 
-enum snap_status pickle_add_object(struct pickle *pickle, enum pickle_object_kind kind, pickle_value *out)
+enum snap_status pickle_add_object(struct pickle *pickle, enum pickle_object_kind kind,
+				   pickle_value *out)
 {
 	if (pickle->object_count == PICKLE_MAX_OBJECTS)
 		return SNAP_LIMIT;

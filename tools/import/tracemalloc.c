@@ -1,7 +1,9 @@
-/* tracemalloc.Snapshot.dump files of CPython 3.6 to 3.14: traces in a pickle -> objects with a stack.
+/* tracemalloc.Snapshot.dump files of CPython 3.6 to 3.14: traces in a pickle -> objects with a
+ * stack.
  *
- * The order of a pickle's traces is that of a hash table, and says nothing.  Frames, stacks and objects are
- * written in the order of their names instead: equal snapshots give equal files, and neighbours are alike. */
+ * The order of a pickle's traces is that of a hash table, and says nothing.  Frames, stacks and
+ * objects are written in the order of their names instead: equal snapshots give equal files, and
+ * neighbours are alike. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +35,9 @@ struct importer {
 	struct import_context *context;
 	struct pickle *pickle;
 	struct snap_error *error;
-	/* For each tuple, an index plus one.  A trace: [0] its row.  Frames: [truncated] their site.  A frame: [0] its
-	 * line.  No tuple is two of these: they begin with a number, a tuple and a string. */
+	/* For each tuple, an index plus one.  A trace: [0] its row.  Frames: [truncated] their
+	 * site.  A frame: [0] its line.  No tuple is two of these: they begin with a number, a
+	 * tuple and a string. */
 	uint32_t (*slots)[2];
 	struct source_line *lines;
 	struct site *sites;
@@ -46,16 +49,19 @@ struct importer {
 
 static enum snap_status fail_trace(const struct importer *im, const char *reason)
 {
-	return import_fail_at(im->error, SNAP_CORRUPT, SNAP_NO_OFFSET, "trace %" PRIu64 ": %s", im->trace, reason);
+	return import_fail_at(im->error, SNAP_CORRUPT, SNAP_NO_OFFSET, "trace %" PRIu64 ": %s",
+			      im->trace, reason);
 }
 
-static enum snap_status reserve(struct importer *im, void *array, size_t *capacity, size_t needed, size_t element_size)
+static enum snap_status reserve(struct importer *im, void *array, size_t *capacity, size_t needed,
+				size_t element_size)
 {
 	enum snap_status status = pickle_reserve(im->pickle, array, capacity, needed, element_size);
 	if (status == SNAP_OK)
 		return SNAP_OK;
 	return import_fail_at(im->error, status, SNAP_NO_OFFSET,
-			      status == SNAP_LIMIT ? "more traces than the memory limit allows" : "out of memory");
+			      status == SNAP_LIMIT ? "more traces than the memory limit allows"
+						   : "out of memory");
 }
 
 static enum snap_status add_line(struct importer *im, pickle_value tuple)
@@ -68,7 +74,8 @@ static enum snap_status add_line(struct importer *im, pickle_value tuple)
 		return fail_trace(im, "a frame is not a file name and a line number");
 	if (im->slots[pickle_index(tuple)][0] != 0)
 		return SNAP_OK;
-	enum snap_status status = reserve(im, &im->lines, &im->line_capacity, im->line_count + 1, sizeof(*im->lines));
+	enum snap_status status =
+		reserve(im, &im->lines, &im->line_capacity, im->line_count + 1, sizeof(*im->lines));
 	if (status != SNAP_OK)
 		return status;
 	im->lines[im->line_count++] = (struct source_line){.tuple = tuple};
@@ -76,7 +83,8 @@ static enum snap_status add_line(struct importer *im, pickle_value tuple)
 	return SNAP_OK;
 }
 
-static enum snap_status add_site(struct importer *im, pickle_value tuple, uint64_t total_frames, uint32_t *index)
+static enum snap_status add_site(struct importer *im, pickle_value tuple, uint64_t total_frames,
+				 uint32_t *index)
 {
 	size_t count;
 	const pickle_value *frames = pickle_tuple(im->pickle, tuple, &count);
@@ -93,7 +101,8 @@ static enum snap_status add_site(struct importer *im, pickle_value tuple, uint64
 		if (status != SNAP_OK)
 			return status;
 	}
-	enum snap_status status = reserve(im, &im->sites, &im->site_capacity, im->site_count + 1, sizeof(*im->sites));
+	enum snap_status status =
+		reserve(im, &im->sites, &im->site_capacity, im->site_count + 1, sizeof(*im->sites));
 	if (status != SNAP_OK)
 		return status;
 	*index = (uint32_t)im->site_count;
@@ -114,12 +123,14 @@ static enum snap_status add_row(struct importer *im, pickle_value tuple)
 		return fail_trace(im, "the domain is no number from 0 to 4294967295");
 	if (!pickle_number(im->pickle, items[1], &size))
 		return fail_trace(im, "the size is no number from 0");
-	if (count == 4 && items[3] != PICKLE_NONE && !pickle_number(im->pickle, items[3], &total_frames))
+	if (count == 4 && items[3] != PICKLE_NONE &&
+	    !pickle_number(im->pickle, items[3], &total_frames))
 		return fail_trace(im, "the number of frames is no number from 0");
 	struct row row = {.tuple = tuple, .domain = (uint32_t)domain, .size = size, .count = 1};
 	enum snap_status status = add_site(im, items[2], total_frames, &row.site);
 	if (status == SNAP_OK)
-		status = reserve(im, &im->rows, &im->row_capacity, im->row_count + 1, sizeof(*im->rows));
+		status = reserve(im, &im->rows, &im->row_capacity, im->row_count + 1,
+				 sizeof(*im->rows));
 	if (status != SNAP_OK)
 		return status;
 	im->rows[im->row_count++] = row;
@@ -160,12 +171,14 @@ static enum snap_status read_snapshot(struct importer *im, uint64_t *limit)
 		return fail_shape(im, "the pickle holds no tracemalloc.Snapshot");
 	if (!pickle_number(p, snapshot->fields[PICKLE_FIELD_LIMIT], limit))
 		return fail_shape(im, "the snapshot has no traceback limit");
-	const struct pickle_object *traces = pickle_object(p, snapshot->fields[PICKLE_FIELD_TRACES], PICKLE_TRACES);
+	const struct pickle_object *traces =
+		pickle_object(p, snapshot->fields[PICKLE_FIELD_TRACES], PICKLE_TRACES);
 	if (traces == NULL)
 		return fail_shape(im, "the snapshot has no traces");
 	size_t count;
 	const pickle_value *items = pickle_tuple(p, traces->fields[PICKLE_FIELD_LIST], &count);
-	const struct pickle_object *list = pickle_object(p, traces->fields[PICKLE_FIELD_LIST], PICKLE_LIST);
+	const struct pickle_object *list =
+		pickle_object(p, traces->fields[PICKLE_FIELD_LIST], PICKLE_LIST);
 	if (items != NULL)
 		return add_traces(im, items, count);
 	if (list == NULL)
@@ -173,7 +186,8 @@ static enum snap_status read_snapshot(struct importer *im, uint64_t *limit)
 	return add_traces(im, list->items, list->count);
 }
 
-/* The traces of a pickle that was cut short: those already in its list, and those that were about to be appended. */
+/* The traces of a pickle that was cut short: those already in its list, and those that were about
+ * to be appended. */
 static enum snap_status read_cut(struct importer *im)
 {
 	const struct pickle *p = im->pickle;
@@ -211,7 +225,8 @@ static int compare_lines(const void *left, const void *right, void *context)
 	const pickle_value *a = pickle_tuple(p, ((const struct source_line *)left)->tuple, &count);
 	const pickle_value *b = pickle_tuple(p, ((const struct source_line *)right)->tuple, &count);
 	if (a[0] != b[0]) {
-		const char *a_file = pickle_string(p, a[0], &a_size), *b_file = pickle_string(p, b[0], &b_size);
+		const char *a_file = pickle_string(p, a[0], &a_size),
+			   *b_file = pickle_string(p, b[0], &b_size);
 		int order = memcmp(a_file, b_file, a_size < b_size ? a_size : b_size);
 		return order != 0 ? order : compare_numbers(a_size, b_size);
 	}
@@ -224,13 +239,16 @@ static int compare_lines(const void *left, const void *right, void *context)
 static int compare_sites(const void *left, const void *right, void *context)
 {
 	const struct importer *im = context;
-	const struct site *a = &im->sites[*(const uint32_t *)left], *b = &im->sites[*(const uint32_t *)right];
+	const struct site *a = &im->sites[*(const uint32_t *)left],
+			  *b = &im->sites[*(const uint32_t *)right];
 	if (a->truncated != b->truncated)
 		return a->truncated ? 1 : -1;
 	for (size_t i = 0; i < a->count && i < b->count; i++) {
-		pickle_value a_frame = a->frames[a->count - 1 - i], b_frame = b->frames[b->count - 1 - i];
+		pickle_value a_frame = a->frames[a->count - 1 - i],
+			     b_frame = b->frames[b->count - 1 - i];
 		if (a_frame != b_frame)
-			return compare_numbers(im->slots[pickle_index(a_frame)][0], im->slots[pickle_index(b_frame)][0]);
+			return compare_numbers(im->slots[pickle_index(a_frame)][0],
+					       im->slots[pickle_index(b_frame)][0]);
 	}
 	return compare_numbers(a->count, b->count);
 }
@@ -241,7 +259,8 @@ static int compare_rows(const void *left, const void *right, void *context)
 	const struct row *a = left, *b = right;
 	if (a->site != b->site)
 		return compare_numbers(im->sites[a->site].stack, im->sites[b->site].stack);
-	return a->domain != b->domain ? compare_numbers(a->domain, b->domain) : compare_numbers(a->size, b->size);
+	return a->domain != b->domain ? compare_numbers(a->domain, b->domain)
+				      : compare_numbers(a->size, b->size);
 }
 
 /* ---- writing ---- */
@@ -258,13 +277,15 @@ static enum snap_status write_lines(struct importer *im)
 		if (items[0] != file) {
 			file = items[0];
 			const char *name = pickle_string(im->pickle, file, &size);
-			enum snap_status status = snap_writer_string(writer, name, size, &frame.file, im->error);
+			enum snap_status status =
+				snap_writer_string(writer, name, size, &frame.file, im->error);
 			if (status != SNAP_OK)
 				return status;
 		}
 		pickle_number(im->pickle, items[1], &line);
 		frame.line = (uint32_t)line;
-		enum snap_status status = snap_writer_frame(writer, &frame, &im->lines[i].id, im->error);
+		enum snap_status status =
+			snap_writer_frame(writer, &frame, &im->lines[i].id, im->error);
 		if (status != SNAP_OK)
 			return status;
 		im->slots[pickle_index(im->lines[i].tuple)][0] = (uint32_t)i + 1;
@@ -278,8 +299,8 @@ static enum snap_status write_site(struct importer *im, struct site *site)
 	for (size_t i = site->count; i-- > 0;) {
 		uint32_t frame = im->lines[im->slots[pickle_index(site->frames[i])][0] - 1].id;
 		uint32_t flags = i + 1 == site->count && site->truncated ? SNAP_STACK_TRUNCATED : 0;
-		enum snap_status status = snap_writer_stack(im->context->writer, site->stack, frame, flags, &site->stack,
-							    im->error);
+		enum snap_status status = snap_writer_stack(im->context->writer, site->stack, frame,
+							    flags, &site->stack, im->error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -313,7 +334,8 @@ static enum snap_status write_rows(struct importer *im)
 			.stack = im->sites[row->site].stack,
 			.domain = row->domain,
 		};
-		enum snap_status status = snap_writer_object(im->context->writer, &object, im->error);
+		enum snap_status status =
+			snap_writer_object(im->context->writer, &object, im->error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -333,7 +355,8 @@ static enum snap_status write_properties(struct importer *im, uint64_t limit)
 
 static enum snap_status write_all(struct importer *im, uint64_t limit)
 {
-	enum snap_status status = import_begin(im->context, im->pickle->cut ? SNAP_SNAPSHOT_PARTIAL : 0, im->error);
+	enum snap_status status =
+		import_begin(im->context, im->pickle->cut ? SNAP_SNAPSHOT_PARTIAL : 0, im->error);
 	if (status == SNAP_OK)
 		status = write_properties(im, limit);
 	if (status != SNAP_OK)
@@ -356,13 +379,15 @@ enum snap_status import_tracemalloc(struct import_context *context, struct snap_
 					      context->writer_options.max_memory_bytes, error);
 	if (status != SNAP_OK)
 		return status;
-	status = reserve(&im, &im.slots, &im.slot_capacity, im.pickle->tuple_count + 1, sizeof(*im.slots));
+	status = reserve(&im, &im.slots, &im.slot_capacity, im.pickle->tuple_count + 1,
+			 sizeof(*im.slots));
 	if (status != SNAP_OK)
 		goto end;
 	memset(im.slots, 0, im.slot_capacity * sizeof(*im.slots));
 	status = im.pickle->cut ? read_cut(&im) : read_snapshot(&im, &limit);
 	if (status == SNAP_OK && im.pickle->cut && im.row_count == 0)
-		status = import_fail_at(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "ends before the first trace");
+		status = import_fail_at(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					"ends before the first trace");
 	if (status == SNAP_OK && im.pickle->cut)
 		context->lost = 1; /* at least; a pickle does not say how many were to come */
 	if (status == SNAP_OK)
