@@ -342,14 +342,14 @@ def check_totals(m, types, shapes):
     if m.flags & TOTALS_ONLY:
         require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
         return
-    sizes, counts = values_of(m, "objects", "size"), values_of(m, "objects", "count")
-    by = [values_of(m, "objects", name) for name in ("stack", "thread", "domain", "generation")]
-    for dimension, keys in enumerate([[0] * len(sizes), types, *by, shapes, map(int.bit_length, sizes)]):
+    names = ("size", "count", "stack", "thread", "domain", "generation")
+    sizes, counts, *by = (values_of(m, "objects", name) for name in names)
+    for dimension, keys in enumerate(([0] * len(sizes), types, *by, shapes, map(int.bit_length, sizes))):
         found = {}
         for key, size, count in zip(keys, sizes, counts):
-            was = found.get(key, (0, 0))
-            found[key] = (was[0] + size * count, was[1] + count)
-        require(set(found) <= {0} or not rows if dimension not in sums else found == sums[dimension],
+            found[key] = (found.get(key, (0, 0))[0] + size * count, found.get(key, (0, 0))[1] + count)
+        said = {key: total for key, total in sums.get(dimension, {}).items() if total != (0, 0)}
+        require(said == found if dimension in sums else set(found) <= {0} or not rows,
                 "objects do not add up to their totals")
 
 def read_members(data):

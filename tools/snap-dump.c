@@ -78,6 +78,9 @@ int main(int argc, char **argv)
 	const char *file = count ? files[0] : "-";
 	struct dump dump = {.reader = cli_open_any(file)};
 	snap_reader_info(dump.reader, &dump.info);
+	/* The text begins with what is only known at the end: whether something is lost. */
+	if (cli_common.partial && !columns && snap_reader_verify(dump.reader, NULL, NULL, &dump.error) != SNAP_OK)
+		dump.info.damaged = true;
 	dump.memory = cli_common.memory_bytes ? cli_common.memory_bytes : DEFAULT_MEMORY;
 	warn_of_unknown(&dump, file);
 	bool ok = columns ? dump_columns(&dump) : put_snapshot(&dump);

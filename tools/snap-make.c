@@ -111,7 +111,9 @@ static bool make_snapshot(struct make *m)
 		return false;
 	if (!(seen & 1u << SNAPSHOT))
 		return document_fail(m->text, "the key snapshot is missing: write \"snapshot: 1\"");
-	if (!open_writer(m))
+	if (document_begin(m->text))
+		return document_fail(m->text, "only one document is expected: a series is joined with cat");
+	if (document_failed(m->text) || !open_writer(m))
 		return false;
 	if (!make_good(m, snap_writer_unknown_references(m->writer, m->unknown_references, &error), &error))
 		return false;

@@ -381,6 +381,9 @@ good("equal-strings", "Section 7.1: strings may be equal; of properties with equ
      tiny({"strings.text": STRINGS + [b"program"], "properties.key": [1, 6], "properties.value": [2, 3]}))
 good("no-totals", "Section 7.4: without totals a reader adds up the objects itself.",
      tiny(drop=["totals.dimension", "totals.key", "totals.bytes", "totals.count"]))
+good("totals-zero", "Section 7.4: a sum of nothing says nothing; a snapshot of names alone has one.",
+     snapshot([Column("strings.text", [b"A"]), Column("types.name", [1]), Column("totals.dimension", [0, 1, 1]),
+               Column("totals.key", [0, 0, 1]), Column("totals.bytes", [0, 0, 0])]))
 good("empty-tails", "Section 7.3: table 12 is absent where all tails are empty.", snapshot([
     Column("strings.text", [b"List"]), Column("types.name", [1]), Column("shapes.type", [1]), Column("shapes.tail", [1]),
     Column("runs.shape", [1]), Column("runs.rows", [2]), Column("objects.address", [1, 2]), Column("objects.size", [8, 8]),

@@ -14,8 +14,12 @@ out.append("frames:")
 out += ['  %d: {function: "function_%d", file: "file%d.c", line: %d}' % (i, i, i % 37, r.randrange(1, 5000))
         for i in range(1, 401)]
 out.append("stacks:")
-out += ["  %d: {frame: %d, parent: %d}" % (i, r.randrange(1, 401), r.randrange(0, i)) if i <= 400 else
-        "  %d: {frame: %d, parent: %d}" % (i, 1 + i % 400, i - r.randrange(1, 400)) for i in range(1, 2001)]
+stacks = set()
+while len(stacks) < 2000:
+    stack = "{frame: %d, parent: %d}" % (r.randrange(1, 401), r.randrange(max(0, len(stacks) - 300), len(stacks) + 1))
+    if stack not in stacks:
+        stacks.add(stack)
+        out.append("  %d: %s" % (len(stacks), stack))
 out.append("contents:")
 out += ["  %d: {length: %d, hash: 0x%x}" % (i, i * i, r.getrandbits(64)) for i in range(1, 301)]
 ids = sorted(r.sample(range(1, objects * 12), objects))

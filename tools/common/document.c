@@ -114,6 +114,10 @@ static bool read_event(struct document *d)
 		if (p->error == YAML_MEMORY_ERROR)
 			return document_fail(d, "out of memory");
 		const char *problem = p->problem ? p->problem : "not YAML";
+		if (p->error == YAML_READER_ERROR && !d->failed) { /* it knows no lines */
+			cli_fail("%s: at byte %zu: %s", d->file, p->problem_offset, problem);
+			d->failed = true;
+		}
 		return fail_at(d, p->problem_mark.line + 1, p->problem_mark.column + 1, problem);
 	}
 	d->has_event = true;
