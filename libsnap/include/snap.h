@@ -206,7 +206,8 @@ struct snap_writer_options {
 	size_t struct_size;             /* set by SNAP_WRITER_OPTIONS_INIT */
 	uint64_t max_memory_bytes;      /* for objects and references; 0: no limit.  Beyond it they go to an
 	                                 * unlinked file in temporary_folder; the snapshot is the same, byte for byte.
-	                                 * Names, stacks, types and shapes stay in memory.  At least 16 MiB is used. */
+	                                 * Names, stacks, types and shapes stay in memory.  So do roots, and the
+	                                 * references of the one object that is being put together.  At least 16 MiB is used. */
 	const char *temporary_folder;   /* NULL: $TMPDIR, else /tmp */
 	int level;                      /* of Zstandard, 1 to 19; 0: 3 */
 	bool append;                    /* add a member to the file, if there is one; else replace it by rename */
