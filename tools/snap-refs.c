@@ -24,9 +24,12 @@ static void open_graph(struct refs *refs, bool weak)
 	refs->reader = cli_open(refs->file);
 	refs_must(refs, snap_graph_open(&refs->graph, refs->reader, &options, &refs->error));
 	struct snap_graph_info info;
+	struct snap_reader_info reading;
+	snap_reader_info(refs->reader, &reading);
 	snap_graph_info(refs->graph, &info);
 	refs->objects = info.objects;
-	if (info.lost_references > 0)
+	refs->was_damaged = reading.damaged;
+	if (reading.damaged)
 		cli_lost(refs->file, info.lost_references);
 	if (info.roots == 0)
 		cli_warn("%s: there are no roots, so nothing is reached",
@@ -80,6 +83,17 @@ static void show(struct refs *refs, const struct wishes *wishes)
 	cli_progress_end();
 }
 
+/* Damage that a partial reader found only while it read: the answer is then incomplete. */
+static void report_damage(const struct refs *refs)
+{
+	struct snap_reader_info info;
+	snap_reader_info(refs->reader, &info);
+	if (!info.damaged || refs->was_damaged)
+		return;
+	cli_warn("%s: incomplete: %s", refs->file != NULL ? refs->file : "-", info.damage.message);
+	cli_lost(refs->file, 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct refs refs = {.limit = 10, .path_limit = 10};
@@ -120,6 +134,7 @@ int main(int argc, char **argv)
 	open_graph(&refs, wishes.weak);
 	bool found = find_targets(&refs, arguments + 1, count - 1);
 	show(&refs, &wishes);
+	report_damage(&refs);
 	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
 		snap_column_close(refs.columns[i]);
 	snap_graph_close(refs.graph);

@@ -214,6 +214,8 @@ static enum snap_status attribute_all(struct snap_graph *graph, struct table *ta
 		if (graph->distance[row] == 0)
 			continue;
 		uint32_t group = graph->group[graph->parent[row]];
+		if (group == NONE) /* its root entry's words are lost */
+			continue;
 		status = extend_group(graph, table, row, false, &group, error);
 		graph->group[row] = group;
 	}

@@ -38,7 +38,7 @@ struct snap_graph {
 	const struct snap_allocator *allocator;
 	struct snap_graph_options options;
 	uint64_t used, peak;
-	bool damaged; /* a partial reader that lost something */
+	bool damaged; /* when it was opened: a partial reader that had lost something */
 	uint64_t lost_references;
 
 	uint32_t objects, roots, types, shape_count, slot_count, run_count, tail_count;
@@ -108,6 +108,8 @@ static inline void libsnap_graph_progress(const struct snap_graph *graph, const 
 enum snap_status libsnap_graph_value(struct snap_graph *, uint32_t column, uint64_t row,
 				     uint64_t *value, struct snap_error *error);
 void libsnap_graph_close_columns(struct snap_graph *);
+/* Whether a partial reader has found damage by now. */
+bool libsnap_graph_is_damaged(const struct snap_graph *);
 
 /* Up to four columns of one table from the first row to the last, where rows may be lost. */
 #define STREAM_COLUMNS 4

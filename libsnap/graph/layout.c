@@ -93,11 +93,28 @@ static uint8_t narrow_kind(uint64_t kind)
 	return kind < UINT8_MAX ? (uint8_t)kind : UINT8_MAX;
 }
 
-static void store_types(struct snap_graph *graph, uint64_t row, size_t count,
-			const uint64_t **values)
+/* Kinds that a partial reader lost are those of plain objects. */
+static enum snap_status load_type_kinds(struct snap_graph *graph, struct snap_error *error)
 {
-	for (size_t i = 0; i < count; i++)
-		graph->type_kinds[row + i] = narrow_kind(values[0][i]);
+	static const uint32_t column[] = {SNAP_TYPE_KIND_COLUMN};
+	struct stream stream;
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, column, 1, graph->types, error);
+	while (status == SNAP_OK && stream.position < stream.rows) {
+		const uint64_t *values[STREAM_COLUMNS] = {NULL};
+		size_t count;
+		bool lost;
+		status = libsnap_graph_stream_peek(&stream, graph->types, &count, values, &lost,
+						   error);
+		if (status != SNAP_OK)
+			break;
+		for (size_t i = 0; i < count; i++)
+			graph->type_kinds[stream.position + i] =
+				lost ? SNAP_TYPE_OBJECT : narrow_kind(values[0][i]);
+		stream.position += count;
+	}
+	libsnap_graph_stream_close(&stream);
+	return status;
 }
 
 static void store_slots(struct snap_graph *graph, uint64_t row, size_t count,
@@ -266,8 +283,7 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 
 enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap_error *error)
 {
-	static const uint32_t types[] = {SNAP_TYPE_KIND_COLUMN},
-			      slots[] = {SNAP_SLOT_KIND, SNAP_SLOT_LABEL};
+	static const uint32_t slots[] = {SNAP_SLOT_KIND, SNAP_SLOT_LABEL};
 	static const uint32_t shapes[] = {SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL,
 					  SNAP_SHAPE_TAIL_KIND};
 	static const uint32_t runs[] = {SNAP_RUN_SHAPE, SNAP_RUN_ROWS};
@@ -275,7 +291,7 @@ enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap
 	if (status == SNAP_OK)
 		status = take_layout(graph, error);
 	if (status == SNAP_OK)
-		status = load_table(graph, types, 1, graph->types, store_types, error);
+		status = load_type_kinds(graph, error);
 	if (status == SNAP_OK)
 		status = load_table(graph, shapes, 4, graph->shape_count, store_shapes, error);
 	if (status == SNAP_OK)

@@ -120,6 +120,9 @@ static enum snap_status label_roots(struct merge *merge, struct snap_error *erro
 	struct snap_graph *graph = merge->graph;
 	struct stream stream;
 	memset(merge->entries, 0xff, merge->on_way.count * sizeof(*merge->entries));
+	for (uint32_t i = 0; i < merge->on_way.count; i++)
+		if (graph->distance[merge->rows[i]] == 0)
+			merge->labels[i] = merge->kinds[i] = 0;
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
 	while (status == SNAP_OK && stream.position < stream.rows) {

@@ -4,15 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A column's value, or 0 where a partial reader lost it. */
-static enum snap_status value_or_lost(struct snap_graph *graph, uint32_t column, uint64_t row,
-				      uint64_t *value, struct snap_error *error)
-{
-	*value = 0;
-	enum snap_status status = libsnap_graph_value(graph, column, row, value, error);
-	return status == SNAP_CORRUPT && graph->damaged ? SNAP_OK : status;
-}
-
 /* Where the tail of a row begins among all elements of tails, and its length. */
 static enum snap_status find_tail(struct snap_graph *graph, const struct run *run, uint32_t row,
 				  uint64_t *offset, uint64_t *length, struct snap_error *error)
@@ -41,7 +32,7 @@ static enum snap_status visit_slots(struct snap_graph *graph, const struct run *
 	for (uint32_t slot = 0; slot < shape->slot_count && *go_on; slot++) {
 		uint64_t at = run->first_reference + slot * rows + (row - run->first_row), id;
 		enum snap_status status =
-			value_or_lost(graph, SNAP_REFERENCE_TARGET, at, &id, error);
+			libsnap_graph_value(graph, SNAP_REFERENCE_TARGET, at, &id, error);
 		if (status != SNAP_OK)
 			return status;
 		if (id == 0)
@@ -69,7 +60,7 @@ static enum snap_status visit_tail(struct snap_graph *graph, const struct run *r
 	struct snap_graph_reference reference = {.owner = row, .kind = shape->tail_kind};
 	for (uint64_t i = 0; i < length && *go_on; i++) {
 		uint64_t at = run->first_reference + shape->slot_count * rows + offset + i;
-		status = value_or_lost(graph, SNAP_REFERENCE_TARGET, at, &id, error);
+		status = libsnap_graph_value(graph, SNAP_REFERENCE_TARGET, at, &id, error);
 		if (status != SNAP_OK)
 			return status;
 		if (id == 0)
@@ -78,10 +69,10 @@ static enum snap_status visit_tail(struct snap_graph *graph, const struct run *r
 		reference.label = SNAP_LABEL_INDEX(i);
 		if (shape->tail == SNAP_TAIL_LABELLED) {
 			at = run->first_label + offset + i;
-			status = value_or_lost(graph, SNAP_TAIL_LABEL_KIND, at, &kind, error);
+			status = libsnap_graph_value(graph, SNAP_TAIL_LABEL_KIND, at, &kind, error);
 			if (status == SNAP_OK)
-				status = value_or_lost(graph, SNAP_TAIL_LABEL, at, &reference.label,
-						       error);
+				status = libsnap_graph_value(graph, SNAP_TAIL_LABEL, at,
+							     &reference.label, error);
 			if (status != SNAP_OK)
 				return status;
 			reference.kind = kind < UINT8_MAX ? (uint32_t)kind : UINT8_MAX;

@@ -167,6 +167,11 @@ enum snap_status snap_graph_root_text(struct snap_graph *graph, uint64_t root, c
 				      size_t *size, struct snap_error *error)
 {
 	uint64_t label, kind;
+	if (root == NONE) {
+		*bytes = "unknown";
+		*size = strlen(*bytes);
+		return SNAP_OK;
+	}
 	if (root >= graph->roots)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no root %" PRIu64,
 				    root);

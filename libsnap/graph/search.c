@@ -153,8 +153,10 @@ struct first_root {
 static bool is_first_root(void *context, const struct snap_graph_reference *reference)
 {
 	struct first_root *first = context;
+	if (reference->target != first->row)
+		return true;
 	first->reference = *reference;
-	return reference->target != first->row;
+	return false;
 }
 
 struct steps {
@@ -207,10 +209,12 @@ static enum snap_status visit_steps(struct snap_graph *graph, const struct steps
 				    uint32_t root, snap_graph_visit *visit, void *context,
 				    struct snap_error *error)
 {
-	struct first_root first = {.row = root};
+	struct first_root first = {.row = root,
+				   .reference = {.owner = SNAP_GRAPH_NONE, .label = NONE}};
 	enum snap_status status = snap_graph_roots(graph, is_first_root, &first, error);
 	if (status != SNAP_OK)
 		return status;
+	first.reference.target = root;
 	bool go_on = visit(context, &first.reference);
 	for (size_t i = 0; go_on && i < steps->count; i++) {
 		uint32_t row = steps->rows[i];

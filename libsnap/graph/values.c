@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+/* What a partial reader lost is taken for its default, except lengths: the rest of a tail hangs on
+ * them. */
 enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, uint64_t row,
 				     uint64_t *value, struct snap_error *error)
 {
@@ -12,10 +14,11 @@ enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, 
 		SNAP_REFERENCE_TARGET, SNAP_TAIL_LABEL_KIND, SNAP_TAIL_LABEL,   SNAP_ROOT_OBJECT,
 		SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL,
 	};
+	uint64_t rows = snap_reader_row_count(graph->reader, (enum snap_table)(column >> 16));
 	size_t i = 0;
-	if (!graph->damaged &&
-	    snap_reader_row_count(graph->reader, (enum snap_table)(column >> 16)) == 0) {
-		*value = 0;
+	/* No rows: the table has no column, or it was cut off, as rows past the last were. */
+	if (row >= rows && (graph->damaged ? column != SNAP_TAIL_LENGTH : rows == 0)) {
+		*value = column == SNAP_OBJECT_COUNT;
 		return SNAP_OK;
 	}
 	while (i < sizeof(kept) / sizeof(kept[0]) && kept[i] != column)
@@ -27,7 +30,19 @@ enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, 
 		if (status != SNAP_OK)
 			return status;
 	}
-	return snap_column_read(graph->columns[i], row, 1, value, error);
+	enum snap_status status = snap_column_read(graph->columns[i], row, 1, value, error);
+	if (status != SNAP_CORRUPT || !libsnap_graph_is_damaged(graph) ||
+	    column == SNAP_TAIL_LENGTH)
+		return status;
+	*value = column == SNAP_OBJECT_COUNT;
+	return SNAP_OK;
+}
+
+bool libsnap_graph_is_damaged(const struct snap_graph *graph)
+{
+	struct snap_reader_info info;
+	snap_reader_info(graph->reader, &info);
+	return info.damaged;
 }
 
 void libsnap_graph_close_columns(struct snap_graph *graph)

@@ -103,7 +103,8 @@ snap_graph_roots(struct snap_graph *, snap_graph_visit *visit, void *context, st
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_label_text(struct snap_graph *, uint64_t label, const char **bytes, size_t *size, struct snap_error *error);
 
-/* A root entry for people: its label, or else the name of its kind.  Valid until the next call of this. */
+/* A root entry for people: its label, or else the name of its kind; UINT32_MAX, an entry that a partial reader lost, is
+ * unknown.  Valid until the next call of this. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_root_text(struct snap_graph *, uint64_t root, const char **bytes, size_t *size, struct snap_error *error);
 

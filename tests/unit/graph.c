@@ -1,4 +1,5 @@
-/* Questions about references: random graphs against naive answers, lack of memory (snap_graph.h). */
+/* Questions about references: random graphs against naive answers, lack of memory (snap_graph.h).
+ */
 #include "graph_make.h"
 
 /* ---- a random graph, and what is true of it, found the slow way ---- */
@@ -623,9 +624,65 @@ static void test_no_memory(void)
 	free(buffer.bytes);
 }
 
+/* ---- damage ---- */
+
+/* Any answer will do from a partial reader, and any failure, but no crash; and a good snapshot's
+ * from one that is not. */
+static void ask_damaged(const struct buffer *buffer, uint64_t objects, uint64_t answers[2])
+{
+	struct snap_reader_options reading = SNAP_READER_OPTIONS_INIT;
+	struct snap_reader *reader;
+	struct snap_graph *graph;
+	for (int partial = 0; partial < 2; partial++) {
+		reading.partial = partial == 1;
+		if (snap_reader_open_memory(&reader, buffer->bytes, buffer->size, &reading, NULL) !=
+		    SNAP_OK)
+			continue;
+		if (snap_graph_open(&graph, reader, NULL, NULL) == SNAP_OK) {
+			struct snap_graph_info info;
+			snap_graph_info(graph, &info);
+			enum snap_status status = SNAP_OK;
+			if (info.objects > 0)
+				status = ask_all(graph,
+						 info.objects < objects ? info.objects : objects);
+			const char *text;
+			size_t size;
+			for (uint32_t i = 0; i < MAX_ROOTS; i++)
+				(void)!snap_graph_root_text(graph, i, &text, &size, NULL);
+			REQUIRE(status == SNAP_OK || status == SNAP_CORRUPT ||
+				status == SNAP_UNSUPPORTED);
+			answers[partial] += status == SNAP_OK;
+			snap_graph_close(graph);
+		}
+		snap_reader_close(reader);
+	}
+}
+
+static void test_damage(void)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	static struct model m;
+	uint64_t answers[2] = {0, 0};
+	do
+		make_random(&m, &buffer, 5);
+	while (m.nodes < 8 || m.root_count < 2 || m.edge_count < 20);
+	for (size_t i = 0; i < buffer.size; i += 3) {
+		buffer.bytes[i] ^= 0x10;
+		ask_damaged(&buffer, m.nodes, answers);
+		buffer.bytes[i] ^= 0x10;
+	}
+	CHECK_NAMED(answers[1] > answers[0], "a partial reader answers more than a strict one");
+	size_t whole = buffer.size;
+	for (buffer.size = 1; buffer.size < whole; buffer.size += 7)
+		ask_damaged(&buffer, m.nodes, answers);
+	CHECK_NAMED(true, "damaged graphs harm nobody");
+	free(buffer.bytes);
+}
+
 int main(void)
 {
 	test_random(3000);
 	test_no_memory();
+	test_damage();
 	return DONE();
 }

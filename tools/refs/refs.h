@@ -19,6 +19,7 @@ struct refs {
 	uint64_t *bits;            /* the same as bits */
 	struct print_table *table; /* NULL: for people */
 	const char *section;       /* the last one printed for people */
+	bool was_damaged;     /* when the graph had been opened, which was said */
 	struct snap_column *columns[12];
 	struct snap_error error;
 };
