@@ -131,7 +131,9 @@ static void decode_text(struct document *d)
 	size_t size = d->event.data.scalar.length, out = 0;
 	for (size_t i = 0; i < size; out++) {
 		bool stands_for = size - i >= 3 && text[i] == 0xee && (text[i + 1] & 0xfe) == 0xbe;
-		text[out] = stands_for ? (unsigned char)(0x80 | (text[i + 1] & 1) << 6 | (text[i + 2] & 0x3f)) : text[i];
+		text[out] = text[i];
+		if (stands_for)
+			text[out] = (unsigned char)(0x80 | (text[i + 1] & 1) << 6 | (text[i + 2] & 0x3f));
 		i += stands_for ? 3 : 1;
 	}
 	text[out] = '\0';

@@ -52,7 +52,7 @@ void dump_key(struct dump *d, const char *key)
 
 void dump_flush(struct dump *d, size_t at_least)
 {
-	if (d->out.size < at_least)
+	if (d->out.size == 0 || d->out.size < at_least)
 		return;
 	fwrite(d->out.bytes, 1, d->out.size, stdout); /* cli_finish looks for errors */
 	d->out.size = 0;
