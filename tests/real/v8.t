@@ -162,7 +162,8 @@ ok "and is marked" eval 'snap-info "$work/partial.snap" | grep -q "^state *parti
 # ---- a service with a leak ----
 
 cd "$work" || exit 1
-node "$here/v8_leak.js" old.heapsnapshot new.heapsnapshot traced.heapsnapshot
+# Older V8 sees no allocation that is made inline, also when it traces them.
+node --no-inline-new "$here/v8_leak.js" old.heapsnapshot new.heapsnapshot traced.heapsnapshot
 is "$?" 0 "a Node program writes its heap"
 for name in old new traced; do
 	snap-import v8 -o $name.snap $name.heapsnapshot

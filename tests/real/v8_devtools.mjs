@@ -8,6 +8,12 @@ import path from 'node:path';
 import { createRequire } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 
+// Node.js 18 lacks what the worker uses.
+for (const kind of [Array, Uint8Array, Uint32Array, Float64Array]) {
+	kind.prototype.toSorted ??= function (compare) { return this.slice().sort(compare); };
+	kind.prototype.toReversed ??= function () { return this.slice().reverse(); };
+}
+
 const [modules, cache, file, wanted] = process.argv.slice(2);
 const ts = createRequire(import.meta.url)(modules + '/typescript');
 const source = modules + '/chrome-devtools-frontend/front_end';
