@@ -83,15 +83,15 @@ static enum cli_status run(const struct import_format *format, struct import_con
 	cli_progress_end();
 	if (status != SNAP_OK) {
 		snap_writer_abort(context->writer);
-		return cli_report(context->input->name, &error);
+		return (enum cli_status)cli_report(context->input->name, &error);
 	}
 	struct snap_writer_summary summary;
 	status = snap_writer_finish(context->writer, &summary, &error);
 	context->writer = NULL;
 	if (status == SNAP_MISUSE) /* an id given to two objects is the input's fault */
-		return cli_report(context->input->name, &error);
+		return (enum cli_status)cli_report(context->input->name, &error);
 	if (status != SNAP_OK)
-		return cli_report(context->output, &error);
+		return (enum cli_status)cli_report(context->output, &error);
 	if (summary.unknown_references > 0)
 		cli_warn("%s: %llu references to unknown objects were left out", context->input->name,
 			 (unsigned long long)summary.unknown_references);
