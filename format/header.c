@@ -79,7 +79,7 @@ enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_traile
 	trailer.block_count = cursor_u64(c);
 	trailer.sampling_interval = cursor_u64(c);
 	trailer.unknown_references = cursor_u64(c);
-	cursor_u64(c);
+	trailer.spare = cursor_u64(c);
 	trailer.identity = cursor_u64(c);
 	trailer.hash = cursor_u64(c);
 	*reason = "the trailer is damaged";
@@ -93,9 +93,9 @@ enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_traile
 	return SNAPFMT_GOOD;
 }
 
-void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer)
+/* The trailer's bytes before identity and hash. */
+static void write_statements(struct sink *s, const struct snapfmt_trailer *trailer)
 {
-	const uint8_t *start = s->at;
 	sink_u32(s, SNAPFMT_FRAME_MAGIC);
 	sink_u32(s, SNAPFMT_TRAILER_SIZE - 8);
 	sink_bytes(s, trailer_tag, sizeof(trailer_tag));
@@ -105,8 +105,24 @@ void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer)
 	sink_u64(s, trailer->block_count);
 	sink_u64(s, trailer->sampling_interval);
 	sink_u64(s, trailer->unknown_references);
-	sink_u64(s, 0);
+	sink_u64(s, trailer->spare);
+}
+
+void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer)
+{
+	const uint8_t *start = s->at;
+	write_statements(s, trailer);
 	sink_u64(s, trailer->identity);
 	trailer->hash = s->failed ? 0 : snapfmt_hash(start, SNAPFMT_TRAILER_SIZE - 8);
 	sink_u64(s, trailer->hash);
+}
+
+uint64_t snapfmt_identity(const struct snapfmt_hasher *hashes, const struct snapfmt_trailer *trailer)
+{
+	uint8_t bytes[SNAPFMT_TRAILER_SIZE - 16];
+	struct sink s = sink_over(bytes, sizeof(bytes));
+	write_statements(&s, trailer);
+	struct snapfmt_hasher hasher = *hashes;
+	snapfmt_hasher_add(&hasher, bytes, sizeof(bytes));
+	return snapfmt_hasher_end(&hasher);
 }

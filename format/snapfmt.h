@@ -51,7 +51,7 @@ struct snapfmt_block {
 struct snapfmt_trailer {
 	uint32_t flags;
 	uint64_t snapshot_size, directory_offset, block_count;
-	uint64_t sampling_interval, unknown_references, identity, hash;
+	uint64_t sampling_interval, unknown_references, spare, identity, hash;
 };
 
 /* XXH64, as bytes are added. */
@@ -79,6 +79,8 @@ void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block);
 
 enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_trailer *out, const char **reason);
 void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer); /* sets its hash */
+/* The identity: hashes has got those of header, blocks and directory; what the trailer states comes after them. */
+uint64_t snapfmt_identity(const struct snapfmt_hasher *hashes, const struct snapfmt_trailer *trailer);
 
 /* Encodings of integers.  encode returns the raw size, or 0 if this encoding cannot or does not fit in size.
  * decode fills all count values, or returns false: nothing may then be believed. */

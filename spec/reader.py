@@ -202,8 +202,9 @@ def read_entry(entry, at):
     require(1 <= b.rows <= MAX_ROWS and 1 <= b.raw_size <= MAX_RAW and 1 <= b.stored_size <= MAX_STORED,
             "a size of a block is out of range", at)
     b.known = COLUMNS.get((b.table, b.column))
-    b.decode = DECODERS[encoding] if b.known and encoding < len(DECODERS) else None
-    understand(b.decode or not flags & 1, "a critical block is not known to this reader", at)
+    understand(b.known or not flags & 1, "a critical column is not known to this reader", at)
+    understand(not b.known or encoding < len(DECODERS), "an encoding is not known to this reader", at)
+    b.decode = DECODERS[encoding] if b.known else None
     require(not b.known or b.known.critical == bool(flags & 1), "a critical flag is not the registry's", at)
     require(not b.decode or b.known.is_text == (b.decode is decode_text), "a block's encoding does not fit", at)
     return b
@@ -234,14 +235,12 @@ def read_member(data, end):
         at += 56 + b.stored_size
     require(at == directory_at, "the blocks do not end where the directory begins", at)
     hashes = [header[-8:], *(b.entry[-8:] for b in m.blocks), directory[-8:]]
-    require(xxh64(b"".join(hashes)) == identity, "the identity is wrong", end - 80)
+    require(xxh64(b"".join(hashes) + trailer[:64]) == identity, "the identity is wrong", end - 80)
     read_blocks(data, m)
     return m
 
 def read_blocks(data, m):
     require(sum(b.rows for b in m.blocks) <= MAX_VALUES, "more than %d values" % MAX_VALUES, answer="over the limit")
-    # A column with a block that is skipped is absent as a whole.
-    skipped = {(b.table, b.column) for b in m.blocks if not b.decode}
     for i, b in enumerate(m.blocks):
         head, b.payload = data[b.at:b.at + 56], data[b.at + 56:b.at + 56 + b.stored_size]
         require(head == struct.pack("<II4sI", MAGIC, 48, b"SBLK", i) + b.entry, "a block is not its entry's", b.at)
@@ -249,7 +248,7 @@ def read_blocks(data, m):
         check_frame(b.payload, b.raw_size, b.at + 56)
     for b, raw in zip(m.blocks, decompress([b.payload for b in m.blocks], [b.raw_size for b in m.blocks])):
         cursor = Cursor(raw)
-        if (b.table, b.column) in skipped:
+        if not b.decode:
             continue
         try:
             values = b.decode(cursor, b.rows)

@@ -49,8 +49,6 @@ static enum snap_status open_column(struct snap_column **out, struct snap_reader
 	struct snap_column *column = memory;
 	*column = (struct snap_column){.reader = reader, .known = known};
 	column->blocks = libsnap_find_column(reader, id);
-	if (column->blocks && !column->blocks->known)
-		column->blocks = NULL;
 	column->missing = !column->blocks && known->always;
 	column->doubtful_from = reader->doubtful_from[known->table];
 	column->slot_count = known->is_text ? TEXT_SLOTS : shared ? 1 : VALUE_SLOTS;

@@ -180,9 +180,9 @@ enum snap_status libsnap_load_directory(struct snap_reader *reader, const struct
 		return libsnap_fail(error, SNAP_CORRUPT, loading.offset,
 				    "the blocks do not end where the directory begins");
 	add_hash(&loading.identity, directory.hash);
-	if (!libsnap_hash_agrees(trailer->identity, snapfmt_hasher_end(&loading.identity)))
+	if (!libsnap_hash_agrees(trailer->identity, snapfmt_identity(&loading.identity, trailer)))
 		return libsnap_fail(error, SNAP_CORRUPT, member->start + member->size - SNAPFMT_TRAILER_SIZE,
-				    "the trailer's identity is not that of the blocks");
+				    "the trailer's identity is not that of the snapshot");
 	return SNAP_OK;
 }
 

@@ -103,17 +103,16 @@ static const char *wrong_with_block(const struct snapfmt_column *known, const st
 	return NULL;
 }
 
-/* Newer columns and encodings, if they may be ignored, make the column as if absent. */
+/* A newer column may be ignored if it says so; a newer encoding of a known one would give wrong answers. */
 static enum snap_status check_known(struct libsnap_column *column, const struct libsnap_block *block,
 				    struct snap_error *error)
 {
-	bool known = column->known && block->encoding < SNAPFMT_ENCODING_COUNT;
-	if (!known && (block->flags & SNAPFMT_BLOCK_CRITICAL))
+	bool newer = column->known ? block->encoding >= SNAPFMT_ENCODING_COUNT
+				   : (block->flags & SNAPFMT_BLOCK_CRITICAL) != 0;
+	if (newer)
 		return libsnap_fail(error, SNAP_UNSUPPORTED, block->offset,
 				    "column %u.%u with encoding %u is not known and must be",
 				    column->column >> 16, column->column & 0xffff, block->encoding);
-	if (!known)
-		column->known = NULL;
 	return SNAP_OK;
 }
 

@@ -234,8 +234,8 @@ static enum snap_status put_trailer(struct snap_writer *w, uint64_t directory_of
 		.block_count = out->blocks.count,
 		.sampling_interval = w->sampling_interval,
 		.unknown_references = w->unknown_references,
-		.identity = snapfmt_hasher_end(&out->identity),
 	};
+	trailer.identity = snapfmt_identity(&out->identity, &trailer);
 	snapfmt_write_trailer(&s, &trailer);
 	*identity = trailer.identity;
 	return put(w, bytes, sizeof(bytes));

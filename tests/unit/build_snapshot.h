@@ -147,7 +147,7 @@ static inline void build_end(struct build *b, const struct snapfmt_trailer *with
 	trailer.snapshot_size = b->size + SNAPFMT_TRAILER_SIZE - b->start;
 	trailer.directory_offset = directory - b->start;
 	trailer.block_count = b->block_count;
-	trailer.identity = snapfmt_hasher_end(&identity);
+	trailer.identity = snapfmt_identity(&identity, &trailer);
 	struct sink t = build_room(b, SNAPFMT_TRAILER_SIZE);
 	snapfmt_write_trailer(&t, &trailer);
 	build_took(b, &t);

@@ -36,6 +36,16 @@ struct walk {
 	size_t count, target_at, label_at;
 };
 
+/* "string 17" gives 18, its id in the model. */
+static uint64_t model_string(const char *text, size_t size)
+{
+	char number[16];
+	REQUIRE(size > 7 && size - 7 < sizeof(number) && memcmp(text, "string ", 7) == 0);
+	memcpy(number, text + 7, size - 7);
+	number[size - 7] = '\0';
+	return strtoull(number, NULL, 10) + 1;
+}
+
 static void add_edge(struct walk *w, uint64_t row, uint64_t kind, uint64_t label, uint64_t target)
 {
 	if (target == 0)
@@ -46,8 +56,7 @@ static void add_edge(struct walk *w, uint64_t row, uint64_t kind, uint64_t label
 	/* Strings by their text's number, which is their id in the model. */
 	if ((label & 3) == 0) {
 		REQUIRE(snap_reader_string(w->reader, label >> 2, &text, &size, NULL) == SNAP_OK);
-		REQUIRE(size > 7 && memcmp(text, "string ", 7) == 0);
-		label = SNAP_LABEL_STRING(strtoull(text + 7, NULL, 10) + 1);
+		label = SNAP_LABEL_STRING(model_string(text, size));
 	}
 	if ((label & 3) == 2)
 		label = w->address[(label >> 2) - 1] * 4 + 2;
@@ -164,8 +173,8 @@ static uint64_t string_number(struct snap_reader *reader, uint64_t id)
 	size_t size;
 	if (id == 0)
 		return 0;
-	REQUIRE(snap_reader_string(reader, id, &text, &size, NULL) == SNAP_OK && size > 7);
-	return strtoull(text + 7, NULL, 10) + 1;
+	REQUIRE(snap_reader_string(reader, id, &text, &size, NULL) == SNAP_OK);
+	return model_string(text, size);
 }
 
 static bool same_objects(struct snap_reader *reader, const struct model *m)
