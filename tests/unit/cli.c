@@ -179,7 +179,7 @@ static void test_messages(void)
 	char *none[] = {"x", NULL};
 	CHECK(in_child(messages, 1, none, 0, NULL) == 2);
 	CHECK(strcmp(err,
-		     "snap: a\\nb: at byte 7: bad\\x1b\nsnap: standard input: bad\\x1b\nsnap: is 5\n") ==
+		     "snap: a\\nb: at byte 7: corrupt: bad\\x1b\nsnap: standard input: corrupt: bad\\x1b\nsnap: is 5\n") ==
 	      0);
 	CHECK(in_child(lost, 1, none, 0, NULL) == 3 && says("3 rows are lost"));
 	char *missing[] = {"x", "/nonexistent/file", NULL};

@@ -6,5 +6,5 @@ cd "$folder" || exit 9
 snap-info --verify --format=tsv bad.snap 2>err | cut -f1,5
 snap-info --verify bad.snap >/dev/null 2>&1; echo "status $?"
 snap-info --verify --partial bad.snap >/dev/null 2>&1; echo "with --partial $?"
-sed -E 's/byte [0-9]+/byte N/' err | cut -c1-40
+sed -E 's/byte [0-9]+/byte N/' err | cut -c1-52
 rm -rf "$folder"
