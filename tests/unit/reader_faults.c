@@ -162,6 +162,8 @@ static void test_spool(const struct build *b)
 	REQUIRE(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/pipe", folder);
 	REQUIRE(mkfifo(path, 0600) == 0);
+	/* A reader that fails may close the pipe before it is full. */
+	signal(SIGPIPE, SIG_IGN);
 	bool good = true;
 	/* 0 open, 1 size, 2 open the copy, 3 read, 4 write, 5 and on: read the copy. */
 	for (uint64_t n = 1; n < 6; n++) {
