@@ -162,8 +162,6 @@ static void test_spool(const struct build *b)
 	REQUIRE(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/pipe", folder);
 	REQUIRE(mkfifo(path, 0600) == 0);
-	/* A reader that fails may close the pipe before it is full. */
-	signal(SIGPIPE, SIG_IGN);
 	bool good = true;
 	/* 0 open, 1 size, 2 open the copy, 3 read, 4 write, 5 and on: read the copy. */
 	for (uint64_t n = 1; n < 6; n++) {
@@ -239,7 +237,7 @@ static void write_file(const char *path, const uint8_t *bytes, size_t size)
 
 int main(void)
 {
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN); /* a reader that fails may close the pipe before it is full */
 	struct build b = {0};
 	build_sample(&b, &sample_good);
 	char path[] = "/tmp/reader-faults-XXXXXX";
