@@ -390,6 +390,8 @@ struct libsnap_table_out {
 void libsnap_table_begin(struct libsnap_table_out *, struct snap_writer *, uint16_t table,
 			 uint64_t rows_expected);
 enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *values);
+/* Ends the blocks here, whole or not. */
+enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);
 enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
 				    uint64_t first_row, uint32_t row_count);

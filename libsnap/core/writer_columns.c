@@ -147,9 +147,11 @@ static enum snap_status flush_column(struct libsnap_table_out *t, struct libsnap
 			 : write_same(t->writer, c, c->same, t->rows);
 }
 
-static enum snap_status flush_table(struct libsnap_table_out *t)
+enum snap_status libsnap_table_flush(struct libsnap_table_out *t)
 {
 	enum snap_status status = SNAP_OK;
+	if (t->rows == 0)
+		return SNAP_OK;
 	for (size_t i = 0; i < t->column_count && status == SNAP_OK; i++) {
 		status = flush_column(t, &t->columns[i]);
 		t->columns[i].varied = false;
@@ -202,7 +204,7 @@ enum snap_status libsnap_table_row(struct libsnap_table_out *t, const uint64_t *
 		c->values[t->rows] = values[i];
 	}
 	t->row_count++;
-	return ++t->rows == t->block_rows ? flush_table(t) : SNAP_OK;
+	return ++t->rows == t->block_rows ? libsnap_table_flush(t) : SNAP_OK;
 }
 
 /* A table must have a column, or nothing says how many rows it has. */
@@ -216,8 +218,8 @@ static enum snap_status keep_row_count(struct libsnap_table_out *t)
 
 enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status status)
 {
-	if (status == SNAP_OK && t->rows > 0)
-		status = flush_table(t);
+	if (status == SNAP_OK)
+		status = libsnap_table_flush(t);
 	if (status == SNAP_OK)
 		status = keep_row_count(t);
 	for (size_t i = 0; i < t->column_count; i++)

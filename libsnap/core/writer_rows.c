@@ -25,7 +25,7 @@ struct rows_out {
 	size_t slots_used, slots_capacity;
 	struct libsnap_reference *tail;
 	size_t tail_used, tail_capacity;
-	uint64_t run_rows;
+	uint64_t run_rows, rows_explained;
 	/* of what is not looked up yet */
 	struct queue targets, keys;
 	uint8_t *label_kinds, *label_tags;
@@ -100,12 +100,25 @@ static enum snap_status queue_label(struct rows_out *o, const struct libsnap_ref
 
 /* ---- a run ---- */
 
+/* Objects are of no use without their runs and tails: these do not wait for the end, so that a file cut short has
+ * them for nearly all its objects. */
+static enum snap_status explain_rows(struct rows_out *o)
+{
+	if (o->objects.row_count - o->rows_explained < LIBSNAP_BLOCK_ROWS)
+		return SNAP_OK;
+	o->rows_explained = o->objects.row_count;
+	enum snap_status status = libsnap_table_flush(&o->runs);
+	return status == SNAP_OK ? libsnap_table_flush(&o->tails) : status;
+}
+
 static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *shape)
 {
 	if (o->run_rows == 0)
 		return SNAP_OK;
 	const uint64_t run[] = {shape->number, o->run_rows};
 	enum snap_status status = libsnap_table_row(&o->runs, run);
+	if (status == SNAP_OK)
+		status = explain_rows(o);
 	for (size_t slot = 0; slot < shape->slot_count; slot++)
 		for (size_t at = slot; at < o->slots_used && status == SNAP_OK;
 		     at += shape->slot_count)
