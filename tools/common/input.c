@@ -128,9 +128,10 @@ struct snap_reader *cli_open(const char *file)
 	struct snap_reader *reader = cli_open_any(file);
 	struct snap_reader_info info;
 	snap_reader_info(reader, &info);
-	if (!(info.flags & SNAP_SNAPSHOT_PARTIAL))
+	/* Without a trailer it is the reader that says partial, and has said why. */
+	if (!(info.flags & SNAP_SNAPSHOT_PARTIAL) || info.damaged)
 		return reader;
-	struct snap_error error = {.status = SNAP_CORRUPT, .offset = SNAP_NO_OFFSET};
+	struct snap_error error = {.status = SNAP_OK, .offset = SNAP_NO_OFFSET};
 	strcpy(error.message, cli_common.partial
 				      ? "marked as partial by its writer"
 				      : "marked as partial by its writer; --partial accepts it");
