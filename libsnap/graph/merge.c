@@ -1,5 +1,5 @@
 /* Merges the shortest paths to many objects into one tree of steps. */
-#include "graph.h"
+#include "merge.h"
 
 #include <string.h>
 
@@ -183,19 +183,12 @@ struct key {
 	uint32_t kind;
 };
 
-static uint64_t fold_label(uint64_t label)
-{
-	if (label % 4 == 1)
-		return SNAP_GRAPH_ANY_INDEX;
-	return label % 4 == 2 ? SNAP_GRAPH_ANY_KEY : label;
-}
-
 /* Of depth 0, label is the number of the entry, and the key's that of its string: compare by
  * example's. */
 static bool is_same(const struct merge *merge, const struct snap_graph_step *step,
 		    const struct key *key)
 {
-	uint64_t label = fold_label(step->label);
+	uint64_t label = libsnap_graph_fold_label(step->label);
 	if (step->depth == 0)
 		label = merge->labels[rank_of(&merge->on_way, (uint32_t)step->example)];
 	return step->type == key->type && step->kind == key->kind && label == key->label;
@@ -226,7 +219,7 @@ static size_t find_slot(const struct merge *merge, uint32_t parent, const struct
 
 static struct key key_of(const struct merge *merge, const struct snap_graph_step *step)
 {
-	uint64_t label = fold_label(step->label);
+	uint64_t label = libsnap_graph_fold_label(step->label);
 	if (step->depth == 0)
 		label = merge->labels[rank_of(&merge->on_way, (uint32_t)step->example)];
 	return (struct key){.type = step->type, .kind = step->kind, .label = label};
@@ -288,6 +281,7 @@ static enum snap_status add_step(struct merge *merge, uint32_t parent, uint32_t 
 			.kind = key->kind,
 			.label = parent == NONE ? merge->entries[rank] : merge->labels[rank],
 			.repeats = 1,
+			.names = 1,
 			.depth = parent == NONE ? 0 : merge->steps[parent].depth + 1,
 			.example = merge->rows[rank],
 		};
@@ -303,7 +297,7 @@ static enum snap_status merge_row(struct merge *merge, uint32_t rank, struct sna
 	bool is_root = graph->distance[row] == 0;
 	struct key key = {.type = libsnap_graph_shape(graph, row)->type,
 			  .kind = merge->kinds[rank]};
-	key.label = is_root ? merge->labels[rank] : fold_label(merge->labels[rank]);
+	key.label = is_root ? merge->labels[rank] : libsnap_graph_fold_label(merge->labels[rank]);
 	if (!is_root) {
 		uint32_t above = rank_of(&merge->on_way, graph->parent[row]);
 		before = merge->step[above];
@@ -333,18 +327,14 @@ static enum snap_status merge_row(struct merge *merge, uint32_t rank, struct sna
 
 /* ---- order ---- */
 
-/* Most targets first, then as they were found. */
-static bool comes_first(const struct snap_graph_step *steps, uint32_t a, uint32_t b)
-{
-	return steps[a].through != steps[b].through ? steps[a].through > steps[b].through : a < b;
-}
-
-static void sift(const struct snap_graph_step *steps, uint32_t *heap, size_t at, size_t count)
+static void sift(uint32_t *heap, size_t at, size_t count,
+		 bool (*comes_first)(const void *context, uint32_t a, uint32_t b),
+		 const void *context)
 {
 	for (size_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count && comes_first(steps, heap[child], heap[child + 1]))
+		if (child + 1 < count && comes_first(context, heap[child], heap[child + 1]))
 			child++;
-		if (!comes_first(steps, heap[at], heap[child]))
+		if (!comes_first(context, heap[at], heap[child]))
 			return;
 		uint32_t index = heap[at];
 		heap[at] = heap[child];
@@ -352,24 +342,41 @@ static void sift(const struct snap_graph_step *steps, uint32_t *heap, size_t at,
 	}
 }
 
+void libsnap_graph_sort(uint32_t *order, size_t count,
+			bool (*comes_first)(const void *context, uint32_t a, uint32_t b),
+			const void *context)
+{
+	for (size_t i = count / 2; i-- > 0;)
+		sift(order, i, count, comes_first, context);
+	for (size_t end = count; end-- > 1;) {
+		uint32_t last = order[0];
+		order[0] = order[end];
+		order[end] = last;
+		sift(order, 0, end, comes_first, context);
+	}
+}
+
+/* Most targets first, then as they were found. */
+static bool leads_to_more(const void *context, uint32_t a, uint32_t b)
+{
+	const struct snap_graph_step *steps = context;
+	return steps[a].through != steps[b].through ? steps[a].through > steps[b].through : a < b;
+}
+
 /* Links children: all steps, worst first, are put before their siblings. */
-static void link_steps(struct snap_graph_paths *out, uint32_t *heap)
+static void link_steps(struct snap_graph_paths *out, uint32_t *order)
 {
 	struct snap_graph_step *steps = out->steps;
-	size_t count = out->count;
-	for (size_t i = count; i-- > 0;) {
+	for (size_t i = out->count; i-- > 0;) {
 		steps[i].through += steps[i].ends;
 		if (steps[i].parent != NONE)
 			steps[steps[i].parent].through += steps[i].through;
 	}
-	for (size_t i = 0; i < count; i++)
-		heap[i] = (uint32_t)i;
-	for (size_t i = count / 2; i-- > 0;)
-		sift(steps, heap, i, count);
-	for (size_t end = count; end-- > 0;) {
-		uint32_t worst = heap[0];
-		heap[0] = heap[end];
-		sift(steps, heap, 0, end);
+	for (size_t i = 0; i < out->count; i++)
+		order[i] = (uint32_t)i;
+	libsnap_graph_sort(order, out->count, leads_to_more, steps);
+	for (size_t i = out->count; i-- > 0;) {
+		uint32_t worst = order[i];
 		uint32_t *first = steps[worst].parent == NONE
 					  ? &out->first
 					  : &steps[steps[worst].parent].first_child;
@@ -416,22 +423,23 @@ static enum snap_status hand_over(struct merge *merge, struct snap_graph_paths *
 				  struct snap_error *error)
 {
 	struct snap_graph *graph = merge->graph;
-	size_t count = out->count = merge->step_count;
-	enum snap_status status = libsnap_graph_reserve(
-		graph, "merged paths", count * (sizeof(*out->steps) + 4ull), error);
-	if (status != SNAP_OK)
+	enum snap_status status =
+		libsnap_graph_fold_names(graph, merge->steps, merge->step_count, out, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_reserve(graph, "merged paths", out->count * 4ull, error);
+	if (status != SNAP_OK) {
+		snap_graph_free_paths(graph, out);
 		return status;
-	uint32_t *heap = libsnap_graph_take(graph, count, 4);
-	out->steps = libsnap_graph_take(graph, count, sizeof(*out->steps));
-	if (heap != NULL && out->steps != NULL) {
-		if (count > 0)
-			memcpy(out->steps, merge->steps, count * sizeof(*out->steps));
-		link_steps(out, heap);
+	}
+	size_t count = out->count;
+	uint32_t *order = libsnap_graph_take(graph, count, 4);
+	if (order != NULL) {
+		link_steps(out, order);
 	} else {
 		snap_graph_free_paths(graph, out);
 		status = libsnap_fail_memory(error);
 	}
-	libsnap_graph_give(graph, heap, count, 4);
+	libsnap_graph_give(graph, order, count, 4);
 	return status;
 }
 

@@ -140,7 +140,11 @@ enum snap_status snap_graph_label_text(struct snap_graph *graph, uint64_t label,
 	uint64_t value = label / 4;
 	graph->text[0] = '\0';
 	switch (label % 4) {
-	case 0: return snap_reader_string(graph->reader, value, bytes, size, error);
+	case 0:
+		if (label != SNAP_GRAPH_ANY_NAME)
+			return snap_reader_string(graph->reader, value, bytes, size, error);
+		snprintf(graph->text, sizeof(graph->text), "*");
+		break;
 	case 1:
 		if (label == SNAP_GRAPH_ANY_INDEX)
 			snprintf(graph->text, sizeof(graph->text), "[]");

@@ -128,7 +128,11 @@ SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_path(struct snap_graph *, uint64_t row, snap_graph_visit *visit, void *context, struct snap_error *error);
 
 /* A tree of merged paths: steps with the same type and label below the same step are one.  Index and key labels
- * count as the same.  A step that repeats one of the four before it is folded into that one. */
+ * count as the same.  A step that repeats one of the four before it is folded into that one.  Then the steps to one
+ * type below the same step become one where they differ in their names only, these are more than
+ * SNAP_GRAPH_FEW_NAMES, and a name stands for fewer than two objects on average: so the keys of a dictionary are one
+ * step, and the fields of a class stay apart. */
+#define SNAP_GRAPH_FEW_NAMES 8
 struct snap_graph_step {
 	uint32_t parent, first_child, next; /* indexes of steps; UINT32_MAX: none */
 	uint32_t depth;      /* 0: a root entry's object */
@@ -140,10 +144,12 @@ struct snap_graph_step {
 	uint64_t objects;    /* rows merged into it */
 	uint64_t ends;       /* targets among them */
 	uint64_t through;    /* targets here or below */
+	uint32_t names;      /* merged into it, where label is SNAP_GRAPH_ANY_NAME; else 1 */
 };
-/* Label of a step into which several indexes or keys may have been merged. */
+/* Label of a step into which several indexes, keys or names may have been merged. */
 #define SNAP_GRAPH_ANY_INDEX SNAP_LABEL_INDEX(UINT64_MAX / 4)
 #define SNAP_GRAPH_ANY_KEY SNAP_LABEL_OBJECT(UINT64_MAX / 4)
+#define SNAP_GRAPH_ANY_NAME SNAP_LABEL_STRING(UINT64_MAX / 4)
 
 struct snap_graph_paths {
 	struct snap_graph_step *steps; /* parents first; children by targets, most first */

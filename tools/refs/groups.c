@@ -82,3 +82,60 @@ void refs_groups_free(struct refs_groups *groups)
 	free(groups->table);
 	*groups = (struct refs_groups){NULL, 0, 0, NULL, 0};
 }
+
+/* ---- names ---- */
+
+static bool is_name(const struct refs_group *group, uint32_t limit)
+{
+	return group->label % 4 == 0 && group->kind < limit;
+}
+
+static int compare_kinds(const void *left, const void *right)
+{
+	const struct refs_group *a = left, *b = right;
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->label % 4 != b->label % 4)
+		return a->label % 4 < b->label % 4 ? -1 : 1;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* The first of the groups stands for all. */
+static void fold(struct refs_group *groups, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		groups[0].count += groups[i].count;
+		groups[0].bytes += groups[i].bytes;
+	}
+	groups[0].label = SNAP_GRAPH_ANY_NAME;
+	groups[0].names = count;
+}
+
+void refs_groups_fold_names(struct refs_groups *groups, uint32_t limit)
+{
+	size_t kept = 0;
+	if (groups->count > 0)
+		qsort(groups->groups, groups->count, sizeof(*groups->groups), compare_kinds);
+	for (size_t from = 0, to; from < groups->count; from = to) {
+		struct refs_group *first = &groups->groups[from];
+		uint64_t references = first->count;
+		for (to = from + 1; to < groups->count && is_name(first, limit); to++) {
+			const struct refs_group *next = &groups->groups[to];
+			if (next->type != first->type || next->kind != first->kind ||
+			    !is_name(next, limit))
+				break;
+			references += next->count;
+		}
+		size_t names = to - from;
+		if (names > SNAP_GRAPH_FEW_NAMES && references < 2 * (uint64_t)names) {
+			fold(first, names);
+			groups->groups[kept++] = *first;
+			continue;
+		}
+		memmove(&groups->groups[kept], first, names * sizeof(*first));
+		kept += names;
+	}
+	groups->count = kept;
+}

@@ -62,6 +62,7 @@ static void print_groups(struct tally *tally, const char *section)
 {
 	struct refs *refs = tally->refs;
 	struct refs_groups *groups = &tally->groups;
+	refs_groups_fold_names(groups, ROOT_KIND);
 	refs_groups_sort(groups);
 	for (size_t i = 0; i < groups->count; i++) {
 		const struct refs_group *group = &groups->groups[i];
@@ -81,6 +82,8 @@ static void print_groups(struct tally *tally, const char *section)
 			refs_describe(refs, &line, group->row);
 			line.bytes = REFS_ABSENT;
 		}
+		if (group->names > 0)
+			line.names = group->names;
 		refs_append_label(refs, &line.label,
 				  group->count == 1 ? group->exact : group->label);
 		refs_print(refs, &line);

@@ -10,7 +10,7 @@ static const struct print_column columns[] = {
 	{"targets", PRINT_COUNT},  {"repeats", PRINT_COUNT}, {"bytes", PRINT_BYTES},
 	{"retained", PRINT_BYTES}, {"row", PRINT_NUMBER},    {"address", PRINT_HEX},
 	{"section", PRINT_TEXT},   {"kind", PRINT_TEXT},     {"label", PRINT_TEXT},
-	{"type", PRINT_TEXT},      {"site", PRINT_TEXT},
+	{"type", PRINT_TEXT},      {"site", PRINT_TEXT},     {"names", PRINT_COUNT},
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -37,7 +37,8 @@ struct refs_line refs_line(const char *section)
 				  .bytes = REFS_ABSENT,
 				  .retained = REFS_ABSENT,
 				  .row = REFS_ABSENT,
-				  .address = REFS_ABSENT};
+				  .address = REFS_ABSENT,
+				  .names = REFS_ABSENT};
 }
 
 void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
@@ -82,6 +83,7 @@ static void print_cells(struct refs *refs, const struct refs_line *line)
 		text_cell(&line->label),
 		text_cell(&line->type),
 		text_cell(&line->site),
+		number_cell(line->names),
 	};
 	print_row(refs->table, cells);
 }
@@ -180,7 +182,9 @@ static void print_line(const struct refs_line *line)
 		print_word(&any, "", line->type.bytes, line->type.size);
 	if (line->repeats != REFS_ABSENT && line->repeats > 1)
 		printf(" x%" PRIu64, line->repeats);
-	if (line->address != REFS_ABSENT &&
+	if (line->names != REFS_ABSENT)
+		printf("  (%" PRIu64 " names)", line->names);
+	if (line->address != REFS_ABSENT && line->names == REFS_ABSENT &&
 	    (is_path ? line->is_single : line->count == REFS_ABSENT || line->count == 1))
 		printf(" 0x%" PRIx64, line->address);
 	if (line->site.size > 0) {

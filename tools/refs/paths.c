@@ -11,6 +11,8 @@ static void print_step(struct refs *refs, const struct snap_graph_step *step, ui
 	line.count = step->ends;
 	line.targets = step->through;
 	line.repeats = step->repeats;
+	if (step->names > 1)
+		line.names = step->names;
 	line.is_root = step->depth == 0;
 	line.is_single = step->objects == 1;
 	if (line.is_root) {

@@ -67,7 +67,7 @@ void refs_append_site(struct refs *, struct buffer *out, uint64_t stack);
 struct refs_line {
 	const char *section; /* all target frame holder owned path unreached dominator cycle member
 			      * retainer unreachable: see snap-refs.1 */
-	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address;
+	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address, names;
 	const char *kind; /* or NULL */
 	struct buffer label, type, site;
 	bool weak, is_root,
@@ -97,6 +97,7 @@ struct refs_group {
 	uint32_t kind, index;
 	uint64_t count, bytes, row; /* row: the first */
 	uint64_t exact;             /* the first one's label, where label stands for several */
+	uint64_t names;             /* that were folded into this group; 0: none were */
 };
 struct refs_groups {
 	struct refs_group *groups;
@@ -109,6 +110,9 @@ struct refs_group *refs_group(struct refs_groups *, uint64_t type, uint32_t kind
 /* Most bytes, or else most of them, first; then as they were found.  Indexes are renumbered. */
 void refs_groups_sort(struct refs_groups *);
 void refs_groups_free(struct refs_groups *);
+/* Groups that differ in nothing but their names become one, SNAP_GRAPH_ANY_NAME, as those of merged
+ * paths do; kinds from limit on stay apart.  Nothing can be found or added then. */
+void refs_groups_fold_names(struct refs_groups *, uint32_t limit);
 
 /* ---- sections (about.c holders.c paths.c dominators.c cycles.c unreachable.c) ---- */
 
