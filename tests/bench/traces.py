@@ -82,6 +82,6 @@ def compare(old, new, key):
 if sys.argv[1] == "make":
     make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 else:
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     answer = globals()[sys.argv[1]](*sys.argv[2:])
-    print("%.6f" % (time.perf_counter() - start))
+    print("%.6f %.6f" % (time.perf_counter() - start, time.process_time() - cpu))

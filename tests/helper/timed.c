@@ -1,5 +1,5 @@
-/* timed FILE COMMAND...: runs the command and appends "SECONDS PEAK_KIB" to FILE.  Small, because a
- * child's peak begins with its parent's. */
+/* timed FILE COMMAND...: runs the command and appends "SECONDS PEAK_KIB CPU_SECONDS" to FILE.
+ * Small, because a child's peak begins with its parent's. */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -11,6 +11,12 @@ static double now(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double cpu(const struct rusage *usage)
+{
+	return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+	       (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
 }
 
 int main(int argc, char **argv)
@@ -34,7 +40,8 @@ int main(int argc, char **argv)
 	}
 	double seconds = now() - start;
 	FILE *file = fopen(argv[1], "a");
-	if (file == NULL || fprintf(file, "%.6f %ld\n", seconds, usage.ru_maxrss) < 0 ||
+	if (file == NULL ||
+	    fprintf(file, "%.6f %ld %.6f\n", seconds, usage.ru_maxrss, cpu(&usage)) < 0 ||
 	    fclose(file) != 0) {
 		perror(argv[1]);
 		return 2;
