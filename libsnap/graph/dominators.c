@@ -1,6 +1,8 @@
 /* Immediate dominators and retained bytes: semidominators with path compression, then the nearest
  * common ancestor of parent and semidominator (Georgiadis: semi-NCA), all without recursion.
- * Numbers are those of a preorder walk from the roots' node, which is number 0. */
+ * Numbers are those of a preorder walk from the roots' node, which is number 0.  Only the values of
+ * semidominators are compressed along with paths, and of predecessors only those with a higher
+ * number are listed. */
 #include "graph.h"
 
 #include <string.h>
@@ -43,40 +45,82 @@ static void walk_preorder(const struct adjacency *graph, struct preorder *pre, u
 	pre->reached = count;
 }
 
-/* Predecessors by number: those of i are from[start[i]] up to from[start[i + 1] - 1]. */
-static void find_predecessors(const struct adjacency *graph, const struct preorder *pre,
-			      uint32_t *start, uint32_t *from)
+/* ---- predecessors ---- */
+
+/* What is known of the predecessors of a number while semidominators are found.  Those with a lower
+ * number count by the lowest of them alone; the others are listed, for a stretch of numbers at a
+ * time, so that no second copy of all references is held. */
+struct predecessors {
+	const struct adjacency *graph; /* whose successors are numbers by now */
+	const uint32_t *number;
+	uint32_t
+		*start; /* by number: where its list ends, and once it is filled, where it begins */
+	uint32_t *from; /* the lists from `first` on */
+	uint32_t capacity; /* of from */
+	uint32_t first, base;
+};
+
+/* Successors become numbers; lists are measured, and lowest is made the lowest predecessor. */
+static void number_successors(const struct adjacency *graph, const struct preorder *pre,
+			      uint32_t *start, uint32_t *lowest)
 {
 	memset(start, 0, ((size_t)pre->reached + 1) * sizeof(*start));
-	for (uint32_t i = 0; i < pre->reached; i++)
-		for (uint32_t e = graph->start[pre->order[i]],
-			      end = graph->start[pre->order[i] + 1];
-		     e < end; e++)
-			start[pre->number[graph->to[e]]]++;
+	memcpy(lowest, pre->parent, (size_t)pre->reached * sizeof(*lowest));
+	for (uint32_t node = 0; node < graph->nodes; node++) {
+		uint32_t v = pre->number[node];
+		if (v == NONE)
+			continue;
+		for (uint32_t e = graph->start[node], end = graph->start[node + 1]; e < end; e++) {
+			uint32_t w = graph->to[e] = pre->number[graph->to[e]];
+			if (w < v)
+				start[w]++;
+			else if (v < lowest[w])
+				lowest[w] = v;
+		}
+	}
 	uint32_t sum = 0;
 	for (uint32_t i = 0; i <= pre->reached; i++)
 		start[i] = sum += start[i];
-	for (uint32_t i = pre->reached; i-- > 0;)
-		for (uint32_t e = graph->start[pre->order[i]],
-			      end = graph->start[pre->order[i] + 1];
-		     e < end; e++)
-			from[--start[pre->number[graph->to[e]]]] = i;
 }
 
-static uint32_t count_edges(const struct adjacency *graph, const struct preorder *pre)
+/* Successors become nodes again. */
+static void name_successors(const struct adjacency *graph, const uint32_t *number,
+			    const uint32_t *order)
 {
-	uint32_t edges = 0;
-	for (uint32_t i = 0; i < pre->reached; i++)
-		edges += graph->start[pre->order[i] + 1] - graph->start[pre->order[i]];
-	return edges;
+	for (uint32_t node = 0; node < graph->nodes; node++)
+		for (uint32_t e = graph->start[node], end = graph->start[node + 1];
+		     e < end && number[node] != NONE; e++)
+			graph->to[e] = order[graph->to[e]];
+}
+
+/* Lists as many numbers before end as there is room for; none if not even the last one's fit. */
+static void list_predecessors(struct predecessors *lists, uint32_t end)
+{
+	const struct adjacency *graph = lists->graph;
+	uint32_t *start = lists->start, first = end, top = start[end];
+	while (first > 1 && top - start[first - 2] <= lists->capacity)
+		first--;
+	lists->first = first;
+	lists->base = start[first - 1];
+	if (top == lists->base)
+		return;
+	for (uint32_t node = 0; node + 1 < graph->nodes; node++) {
+		uint32_t v = lists->number[node], limit = v < end ? v : end;
+		if (v == NONE || limit <= first)
+			continue;
+		for (uint32_t e = graph->start[node], stop = graph->start[node + 1]; e < stop;
+		     e++) {
+			uint32_t w = graph->to[e];
+			if (w - first < limit - first)
+				lists->from[--start[w] - lists->base] = v;
+		}
+	}
 }
 
 /* ---- semidominators ---- */
 
 struct forest {
-	uint32_t *ancestor, *best,
-		*path; /* best: the number with the smallest semidominator up to ancestor */
-	const uint32_t *semi;
+	uint32_t *ancestor, *best, *path; /* best: the smallest semidominator up to ancestor */
 };
 
 /* The smallest semidominator on the way from v up to, and without, the first number below linked.
@@ -85,7 +129,7 @@ static inline uint32_t smallest_above(const struct forest *forest, uint32_t v, u
 {
 	uint32_t *ancestor = forest->ancestor, *best = forest->best;
 	if (ancestor[v] < linked)
-		return forest->semi[best[v]];
+		return best[v];
 	size_t depth = 0;
 	uint32_t top = v;
 	for (; ancestor[top] >= linked; top = ancestor[top])
@@ -93,34 +137,62 @@ static inline uint32_t smallest_above(const struct forest *forest, uint32_t v, u
 	uint32_t root = ancestor[top], smallest = best[top];
 	while (depth > 0) {
 		uint32_t u = forest->path[--depth];
-		if (forest->semi[smallest] < forest->semi[best[u]])
+		if (smallest < best[u])
 			best[u] = smallest;
 		else
 			smallest = best[u];
 		ancestor[u] = root;
 	}
-	return forest->semi[best[v]];
+	return smallest;
 }
 
-/* semi[i] takes the place of start[i + 1], which is not needed any more once i is done. */
-static void find_semidominators(uint32_t count, const uint32_t *parent, uint32_t *start,
-				const uint32_t *from, struct forest *forest)
+/* The semidominator of a number whose predecessors are too many for a list. */
+static uint32_t smallest_of_many(const struct predecessors *lists, const struct forest *forest,
+				 uint32_t i)
 {
-	uint32_t *semi = start + 1;
-	forest->semi = semi;
-	memcpy(forest->ancestor, parent, (size_t)count * sizeof(*parent));
-	for (uint32_t i = 0; i < count; i++)
-		forest->best[i] = i;
-	for (uint32_t i = count; i-- > 1;) {
-		uint32_t smallest = parent[i];
-		for (uint32_t e = start[i], end = start[i + 1]; e < end; e++) {
-			uint32_t p = from[e];
-			if (p > i)
-				p = smallest_above(forest, p, i + 1);
+	const struct adjacency *graph = lists->graph;
+	uint32_t smallest = forest->best[i];
+	for (uint32_t node = 0; node + 1 < graph->nodes; node++) {
+		uint32_t v = lists->number[node];
+		if (v == NONE || v <= i)
+			continue;
+		for (uint32_t e = graph->start[node], stop = graph->start[node + 1]; e < stop;
+		     e++) {
+			if (graph->to[e] != i)
+				continue;
+			uint32_t p = smallest_above(forest, v, i + 1);
 			if (p < smallest)
 				smallest = p;
+			break;
 		}
-		semi[i] = smallest;
+	}
+	return smallest;
+}
+
+/* best holds the lowest predecessors at first.  semi[i] takes the place of start[i + 1], which is
+ * not needed any more once i is done. */
+static void find_semidominators(uint32_t count, struct predecessors *lists,
+				const struct forest *forest)
+{
+	uint32_t *start = lists->start, *semi = start + 1;
+	lists->first = count;
+	for (uint32_t i = count; i-- > 1;) {
+		if (i < lists->first)
+			list_predecessors(lists, i + 1);
+		uint32_t smallest = forest->best[i];
+		if (i < lists->first) {
+			smallest = smallest_of_many(lists, forest, i);
+			start[i] = start[i - 1];
+			lists->first = i;
+		} else {
+			for (uint32_t e = start[i], end = start[i + 1]; e < end; e++) {
+				uint32_t p =
+					smallest_above(forest, lists->from[e - lists->base], i + 1);
+				if (p < smallest)
+					smallest = p;
+			}
+		}
+		semi[i] = forest->best[i] = smallest;
 	}
 }
 
@@ -192,41 +264,67 @@ static enum snap_status walk_from_roots(struct snap_graph *graph, struct preorde
 	return good ? SNAP_OK : libsnap_fail_memory(error);
 }
 
+/* What dominators and retained bytes may take: so much for each node, and the references once. */
+#define BYTES_PER_NODE 40u
+
+/* Room for lists of predecessors: as much as all of them need, if that is not too much. */
+static uint32_t choose_capacity(const struct snap_graph *graph, uint32_t listed)
+{
+	uint64_t nodes = graph->held.nodes;
+	uint64_t wanted = nodes * BYTES_PER_NODE + graph->held.capacity * 4ull;
+	uint64_t used = graph->used, room = nodes;
+	if (wanted > graph->options.max_memory_bytes)
+		wanted = graph->options.max_memory_bytes;
+	if (wanted > used && (wanted - used) / 4 > room)
+		room = (wanted - used) / 4;
+	return room < listed ? (uint32_t)room : listed;
+}
+
+/* From numbers of parents to those of dominators.  The forest's path takes the place of order,
+ * which is found again from the numbers. */
+static enum snap_status find_by_number(struct snap_graph *graph, struct preorder *pre,
+				       struct predecessors *lists, struct forest *forest,
+				       struct snap_error *error)
+{
+	uint32_t count = pre->reached, nodes = graph->held.nodes;
+	number_successors(&graph->held, pre, lists->start, forest->best);
+	lists->capacity = choose_capacity(graph, lists->start[count]);
+	lists->from = libsnap_graph_take(graph, lists->capacity, 4);
+	if (lists->from != NULL) {
+		forest->path = pre->order;
+		memcpy(forest->ancestor, pre->parent, (size_t)count * sizeof(*pre->parent));
+		libsnap_graph_progress(graph, "dominators", 1, 4);
+		find_semidominators(count, lists, forest);
+		libsnap_graph_progress(graph, "dominators", 2, 4);
+		find_dominators(count, pre->parent, lists->start + 1, forest->ancestor,
+				forest->best);
+		libsnap_graph_progress(graph, "dominators", 3, 4);
+	}
+	for (uint32_t node = 0; node < nodes; node++)
+		if (pre->number[node] != NONE)
+			pre->order[pre->number[node]] = node;
+	name_successors(&graph->held, pre->number, pre->order);
+	bool good = lists->from != NULL;
+	libsnap_graph_give(graph, lists->from, lists->capacity, 4);
+	return good ? SNAP_OK : libsnap_fail_memory(error);
+}
+
 static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre,
 				 struct snap_error *error)
 {
-	uint32_t count = pre->reached, edges = count_edges(&graph->held, pre);
-	enum snap_status status = SNAP_OK;
-	struct forest forest = {.path = NULL};
-	uint32_t *from = NULL;
-	uint32_t *start = libsnap_graph_take(graph, count + 1u, 4);
-	from = libsnap_graph_take(graph, edges, 4);
-	if (start == NULL || from == NULL) {
-		status = libsnap_fail_memory(error);
-		goto done;
-	}
-	find_predecessors(&graph->held, pre, start, from);
-	/* It can be found again from order, and room is short here. */
-	libsnap_graph_give(graph, pre->number, graph->held.nodes, 4);
-	pre->number = NULL;
+	uint32_t count = pre->reached;
+	struct predecessors lists = {.graph = &graph->held, .number = pre->number};
+	struct forest forest = {.best = libsnap_graph_take(graph, count, 4)};
+	lists.start = libsnap_graph_take(graph, count + 1u, 4);
 	forest.ancestor = libsnap_graph_take(graph, count, 4);
-	forest.best = libsnap_graph_take(graph, count, 4);
-	forest.path = libsnap_graph_take(graph, count, 4);
-	if (forest.ancestor == NULL || forest.best == NULL || forest.path == NULL) {
+	enum snap_status status;
+	if (lists.start != NULL && forest.best != NULL && forest.ancestor != NULL)
+		status = find_by_number(graph, pre, &lists, &forest, error);
+	else
 		status = libsnap_fail_memory(error);
-		goto done;
-	}
-	libsnap_graph_progress(graph, "dominators", 1, 4);
-	find_semidominators(count, pre->parent, start, from, &forest);
-	libsnap_graph_progress(graph, "dominators", 2, 4);
-	find_dominators(count, pre->parent, start + 1, forest.ancestor, forest.best);
-	libsnap_graph_progress(graph, "dominators", 3, 4);
-done:
-	libsnap_graph_give(graph, start, count + 1u, 4);
-	libsnap_graph_give(graph, from, edges, 4);
+	libsnap_graph_give(graph, lists.start, count + 1u, 4);
 	libsnap_graph_give(graph, forest.ancestor, count, 4);
 	libsnap_graph_give(graph, forest.best, count, 4);
-	libsnap_graph_give(graph, forest.path, count, 4);
 	return status;
 }
 
@@ -250,10 +348,11 @@ static enum snap_status add_retained(struct snap_graph *graph, struct snap_error
 	return SNAP_OK;
 }
 
-/* Bytes at the worst moment: predecessors and forest beside order, parent and numbers. */
+/* Bytes at the worst moment: forest and lists beside numbers, parents and the lists' places. */
 static uint64_t worst_case(const struct snap_graph *graph)
 {
-	return graph->held.nodes * 28ull + graph->held.start[graph->held.nodes] * 4ull;
+	uint64_t nodes = graph->held.nodes, listed = graph->held.start[nodes];
+	return nodes * 24 + 4 + (listed < nodes ? listed : nodes) * 4;
 }
 
 enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error *error)
@@ -275,22 +374,16 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 		status = walk_from_roots(graph, &pre, error);
 	if (status == SNAP_OK)
 		status = find_all(graph, &pre, error);
-	if (status == SNAP_OK && pre.number == NULL)
-		pre.number = libsnap_graph_take(graph, nodes, 4);
 	graph->number = pre.number;
 	graph->order = pre.order;
 	graph->dominator = pre.parent;
 	graph->reached = pre.reached;
 	if (status == SNAP_OK)
 		graph->retained = libsnap_graph_take_zeroed(graph, pre.reached, 8);
-	if (status == SNAP_OK && (graph->number == NULL || graph->retained == NULL))
+	if (status == SNAP_OK && graph->retained == NULL)
 		status = libsnap_fail_memory(error);
-	if (status == SNAP_OK) {
-		memset(graph->number, 0xff, (size_t)nodes * sizeof(*graph->number));
-		for (uint32_t i = 0; i < graph->reached; i++)
-			graph->number[graph->order[i]] = i;
+	if (status == SNAP_OK)
 		status = add_retained(graph, error);
-	}
 	if (status != SNAP_OK)
 		libsnap_graph_free_dominators(graph);
 	return status;

@@ -226,6 +226,32 @@ static void check_dominators(const struct model *m, struct snap_graph *graph)
 	}
 }
 
+/* The same with the least memory that is enough, where predecessors are listed bit by bit. */
+static void check_tight(const struct model *m, const struct buffer *buffer)
+{
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	struct snap_reader *reader;
+	enum snap_status status = SNAP_LIMIT;
+	REQUIRE(snap_reader_open_memory(&reader, buffer->bytes, buffer->size, NULL, NULL) ==
+		SNAP_OK);
+	options.follow_weak = m->follow_weak;
+	for (options.max_memory_bytes = 512; status != SNAP_OK; options.max_memory_bytes += 64) {
+		struct snap_graph *graph;
+		status = snap_graph_open(&graph, reader, &options, NULL);
+		if (status == SNAP_OK) {
+			struct snap_graph_info info;
+			status = snap_graph_dominate(graph, NULL);
+			if (status == SNAP_OK)
+				check_dominators(m, graph);
+			snap_graph_info(graph, &info);
+			REQUIRE(info.peak_memory_bytes <= options.max_memory_bytes);
+			snap_graph_close(graph);
+		}
+		REQUIRE(status == SNAP_OK || status == SNAP_LIMIT);
+	}
+	snap_reader_close(reader);
+}
+
 static void check_retained_by(const struct model *m, struct snap_graph *graph)
 {
 	uint32_t distance[MAX_NODES], without[MAX_NODES], gone = 0;
@@ -507,6 +533,7 @@ static void test_random(uint32_t rounds)
 		check_references(&m, opened.graph);
 		check_search(&m, opened.graph);
 		check_dominators(&m, opened.graph);
+		check_tight(&m, &buffer);
 		check_retained_by(&m, opened.graph);
 		check_cycles(&m, opened.graph);
 		check_paths(&m, opened.graph);
