@@ -63,11 +63,11 @@ $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/snap-refs: $(call objects,tools/refs)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
-	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
+	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz -o $@
 
 $(filter %/import %/json_scan %/siphash %/pickle %/v8,$(UNITS)): $(IMPORT)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(COMMON) $(BUILD)/libsnap.a
-	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -o $@
+	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz -o $@
 
 $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 	@mkdir -p $(@D)

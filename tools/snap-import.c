@@ -12,6 +12,7 @@
 
 static const struct import_format formats[] = {
 	{"v8", "heap snapshot of V8, as JSON (Node, Chrome: .heapsnapshot)", import_v8},
+	{"hprof", "heap dump of a JVM or of Android, also gzip", import_hprof},
 	{"tracemalloc", "pickle made by Snapshot.dump of CPython's tracemalloc", import_tracemalloc},
 };
 #define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
@@ -115,7 +116,7 @@ int main(int argc, char **argv)
 	};
 	const struct cli_tool tool = {
 		"snap-import", "FORMAT [OPTION]... -o OUT [FILE]",
-		"Make a snapshot of what another tool wrote (FORMAT: v8, tracemalloc).", 1, 2, options,
+		"Make a snapshot of what another tool wrote (FORMAT: v8, hprof, tracemalloc).", 1, 2, options,
 	};
 	cli_without = CLI_NO_FORMAT;
 	size_t count;

@@ -37,5 +37,6 @@ struct import_format {
 
 enum snap_status import_v8(struct import_context *context, struct snap_error *error);
 enum snap_status import_tracemalloc(struct import_context *context, struct snap_error *error);
+enum snap_status import_hprof(struct import_context *context, struct snap_error *error);
 
 #endif

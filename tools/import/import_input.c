@@ -97,49 +97,64 @@ static int write_all(int descriptor, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
+enum snap_status import_output_begin(struct import_output *output, struct snap_error *error)
+{
+	*output = (struct import_output){.descriptor = temporary_file()};
+	if (output->descriptor < 0)
+		return io_failure(error, errno, SNAP_NO_OFFSET, "no temporary file for the input");
+	return SNAP_OK;
+}
+
+enum snap_status import_output_write(struct import_output *output, const void *bytes, size_t size,
+				     struct snap_error *error)
+{
+	int os_errno = write_all(output->descriptor, bytes, size);
+	if (os_errno != 0)
+		return io_failure(error, os_errno, output->size, "cannot keep it in a temporary file");
+	output->size += size;
+	return SNAP_OK;
+}
+
+enum snap_status import_output_end(struct import_output *output, struct import_input *input, enum snap_status status)
+{
+	if (output->descriptor < 0)
+		return status;
+	if (status != SNAP_OK || input == NULL) {
+		close(output->descriptor);
+	} else {
+		import_input_close(input);
+		input->descriptor = output->descriptor;
+		input->owned = true;
+		input->seekable = true;
+		input->size = output->size;
+	}
+	output->descriptor = -1;
+	return status;
+}
+
 enum snap_status import_input_make_seekable(struct import_input *input, struct snap_error *error)
 {
 	if (input->seekable)
 		return SNAP_OK;
-	const size_t size = IMPORT_READER_BUFFER;
-	uint8_t *buffer = malloc(size);
+	struct import_output copy;
+	enum snap_status status = import_output_begin(&copy, error);
+	if (status != SNAP_OK)
+		return status;
+	uint8_t *buffer = malloc(IMPORT_READER_BUFFER);
 	if (buffer == NULL)
-		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
-	int copy = temporary_file();
-	if (copy < 0) {
-		free(buffer);
-		return io_failure(error, errno, SNAP_NO_OFFSET, "no temporary file for standard input");
-	}
-	uint64_t total = 0;
-	int os_errno = 0;
-	const char *what = "cannot read";
-	for (;;) {
-		ssize_t got = read(input->descriptor, buffer, size);
+		status = import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+	while (status == SNAP_OK) {
+		ssize_t got = read(input->descriptor, buffer, IMPORT_READER_BUFFER);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			os_errno = errno;
+			status = io_failure(error, errno, copy.size, "cannot read");
 		if (got <= 0)
 			break;
-		os_errno = write_all(copy, buffer, (size_t)got);
-		if (os_errno != 0) {
-			what = "cannot keep it in a temporary file";
-			break;
-		}
-		total += (uint64_t)got;
+		status = import_output_write(&copy, buffer, (size_t)got, error);
 	}
 	free(buffer);
-	if (os_errno != 0) {
-		close(copy);
-		return io_failure(error, os_errno, total, what);
-	}
-	if (input->owned)
-		close(input->descriptor);
-	input->descriptor = copy;
-	input->owned = true;
-	input->seekable = true;
-	input->size = total;
-	return SNAP_OK;
+	return import_output_end(&copy, input, status);
 }
 
 void import_input_close(struct import_input *input)

@@ -19,6 +19,17 @@ enum snap_status import_input_open(struct import_input *input, const char *path,
 enum snap_status import_input_make_seekable(struct import_input *input, struct snap_error *error);
 void import_input_close(struct import_input *input);
 
+/* An unlinked file in $TMPDIR (else /tmp) that shall take an input's place. */
+struct import_output {
+	int descriptor; /* or -1 */
+	uint64_t size;
+};
+enum snap_status import_output_begin(struct import_output *output, struct snap_error *error);
+enum snap_status import_output_write(struct import_output *output, const void *bytes, size_t size,
+				     struct snap_error *error);
+/* Puts it in the place of input; unless status says that something failed, or input is NULL.  Returns status. */
+enum snap_status import_output_end(struct import_output *output, struct import_input *input, enum snap_status status);
+
 /* Bytes at..end are in the buffer.  Remembers the first failure; a failed reader is at its end. */
 struct import_reader {
 	const uint8_t *at, *end;

@@ -361,9 +361,7 @@ static inline size_t fast_number(const uint8_t *at, uint64_t *value)
 	memcpy(&x, at, 8);
 	x ^= ones * '0';
 	uint64_t others = ((x + ones * 0x76) | x) & ones << 7;
-	if (others == 0)
-		return 0;
-	unsigned bits = (unsigned)__builtin_ctzll(others) & ~7u;
+	unsigned bits = others == 0 ? 64 : (unsigned)__builtin_ctzll(others) & ~7u;
 	if (bits == 0 || (bits > 8 && (x & 0xff) == 0))
 		return 0;
 	x <<= 64 - bits;

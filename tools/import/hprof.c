@@ -1,0 +1,132 @@
+/* Imports an HPROF dump of a JVM or of Android (hprof.h has the outline). */
+#include "hprof.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+#define LEAST_MEMORY (64u << 20)
+
+/* Without a word from the user, an import takes much less memory than the file has bytes. */
+static void share_memory(struct hprof_import *import)
+{
+	uint64_t *memory = &import->context->writer_options.max_memory_bytes;
+	if (*memory == 0) {
+		uint64_t quarter = import->context->input->size / 4;
+		*memory = quarter > LEAST_MEMORY ? quarter : LEAST_MEMORY;
+	}
+	import->text.windows = 1;
+	/* An array that grows is there twice while it does. */
+	import->text.limit = (size_t)(*memory / 4 / sizeof(struct hprof_array));
+}
+
+static enum snap_status write_time(struct hprof_import *import)
+{
+	uint64_t ms = import->scan.time_ms;
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm parts;
+	char text[64];
+	if (ms == 0 || ms > UINT64_C(253402300799999) || gmtime_r(&seconds, &parts) == NULL)
+		return SNAP_OK; /* after the year 9999, or not given */
+	size_t size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+	snprintf(text + size, sizeof(text) - size, ".%03uZ", (unsigned)(ms % 1000));
+	return snap_writer_property(import->context->writer, "time", text, import->error);
+}
+
+static enum snap_status write_properties(struct hprof_import *import)
+{
+	struct snap_writer *writer = import->context->writer;
+	const struct hprof_layout *layout = &import->layout;
+	const struct import_options *options = import->context->options;
+	char text[128];
+	snprintf(text, sizeof(text), "header %u, array header %u, reference %u, alignment %u",
+		 layout->header, layout->array_header, layout->reference, layout->alignment);
+	enum snap_status status = snap_writer_property(
+		writer, "runtime", import->scan.android ? "Android" : "JVM", import->error);
+	if (status == SNAP_OK)
+		status = snap_writer_property(writer, "object_layout", text, import->error);
+	if (status == SNAP_OK)
+		status = write_time(import);
+	if (status == SNAP_OK)
+		status = snap_writer_property(writer, "hash_key",
+					      options->has_hash_key ? "given" : "derived",
+					      import->error);
+	return status;
+}
+
+static void choose_key(struct hprof_import *import)
+{
+	const struct import_options *options = import->context->options;
+	import->text.key = options->has_hash_key ? siphash_key_from_bytes(options->hash_key)
+						 : siphash_derive_finish(&import->text.derive);
+}
+
+static enum snap_status import_all(struct hprof_import *import)
+{
+	bool cut, was_gzip;
+	enum snap_status status = import_input_make_seekable(import->context->input, import->error);
+	if (status == SNAP_OK)
+		status = import_gunzip(import->context->input, &cut, &was_gzip, import->error);
+	if (status == SNAP_OK)
+		status = hprof_pieces_begin(&import->pieces, import->context->input, import->error);
+	if (status != SNAP_OK)
+		return status;
+	share_memory(import);
+	siphash_derive_begin(&import->text.derive);
+	status = hprof_index_read(import);
+	if (status == SNAP_OK && cut && !import->cut)
+		status = import_fail_at(import->error, SNAP_CORRUPT, import->context->input->size,
+					"the compressed file ends too early");
+	if (status == SNAP_OK)
+		status = hprof_classes_measure(import);
+	if (status != SNAP_OK)
+		return status;
+	choose_key(import);
+	status = import_begin(import->context, import->cut ? SNAP_SNAPSHOT_PARTIAL : 0,
+			      import->error);
+	if (status == SNAP_OK)
+		status = write_properties(import);
+	if (status == SNAP_OK)
+		status = hprof_heap_write(import);
+	if (status == SNAP_OK)
+		status = hprof_roots_write(import);
+	return status;
+}
+
+static void free_all(struct hprof_import *import)
+{
+	struct hprof_map *maps[] = {
+		&import->names,        &import->frames,           &import->traces,
+		&import->labels,       &import->frame_ids,        &import->stacks,
+		&import->thread_names, &import->thread_by_serial, &import->wanted_texts};
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		hprof_map_free(maps[i]);
+	hprof_scan_end(&import->scan);
+	hprof_pieces_end(&import->pieces);
+	hprof_classes_free(&import->classes);
+	hprof_text_free(&import->text);
+	free(import->threads);
+	free(import->roots);
+	free(import);
+}
+
+enum snap_status import_hprof(struct import_context *context, struct snap_error *error)
+{
+	struct hprof_import *import = calloc(1, sizeof(*import));
+	if (import == NULL)
+		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+	import->context = context;
+	import->error = error;
+	enum snap_status status = import_all(import);
+	if (status == SNAP_OK && import->text.cut_count > 0)
+		cli_warn("%s: %" PRIu64 " strings were cut at %u bytes", context->input->name,
+			 import->text.cut_count, SNAP_MAX_STRING_SIZE);
+	if (status == SNAP_OK && import->cut)
+		context->lost = 1; /* how much, nobody knows */
+	free_all(import);
+	return status;
+}

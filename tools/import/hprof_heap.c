@@ -1,0 +1,341 @@
+/* The second reading of an HPROF file: objects and references into the writer (hprof.h). */
+#include "hprof.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+enum { LABEL_SUPER, LABEL_LOADER, LABEL_SIGNERS, LABEL_DOMAIN };
+
+static enum snap_status add_reference(struct hprof_import *import, uint64_t from, uint64_t to,
+				      enum snap_reference_kind kind, uint64_t label)
+{
+	return snap_writer_reference(import->context->writer, from, to, kind, label, import->error);
+}
+
+/* Type, stack and place of an object whose size is known. */
+static enum snap_status add_object(struct hprof_import *import, const struct hprof_record *record,
+				   struct snap_object *object)
+{
+	object->id = record->id;
+	object->count = 1;
+	object->domain = import->heap;
+	if (record->stack != import->last_trace) {
+		enum snap_status status =
+			hprof_stack(import, record->stack, 0, &import->last_stack);
+		if (status != SNAP_OK)
+			return status;
+		import->last_trace = record->stack;
+	}
+	object->stack = import->last_stack;
+	return snap_writer_object(import->context->writer, object, import->error);
+}
+
+/* ---- instances ---- */
+
+static enum snap_status add_text(struct hprof_import *import, const struct hprof_record *record,
+				 const struct hprof_class *class, const uint8_t *bytes,
+				 uint32_t *content)
+{
+	uint64_t known;
+	uint32_t name = 0;
+	bool wanted = import->wanted_texts.count > 0 &&
+		      hprof_map_get(&import->wanted_texts, record->id, &known);
+	enum snap_status status =
+		hprof_text_content(import, class, bytes, content, wanted ? &name : NULL);
+	if (status == SNAP_OK && wanted && !hprof_map_set(&import->wanted_texts, record->id, name))
+		return hprof_no_memory(import);
+	return status;
+}
+
+static enum snap_status instance_class(struct hprof_import *import,
+				       const struct hprof_record *record,
+				       struct hprof_class **class)
+{
+	*class = hprof_class_find(import, record->other);
+	bool known = *class != NULL && (*class)->dumped && !(*class)->broken;
+	if (!known && !import->cut)
+		return hprof_scan_corrupt(&import->scan, record,
+					  "an instance of the class 0x%" PRIx64
+					  ", which is not there",
+					  record->other);
+	if (*class == NULL)
+		return hprof_class_add(import, record->other, class);
+	if (known && (*class)->file_bytes != record->body)
+		return hprof_scan_corrupt(&import->scan, record,
+					  "an instance of %" PRIu64
+					  " bytes, but its class has fields of %u",
+					  record->body, (*class)->file_bytes);
+	return SNAP_OK;
+}
+
+/* Whether it is for another pass, or was for an earlier one. */
+static bool is_for_later(const struct hprof_import *import, const struct hprof_class *class,
+			 const uint8_t *bytes)
+{
+	if (import->text.windows == 1)
+		return false;
+	if (!class->is_string || !class->text.has_value)
+		return import->text.window > 0;
+	return !hprof_text_in_window(&import->text,
+				     hprof_id(bytes + class->text.value, import->scan.id_size));
+}
+
+static enum snap_status add_slots(struct hprof_import *import, uint64_t id,
+				  const struct hprof_class *class, const uint8_t *bytes)
+{
+	const unsigned id_size = import->scan.id_size;
+	enum snap_status status =
+		add_reference(import, id, class->id, SNAP_REF_CLASS, SNAP_LABEL_NONE);
+	for (uint32_t i = 0; i < class->slot_count && status == SNAP_OK; i++) {
+		const struct hprof_slot *slot = &class->slots[i];
+		status = add_reference(import, id, hprof_id(bytes + slot->offset, id_size),
+				       slot->kind, slot->label);
+	}
+	return status;
+}
+
+/* An instance of a class that was cut off. */
+static enum snap_status write_unknown(struct hprof_import *import,
+				      const struct hprof_record *record, struct hprof_class *class)
+{
+	if (import->text.window > 0)
+		return SNAP_OK;
+	enum snap_status status = hprof_class_type(import, class);
+	struct snap_object object = {.type = class->type,
+				     .size = import->layout.header + record->body};
+	return status == SNAP_OK ? add_object(import, record, &object) : status;
+}
+
+static enum snap_status write_instance(struct hprof_import *import,
+				       const struct hprof_record *record)
+{
+	struct hprof_class *class;
+	enum snap_status status = instance_class(import, record, &class);
+	if (status != SNAP_OK)
+		return status;
+	if (!class->dumped || class->broken)
+		return write_unknown(import, record, class);
+	if (!class->described)
+		status = hprof_class_describe(import, class);
+	if (status != SNAP_OK)
+		return status;
+	const uint8_t *bytes = hprof_take(&import->scan, class->file_bytes);
+	if (bytes == NULL)
+		return hprof_scan_failure(&import->scan);
+	if (is_for_later(import, class, bytes))
+		return SNAP_OK;
+	struct snap_object object = {.type = class->type, .size = class->size};
+	if (class->is_string)
+		status = add_text(import, record, class, bytes, &object.content);
+	if (status == SNAP_OK)
+		status = add_object(import, record, &object);
+	return status == SNAP_OK ? add_slots(import, record->id, class, bytes) : status;
+}
+
+/* ---- arrays ---- */
+
+static enum snap_status write_elements(struct hprof_import *import,
+				       const struct hprof_record *record)
+{
+	const unsigned id_size = import->scan.id_size;
+	enum snap_status status = SNAP_OK;
+	for (uint32_t i = 0; i < record->count && status == SNAP_OK; i++) {
+		const uint8_t *bytes = hprof_take(&import->scan, id_size);
+		if (bytes == NULL)
+			return hprof_scan_failure(&import->scan);
+		status = add_reference(import, record->id, hprof_id(bytes, id_size),
+				       SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i));
+	}
+	return status;
+}
+
+static enum snap_status write_object_array(struct hprof_import *import,
+					   const struct hprof_record *record)
+{
+	struct hprof_class *class = hprof_class_find(import, record->other);
+	enum snap_status status = SNAP_OK;
+	if (class == NULL && !import->cut)
+		return hprof_scan_corrupt(&import->scan, record,
+					  "an array of the class 0x%" PRIx64 ", which is not there",
+					  record->other);
+	if (class == NULL)
+		status = hprof_class_add(import, record->other, &class);
+	if (status == SNAP_OK)
+		status = hprof_class_type(import, class);
+	if (status != SNAP_OK)
+		return status;
+	struct snap_object object = {
+		.type = class->type,
+		.size = hprof_array_size(&import->layout, record->count, import->layout.reference)};
+	status = add_object(import, record, &object);
+	if (status == SNAP_OK)
+		status = add_reference(import, record->id, record->other, SNAP_REF_CLASS,
+				       SNAP_LABEL_NONE);
+	return status == SNAP_OK ? write_elements(import, record) : status;
+}
+
+static enum snap_status primitive_type(struct hprof_import *import, uint8_t element, uint32_t *type)
+{
+	static const char *const names[HPROF_TYPES] = {
+		NULL,      NULL,       NULL,     NULL,      "boolean[]", "char[]",
+		"float[]", "double[]", "byte[]", "short[]", "int[]",     "long[]"};
+	*type = import->classes.primitive_types[element];
+	if (*type != 0)
+		return SNAP_OK;
+	uint32_t name;
+	enum snap_status status = hprof_string(import, names[element], &name);
+	if (status == SNAP_OK)
+		status = snap_writer_type(import->context->writer, name, SNAP_TYPE_ARRAY, type,
+					  import->error);
+	import->classes.primitive_types[element] = *type;
+	return status;
+}
+
+static enum snap_status write_primitive_array(struct hprof_import *import,
+					      const struct hprof_record *record)
+{
+	struct snap_object object = {
+		.size = hprof_array_size(&import->layout, record->count,
+					 hprof_size_of(record->type, import->scan.id_size))};
+	uint64_t class = import->classes.primitive_arrays[record->type];
+	enum snap_status status = primitive_type(import, record->type, &object.type);
+	if (status == SNAP_OK)
+		status = add_object(import, record, &object);
+	if (status == SNAP_OK && class != 0)
+		status = add_reference(import, record->id, class, SNAP_REF_CLASS, SNAP_LABEL_NONE);
+	return status;
+}
+
+/* ---- classes ---- */
+
+static enum snap_status add_internal(struct hprof_import *import, uint64_t from, uint64_t to,
+				     unsigned which)
+{
+	static const char *const names[] = {"<super>", "<loader>", "<signers>",
+					    "<protection domain>"};
+	enum snap_status status = SNAP_OK;
+	if (to == 0)
+		return SNAP_OK;
+	if (import->string_labels[which] == 0)
+		status = hprof_string(import, names[which], &import->string_labels[which]);
+	if (status == SNAP_OK)
+		status = add_reference(import, from, to, SNAP_REF_INTERNAL,
+				       SNAP_LABEL_STRING(import->string_labels[which]));
+	return status;
+}
+
+/* A class has a shape of its own, so that empty statics are simply left out. */
+static enum snap_status add_item(struct hprof_import *import, uint64_t from,
+				 const struct hprof_class_item *item)
+{
+	uint32_t string;
+	if (item->value == 0)
+		return SNAP_OK;
+	if (item->what == HPROF_CONSTANT)
+		return add_reference(import, from, item->value, SNAP_REF_INTERNAL,
+				     SNAP_LABEL_INDEX(item->name));
+	enum snap_status status = hprof_label(import, item->name, &string);
+	return status == SNAP_OK ? add_reference(import, from, item->value, SNAP_REF_STATIC,
+						 SNAP_LABEL_STRING(string))
+				 : status;
+}
+
+static enum snap_status add_class_object(struct hprof_import *import,
+					 const struct hprof_record *record,
+					 struct hprof_class *class)
+{
+	uint32_t *type = &import->classes.class_type;
+	enum snap_status status = SNAP_OK;
+	if (*type == 0) {
+		uint32_t name;
+		status = hprof_string(import, "java.lang.Class", &name);
+		if (status == SNAP_OK)
+			status = snap_writer_type(import->context->writer, name, SNAP_TYPE_CLASS,
+						  type, import->error);
+	}
+	if (status == SNAP_OK)
+		status = hprof_class_type(import, class);
+	struct snap_object object = {.type = *type, .name = class->string};
+	object.size = hprof_class_object_size(import, class);
+	if (status == SNAP_OK)
+		status = add_object(import, record, &object);
+	if (status == SNAP_OK && import->classes.class_class != 0)
+		status = add_reference(import, record->id, import->classes.class_class,
+				       SNAP_REF_CLASS, SNAP_LABEL_NONE);
+	return status;
+}
+
+static enum snap_status write_class(struct hprof_import *import, const struct hprof_record *record)
+{
+	struct hprof_class_walk walk;
+	struct hprof_class_item item = {.what = HPROF_CONSTANT};
+	struct hprof_class *class = hprof_class_find(import, record->id);
+	bool now = import->text.window == 0;
+	enum snap_status status = hprof_class_begin(&import->scan, record, &walk);
+	if (status == SNAP_OK && class == NULL)
+		status = hprof_scan_corrupt(&import->scan, record,
+					    "it was changed while it was read");
+	if (status == SNAP_OK && now)
+		status = add_class_object(import, record, class);
+	const uint64_t held[] = {walk.super, walk.loader, walk.signers, walk.domain};
+	for (unsigned i = 0; i < 4 && status == SNAP_OK && now; i++)
+		status = add_internal(import, record->id, held[i], i);
+	while (status == SNAP_OK && item.what != HPROF_CLASS_END) {
+		status = hprof_class_next(&import->scan, record, &walk, &item);
+		if (status == SNAP_OK && now)
+			status = add_item(import, record->id, &item);
+	}
+	return status;
+}
+
+/* ---- all ---- */
+
+static enum snap_status write_record(struct hprof_import *import, const struct hprof_record *record)
+{
+	bool now = import->text.window == 0;
+	switch (record->tag) {
+	case HPROF_INSTANCE: return write_instance(import, record);
+	case HPROF_CLASS: return write_class(import, record);
+	case HPROF_OBJECT_ARRAY: return now ? write_object_array(import, record) : SNAP_OK;
+	case HPROF_PRIMITIVE_ARRAY:
+	case HPROF_ARRAY_NODATA: return now ? write_primitive_array(import, record) : SNAP_OK;
+	case HPROF_HEAP_INFO: import->heap = (uint32_t)record->other; return SNAP_OK;
+	default: return SNAP_OK;
+	}
+}
+
+static enum snap_status write_window(struct hprof_import *import)
+{
+	struct hprof_scan *scan = &import->scan;
+	hprof_scan_end(scan);
+	enum snap_status status =
+		hprof_scan_begin(scan, import->context->input, import->end, import->error);
+	uint64_t count = 0;
+	import->heap = 0;
+	while (status == SNAP_OK) {
+		struct hprof_record record;
+		status = hprof_scan_next(scan, &record);
+		if (status == SNAP_OK)
+			status = write_record(import, &record);
+		if (count++ % 65536 == 0)
+			cli_progress("importing", scan->size + scan->next, 2 * scan->size);
+	}
+	bool at_cut = import->cut && scan->cut && scan->good_end == import->end;
+	return status == SNAP_END || at_cut ? SNAP_OK : status;
+}
+
+enum snap_status hprof_heap_write(struct hprof_import *import)
+{
+	hprof_text_sort(&import->text);
+	enum snap_status status = write_window(import);
+	while (status == SNAP_OK && import->text.window + 1 < import->text.windows) {
+		import->text.window++;
+		status = hprof_index_window(import);
+		if (status == SNAP_OK)
+			status = write_window(import);
+	}
+	return status;
+}
