@@ -272,7 +272,8 @@ done:
 struct freed {
 	const struct snap_graph *graph;
 	const uint64_t *stays;
-	uint64_t bytes, objects;
+	snap_graph_tell_freed *tell;
+	void *context;
 };
 
 static bool has_bit(const uint64_t *bits, uint64_t row)
@@ -285,14 +286,11 @@ static void set_bit(uint64_t *bits, uint64_t row)
 	bits[row / 64] |= UINT64_C(1) << row % 64;
 }
 
-static void add_freed(void *context, uint64_t row, uint64_t bytes)
+static void tell_freed(void *context, uint64_t row, uint64_t bytes)
 {
 	struct freed *freed = context;
-	if (freed->graph->distance[row] == NONE || has_bit(freed->stays, row))
-		return;
-	freed->objects++;
-	if (libsnap_add_overflows(freed->bytes, bytes, &freed->bytes))
-		freed->bytes = UINT64_MAX;
+	if (freed->graph->distance[row] != NONE && !has_bit(freed->stays, row))
+		freed->tell(freed->context, row, bytes);
 }
 
 /* Marks what is still reached where some bits are set already; stack has room for all rows. */
@@ -313,9 +311,9 @@ static void reach(const struct adjacency *held, uint64_t *bits, uint32_t *stack)
 	}
 }
 
-enum snap_status snap_graph_retained_by(struct snap_graph *graph, const uint64_t *rows,
-					size_t count, uint64_t *bytes, uint64_t *objects,
-					struct snap_error *error)
+enum snap_status snap_graph_freed_by(struct snap_graph *graph, const uint64_t *rows, size_t count,
+				     snap_graph_tell_freed *tell, void *context,
+				     struct snap_error *error)
 {
 	if (graph->distance == NULL)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no search was made");
@@ -337,14 +335,37 @@ enum snap_status snap_graph_retained_by(struct snap_graph *graph, const uint64_t
 	for (size_t i = 0; i < count; i++)
 		if (rows[i] < graph->objects)
 			bits[rows[i] / 64] &= ~(UINT64_C(1) << rows[i] % 64);
-	struct freed freed = {.graph = graph, .stays = bits};
-	status = libsnap_graph_each_size(graph, add_freed, &freed, error);
-	if (status == SNAP_OK) {
-		*bytes = freed.bytes;
-		*objects = freed.objects;
-	}
+	struct freed freed = {.graph = graph, .stays = bits, .tell = tell, .context = context};
+	status = libsnap_graph_each_size(graph, tell_freed, &freed, error);
 done:
 	libsnap_graph_give(graph, bits, words, 8);
 	libsnap_graph_give(graph, stack, graph->objects, 4);
+	return status;
+}
+
+struct sum {
+	uint64_t bytes, objects;
+};
+
+static void add_freed(void *context, uint64_t row, uint64_t bytes)
+{
+	struct sum *sum = context;
+	(void)row;
+	sum->objects++;
+	if (libsnap_add_overflows(sum->bytes, bytes, &sum->bytes))
+		sum->bytes = UINT64_MAX;
+}
+
+enum snap_status snap_graph_retained_by(struct snap_graph *graph, const uint64_t *rows,
+					size_t count, uint64_t *bytes, uint64_t *objects,
+					struct snap_error *error)
+{
+	struct sum sum = {0, 0};
+	enum snap_status status =
+		snap_graph_freed_by(graph, rows, count, add_freed, &sum, error);
+	if (status == SNAP_OK) {
+		*bytes = sum.bytes;
+		*objects = sum.objects;
+	}
 	return status;
 }

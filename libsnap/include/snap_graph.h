@@ -198,6 +198,12 @@ SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_retained_by(struct snap_graph *, const uint64_t *rows, size_t count, uint64_t *bytes, uint64_t *objects,
 		       struct snap_error *error);
 
+typedef void snap_graph_tell_freed(void *context, uint64_t row, uint64_t bytes);
+/* The same objects one by one, rows ascending; tell may call nothing that changes the graph. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_freed_by(struct snap_graph *, const uint64_t *rows, size_t count, snap_graph_tell_freed *tell, void *context,
+		    struct snap_error *error);
+
 /* ---- cycles ---- */
 
 /* Finds the strongly connected components of more than one object, and objects that refer to themselves. */

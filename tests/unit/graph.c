@@ -252,10 +252,24 @@ static void check_tight(const struct model *m, const struct buffer *buffer)
 	snap_reader_close(reader);
 }
 
+struct told {
+	uint64_t gone, bytes; /* gone: bits */
+};
+
+static void tell_gone(void *context, uint64_t row, uint64_t bytes)
+{
+	struct told *told = context;
+	REQUIRE(!(told->gone >> row)); /* rows ascend */
+	told->gone |= UINT64_C(1) << row;
+	told->bytes += bytes;
+}
+
 static void check_retained_by(const struct model *m, struct snap_graph *graph)
 {
 	uint32_t distance[MAX_NODES], without[MAX_NODES], gone = 0;
 	uint64_t rows[MAX_NODES], bytes, objects, wanted_bytes = 0, wanted_objects = 0;
+	struct told told = {0, 0};
+	uint64_t wanted = 0;
 	size_t count = 0;
 	for (uint32_t v = 0; v < m->nodes; v++)
 		if (pick(4) == 0) {
@@ -268,9 +282,12 @@ static void check_retained_by(const struct model *m, struct snap_graph *graph)
 		if (distance[v] != UINT32_MAX && without[v] == UINT32_MAX) {
 			wanted_bytes += m->size[v];
 			wanted_objects++;
+			wanted |= UINT64_C(1) << m->row[v];
 		}
 	REQUIRE(snap_graph_retained_by(graph, rows, count, &bytes, &objects, NULL) == SNAP_OK);
 	REQUIRE(bytes == wanted_bytes && objects == wanted_objects);
+	REQUIRE(snap_graph_freed_by(graph, rows, count, tell_gone, &told, NULL) == SNAP_OK);
+	REQUIRE(told.gone == wanted && told.bytes == wanted_bytes);
 }
 
 static void check_cycles(const struct model *m, struct snap_graph *graph)
