@@ -3,7 +3,8 @@
  *
  * A question whose key and patterns need one dimension of the totals at most is answered from the totals, and does not
  * depend on the number of objects; another one scans the object columns that it needs, in batches.  Memory grows with
- * the number of stacks, types and groups, not of objects (SNAP_KEY_ROOT is the exception: it loads the graph).
+ * the number of stacks, types and groups, not of objects.  Exceptions: SNAP_KEY_ROOT and the keys after it, and retained
+ * bytes, load the graph or contents, and need memory for each object.
  *
  * Groups are made by content: two stacks of equal frames are one traceback, two types of equal name and kind one type.
  * Contract for memory, threads, safety and errors: snap.h. */
@@ -31,8 +32,17 @@ enum snap_key {
 	SNAP_KEY_GENERATION = 10, /* number */
 	SNAP_KEY_ROOT = 11,      /* has_number, number: enum snap_root_kind, name: label.
 	                          * Without number: no root reaches it */
+	SNAP_KEY_DOMINATOR = 12,  /* name, kind, address, object_name: one object each.  Those that no other object kept
+	                           * dominates; synthetic ones do not count.  Always with retained bytes */
+	SNAP_KEY_DUPLICATE = 13,  /* name, kind, length, hash, content: equal contents of two or more objects */
+	SNAP_KEY_FIELD = 14,      /* name, kind: the owner's type; step: label of references that hold.  Count is that of
+	                           * references, bytes those of distinct targets, retained that of targets which their
+	                           * owner alone holds; patterns are for owners */
+	SNAP_KEY_FILL = 15,       /* name, kind, fill: objects with places for references, by type */
+	SNAP_KEY_PATH = 16,       /* steps: types and labels from a root, breadth first.  None: no root reaches it.  Indexes
+	                           * and keys count as the same, and a step that repeats one of the four before as that one */
 };
-#define SNAP_KEY_COUNT 12
+#define SNAP_KEY_COUNT 17
 
 /* The name of a key as in the tools; NULL past the last.  Static. */
 SNAP_API const char *snap_key_name(enum snap_key key);
@@ -69,7 +79,11 @@ struct snap_pattern {
 
 /* Rows come greatest first, by this, then by the other of bytes and count, then by key; keys compare as bytes, numbers
  * and none before all; tracebacks from the outermost frame.  Comparisons: by size of the change, then the new value. */
-enum snap_order { SNAP_ORDER_BYTES = 0, SNAP_ORDER_COUNT = 1, SNAP_ORDER_AVERAGE = 2 };
+enum snap_order {
+	SNAP_ORDER_BYTES = 0, SNAP_ORDER_COUNT = 1, SNAP_ORDER_AVERAGE = 2,
+	SNAP_ORDER_RETAINED = 3, /* needs retained */
+	SNAP_ORDER_WASTE = 4,    /* of SNAP_KEY_DUPLICATE bytes of all copies but one, of _FILL empty places */
+};
 
 /* Append members only at the end. */
 struct snap_query_options {
@@ -83,6 +97,8 @@ struct snap_query_options {
 	enum snap_order order;
 	uint64_t max_memory_bytes; /* beside the reader's; 0: 2 GiB */
 	const struct snap_allocator *allocator; /* NULL: malloc */
+	bool retained;             /* add what each group retains: see snap_answer_row */
+	uint32_t path_depth;       /* SNAP_KEY_PATH: paths are cut after so many steps; 0: they are not */
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 
@@ -112,6 +128,8 @@ struct snap_answer_info {
 	uint64_t old_bytes, old_count;
 	uint64_t sampling_interval_bytes; /* of the new snapshot */
 	uint64_t lost_rows, old_lost_rows; /* objects and names that a partial reader could not give */
+	bool has_retained;
+	uint64_t retained, old_retained;   /* by all objects kept */
 };
 SNAP_API void snap_answer_info(const struct snap_answer *, struct snap_answer_info *out);
 
@@ -132,6 +150,22 @@ struct snap_slot_text {
 	uint64_t label;        /* SNAP_LABEL_... otherwise */
 };
 
+/* A step of a path or one kind of reference: its label, and the type that it leads to (or belongs to). */
+struct snap_step_text {
+	bool is_root;            /* kind is an enum snap_root_kind, else an enum snap_reference_kind */
+	uint32_t kind;
+	bool is_index, is_key;   /* labels that are folded: any index, any key */
+	struct snap_text label;  /* none: see above, or it has none */
+	struct snap_text type;
+	uint32_t type_kind;
+};
+
+/* Places for references: slots, and elements of tails. */
+struct snap_fill {
+	uint64_t places, empty;
+	uint64_t hollow; /* objects of which no place is filled; those without places do not count */
+};
+
 /* A group.  Which parts of the key are set: enum snap_key. */
 struct snap_answer_row {
 	uint64_t bytes, count;         /* at most 2^63 - 1; 0 in a key that is gone */
@@ -146,6 +180,19 @@ struct snap_answer_row {
 	const struct snap_place *frames; /* innermost first; until the next call on this answer */
 	const struct snap_slot_text *slots; /* likewise */
 	size_t frame_count, slot_count;
+	/* Bytes that only objects of the group keep alive, each counted once: the sum over those of its objects that no
+	 * other one of the group dominates.  What two of them hold together, and neither alone, is not in it, so that
+	 * this is a lower bound.  0 for what no root reaches. */
+	uint64_t retained, old_retained;
+	uint64_t address;
+	struct snap_text object_name; /* of the object alone */
+	uint64_t length, hash;        /* of the content; hash is 0 where the text is stored */
+	struct snap_text content;
+	uint64_t waste;               /* see SNAP_ORDER_WASTE */
+	struct snap_fill fill;        /* of the new snapshot */
+	struct snap_step_text step;
+	const struct snap_step_text *steps; /* from the root on; until the next call on this answer */
+	size_t step_count;
 };
 /* index is below row_count. */
 SNAP_API void snap_answer_row(struct snap_answer *, uint64_t index, struct snap_answer_row *out);

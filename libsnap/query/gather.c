@@ -130,6 +130,7 @@ struct object_walk {
 	struct row_source *source;
 	struct run_walk *runs;                 /* or NULL */
 	int stack, thread, domain, generation; /* their places among the columns, or -1 */
+	int address, name, content;
 };
 
 static enum snap_status next_run(struct run_walk *walk, struct snap_error *error)
@@ -190,6 +191,9 @@ static enum snap_status take_objects(void *context, uint64_t first_row, size_t c
 		row.thread = walk->thread < 0 ? 0 : values[walk->thread][i];
 		row.domain = walk->domain < 0 ? 0 : values[walk->domain][i];
 		row.generation = walk->generation < 0 ? 0 : values[walk->generation][i];
+		row.address = walk->address < 0 ? 0 : values[walk->address][i];
+		row.name = walk->name < 0 ? 0 : values[walk->name][i];
+		row.content = walk->content < 0 ? 0 : values[walk->content][i];
 		if (libsnap_multiply_overflows(size, row.count, &row.bytes))
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					    "object %llu has more than 2^64 bytes",
@@ -219,6 +223,9 @@ static enum snap_status scan_objects(struct object_walk *walk, struct snap_error
 		{DIMENSION(SNAP_BY_THREAD), SNAP_OBJECT_THREAD, &walk->thread},
 		{DIMENSION(SNAP_BY_DOMAIN), SNAP_OBJECT_DOMAIN, &walk->domain},
 		{DIMENSION(SNAP_BY_GENERATION), SNAP_OBJECT_GENERATION, &walk->generation},
+		{NEED_ADDRESS & ~NEED_ROWS, SNAP_OBJECT_ADDRESS, &walk->address},
+		{NEED_NAME & ~NEED_ROWS, SNAP_OBJECT_NAME, &walk->name},
+		{NEED_CONTENT & ~NEED_ROWS, SNAP_OBJECT_CONTENT, &walk->content},
 	};
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		*wanted[i].place = -1;

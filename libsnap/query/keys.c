@@ -4,8 +4,9 @@
 #include "query.h"
 
 static const char *const key_names[SNAP_KEY_COUNT] = {
-	"type",   "shape",  "lineno", "filename", "function",   "traceback",
-	"module", "thread", "domain", "size",     "generation", "root",
+	"type",      "shape",     "lineno", "filename", "function",   "traceback",
+	"module",    "thread",    "domain", "size",     "generation", "root",
+	"dominator", "duplicate", "field",  "fill",     "path",
 };
 
 const char *snap_key_name(enum snap_key key)
@@ -53,6 +54,12 @@ const struct key_needs libsnap_key_needs[SNAP_KEY_COUNT] = {
 	[SNAP_KEY_SIZE] = {DIMENSION(SNAP_BY_SIZE), 0, NULL},
 	[SNAP_KEY_GENERATION] = {DIMENSION(SNAP_BY_GENERATION), 0, NULL},
 	[SNAP_KEY_ROOT] = {NEED_ROWS, 0, NULL},
+	[SNAP_KEY_DOMINATOR] = {NEED_ADDRESS | NEED_NAME | DIMENSION(SNAP_BY_TYPE), NEED_TYPES,
+				NULL},
+	[SNAP_KEY_DUPLICATE] = {NEED_CONTENT | DIMENSION(SNAP_BY_TYPE), NEED_TYPES, NULL},
+	[SNAP_KEY_FIELD] = {NEED_ROWS, NEED_TYPES, NULL},
+	[SNAP_KEY_FILL] = {NEED_ROWS | DIMENSION(SNAP_BY_TYPE), NEED_TYPES, NULL},
+	[SNAP_KEY_PATH] = {NEED_ROWS, NEED_TYPES, NULL},
 };
 
 bool libsnap_key_can_cumulate(enum snap_key key)

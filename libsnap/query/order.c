@@ -11,6 +11,7 @@ struct tuple_form {
 
 static const struct tuple_form place_form = {1u << 0 | 1u << 2 | 1u << 3, 0, NULL};
 static const struct tuple_form slot_form = {1u << 2, 0, NULL};
+static const struct tuple_form step_form = {1u << 0 | 1u << 4, 0, NULL};
 
 static const struct tuple_form forms[SNAP_KEY_COUNT] = {
 	[SNAP_KEY_TYPE] = {1u << 0, 0, NULL},
@@ -22,6 +23,11 @@ static const struct tuple_form forms[SNAP_KEY_COUNT] = {
 	[SNAP_KEY_MODULE] = {1u << 0, 0, NULL},
 	[SNAP_KEY_THREAD] = {1u << 2, 0, NULL},
 	[SNAP_KEY_ROOT] = {1u << 1, 0, NULL},
+	[SNAP_KEY_DOMINATOR] = {1u << 0 | 1u << 3, 0, NULL},
+	[SNAP_KEY_DUPLICATE] = {1u << 0 | 1u << 4, 0, NULL},
+	[SNAP_KEY_FIELD] = {1u << 0 | 1u << 4, 0, NULL},
+	[SNAP_KEY_FILL] = {1u << 0, 0, NULL},
+	[SNAP_KEY_PATH] = {0, 1u << 0, &step_form},
 };
 
 static int compare_numbers(uint64_t a, uint64_t b)
@@ -86,6 +92,7 @@ static int compare_tuples(const struct space *space, const struct tuple_form *fo
 struct rank {
 	double average_change, average;
 	uint64_t bytes_change, bytes, count_change, count;
+	uint64_t other_change, other; /* retained or waste, as the order is */
 };
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -98,13 +105,22 @@ static double average(const union measure *m)
 	return m->exact.count ? (double)m->exact.bytes / (double)m->exact.count : 0;
 }
 
+static uint64_t other_of(const struct snap_answer *answer, int side, uint32_t group)
+{
+	if (answer->order == SNAP_ORDER_RETAINED)
+		return libsnap_retained_at(answer, side, group);
+	return answer->order == SNAP_ORDER_WASTE ? libsnap_waste(answer, side, group) : 0;
+}
+
 static struct rank rank_of(const struct snap_answer *answer, uint32_t group)
 {
 	const union measure *now = &answer->sides[answer->info.compared][group];
 	struct rank rank = {
 		.bytes = now->exact.bytes, .count = now->exact.count, .average = average(now)};
+	rank.other = other_of(answer, answer->info.compared, group);
 	if (!answer->info.compared)
 		return rank;
+	rank.other_change = distance(rank.other, other_of(answer, 0, group));
 	const union measure *old = &answer->sides[0][group];
 	rank.bytes_change = distance(rank.bytes, old->exact.bytes);
 	rank.count_change = distance(rank.count, old->exact.count);
@@ -126,6 +142,12 @@ static int compare_counts(const struct rank *a, const struct rank *b)
 	return order ? order : compare_numbers(a->count, b->count);
 }
 
+static int compare_others(const struct rank *a, const struct rank *b)
+{
+	int order = compare_numbers(a->other_change, b->other_change);
+	return order ? order : compare_numbers(a->other, b->other);
+}
+
 static int compare_averages(const struct rank *a, const struct rank *b)
 {
 	if (a->average_change != b->average_change)
@@ -141,6 +163,8 @@ int libsnap_group_compare(const struct snap_answer *answer, uint32_t a, uint32_t
 		order = compare_averages(&left, &right);
 	else if (answer->order == SNAP_ORDER_COUNT)
 		order = compare_counts(&left, &right);
+	else if (answer->order != SNAP_ORDER_BYTES)
+		order = compare_others(&left, &right);
 	if (!order)
 		order = compare_bytes(&left, &right);
 	if (!order)
@@ -169,7 +193,9 @@ static void merge(const struct snap_answer *answer, const uint32_t *from, uint32
 enum snap_status libsnap_answer_sort(struct snap_answer *answer, struct snap_error *error)
 {
 	const struct snap_allocator *memory = &answer->budget.allocator;
-	size_t count = answer->space.groups.count;
+	size_t count = 0;
+	for (uint32_t group = 0; group < answer->space.groups.count; group++)
+		count += libsnap_group_is_told(answer, group);
 	uint32_t *from = libsnap_alloc(memory, count, sizeof(uint32_t));
 	uint32_t *to = libsnap_alloc(memory, count, sizeof(uint32_t));
 	if (!from || !to) {
@@ -177,8 +203,10 @@ enum snap_status libsnap_answer_sort(struct snap_answer *answer, struct snap_err
 		libsnap_free(memory, to, count, sizeof(uint32_t));
 		return libsnap_budget_fail(&answer->budget, error);
 	}
-	for (size_t i = 0; i < count; i++)
-		from[i] = (uint32_t)i;
+	size_t told = 0;
+	for (uint32_t group = 0; group < answer->space.groups.count; group++)
+		if (libsnap_group_is_told(answer, group))
+			from[told++] = group;
 	for (size_t width = 1; width < count; width *= 2) {
 		for (size_t first = 0; first < count; first += 2 * width) {
 			size_t middle = first + width < count ? first + width : count;

@@ -5,6 +5,21 @@
 
 #define DEFAULT_MEMORY ((uint64_t)2 << 30)
 
+/* Where not all objects kept are in a row, the total is that of the rows. */
+static void total_of_rows(const struct snap_answer *answer, int side, union measure *total)
+{
+	enum snap_key key = answer->info.key;
+	if (key != SNAP_KEY_DOMINATOR && key != SNAP_KEY_DUPLICATE && key != SNAP_KEY_FILL)
+		return;
+	*total = (union measure){.exact = {0, 0}};
+	for (uint32_t group = 0; group < answer->space.groups.count; group++) {
+		if (!libsnap_group_is_told(answer, group))
+			continue;
+		total->exact.bytes += answer->sides[side][group].exact.bytes;
+		total->exact.count += answer->sides[side][group].exact.count;
+	}
+}
+
 static enum snap_status finish_sums(struct snap_answer *answer, struct side *sides, int side_count,
 				    struct snap_error *error)
 {
@@ -19,6 +34,8 @@ static enum snap_status finish_sums(struct snap_answer *answer, struct side *sid
 		if (!fits)
 			return libsnap_too_much(error);
 	}
+	for (int i = 0; i < side_count; i++)
+		total_of_rows(answer, i, &sides[i].total);
 	answer->info.bytes = sides[side_count - 1].total.exact.bytes;
 	answer->info.count = sides[side_count - 1].total.exact.count;
 	if (side_count == 2) {
@@ -56,9 +73,18 @@ static enum snap_status check_names(const struct snap_answer *answer, struct sna
 static enum snap_status check_options(const struct snap_query_options *options,
 				      struct snap_error *error)
 {
-	if ((unsigned)options->key >= SNAP_KEY_COUNT ||
-	    (unsigned)options->order > SNAP_ORDER_AVERAGE)
+	if ((unsigned)options->key >= SNAP_KEY_COUNT || (unsigned)options->order > SNAP_ORDER_WASTE)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no such key or order");
+	if (options->order == SNAP_ORDER_RETAINED && !options->retained)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "retained bytes were not asked for");
+	if (options->order == SNAP_ORDER_WASTE && options->key != SNAP_KEY_DUPLICATE &&
+	    options->key != SNAP_KEY_FILL)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "nothing is known of waste by %s", snap_key_name(options->key));
+	if (options->cumulative && options->retained)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "cumulative mode cannot be used with retained bytes");
 	if (options->cumulative && !libsnap_key_can_cumulate(options->key))
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "cumulative mode cannot be used with key %s",
@@ -115,6 +141,7 @@ static enum snap_status ask(struct snap_answer **out, struct snap_reader *const 
 {
 	struct snap_query_options options = SNAP_QUERY_OPTIONS_INIT;
 	enum snap_status status = libsnap_copy_options(&options, sizeof(options), given, error);
+	options.retained |= options.key == SNAP_KEY_DOMINATOR;
 	if (status == SNAP_OK)
 		status = check_options(&options, error);
 	if (status != SNAP_OK)
@@ -126,6 +153,7 @@ static enum snap_status ask(struct snap_answer **out, struct snap_reader *const 
 			     options.max_memory_bytes ? options.max_memory_bytes : DEFAULT_MEMORY);
 	answer->info.key = options.key;
 	answer->info.cumulative = options.cumulative;
+	answer->info.has_retained = options.retained;
 	answer->info.compared = side_count == 2;
 	answer->order = options.order;
 	struct side sides[2];
@@ -133,6 +161,8 @@ static enum snap_status ask(struct snap_answer **out, struct snap_reader *const 
 		sides[i] = (struct side){
 			.answer = answer, .options = &options, .reader = readers[i], .number = i};
 	status = fill_answer(answer, sides, side_count, &options, error);
+	if (status == SNAP_NO_MEMORY && answer->budget.exceeded)
+		status = libsnap_budget_fail(&answer->budget, error);
 	if (status != SNAP_OK) {
 		snap_answer_free(answer);
 		return status;

@@ -3,6 +3,7 @@
 #define LIBSNAP_QUERY_H
 
 #include "core.h"
+#include "snap_graph.h"
 #include "snap_query.h"
 
 /* ---- memory with a limit (space.c) ---- */
@@ -17,6 +18,9 @@ struct budget {
 void libsnap_budget_begin(struct budget *, const struct snap_allocator *below, uint64_t limit);
 /* SNAP_LIMIT if it was the limit, else SNAP_NO_MEMORY. */
 enum snap_status libsnap_budget_fail(const struct budget *, struct snap_error *);
+/* SNAP_LIMIT, saying how much is needed, if count elements more would be over the limit. */
+enum snap_status libsnap_budget_reserve(const struct budget *, const char *what, uint64_t count, size_t element_size,
+					struct snap_error *);
 
 /* ---- distinct things, numbered (space.c) ---- */
 
@@ -58,6 +62,8 @@ struct space {
 	uint64_t seed;
 };
 
+void libsnap_interner_begin(struct interner *, size_t item_size, size_t identity_size);
+void libsnap_interner_end(struct interner *, const struct snap_allocator *memory);
 enum snap_status libsnap_space_begin(struct space *, struct budget *, struct snap_error *);
 void libsnap_space_end(struct space *);
 enum snap_status libsnap_space_text(struct space *, const char *bytes, size_t size, uint32_t *id, struct snap_error *);
@@ -210,12 +216,16 @@ bool libsnap_measure_finish(const struct weigher *, union measure *);
 /* One object row, or one row of the totals: then only the part of its dimension is set. */
 struct query_row {
 	uint64_t row, type, shape, stack, thread, domain, generation, size_bucket;
+	uint64_t address, name, content;
 	uint64_t bytes, count;
 };
 typedef enum snap_status libsnap_take_row(void *context, const struct query_row *, struct snap_error *);
 
 #define DIMENSION(d) (1u << (unsigned)(d))
 #define NEED_ROWS DIMENSION(31) /* objects themselves, whatever the totals say */
+#define NEED_ADDRESS (NEED_ROWS | DIMENSION(28))
+#define NEED_NAME (NEED_ROWS | DIMENSION(29))
+#define NEED_CONTENT (NEED_ROWS | DIMENSION(30))
 
 struct row_source {
 	struct names *names;
@@ -235,12 +245,29 @@ struct snap_answer {
 	enum snap_order order;
 	union measure *sides[2]; /* by group: the only or old and the new one */
 	size_t side_capacity[2];
+	uint64_t *retained[2];   /* by group, as far as the side knew groups */
+	size_t retained_count[2];
+	struct snap_fill *fills[2];
+	size_t fill_capacity[2];
 	uint32_t *rows;          /* groups in order */
 	size_t row_capacity;
 	struct snap_place *frames;
 	struct snap_slot_text *slots;
-	size_t frame_capacity, slot_capacity;
+	struct snap_step_text *steps;
+	size_t frame_capacity, slot_capacity, step_capacity;
 };
+
+static inline uint64_t libsnap_retained_at(const struct snap_answer *answer, int side, uint32_t group)
+{
+	return group < answer->retained_count[side] ? answer->retained[side][group] : 0;
+}
+static inline struct snap_fill libsnap_fill_at(const struct snap_answer *answer, int side, uint32_t group)
+{
+	return group < answer->fill_capacity[side] ? answer->fills[side][group] : (struct snap_fill){0, 0, 0};
+}
+uint64_t libsnap_waste(const struct snap_answer *, int side, uint32_t group);
+/* Not all groups are rows: a content that one object has is no duplicate. */
+bool libsnap_group_is_told(const struct snap_answer *, uint32_t group);
 
 /* ---- keys (keys.c) ---- */
 
@@ -251,6 +278,31 @@ struct key_needs {
 
 extern const struct key_needs libsnap_key_needs[SNAP_KEY_COUNT];
 bool libsnap_key_can_cumulate(enum snap_key key);
+
+/* ---- labels of references (labels.c) ---- */
+
+/* A label as ids; its index or key is folded.  Two of them may mean the same. */
+enum label_class { LABEL_NONE = 0, LABEL_TEXT = 1, LABEL_INDEX = 2, LABEL_KEY = 3 };
+struct labels {
+	struct names *names;
+	struct interner raw;      /* of tuples: type or 0, kind, class, string id, whether of a root */
+	struct tuple last;        /* the one found last, and its number */
+	uint32_t last_number;
+	struct resolver resolver;
+	bool has_resolver;
+};
+
+void libsnap_labels_begin(struct labels *, struct names *);
+void libsnap_labels_end(struct labels *);
+enum snap_status libsnap_labels_find(struct labels *, uint64_t type, const struct snap_graph_reference *,
+				     uint32_t *number, struct snap_error *);
+enum snap_status libsnap_labels_find_root(struct labels *, uint64_t kind, uint64_t string, uint32_t *number,
+					  struct snap_error *);
+/* After the last one was found: texts of labels. */
+enum snap_status libsnap_labels_load(struct labels *, struct snap_error *);
+/* Number as a step to or of that type: name, kind of the type; kind (roots above 2^32), class, text. */
+#define STEP_ROOT ((uint64_t)1 << 32)
+struct tuple libsnap_labels_step(const struct labels *, uint32_t number, uint64_t type);
 
 /* ---- one snapshot on its way into an answer (side.c) ---- */
 
@@ -271,8 +323,56 @@ struct side {
 	size_t of_stack_count;
 	union measure total;
 	unsigned present;         /* DIMENSION()s of which a row had a value */
-	bool any_rows;
+	bool any_rows, scanned;
+	size_t object_count;      /* of what follows */
+	uint32_t *group_of_row;   /* retained: by object, NOT_FOUND: none */
+	uint64_t *bits;           /* dominator: owners; field: owners kept, or NULL: all */
+	size_t bit_words;
+	struct fields *fields;    /* of the key field */
+	struct content *contents; /* of the key duplicate, by id */
+	size_t content_count;
+	struct resolver resolver; /* names of owners */
+	bool has_resolver;
+	uint32_t *places, *filled; /* of the key fill, by object */
+	uint32_t *path_of;        /* of the key path, by object: a chain */
 };
+
+static inline bool libsnap_side_bit(const struct side *side, uint64_t row)
+{
+	return row < side->object_count && (side->bits[row / 64] >> row % 64 & 1);
+}
+
+/* Opens the graph; SNAP_MISUSE if what is asked needs roots, and there are none. */
+enum snap_status libsnap_side_graph(struct side *, bool needs_roots, struct snap_error *);
+/* Reads the rows that are asked about, or all kept objects for another purpose. */
+enum snap_status libsnap_side_rows(struct side *, unsigned dimensions, libsnap_take_row *take, struct snap_error *);
+bool libsnap_side_keeps(const struct side *, const struct query_row *);
+/* The group's sum. */
+enum snap_status libsnap_side_measure(struct side *, uint32_t group, union measure **, struct snap_error *);
+
+/* ---- questions of the graph and of contents (retained.c, fields.c, contents.c, fills.c, paths.c) ---- */
+
+struct content {
+	uint64_t length, hash;
+	uint32_t text;
+};
+
+/* Dominators are found; then each row is told its group, and at last what groups retain is added up. */
+enum snap_status libsnap_retained_prepare(struct side *, struct snap_error *);
+enum snap_status libsnap_retained_add(struct side *, struct snap_error *);
+/* bits: kept objects that no other kept one dominates, synthetic ones left out; and texts of their names. */
+enum snap_status libsnap_owners_prepare(struct side *, struct snap_error *);
+enum snap_status libsnap_contents_prepare(struct side *, struct snap_error *);
+enum snap_status libsnap_fills_prepare(struct side *, struct snap_error *);
+enum snap_status libsnap_fills_add(struct side *, uint64_t row, uint32_t group, struct snap_error *);
+enum snap_status libsnap_paths_prepare(struct side *, struct snap_error *);
+/* All of the key field. */
+enum snap_status libsnap_fields_add(struct side *, struct snap_error *);
+void libsnap_fields_end(struct side *);
+
+/* Groups of which a row is a member, for the key field: numbers with a mark for those whose owner dominates it. */
+#define MEMBER_OWNED ((uint32_t)1 << 31)
+const uint32_t *libsnap_fields_members(const struct side *, uint64_t row, size_t *count);
 
 /* Reads, filters and groups; what the side used meanwhile is freed by _end, in every case. */
 enum snap_status libsnap_side_add(struct side *, struct snap_error *);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "query.h"
-#include "snap_graph.h"
 
 enum snap_status libsnap_too_much(struct snap_error *error)
 {
@@ -26,7 +25,7 @@ enum snap_status libsnap_side_reserve(struct snap_answer *answer, int number, si
 	return SNAP_OK;
 }
 
-static enum snap_status group_measure(struct side *side, uint32_t group, union measure **out,
+enum snap_status libsnap_side_measure(struct side *side, uint32_t group, union measure **out,
 				      struct snap_error *error)
 {
 	enum snap_status status =
@@ -50,7 +49,33 @@ static struct tuple frame_key(const struct side *side, uint32_t id)
 	}
 }
 
-/* The row's id in the table that group_of goes by, and its key. */
+/* SNAP_END: another object owns it. */
+static enum snap_status owner_key(const struct side *side, const struct query_row *row,
+				  struct tuple *key)
+{
+	if (!libsnap_side_bit(side, row->row))
+		return SNAP_END;
+	const struct type_name *type = &side->names.types[row->type];
+	*key = (struct tuple){{type->name, type->kind, row->address,
+			       libsnap_resolver_text(&side->resolver, row->name),
+			       row->address ? 0 : row->row + 1}};
+	return SNAP_OK;
+}
+
+/* SNAP_END: it has none. */
+static enum snap_status content_key(const struct side *side, const struct query_row *row,
+				    struct tuple *key)
+{
+	if (row->content == 0 || row->content >= side->content_count)
+		return SNAP_END;
+	const struct type_name *type = &side->names.types[row->type];
+	const struct content *content = &side->contents[row->content];
+	*key = (struct tuple){
+		{type->name, type->kind, content->length, content->hash, content->text}};
+	return SNAP_OK;
+}
+
+/* The row's id in the table that group_of goes by, and its key.  SNAP_END: it is in no group. */
 static enum snap_status key_of(struct side *side, const struct query_row *row, uint64_t *id,
 			       struct tuple *key, struct snap_error *error)
 {
@@ -59,6 +84,7 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 	*key = (struct tuple){{0}};
 	switch (side->options->key) {
 	case SNAP_KEY_TYPE:
+	case SNAP_KEY_FILL:
 		*id = row->type;
 		*key = (struct tuple){{names->types[row->type].name, names->types[row->type].kind}};
 		break;
@@ -106,6 +132,13 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 		*key = (struct tuple){{(uint64_t)root.kind + 1, label}};
 		break;
 	}
+	case SNAP_KEY_DOMINATOR: return owner_key(side, row, key);
+	case SNAP_KEY_DUPLICATE: return content_key(side, row, key);
+	case SNAP_KEY_PATH:
+		*id = row->row < side->object_count ? side->path_of[row->row] : 0;
+		*key = (struct tuple){{*id}};
+		break;
+	case SNAP_KEY_FIELD: break;
 	}
 	return SNAP_OK;
 }
@@ -134,6 +167,22 @@ static void note_presence(struct side *side, const struct query_row *row)
 			 (row->shape ? DIMENSION(SNAP_BY_SHAPE) : 0);
 }
 
+bool libsnap_side_keeps(const struct side *side, const struct query_row *row)
+{
+	return libsnap_filter_keeps(&side->filter, row->stack, row->type, row->domain);
+}
+
+/* What else is known of each object. */
+static enum snap_status note_group(struct side *side, const struct query_row *row, uint32_t group,
+				   struct snap_error *error)
+{
+	if (row->row >= side->object_count)
+		return SNAP_OK;
+	if (side->group_of_row)
+		side->group_of_row[row->row] = group;
+	return side->places ? libsnap_fills_add(side, row->row, group, error) : SNAP_OK;
+}
+
 static enum snap_status take_row(void *context, const struct query_row *row,
 				 struct snap_error *error)
 {
@@ -141,7 +190,7 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 	if (row->bytes == 0 && row->count == 0)
 		return SNAP_OK;
 	note_presence(side, row);
-	if (!libsnap_filter_keeps(&side->filter, row->stack, row->type, row->domain))
+	if (!libsnap_side_keeps(side, row))
 		return SNAP_OK;
 	if (!libsnap_measure_add(&side->weigher, &side->total, row->bytes, row->count))
 		return libsnap_too_much(error);
@@ -155,10 +204,14 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 	uint32_t group;
 	union measure *sum;
 	enum snap_status status = key_of(side, row, &id, &key, error);
+	if (status == SNAP_END)
+		return SNAP_OK;
 	if (status == SNAP_OK)
 		status = find_group(side, id, &key, &group, error);
 	if (status == SNAP_OK)
-		status = group_measure(side, group, &sum, error);
+		status = libsnap_side_measure(side, group, &sum, error);
+	if (status == SNAP_OK)
+		status = note_group(side, row, group, error);
 	if (status != SNAP_OK)
 		return status;
 	return libsnap_measure_add(&side->weigher, sum, row->bytes, row->count)
@@ -240,7 +293,7 @@ static enum snap_status add_to_frames(struct side *side, uint32_t frame, const u
 		union measure *total;
 		status = find_group(side, frames[i], &key, &group, error);
 		if (status == SNAP_OK)
-			status = group_measure(side, group, &total, error);
+			status = libsnap_side_measure(side, group, &total, error);
 		if (status == SNAP_OK && !libsnap_measure_merge(&side->weigher, total, sum))
 			status = libsnap_too_much(error);
 	}
@@ -279,17 +332,36 @@ static enum snap_status make_group_map(struct side *side, size_t count, struct s
 	return SNAP_OK;
 }
 
-static enum snap_status open_graph(struct side *side, struct snap_error *error)
+enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct snap_error *error)
 {
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	struct budget *budget = &side->answer->budget;
 	options.allocator = &budget->allocator;
 	options.max_memory_bytes = budget->limit - budget->used;
-	if (snap_reader_row_count(side->reader, SNAP_ROOTS) == 0 &&
+	struct snap_reader_info reading;
+	snap_reader_info(side->reader, &reading);
+	if (reading.flags & SNAP_SNAPSHOT_TOTALS_ONLY)
+		return libsnap_fail(
+			error, SNAP_MISUSE, SNAP_NO_OFFSET,
+			"this question needs the objects, and the snapshot has totals only");
+	if (needs_roots && snap_reader_row_count(side->reader, SNAP_ROOTS) == 0 &&
 	    snap_reader_row_count(side->reader, SNAP_OBJECTS))
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "the snapshot has no roots");
+	if (side->graph)
+		return SNAP_OK;
 	enum snap_status status = snap_graph_open(&side->graph, side->reader, &options, error);
+	if (status != SNAP_OK)
+		return status;
+	struct snap_graph_info info;
+	snap_graph_info(side->graph, &info);
+	side->object_count = (size_t)info.objects;
+	return SNAP_OK;
+}
+
+static enum snap_status prepare_roots(struct side *side, struct snap_error *error)
+{
+	enum snap_status status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_attribute_roots(side->graph, error);
 	if (status == SNAP_OK)
@@ -313,7 +385,18 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 		enum snap_status status = list_tracebacks(side, error);
 		return status == SNAP_OK ? make_group_map(side, names->stack_count, error) : status;
 	}
-	case SNAP_KEY_ROOT: return open_graph(side, error);
+	case SNAP_KEY_ROOT: return prepare_roots(side, error);
+	case SNAP_KEY_DOMINATOR: return libsnap_owners_prepare(side, error);
+	case SNAP_KEY_DUPLICATE: return libsnap_contents_prepare(side, error);
+	case SNAP_KEY_FILL: {
+		enum snap_status status = libsnap_fills_prepare(side, error);
+		return status == SNAP_OK ? make_group_map(side, names->type_count, error) : status;
+	}
+	case SNAP_KEY_PATH: {
+		enum snap_status status = libsnap_paths_prepare(side, error);
+		size_t paths = side->answer->space.chains.count;
+		return status == SNAP_OK ? make_group_map(side, paths, error) : status;
+	}
 	default: return SNAP_OK;
 	}
 }
@@ -334,15 +417,23 @@ void libsnap_side_end(struct side *side)
 	libsnap_free(memory, side->group_of, side->group_of_count, sizeof(uint32_t));
 	libsnap_free(memory, side->list_of, side->list_of_count, sizeof(uint32_t));
 	libsnap_free(memory, side->of_stack, side->of_stack_count, sizeof(union measure));
+	libsnap_fields_end(side);
+	libsnap_free(memory, side->group_of_row, side->object_count, sizeof(uint32_t));
+	libsnap_free(memory, side->bits, side->bit_words, sizeof(uint64_t));
+	libsnap_free(memory, side->contents, side->content_count, sizeof(struct content));
+	libsnap_free(memory, side->places, side->object_count, sizeof(uint32_t));
+	libsnap_free(memory, side->filled, side->object_count, sizeof(uint32_t));
+	libsnap_free(memory, side->path_of, side->object_count, sizeof(uint32_t));
+	if (side->has_resolver)
+		libsnap_resolver_end(&side->resolver);
 	snap_graph_close(side->graph);
 	libsnap_filter_end(&side->filter);
 	libsnap_query_names_free(&side->names);
 }
 
-static unsigned dimensions_of(const struct side *side)
+static unsigned filter_dimensions(const struct side *side)
 {
-	return libsnap_key_needs[side->options->key].dimension |
-	       (side->filter.needs_stacks ? DIMENSION(SNAP_BY_STACK) : 0) |
+	return (side->filter.needs_stacks ? DIMENSION(SNAP_BY_STACK) : 0) |
 	       (side->filter.needs_types ? DIMENSION(SNAP_BY_TYPE) : 0) |
 	       (side->filter.needs_domains ? DIMENSION(SNAP_BY_DOMAIN) : 0);
 }
@@ -384,20 +475,37 @@ static enum snap_status check_presence(const struct side *side, struct snap_erro
 			    word_of_side(side), missing);
 }
 
-static enum snap_status add_rows(struct side *side, struct snap_error *error)
+enum snap_status libsnap_side_rows(struct side *side, unsigned dimensions, libsnap_take_row *take,
+				   struct snap_error *error)
 {
 	struct row_source source = {.names = &side->names,
-				    .dimensions = dimensions_of(side),
-				    .take = take_row,
+				    .dimensions = dimensions | filter_dimensions(side),
+				    .take = take,
 				    .context = side};
 	bool prefer_totals = !side->weigher.sampled || side->answer->info.by_average;
+	uint64_t lost_before = side->names.lost_rows;
 	enum snap_status status = libsnap_query_rows(&source, prefer_totals, error);
-	if (status == SNAP_OK)
+	if (side->scanned) /* lost once, not once in each scan */
+		side->names.lost_rows = lost_before;
+	side->scanned = source.from_objects;
+	return status;
+}
+
+static enum snap_status add_rows(struct side *side, struct snap_error *error)
+{
+	unsigned dimensions = libsnap_key_needs[side->options->key].dimension |
+			      (side->group_of_row ? NEED_ROWS : 0);
+	enum snap_status status = side->options->key == SNAP_KEY_FIELD
+					  ? libsnap_fields_add(side, error)
+					  : libsnap_side_rows(side, dimensions, take_row, error);
+	if (status == SNAP_OK && side->options->key != SNAP_KEY_FIELD)
 		status = check_presence(side, error);
 	if (status == SNAP_OK && side->of_stack)
 		status = spread_over_callers(side, error);
-	side->answer->info.scanned |= source.from_objects;
-	if (status == SNAP_OK && side->weigher.sampled && !source.from_objects)
+	if (status == SNAP_OK && side->group_of_row)
+		status = libsnap_retained_add(side, error);
+	side->answer->info.scanned |= side->scanned;
+	if (status == SNAP_OK && side->weigher.sampled && !side->scanned)
 		side->answer->info.by_average = true;
 	return status;
 }
@@ -412,6 +520,8 @@ static enum snap_status read_side(struct side *side, struct snap_error *error)
 						  names_of(side), error);
 	if (status == SNAP_OK)
 		status = libsnap_filter_load(&side->filter, &side->names, error);
+	if (status == SNAP_OK && side->options->retained)
+		status = libsnap_retained_prepare(side, error);
 	if (status == SNAP_OK)
 		status = prepare_key(side, error);
 	if (status == SNAP_OK)

@@ -39,17 +39,32 @@ enum snap_status libsnap_budget_fail(const struct budget *budget, struct snap_er
 			    (unsigned long long)budget->limit);
 }
 
-static void interner_begin(struct interner *interner, size_t item_size, size_t identity_size)
+void libsnap_interner_begin(struct interner *interner, size_t item_size, size_t identity_size)
 {
 	*interner = (struct interner){.item_size = item_size, .identity_size = identity_size};
 }
 
-static void interner_end(struct interner *interner, const struct snap_allocator *memory)
+void libsnap_interner_end(struct interner *interner, const struct snap_allocator *memory)
 {
 	libsnap_free(memory, interner->items, interner->item_capacity, interner->item_size);
 	libsnap_free(memory, interner->hashes, interner->hash_capacity, sizeof(uint32_t));
 	libsnap_free(memory, interner->slots, interner->slot_count, sizeof(uint32_t));
 	*interner = (struct interner){0};
+}
+
+enum snap_status libsnap_budget_reserve(const struct budget *budget, const char *what,
+					uint64_t count, size_t element_size,
+					struct snap_error *error)
+{
+	uint64_t bytes, needed;
+	if (libsnap_multiply_overflows(count, element_size, &bytes) ||
+	    libsnap_add_overflows(budget->used, bytes, &needed))
+		needed = UINT64_MAX;
+	if (!budget->limit || needed <= budget->limit)
+		return SNAP_OK;
+	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+			    "%s: %llu bytes of memory are needed, %llu are allowed", what,
+			    (unsigned long long)needed, (unsigned long long)budget->limit);
 }
 
 static void place_in_slots(uint32_t *slots, size_t slot_count, uint32_t hash, uint32_t id)
@@ -196,10 +211,10 @@ enum snap_status libsnap_space_begin(struct space *space, struct budget *budget,
 				     struct snap_error *error)
 {
 	*space = (struct space){.budget = budget, .seed = (uint64_t)(uintptr_t)budget};
-	interner_begin(&space->texts, sizeof(struct text_item), sizeof(struct text_item));
-	interner_begin(&space->places, sizeof(struct tuple), sizeof(struct tuple));
-	interner_begin(&space->groups, sizeof(struct tuple), sizeof(struct tuple));
-	interner_begin(&space->chains, sizeof(struct chain), 2 * sizeof(uint32_t));
+	libsnap_interner_begin(&space->texts, sizeof(struct text_item), sizeof(struct text_item));
+	libsnap_interner_begin(&space->places, sizeof(struct tuple), sizeof(struct tuple));
+	libsnap_interner_begin(&space->groups, sizeof(struct tuple), sizeof(struct tuple));
+	libsnap_interner_begin(&space->chains, sizeof(struct chain), 2 * sizeof(uint32_t));
 	uint32_t none;
 	enum snap_status status =
 		interner_add(space, &space->texts, &(struct text_item){0}, 0, &none, error);
@@ -214,10 +229,10 @@ void libsnap_space_end(struct space *space)
 	if (!space->budget)
 		return;
 	const struct snap_allocator *memory = &space->budget->allocator;
-	interner_end(&space->texts, memory);
-	interner_end(&space->places, memory);
-	interner_end(&space->groups, memory);
-	interner_end(&space->chains, memory);
+	libsnap_interner_end(&space->texts, memory);
+	libsnap_interner_end(&space->places, memory);
+	libsnap_interner_end(&space->groups, memory);
+	libsnap_interner_end(&space->chains, memory);
 	while (space->chunks) {
 		struct text_chunk *chunk = space->chunks;
 		space->chunks = chunk->next;

@@ -1,0 +1,84 @@
+/* Labels of references and roots, numbered; indexes and keys count as the same. */
+#include <string.h>
+
+#include "query.h"
+
+void libsnap_labels_begin(struct labels *labels, struct names *names)
+{
+	*labels = (struct labels){.names = names, .last_number = NOT_FOUND};
+	libsnap_interner_begin(&labels->raw, sizeof(struct tuple), sizeof(struct tuple));
+}
+
+void libsnap_labels_end(struct labels *labels)
+{
+	if (!labels->names)
+		return;
+	libsnap_interner_end(&labels->raw, &labels->names->space->budget->allocator);
+	if (labels->has_resolver)
+		libsnap_resolver_end(&labels->resolver);
+	labels->names = NULL;
+}
+
+static enum snap_status find(struct labels *labels, const struct tuple *key, uint32_t *number,
+			     struct snap_error *error)
+{
+	/* Neighbours are mostly alike. */
+	if (labels->last_number != NOT_FOUND && !memcmp(&labels->last, key, sizeof(*key))) {
+		*number = labels->last_number;
+		return SNAP_OK;
+	}
+	if (key->part[3] > snap_reader_row_count(labels->names->reader, SNAP_STRINGS))
+		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+				    "a label is string %llu, beyond its table",
+				    (unsigned long long)key->part[3]);
+	enum snap_status status =
+		libsnap_space_intern(labels->names->space, &labels->raw, key, number, error);
+	if (status == SNAP_OK) {
+		labels->last = *key;
+		labels->last_number = *number;
+	}
+	return status;
+}
+
+enum snap_status libsnap_labels_find(struct labels *labels, uint64_t type,
+				     const struct snap_graph_reference *reference, uint32_t *number,
+				     struct snap_error *error)
+{
+	static const enum label_class classes[] = {LABEL_TEXT, LABEL_INDEX, LABEL_KEY, LABEL_NONE};
+	struct tuple key = {{type, reference->kind, classes[reference->label % 4]}};
+	if (key.part[2] == LABEL_TEXT)
+		key.part[3] = reference->label / 4;
+	return find(labels, &key, number, error);
+}
+
+enum snap_status libsnap_labels_find_root(struct labels *labels, uint64_t kind, uint64_t string,
+					  uint32_t *number, struct snap_error *error)
+{
+	struct tuple key = {{0, kind, string ? LABEL_TEXT : LABEL_NONE, string, 1}};
+	return find(labels, &key, number, error);
+}
+
+static const struct tuple *raw_at(const struct labels *labels, uint32_t number)
+{
+	return &((const struct tuple *)(const void *)labels->raw.items)[number];
+}
+
+enum snap_status libsnap_labels_load(struct labels *labels, struct snap_error *error)
+{
+	enum snap_status status = libsnap_resolver_begin(&labels->resolver, labels->names, error);
+	if (status != SNAP_OK)
+		return status;
+	labels->has_resolver = true;
+	for (uint32_t i = 0; i < labels->raw.count; i++)
+		libsnap_resolver_mark(&labels->resolver, raw_at(labels, i)->part[3]);
+	return libsnap_resolver_load(&labels->resolver, error);
+}
+
+struct tuple libsnap_labels_step(const struct labels *labels, uint32_t number, uint64_t type)
+{
+	const struct tuple *raw = raw_at(labels, number);
+	const struct type_name *name = &labels->names->types[type];
+	return (struct tuple){{name->name, name->kind,
+			       raw->part[1] | (raw->part[4] ? STEP_ROOT : 0), raw->part[2],
+			       libsnap_resolver_text(&labels->resolver, raw->part[3])}};
+}

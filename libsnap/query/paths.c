@@ -1,0 +1,163 @@
+/* The key path: the types and labels by which a breadth-first search from the roots comes to each
+ * object. */
+#include <string.h>
+
+#include "query.h"
+
+#define FOLD 4 /* a step that repeats one of so many before it is that one */
+
+struct paths {
+	struct side *side;
+	struct labels labels;
+	uint32_t *label_of; /* by object: the number of the label by which it was reached */
+	enum snap_status status;
+	struct snap_error *error;
+};
+
+/* The first reference from its parent, as the file has them. */
+static bool take_reference(void *context, const struct snap_graph_reference *reference)
+{
+	struct paths *paths = context;
+	uint64_t row = reference->target;
+	const struct snap_graph *graph = paths->side->graph;
+	if (reference->kind >= SNAP_REF_FIRST_WEAK || row >= paths->side->object_count ||
+	    snap_graph_parent(graph, row) != reference->owner ||
+	    paths->label_of[row] != NOT_FOUND || snap_graph_distance(graph, row) == 0)
+		return true;
+	paths->status = libsnap_labels_find(&paths->labels, 0, reference, &paths->label_of[row],
+					    paths->error);
+	return paths->status == SNAP_OK;
+}
+
+static enum snap_status take_roots(void *context, uint64_t first_row, size_t count,
+				   const uint64_t *const *values, struct snap_error *error)
+{
+	(void)first_row;
+	struct paths *paths = context;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t row = values[0][i] - 1;
+		if (row >= paths->side->object_count || paths->label_of[row] != NOT_FOUND ||
+		    snap_graph_distance(paths->side->graph, row) != 0)
+			continue;
+		uint64_t kind = values[1][i] < UINT32_MAX ? values[1][i] : UINT32_MAX;
+		enum snap_status status = libsnap_labels_find_root(
+			&paths->labels, kind, values[2][i], &paths->label_of[row], error);
+		if (status != SNAP_OK)
+			return status;
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status find_labels(struct paths *paths, struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN,
+					   SNAP_ROOT_LABEL};
+	struct side *side = paths->side;
+	paths->error = error;
+	enum snap_status status =
+		libsnap_query_each_batch(&side->names, columns, 3, take_roots, paths, error);
+	if (status == SNAP_OK)
+		status = snap_graph_references(side->graph, take_reference, paths, error);
+	if (status == SNAP_OK)
+		status = paths->status;
+	return status == SNAP_OK ? libsnap_labels_load(&paths->labels, error) : status;
+}
+
+/* The path that is one step longer, or one that it is folded into. */
+static enum snap_status add_step(struct paths *paths, uint32_t before, uint64_t row, uint32_t *path,
+				 struct snap_error *error)
+{
+	struct side *side = paths->side;
+	struct space *space = &side->answer->space;
+	uint32_t label = paths->label_of[row], item, depth = side->options->path_depth;
+	*path = before;
+	if (depth && libsnap_chain_at(space, before)->length >= depth)
+		return SNAP_OK;
+	struct tuple step = {{0}};
+	if (label != NOT_FOUND)
+		step = libsnap_labels_step(&paths->labels, label,
+					   snap_graph_type(side->graph, row));
+	enum snap_status status = libsnap_space_intern(space, &space->places, &step, &item, error);
+	if (status != SNAP_OK)
+		return status;
+	uint32_t chain = before;
+	for (int i = 0; i < FOLD && libsnap_chain_at(space, chain)->length > 1; i++) {
+		if (libsnap_chain_at(space, chain)->item == item) {
+			*path = chain;
+			return SNAP_OK;
+		}
+		chain = libsnap_chain_at(space, chain)->before;
+	}
+	return libsnap_space_chain(space, before, item, path, error);
+}
+
+/* Paths of all objects on the way to row, from the first that has none; stack is room for them. */
+static enum snap_status extend(struct paths *paths, uint64_t row, uint32_t *stack,
+			       struct snap_error *error)
+{
+	struct side *side = paths->side;
+	size_t depth = 0;
+	uint32_t path = 0;
+	for (uint64_t at = row; at != SNAP_GRAPH_NONE; at = snap_graph_parent(side->graph, at)) {
+		path = side->path_of[at];
+		if (path)
+			break;
+		stack[depth++] = (uint32_t)at;
+	}
+	while (depth > 0) {
+		uint32_t at = stack[--depth];
+		enum snap_status status = add_step(paths, path, at, &path, error);
+		if (status != SNAP_OK)
+			return status;
+		side->path_of[at] = path;
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status find_paths(struct paths *paths, struct snap_error *error)
+{
+	struct side *side = paths->side;
+	const struct snap_allocator *memory = &side->answer->budget.allocator;
+	uint32_t *stack = libsnap_alloc(memory, side->object_count, sizeof(uint32_t));
+	if (!stack)
+		return libsnap_budget_fail(&side->answer->budget, error);
+	enum snap_status status = SNAP_OK;
+	for (size_t row = 0; status == SNAP_OK && row < side->object_count; row++)
+		if (snap_graph_distance(side->graph, row) != SNAP_GRAPH_NONE)
+			status = extend(paths, row, stack, error);
+	libsnap_free(memory, stack, side->object_count, sizeof(uint32_t));
+	return status;
+}
+
+enum snap_status libsnap_paths_prepare(struct side *side, struct snap_error *error)
+{
+	struct budget *budget = &side->answer->budget;
+	enum snap_status status = SNAP_OK;
+	if (side->weigher.sampled)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "references of samples say nothing of the others");
+	if (!side->graph)
+		status = libsnap_side_graph(side, true, error);
+	if (status == SNAP_OK)
+		status = snap_graph_search(side->graph, error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_reserve(budget, "paths", side->object_count, 12, error);
+	if (status != SNAP_OK)
+		return status;
+	struct paths paths = {.side = side};
+	libsnap_labels_begin(&paths.labels, &side->names);
+	paths.label_of = libsnap_alloc(&budget->allocator, side->object_count, sizeof(uint32_t));
+	side->path_of =
+		libsnap_alloc_zeroed(&budget->allocator, side->object_count, sizeof(uint32_t));
+	if (!paths.label_of || !side->path_of) {
+		status = libsnap_budget_fail(budget, error);
+	} else {
+		memset(paths.label_of, 0xff, side->object_count * sizeof(uint32_t));
+		status = find_labels(&paths, error);
+	}
+	if (status == SNAP_OK)
+		status = find_paths(&paths, error);
+	libsnap_free(&budget->allocator, paths.label_of, side->object_count, sizeof(uint32_t));
+	libsnap_labels_end(&paths.labels);
+	return status;
+}
