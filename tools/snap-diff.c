@@ -7,7 +7,7 @@
 #include "rows.h"
 #include "rules.h"
 
-#define MEASURES 5 /* and the status, before the key */
+#define MEASURES 7 /* at most: and the status, before the key */
 
 struct diff_options {
 	struct rows_options rows;
@@ -17,17 +17,28 @@ struct diff_options {
 
 static bool is_unchanged(const struct snap_answer_row *row)
 {
-	return row->bytes == row->old_bytes && row->count == row->old_count;
+	return row->bytes == row->old_bytes && row->count == row->old_count &&
+	       row->retained == row->old_retained;
 }
 
-static void measure_cells(uint64_t old_bytes, uint64_t old_count, uint64_t bytes, uint64_t count,
+static size_t measures(const struct snap_answer_info *info)
+{
+	return info->has_retained ? 7 : 5;
+}
+
+/* All but the status, which is the last. */
+static void measure_cells(const struct snap_answer_info *info, const struct snap_answer_row *row,
 			  struct print_cell *cells)
 {
-	cells[0] = print_change((int64_t)(bytes - old_bytes));
-	cells[1] = print_change((int64_t)(count - old_count));
-	cells[2] = print_number(bytes);
-	cells[3] = print_number(count);
-	cells[4] = print_absent();
+	cells[0] = print_change((int64_t)(row->bytes - row->old_bytes));
+	cells[1] = print_change((int64_t)(row->count - row->old_count));
+	cells[2] = print_number(row->bytes);
+	cells[3] = print_number(row->count);
+	if (info->has_retained) {
+		cells[4] = print_change((int64_t)(row->retained - row->old_retained));
+		cells[5] = print_number(row->retained);
+	}
+	cells[measures(info) - 1] = print_absent();
 }
 
 static const char *status_of(const struct snap_answer_row *row)
@@ -62,7 +73,7 @@ static void print_others(struct print_table *table, const struct snap_answer_inf
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
 	rows_absent_cells(cells, MEASURES);
-	rows_others_cells(info->key, others, &scratch, cells + MEASURES);
+	rows_others_cells(info->key, others, &scratch, cells + measures(info));
 	print_row(table, cells);
 	buffer_free(&scratch);
 }
@@ -73,15 +84,16 @@ static uint64_t print_changes(struct print_table *table, struct snap_answer *ans
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
 	uint64_t shown = 0;
+	size_t first = measures(info);
 	for (uint64_t i = 0; i < info->row_count && shown < limit; i++) {
 		struct snap_answer_row row;
 		snap_answer_row(answer, i, &row);
 		if (!all && is_unchanged(&row))
 			continue;
-		measure_cells(row.old_bytes, row.old_count, row.bytes, row.count, cells);
+		measure_cells(info, &row, cells);
 		const char *status = status_of(&row);
-		cells[4] = print_bytes(status, strlen(status));
-		rows_key_cells(info->key, &row, &scratch, cells + MEASURES);
+		cells[first - 1] = print_bytes(status, strlen(status));
+		rows_key_cells(info->key, &row, &scratch, cells + first);
 		print_row(table, cells);
 		shown++;
 	}
@@ -97,9 +109,12 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 		{"count_diff", PRINT_CHANGE_COUNT},
 		{"bytes", PRINT_BYTES},
 		{"count", PRINT_COUNT},
-		{"status", PRINT_TEXT},
+		{"retained_diff", PRINT_CHANGE_BYTES},
+		{"retained", PRINT_BYTES},
 	};
-	size_t count = MEASURES + rows_key_columns(info->key, columns + MEASURES);
+	size_t first = measures(info);
+	columns[first - 1] = (struct print_column){"status", PRINT_TEXT};
+	size_t count = first + rows_key_columns(info->key, columns + first);
 	struct print_table *table = print_begin("snap-diff/1", columns, count);
 	rows_notes(table, info);
 	print_note_number(table, "changed_count", changed);
@@ -112,8 +127,14 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 	if (others && (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
 		print_others(table, info, others);
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
-	measure_cells(info->old_bytes, info->old_count, info->bytes, info->count, cells);
-	rows_absent_cells(cells + MEASURES, count - MEASURES);
+	struct snap_answer_row total = {.bytes = info->bytes,
+					.count = info->count,
+					.old_bytes = info->old_bytes,
+					.old_count = info->old_count,
+					.retained = info->retained,
+					.old_retained = info->old_retained};
+	measure_cells(info, &total, cells);
+	rows_absent_cells(cells + first, count - first);
 	print_total(table, cells);
 	print_end(table);
 }
@@ -125,7 +146,7 @@ static struct snap_answer *compare(const char *old_file, const char *new_file,
 	struct snap_reader *old_reader = cli_open(old_file), *new_reader = cli_open(new_file);
 	struct rows_question question;
 	rows_question(&question, rows, old_reader, new_reader);
-	rules_check_key(rules, question.options.key);
+	rules_check_key(rules, question.options.key, question.options.retained);
 	struct snap_answer *answer;
 	struct snap_error error;
 	if (snap_query_compare(&answer, old_reader, new_reader, &question.options, &error) !=

@@ -5,18 +5,25 @@
 #include "print.h"
 #include "rows.h"
 
-#define MEASURES 3
+#define MEASURES 4 /* at most */
 
 static uint64_t average(uint64_t bytes, uint64_t count)
 {
 	return bytes / count + (bytes % count >= count - count / 2);
 }
 
-static void measure_cells(uint64_t bytes, uint64_t count, struct print_cell *cells)
+static size_t measures(const struct snap_answer_info *info)
+{
+	return info->has_retained ? 4 : 3;
+}
+
+static void measure_cells(uint64_t bytes, uint64_t count, uint64_t retained,
+			  struct print_cell *cells)
 {
 	cells[0] = print_number(bytes);
 	cells[1] = print_number(count);
 	cells[2] = count ? print_number(average(bytes, count)) : print_absent();
+	cells[3] = print_number(retained); /* the key's first, if it was not asked for */
 }
 
 static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info,
@@ -29,16 +36,23 @@ static void print_statistics(struct snap_answer *answer, const struct snap_answe
 	}
 }
 
-/* The rows that are not printed; with cumulative ones nothing can be said of their sum. */
+/* Where an object counts in more than one row, nothing can be said of the sum of others. */
+static bool rows_add_up(const struct snap_answer_info *info)
+{
+	return !info->cumulative && info->key != SNAP_KEY_FIELD;
+}
+
+/* The rows that are not printed. */
 static void print_others(struct print_table *table, const struct snap_answer_info *info,
 			 uint64_t others, uint64_t shown_bytes, uint64_t shown_count)
 {
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
 	rows_absent_cells(cells, MEASURES);
-	if (!info->cumulative && shown_bytes <= info->bytes && shown_count <= info->count)
-		measure_cells(info->bytes - shown_bytes, info->count - shown_count, cells);
-	rows_others_cells(info->key, others, &scratch, cells + MEASURES);
+	if (rows_add_up(info) && shown_bytes <= info->bytes && shown_count <= info->count)
+		measure_cells(info->bytes - shown_bytes, info->count - shown_count, 0, cells);
+	cells[3] = print_absent();
+	rows_others_cells(info->key, others, &scratch, cells + measures(info));
 	print_row(table, cells);
 	buffer_free(&scratch);
 }
@@ -50,8 +64,10 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 		{"bytes", PRINT_BYTES},
 		{"count", PRINT_COUNT},
 		{"average", PRINT_BYTES},
+		{"retained", PRINT_BYTES},
 	};
-	size_t count = MEASURES + rows_key_columns(info->key, columns + MEASURES);
+	size_t first = measures(info);
+	size_t count = first + rows_key_columns(info->key, columns + first);
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
 	uint64_t bytes = 0, blocks = 0, shown = 0;
@@ -60,8 +76,8 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 	for (; shown < info->row_count && shown < limit; shown++) {
 		struct snap_answer_row row;
 		snap_answer_row(answer, shown, &row);
-		measure_cells(row.bytes, row.count, cells);
-		rows_key_cells(info->key, &row, &scratch, cells + MEASURES);
+		measure_cells(row.bytes, row.count, row.retained, cells);
+		rows_key_cells(info->key, &row, &scratch, cells + first);
 		print_row(table, cells);
 		bytes += row.bytes;
 		blocks += row.count;
@@ -69,8 +85,8 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 	if (shown < info->row_count &&
 	    (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
 		print_others(table, info, info->row_count - shown, bytes, blocks);
-	measure_cells(info->bytes, info->count, cells);
-	rows_absent_cells(cells + MEASURES, count - MEASURES);
+	measure_cells(info->bytes, info->count, info->retained, cells);
+	rows_absent_cells(cells + first, count - first);
 	print_total(table, cells);
 	print_end(table);
 	buffer_free(&scratch);

@@ -6,8 +6,12 @@ static bool broken(const char *text, uint64_t old, uint64_t now)
 {
 	struct rule rule;
 	REQUIRE(rule_parse(text, &rule));
-	bool result = rule.measure == SNAP_ORDER_COUNT ? rule_is_broken(&rule, 1, old, 1, now)
-						       : rule_is_broken(&rule, old, 1, now, 1);
+	struct rule_values values = {old, 1, now, 1, 0, 0};
+	if (rule.measure == SNAP_ORDER_COUNT)
+		values = (struct rule_values){1, old, 1, now, 0, 0};
+	else if (rule.measure == SNAP_ORDER_RETAINED)
+		values = (struct rule_values){1, 1, 1, 1, old, now};
+	bool result = rule_is_broken(&rule, &values);
 	free(rule.glob);
 	return result;
 }
@@ -37,6 +41,8 @@ static void check_limits(void)
 	CHECK(!broken("bytes > 64KiB", 70000, 65536) && broken("bytes>64KiB", 70000, 65537));
 	CHECK(!broken("count > +1000", 5, 1005) && broken("count > +1000", 5, 1006) &&
 	      !broken("count > +1000", 5, 0));
+	CHECK(!broken("retained > +10%", 100, 110) && broken("retained > +10%", 100, 111) &&
+	      broken("retained > 1K", 5000, 1025));
 	CHECK(!broken("average > +10%", 100, 110) && broken("average > +10%", 100, 111));
 }
 

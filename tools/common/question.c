@@ -2,6 +2,7 @@
 #include "rows.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,15 +101,33 @@ static enum snap_key default_key(struct snap_reader *first, struct snap_reader *
 	return both_typed ? SNAP_KEY_TYPE : SNAP_KEY_SIZE;
 }
 
-static enum snap_order parse_order(const char *text)
+/* What was asked for counts most: retained bytes, or what the key is about. */
+static enum snap_order default_order(const struct rows_options *given, enum snap_key key)
 {
-	if (!text || strcmp(text, "bytes") == 0)
-		return SNAP_ORDER_BYTES;
-	if (strcmp(text, "count") == 0)
-		return SNAP_ORDER_COUNT;
-	if (strcmp(text, "average") != 0)
-		cli_usage("--sort=%s: not bytes, count or average", text);
-	return SNAP_ORDER_AVERAGE;
+	if (given->retained || key == SNAP_KEY_DOMINATOR)
+		return SNAP_ORDER_RETAINED;
+	return key == SNAP_KEY_DUPLICATE || key == SNAP_KEY_FILL ? SNAP_ORDER_WASTE
+								 : SNAP_ORDER_BYTES;
+}
+
+static enum snap_order parse_order(const struct rows_options *given, enum snap_key key)
+{
+	static const char *const names[] = {"bytes", "count", "average", "retained", "waste"};
+	if (!given->sort)
+		return default_order(given, key);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(given->sort, names[i]) == 0)
+			return (enum snap_order)i;
+	cli_usage("--sort=%s: not bytes, count, average, retained or waste", given->sort);
+}
+
+static void check_depth(struct snap_query_options *options, uint64_t depth)
+{
+	if (depth && options->key != SNAP_KEY_PATH)
+		cli_usage("--depth needs --key=path");
+	if (depth > UINT32_MAX)
+		cli_usage("--depth=%" PRIu64 " is too large", depth);
+	options->path_depth = (uint32_t)depth;
 }
 
 void rows_question(struct rows_question *question, const struct rows_options *given,
@@ -120,7 +139,9 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 		options->key = default_key(first, second);
 	else if (!snap_key_find(given->key, &options->key))
 		cli_usage("--key=%s: no such key", given->key);
-	options->order = parse_order(given->sort);
+	options->order = parse_order(given, options->key);
+	options->retained = given->retained || options->order == SNAP_ORDER_RETAINED;
+	check_depth(options, given->depth);
 	options->cumulative = given->cumulative;
 	options->max_memory_bytes = cli_common.memory_bytes;
 	if (options->max_memory_bytes && options->max_memory_bytes < LEAST_MEMORY)

@@ -24,6 +24,31 @@ static const struct key_columns {
 	[SNAP_KEY_SIZE] = {2, {{"size_min", PRINT_BYTES}, {"size_max", PRINT_BYTES}}},
 	[SNAP_KEY_GENERATION] = {1, {{"generation", PRINT_NUMBER}}},
 	[SNAP_KEY_ROOT] = {2, {{"root_kind", PRINT_TEXT}, {"root", PRINT_TEXT}}},
+	[SNAP_KEY_DOMINATOR] = {4,
+				{{"address", PRINT_HEX},
+				 {"kind", PRINT_TEXT},
+				 {"type", PRINT_TEXT},
+				 {"name", PRINT_TEXT}}},
+	[SNAP_KEY_DUPLICATE] = {6,
+				{{"waste", PRINT_BYTES},
+				 {"length", PRINT_NUMBER},
+				 {"hash", PRINT_HEX},
+				 {"kind", PRINT_TEXT},
+				 {"type", PRINT_TEXT},
+				 {"content", PRINT_TEXT}}},
+	[SNAP_KEY_FIELD] = {4,
+			    {{"kind", PRINT_TEXT},
+			     {"type", PRINT_TEXT},
+			     {"reference", PRINT_TEXT},
+			     {"label", PRINT_TEXT}}},
+	[SNAP_KEY_FILL] = {6,
+			   {{"empty", PRINT_COUNT},
+			    {"places", PRINT_COUNT},
+			    {"fill_percent", PRINT_NUMBER},
+			    {"hollow", PRINT_COUNT},
+			    {"kind", PRINT_TEXT},
+			    {"type", PRINT_TEXT}}},
+	[SNAP_KEY_PATH] = {1, {{"path", PRINT_TEXT}}},
 };
 
 size_t rows_key_columns(enum snap_key key, struct print_column *columns)
@@ -126,6 +151,38 @@ static void append_shape(struct buffer *out, const struct snap_answer_row *row)
 	buffer_byte(out, ']');
 }
 
+/* ".name", "[]" for any index, "{}" for any key; without a label "<kind>". */
+static void append_label(struct buffer *out, const struct snap_step_text *step)
+{
+	if (step->is_index || step->is_key) {
+		buffer_text(out, step->is_index ? "[]" : "{}");
+	} else if (step->label.bytes) {
+		append(out, step->label);
+	} else {
+		buffer_byte(out, '<');
+		append_word(out, step->is_root ? WORDS_ROOT_KIND : WORDS_REFERENCE_KIND,
+			    step->kind);
+		buffer_byte(out, '>');
+	}
+}
+
+/* Labels and types in turn, joined as tracebacks are; what no root reaches is said in words. */
+static void append_path(struct buffer *out, const struct snap_answer_row *row)
+{
+	if (row->step_count == 0)
+		buffer_text(out, "(unreachable)");
+	for (size_t i = 0; i < row->step_count; i++) {
+		if (i > 0)
+			buffer_byte(out, ';');
+		append_label(out, &row->steps[i]);
+		buffer_byte(out, ' ');
+		if (row->steps[i].type.bytes)
+			append(out, row->steps[i].type);
+		else
+			buffer_byte(out, '?');
+	}
+}
+
 /* ---- cells ---- */
 
 /* Appending moves the buffer, so cells are pointed to it when it is whole. */
@@ -153,6 +210,48 @@ static void type_cells(const struct snap_answer_row *row, bool with_shape, struc
 	cells[1] = text_cell(row->name);
 	if (with_shape)
 		cells[2] = print_bytes(scratch->bytes + shape.start, scratch->size - shape.start);
+}
+
+static void duplicate_cells(const struct snap_answer_row *row, struct buffer *scratch,
+			    struct print_cell *cells)
+{
+	cells[0] = print_number(row->waste);
+	cells[1] = print_number(row->length);
+	cells[2] = row->content.bytes ? print_absent() : print_number(row->hash);
+	type_cells(row, false, scratch, cells + 3);
+	cells[5] = text_cell(row->content);
+}
+
+static void field_cells(const struct snap_answer_row *row, struct buffer *scratch,
+			struct print_cell *cells)
+{
+	append_word(scratch, WORDS_TYPE_KIND, row->kind);
+	struct made_text kind = begin_text(scratch);
+	append_word(scratch, WORDS_REFERENCE_KIND, row->step.kind);
+	struct made_text label = begin_text(scratch);
+	if (row->step.is_index || row->step.is_key || row->step.label.bytes)
+		append_label(scratch, &row->step);
+	cells[0] = row->name.bytes ? print_bytes(scratch->bytes, kind.start) : print_absent();
+	cells[1] = text_cell(row->name);
+	cells[2] = print_bytes(scratch->bytes + kind.start, label.start - kind.start);
+	cells[3] = scratch->size > label.start
+			   ? print_bytes(scratch->bytes + label.start, scratch->size - label.start)
+			   : print_absent();
+}
+
+static void fill_cells(const struct snap_answer_row *row, struct buffer *scratch,
+		       struct print_cell *cells)
+{
+	uint64_t filled = row->fill.places - row->fill.empty;
+	cells[0] = print_number(row->fill.empty);
+	cells[1] = print_number(row->fill.places);
+	/* Rounded down; the quotient first, as places may be many. */
+	cells[2] =
+		row->fill.places
+			? print_number((uint64_t)((double)filled / (double)row->fill.places * 100))
+			: print_absent();
+	cells[3] = print_number(row->fill.hollow);
+	type_cells(row, false, scratch, cells + 4);
 }
 
 static void root_cells(const struct snap_answer_row *row, struct buffer *scratch,
@@ -201,6 +300,18 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 		cells[1] = print_number(row->high);
 		break;
 	case SNAP_KEY_ROOT: root_cells(row, scratch, cells); break;
+	case SNAP_KEY_DOMINATOR:
+		cells[0] = row->address ? print_number(row->address) : print_absent();
+		type_cells(row, false, scratch, cells + 1);
+		cells[3] = text_cell(row->object_name);
+		break;
+	case SNAP_KEY_DUPLICATE: duplicate_cells(row, scratch, cells); break;
+	case SNAP_KEY_FIELD: field_cells(row, scratch, cells); break;
+	case SNAP_KEY_FILL: fill_cells(row, scratch, cells); break;
+	case SNAP_KEY_PATH:
+		append_path(scratch, row);
+		cells[0] = print_bytes(scratch->bytes, scratch->size);
+		break;
 	}
 }
 
@@ -227,7 +338,16 @@ void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct 
 	case SNAP_KEY_TYPE:
 	case SNAP_KEY_SHAPE:
 	case SNAP_KEY_THREAD:
+	case SNAP_KEY_DOMINATOR:
+	case SNAP_KEY_DUPLICATE:
+	case SNAP_KEY_FILL:
 	case SNAP_KEY_ROOT: append(text, row->name); break;
+	case SNAP_KEY_FIELD:
+		append(text, row->name);
+		buffer_byte(text, '.');
+		append_label(text, &row->step);
+		break;
+	case SNAP_KEY_PATH: append_path(text, row); break;
 	case SNAP_KEY_LINENO:
 		if (row->place.file.bytes)
 			append_place(text, &row->place);

@@ -9,17 +9,20 @@
 
 struct rows_options {
 	const char *key, *sort;
-	bool cumulative, all_frames;
+	bool cumulative, all_frames, retained;
 	struct cli_list include, exclude;
 	uint64_t limit; /* ROWS_NOT_GIVEN, 0 for all */
+	uint64_t depth; /* of paths; 0: all of them */
 };
 #define ROWS_NOT_GIVEN UINT64_MAX
 
 #define ROWS_OPTION_LINES(o) \
 	{'k', "key", "KEY", "group by type, shape, lineno, filename, function, traceback, module, thread, domain, " \
-	 "size, generation or root", CLI_STRING, &(o).key}, \
+	 "size, generation, root, dominator, duplicate, field, fill or path", CLI_STRING, &(o).key}, \
 	{'n', "limit", "COUNT", "print at most COUNT rows, 0 for all", CLI_COUNT, &(o).limit}, \
-	{'s', "sort", "MEASURE", "order by bytes, count or average", CLI_STRING, &(o).sort}, \
+	{'s', "sort", "MEASURE", "order by bytes, count, average, retained or waste", CLI_STRING, &(o).sort}, \
+	{'r', "retained", NULL, "add the bytes that each group alone keeps alive", CLI_FLAG, &(o).retained}, \
+	{0, "depth", "COUNT", "cut paths after COUNT steps", CLI_COUNT, &(o).depth}, \
 	{0, "cumulative", NULL, "count every frame of a stack, not the innermost alone", CLI_FLAG, &(o).cumulative}, \
 	{'i', "include", "PATTERN", "only objects that match PATTERN, or another one included", CLI_LIST, &(o).include}, \
 	{'x', "exclude", "PATTERN", "only objects that do not match PATTERN", CLI_LIST, &(o).exclude}, \
@@ -43,7 +46,7 @@ void rows_warn(const struct snap_answer_info *, const char *file, const char *ol
 /* What JSON and YAML say beside the rows. */
 void rows_notes(struct print_table *, const struct snap_answer_info *);
 
-#define ROWS_MAX_KEY_COLUMNS 3
+#define ROWS_MAX_KEY_COLUMNS 6
 /* Returns how many. */
 size_t rows_key_columns(enum snap_key key, struct print_column *columns);
 /* scratch holds text that the cells point to. */

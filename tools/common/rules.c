@@ -11,6 +11,9 @@
 #define PERCENT_UNITS 1000u /* thousandths of a percent in one */
 #define MAX_EXAMPLES  3
 
+/* By enum snap_order. */
+static const char *const measure_names[] = {"bytes", "count", "average", "retained"};
+
 /* ---- parsing ---- */
 
 static char *copy(const char *text, size_t size)
@@ -79,11 +82,10 @@ static bool parse_limit(const char *text, struct rule *rule)
 /* Takes the last word of text[0, *size). */
 static bool parse_measure(const char *text, size_t *size, struct rule *rule)
 {
-	static const char *const names[] = {"bytes", "count", "average"};
 	*size = without_spaces(text, *size);
-	for (size_t i = 0; i < 3; i++) {
-		size_t length = strlen(names[i]);
-		if (*size < length || memcmp(text + *size - length, names[i], length) != 0)
+	for (size_t i = 0; i < sizeof(measure_names) / sizeof(measure_names[0]); i++) {
+		size_t length = strlen(measure_names[i]);
+		if (*size < length || memcmp(text + *size - length, measure_names[i], length) != 0)
 			continue;
 		if (*size > length && text[*size - length - 1] != ' ' &&
 		    text[*size - length - 1] != '\t')
@@ -140,17 +142,22 @@ struct rules rules_parse(const struct cli_list *texts)
 	for (size_t i = 0; i < texts->count; i++)
 		if (!rule_parse(texts->items[i], &rules.items[i]))
 			cli_usage(
-				"--fail='%s': a rule is [total | any | [any] KEY:GLOB] bytes|count|average > [+]LIMIT",
+				"--fail='%s': a rule is [total | any | [any] KEY:GLOB] bytes|count|average|retained > [+]LIMIT",
 				texts->items[i]);
 	return rules;
 }
 
-void rules_check_key(const struct rules *rules, enum snap_key key)
+void rules_check_key(const struct rules *rules, enum snap_key key, bool has_retained)
 {
-	for (size_t i = 0; i < rules->count; i++)
-		if (rules->items[i].has_key && rules->items[i].key != key)
-			cli_usage("--fail='%s' needs --key=%s", rules->items[i].text,
-				  snap_key_name(rules->items[i].key));
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct rule *rule = &rules->items[i];
+		if (rule->has_key && rule->key != key)
+			cli_usage("--fail='%s' needs --key=%s", rule->text,
+				  snap_key_name(rule->key));
+		if (rule->measure == SNAP_ORDER_RETAINED && !has_retained &&
+		    key != SNAP_KEY_DOMINATOR)
+			cli_usage("--fail='%s' needs --retained", rule->text);
+	}
 }
 
 /* ---- judging ---- */
@@ -167,11 +174,10 @@ static bool exceeds_percent(uint64_t change, uint64_t old, uint64_t thousandths)
 	return change > most;
 }
 
-static bool average_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_count,
-			      uint64_t bytes, uint64_t count)
+static bool average_is_broken(const struct rule *rule, const struct rule_values *v)
 {
-	double now = count ? (double)bytes / (double)count : 0;
-	double old = old_count ? (double)old_bytes / (double)old_count : 0;
+	double now = v->count ? (double)v->bytes / (double)v->count : 0;
+	double old = v->old_count ? (double)v->old_bytes / (double)v->old_count : 0;
 	if (!rule->growth)
 		return now > (double)rule->limit;
 	if (rule->percent)
@@ -179,13 +185,22 @@ static bool average_is_broken(const struct rule *rule, uint64_t old_bytes, uint6
 	return now - old > (double)rule->limit;
 }
 
-bool rule_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_count, uint64_t bytes,
-		    uint64_t count)
+static uint64_t value_of(enum snap_order measure, uint64_t bytes, uint64_t count, uint64_t retained)
+{
+	switch (measure) {
+	case SNAP_ORDER_COUNT: return count;
+	case SNAP_ORDER_AVERAGE: return count ? (bytes + count / 2) / count : 0;
+	case SNAP_ORDER_RETAINED: return retained;
+	default: return bytes;
+	}
+}
+
+bool rule_is_broken(const struct rule *rule, const struct rule_values *v)
 {
 	if (rule->measure == SNAP_ORDER_AVERAGE)
-		return average_is_broken(rule, old_bytes, old_count, bytes, count);
-	uint64_t old = rule->measure == SNAP_ORDER_COUNT ? old_count : old_bytes;
-	uint64_t now = rule->measure == SNAP_ORDER_COUNT ? count : bytes;
+		return average_is_broken(rule, v);
+	uint64_t old = value_of(rule->measure, v->old_bytes, v->old_count, v->old_retained);
+	uint64_t now = value_of(rule->measure, v->bytes, v->count, v->retained);
 	if (!rule->growth)
 		return now > rule->limit;
 	if (now <= old)
@@ -194,30 +209,21 @@ bool rule_is_broken(const struct rule *rule, uint64_t old_bytes, uint64_t old_co
 			     : now - old > rule->limit;
 }
 
-static uint64_t value_of(enum snap_order measure, uint64_t bytes, uint64_t count)
-{
-	if (measure == SNAP_ORDER_COUNT)
-		return count;
-	return measure == SNAP_ORDER_BYTES ? bytes : count ? (bytes + count / 2) / count : 0;
-}
-
 /* what: NULL for the total */
-static void say_broken(const struct rule *rule, const char *what, uint64_t old_bytes,
-		       uint64_t old_count, uint64_t bytes, uint64_t count)
+static void say_broken(const struct rule *rule, const char *what, const struct rule_values *v)
 {
-	static const char *const names[] = {"bytes", "count", "average"};
 	cli_warn("broken: %s: %s of %s was %" PRIu64 " and is %" PRIu64, rule->text,
-		 names[rule->measure], what ? what : "all",
-		 value_of(rule->measure, old_bytes, old_count),
-		 value_of(rule->measure, bytes, count));
+		 measure_names[rule->measure], what ? what : "all",
+		 value_of(rule->measure, v->old_bytes, v->old_count, v->old_retained),
+		 value_of(rule->measure, v->bytes, v->count, v->retained));
 }
 
 struct matched {
 	uint64_t rows, broken;
-	uint64_t old_bytes, old_count, bytes, count;
+	struct rule_values sum;
 };
 
-/* Saturates: cumulative rows may add up to more than there is. */
+/* Saturates: rows that overlap may add up to more than there is. */
 static void add_up(uint64_t *sum, uint64_t value)
 {
 	if (__builtin_add_overflow(*sum, value, sum))
@@ -232,16 +238,19 @@ static void judge_row(const struct rule *rule, enum snap_key key, const struct s
 	if (rule->glob && !snap_glob_match(rule->glob, strlen(rule->glob), bytes, text->size))
 		return;
 	matched->rows++;
-	add_up(&matched->old_bytes, row->old_bytes);
-	add_up(&matched->old_count, row->old_count);
-	add_up(&matched->bytes, row->bytes);
-	add_up(&matched->count, row->count);
-	if (rule->scope != RULE_ANY ||
-	    !rule_is_broken(rule, row->old_bytes, row->old_count, row->bytes, row->count))
+	struct rule_values values = {row->old_bytes, row->old_count,    row->bytes,
+				     row->count,     row->old_retained, row->retained};
+	add_up(&matched->sum.old_bytes, row->old_bytes);
+	add_up(&matched->sum.old_count, row->old_count);
+	add_up(&matched->sum.bytes, row->bytes);
+	add_up(&matched->sum.count, row->count);
+	add_up(&matched->sum.old_retained, row->old_retained);
+	add_up(&matched->sum.retained, row->retained);
+	if (rule->scope != RULE_ANY || !rule_is_broken(rule, &values))
 		return;
 	if (matched->broken++ < MAX_EXAMPLES) {
 		char *name = print_escaped(bytes, text->size);
-		say_broken(rule, name, row->old_bytes, row->old_count, row->bytes, row->count);
+		say_broken(rule, name, &values);
 		free(name);
 	}
 }
@@ -269,11 +278,9 @@ static int judge_rows(const struct rule *rule, struct snap_answer *answer,
 				 matched.broken - MAX_EXAMPLES);
 		return matched.broken > 0;
 	}
-	bool broken = rule_is_broken(rule, matched.old_bytes, matched.old_count, matched.bytes,
-				     matched.count);
+	bool broken = rule_is_broken(rule, &matched.sum);
 	if (broken)
-		say_broken(rule, rule->glob, matched.old_bytes, matched.old_count, matched.bytes,
-			   matched.count);
+		say_broken(rule, rule->glob, &matched.sum);
 	return broken;
 }
 
@@ -291,11 +298,12 @@ size_t rules_judge(const struct rules *rules, struct snap_answer *answer)
 		const struct rule *rule = &rules->items[i];
 		int result;
 		if (rule->scope == RULE_TOTAL) {
-			result = rule_is_broken(rule, info.old_bytes, info.old_count, info.bytes,
-						info.count);
+			struct rule_values total = {info.old_bytes,    info.old_count,
+						    info.bytes,        info.count,
+						    info.old_retained, info.retained};
+			result = rule_is_broken(rule, &total);
 			if (result)
-				say_broken(rule, NULL, info.old_bytes, info.old_count, info.bytes,
-					   info.count);
+				say_broken(rule, NULL, &total);
 		} else {
 			result = judge_rows(rule, answer, &info);
 		}

@@ -26,15 +26,17 @@ struct rules { struct rule *items; size_t count; };
 
 /* Ends the process on a rule that is none. */
 struct rules rules_parse(const struct cli_list *texts);
-/* A rule about a key needs that key: ends the process if the answer has another. */
-void rules_check_key(const struct rules *, enum snap_key key);
+/* A rule about a key or retained bytes needs them: ends the process if the answer has them not. */
+void rules_check_key(const struct rules *, enum snap_key key, bool has_retained);
 
 /* Says on stderr what is broken, and returns how many rules are; SIZE_MAX: a rule has nothing to judge, which is
  * trouble and was reported. */
 size_t rules_judge(const struct rules *, struct snap_answer *);
 
-/* One value against one rule. */
-bool rule_is_broken(const struct rule *, uint64_t old_bytes, uint64_t old_count, uint64_t bytes, uint64_t count);
+/* Old and new of one group, or of several. */
+struct rule_values { uint64_t old_bytes, old_count, bytes, count, old_retained, retained; };
+/* One group against one rule. */
+bool rule_is_broken(const struct rule *, const struct rule_values *);
 /* false if text is no rule; the caller frees rule->glob. */
 bool rule_parse(const char *text, struct rule *rule);
 
