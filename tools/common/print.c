@@ -153,17 +153,31 @@ static void keep_header(struct print_table *t)
 	}
 }
 
+/* Where the word of a total goes: the first empty text, else the last empty number. */
+static size_t total_column(const struct print_table *t, const struct print_cell *cells)
+{
+	size_t last = t->count;
+	for (size_t i = 0; i < t->count; i++) {
+		if (!cells[i].absent)
+			continue;
+		if (t->columns[i].kind == PRINT_TEXT)
+			return i;
+		last = i;
+	}
+	return last;
+}
+
 static void keep_row(struct print_table *t, const struct print_cell *cells, bool is_total)
 {
-	const char *absent = is_total ? "TOTAL" : "-";
+	size_t word = is_total ? total_column(t, cells) : t->count;
 	for (size_t i = 0; i < t->count; i++) {
 		size_t from = t->kept.size;
 		if (!cells[i].absent)
 			append_cell(&t->kept, &cells[i], t->columns[i].kind, true, ESCAPE_TEXT);
-		else if (!is_total || t->columns[i].kind == PRINT_TEXT) {
-			buffer_text(&t->kept, absent);
-			absent = is_total ? "" : absent;
-		}
+		else if (!is_total)
+			buffer_byte(&t->kept, '-');
+		else if (i == word)
+			buffer_text(&t->kept, "TOTAL");
 		end_kept_cell(t, i, from);
 	}
 	end_kept_row(t);
@@ -241,14 +255,13 @@ static void markdown_header(struct print_table *t)
 
 static void markdown_row(struct print_table *t, const struct print_cell *cells, bool is_total)
 {
+	size_t word = is_total ? total_column(t, cells) : t->count;
 	for (size_t i = 0; i < t->count; i++) {
 		buffer_text(&t->line, "| ");
 		if (!cells[i].absent)
 			append_cell(&t->line, &cells[i], t->columns[i].kind, true, ESCAPE_MARKDOWN);
-		else if (is_total && t->columns[i].kind == PRINT_TEXT) {
+		else if (i == word)
 			buffer_text(&t->line, "**TOTAL**");
-			is_total = false;
-		}
 		buffer_byte(&t->line, ' ');
 	}
 	buffer_byte(&t->line, '|');
