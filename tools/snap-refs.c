@@ -6,7 +6,8 @@
 #include <string.h>
 
 struct wishes {
-	bool owned, unreachable, cycles, dominators, weak;
+	bool owned, unreachable, cycles, dominators, suspects, weak;
+	uint64_t percent; /* of the heap that a suspect holds */
 };
 
 static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
@@ -19,7 +20,7 @@ static void open_graph(struct refs *refs, bool weak)
 {
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	options.max_memory_bytes = cli_common.memory_bytes;
-	options.follow_weak = weak;
+	options.follow_weak = refs->follows_weak = weak;
 	options.progress = show_progress;
 	refs->reader = cli_open(refs->file);
 	refs_must(refs, snap_graph_open(&refs->graph, refs->reader, &options, &refs->error));
@@ -57,9 +58,9 @@ static void show(struct refs *refs, const struct wishes *wishes)
 {
 	bool about_targets = refs->count > 0;
 	refs_must(refs, snap_graph_search(refs->graph, &refs->error));
-	if (about_targets || wishes->dominators)
+	if (about_targets || wishes->dominators || wishes->suspects || wishes->cycles)
 		refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
-	if (about_targets || wishes->cycles)
+	if (about_targets || wishes->cycles || wishes->unreachable)
 		refs_must(refs, snap_graph_find_cycles(refs->graph, &refs->error));
 	cli_progress_end();
 	refs_begin(refs);
@@ -70,15 +71,20 @@ static void show(struct refs *refs, const struct wishes *wishes)
 			refs_show_owned(refs);
 		refs_show_paths(refs);
 		refs_show_dominators(refs);
+		refs_show_freed(refs);
 		if (!wishes->cycles)
-			refs_show_cycles(refs, false);
+			refs_show_cycles(refs, REFS_CYCLES_OF_TARGETS);
 	}
+	if (wishes->suspects)
+		refs_show_suspects(refs, wishes->percent);
 	if (wishes->dominators)
 		refs_show_retainers(refs);
 	if (wishes->cycles)
-		refs_show_cycles(refs, true);
+		refs_show_cycles(refs, REFS_CYCLES);
 	if (wishes->unreachable)
 		refs_show_unreachable(refs);
+	if (wishes->unreachable && !wishes->cycles)
+		refs_show_cycles(refs, REFS_CYCLES_UNREACHABLE);
 	refs_end(refs);
 	cli_progress_end();
 }
@@ -97,7 +103,7 @@ static void report_damage(const struct refs *refs)
 int main(int argc, char **argv)
 {
 	struct refs refs = {.limit = 10, .path_limit = 10};
-	struct wishes wishes = {false, false, false, false, false};
+	struct wishes wishes = {.percent = 10};
 	const struct cli_option options[] = {
 		{'n', "limit", "COUNT",
 		 "print at most COUNT lines of each list, 0 for all (default 10)", CLI_COUNT,
@@ -109,11 +115,19 @@ int main(int argc, char **argv)
 		 &wishes.weak},
 		{'o', "owned", NULL, "also list what the targets refer to", CLI_FLAG,
 		 &wishes.owned},
+		{'s', "suspects", NULL,
+		 "say what much of the heap hangs on, and where it spreads out", CLI_FLAG,
+		 &wishes.suspects},
+		{'t', "threshold", "PERCENT",
+		 "with --suspects: what holds more than PERCENT of the heap (default 10)",
+		 CLI_COUNT, &wishes.percent},
 		{'d', "dominators", NULL, "list the objects that retain most", CLI_FLAG,
 		 &wishes.dominators},
-		{'c', "cycles", NULL, "list all cycles, the largest first", CLI_FLAG,
+		{'c', "cycles", NULL,
+		 "list all cycles, the largest first, and what keeps them alive", CLI_FLAG,
 		 &wishes.cycles},
-		{'u', "unreachable", NULL, "list what no root reaches, by type", CLI_FLAG,
+		{'u', "unreachable", NULL,
+		 "list what no root reaches, by type, and the cycles in it", CLI_FLAG,
 		 &wishes.unreachable},
 		{0, NULL, NULL, NULL, CLI_FLAG, NULL},
 	};
@@ -125,7 +139,10 @@ int main(int argc, char **argv)
 				      options};
 	size_t count;
 	char **arguments = cli_parse(&tool, argc, argv, &count);
-	if (count == 1 && !wishes.dominators && !wishes.cycles && !wishes.unreachable)
+	if (wishes.percent < 1 || wishes.percent > 99)
+		cli_usage("--threshold is from 1 to 99");
+	if (count == 1 && !wishes.dominators && !wishes.cycles && !wishes.unreachable &&
+	    !wishes.suspects)
 		cli_usage(
 			"a TARGET is missing: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN");
 	if (wishes.owned && count == 1)

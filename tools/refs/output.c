@@ -96,7 +96,9 @@ static bool goes_on(const char *before, const char *section)
 	if (before == NULL)
 		return false;
 	return strcmp(before, section) == 0 ||
-	       (strcmp(before, "member") == 0 && strcmp(section, "cycle") == 0) ||
+	       ((strcmp(before, "member") == 0 || strcmp(before, "kept") == 0) &&
+		strcmp(section, "cycle") == 0) ||
+	       (strcmp(before, "garbage") == 0 && strcmp(section, "unreachable") == 0) ||
 	       (strcmp(before, "path") == 0 && strcmp(section, "unreached") == 0);
 }
 
@@ -110,16 +112,27 @@ static void print_header(struct refs *refs, const struct refs_line *line)
 		{"owned", "Refers to (references)"},
 		{"path", "Shortest paths from the roots (targets; <- those that end here)"},
 		{"dominator", "Dominators, the closest first (bytes, retained)"},
-		{"cycle", "Cycles (objects, bytes)"},
+		{"cycle", "Cycles (objects, bytes, retained)"},
 		{"member", NULL},
 		{"unreached", "Shortest paths from the roots"},
 		{"unreachable", "No root reaches (count, bytes)"},
 		{"retainer", "Objects that retain most (bytes, retained)"},
+		{"way", " Shortest path from the roots"},
+		{"child", " Where it spreads out (objects, retained)"},
+		{"held", " What it holds (count, bytes)"},
+		{"kept", " Kept alive by"},
+		{"garbage", "No root reaches (count, bytes)"},
+		{"freed", "What would be freed (count, bytes)"},
 	};
-	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-		if (strcmp(titles[i][0], line->section) == 0 && titles[i][1] != NULL &&
-		    !goes_on(refs->section, line->section))
-			printf("%s%s:\n", refs->section != NULL ? "\n" : "", titles[i][1]);
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+		const char *title = titles[i][1];
+		if (strcmp(titles[i][0], line->section) != 0 || title == NULL ||
+		    goes_on(refs->section, line->section))
+			continue;
+		/* Parts of a suspect belong together. */
+		bool is_part = title[0] == ' ';
+		printf("%s%s:\n", refs->section != NULL && !is_part ? "\n" : "", title + is_part);
+	}
 	refs->section = line->section;
 }
 
@@ -132,6 +145,12 @@ static void print_number_if(uint64_t number, int width, bool is_size)
 		printf("%*s  ", width, print_size(number, size));
 	else
 		printf("%*" PRIu64 "  ", width, number);
+}
+
+static bool is_step(const struct refs_line *line)
+{
+	return strcmp(line->section, "path") == 0 || strcmp(line->section, "way") == 0 ||
+	       strcmp(line->section, "kept") == 0;
 }
 
 /* Words go one after the other with a space between them. */
@@ -154,7 +173,7 @@ static void print_label(const struct refs_line *line, bool *any)
 		print_word(any, "root ", kind, strlen(kind));
 		is_named = is_named && (label->size != strlen(kind) ||
 					memcmp(label->bytes, kind, label->size) != 0);
-	} else if (line->weak || (!is_named && strcmp(line->section, "path") == 0)) {
+	} else if (line->weak || (!is_named && is_step(line))) {
 		print_word(any, "", kind, strlen(kind));
 	}
 	bool is_bare = line->is_root || strcmp(line->section, "frame") == 0;
@@ -166,10 +185,10 @@ static void print_label(const struct refs_line *line, bool *any)
 
 static void print_line(const struct refs_line *line)
 {
-	bool is_path = strcmp(line->section, "path") == 0,
-	     is_frame = strcmp(line->section, "frame") == 0;
+	bool is_path = is_step(line), is_frame = strcmp(line->section, "frame") == 0;
 	printf("  ");
-	print_number_if(is_path ? line->targets : line->count, 9, false);
+	if (!line->is_only)
+		print_number_if(is_path ? line->targets : line->count, 9, false);
 	if (!is_path) {
 		print_number_if(line->bytes, 10, true);
 		print_number_if(line->retained, 10, true);
@@ -194,9 +213,72 @@ static void print_line(const struct refs_line *line)
 	}
 	if (line->kind != NULL && strcmp(line->kind, "unreachable") == 0)
 		printf("  (unreachable)");
-	if (is_path && line->count != REFS_ABSENT && line->count > 0)
+	if (is_path && line->count != REFS_ABSENT && line->count > 0 && !line->is_only)
 		printf("  <- %" PRIu64, line->count);
 	putchar('\n');
+}
+
+static void print_reached(const struct refs_line *line)
+{
+	char bytes[32];
+	printf("%" PRIu64 " %s, %s, are reached; ", line->count,
+	       line->count == 1 ? "object" : "objects", print_size(line->bytes, bytes));
+	if (line->targets == 0)
+		printf("nothing stands out: nothing holds more than %" PRIu64 "%% of that\n",
+		       line->number);
+	else
+		printf("%" PRIu64 " %s more than %" PRIu64 "%% of that\n", line->targets,
+		       line->targets == 1 ? "suspect holds" : "suspects hold", line->number);
+}
+
+static void print_suspect(const struct refs_line *line)
+{
+	char bytes[32], retained[32];
+	printf("\nSuspect %" PRIu64 ": ", line->number);
+	if (line->count > 1)
+		printf("%" PRIu64 " ", line->count);
+	print_text(line->type.bytes, line->type.size);
+	if (line->count == 1 && line->address != REFS_ABSENT)
+		printf(" 0x%" PRIx64, line->address);
+	if (line->count > 1)
+		printf(", held by the roots together,");
+	printf(" %s %s, %.1f%%", line->count == 1 ? "holds" : "hold",
+	       print_size(line->bytes, bytes), 100.0 * (double)line->bytes / (double)line->share);
+	if (line->retained != line->bytes)
+		printf(" (%s with other suspects)", print_size(line->retained, retained));
+	putchar('\n');
+	if (line->site.size == 0)
+		return;
+	printf("Allocated at ");
+	print_text(line->site.bytes, line->site.size);
+	putchar('\n');
+}
+
+static void print_keywords(const struct refs_line *line)
+{
+	printf("Keywords: ");
+	print_text(line->label.bytes, line->label.size);
+	putchar('\n');
+}
+
+static void print_garbage(const struct refs_line *line)
+{
+	char bytes[32];
+	printf("  %9" PRIu64 "  %10s  in all\n", line->count, print_size(line->bytes, bytes));
+}
+
+/* A cycle that no root reaches. */
+static void print_unkept(const struct refs_line *line)
+{
+	if (line->type.size == 0) {
+		printf("  nothing: garbage, only the cycle holds it\n");
+		return;
+	}
+	printf("  nothing: garbage, held by ");
+	print_text(line->type.bytes, line->type.size);
+	if (line->address != REFS_ABSENT)
+		printf(" 0x%" PRIx64, line->address);
+	printf(", which no root reaches\n");
 }
 
 static void print_all(const struct refs_line *line)
@@ -218,6 +300,16 @@ void refs_print(struct refs *refs, struct refs_line *line)
 		print_header(refs, line);
 		if (strcmp(line->section, "all") == 0)
 			print_all(line);
+		else if (strcmp(line->section, "reached") == 0)
+			print_reached(line);
+		else if (strcmp(line->section, "suspect") == 0)
+			print_suspect(line);
+		else if (strcmp(line->section, "keyword") == 0)
+			print_keywords(line);
+		else if (strcmp(line->section, "garbage") == 0)
+			print_garbage(line);
+		else if (strcmp(line->section, "kept") == 0 && line->depth == REFS_ABSENT)
+			print_unkept(line);
 		else if (strcmp(line->section, "unreached") == 0)
 			printf("  %9" PRIu64 "  that no root reaches\n", line->count);
 		else

@@ -19,7 +19,8 @@ struct refs {
 	uint64_t *bits;            /* the same as bits */
 	struct print_table *table; /* NULL: for people */
 	const char *section;       /* the last one printed for people */
-	bool was_damaged;     /* when the graph had been opened, which was said */
+	bool follows_weak;
+	bool was_damaged; /* when the graph had been opened, which was said */
 	struct snap_column *columns[12];
 	struct snap_error error;
 };
@@ -65,13 +66,14 @@ void refs_append_site(struct refs *, struct buffer *out, uint64_t stack);
 
 /* One line of any section; the columns of the machine forms. */
 struct refs_line {
-	const char *section; /* all target frame holder owned path unreached dominator cycle member
-			      * retainer unreachable: see snap-refs.1 */
+	const char *section; /* all target frame ...: see snap-refs.1 */
 	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address, names;
+	uint64_t share;   /* for people: of what bytes are a part */
 	const char *kind; /* or NULL */
 	struct buffer label, type, site;
 	bool weak, is_root,
-		is_single; /* how it looks for people; is_single: a step of one object */
+		is_single, /* how it looks for people; is_single: a step of one object */
+		is_only;   /* a step of the one path to one object */
 };
 
 void refs_begin(struct refs *);
@@ -114,15 +116,23 @@ void refs_groups_free(struct refs_groups *);
  * paths do; kinds from limit on stay apart.  Nothing can be found or added then. */
 void refs_groups_fold_names(struct refs_groups *, uint32_t limit);
 
-/* ---- sections (about.c holders.c paths.c dominators.c cycles.c unreachable.c) ---- */
+/* ---- sections (about.c holders.c paths.c dominators.c cycles.c unreachable.c suspects_show.c)
+ * ---- */
 
 void refs_show_targets(struct refs *);
 void refs_show_holders(struct refs *);
 void refs_show_owned(struct refs *);
 void refs_show_paths(struct refs *);
+/* The merged paths to rows as lines of a section; returns how many rows no root reaches. */
+uint64_t refs_show_ways(struct refs *, const uint64_t *rows, size_t count, const char *section,
+			uint64_t number);
 void refs_show_dominators(struct refs *);
-void refs_show_cycles(struct refs *, bool all);
+/* Those that targets are in; all, or those that no root reaches, with what keeps each alive. */
+enum refs_cycles { REFS_CYCLES_OF_TARGETS, REFS_CYCLES, REFS_CYCLES_UNREACHABLE };
+void refs_show_cycles(struct refs *, enum refs_cycles which);
+void refs_show_freed(struct refs *);
 void refs_show_unreachable(struct refs *);
 void refs_show_retainers(struct refs *);
+void refs_show_suspects(struct refs *, uint64_t percent);
 
 #endif

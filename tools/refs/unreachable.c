@@ -26,6 +26,14 @@ void refs_show_unreachable(struct refs *refs)
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
 	refs_groups_sort(&groups);
+	struct refs_line all = refs_line("garbage");
+	all.count = all.bytes = 0;
+	for (size_t i = 0; i < groups.count; i++) {
+		all.count += groups.groups[i].count;
+		if (__builtin_add_overflow(all.bytes, groups.groups[i].bytes, &all.bytes))
+			all.bytes = UINT64_MAX - 1;
+	}
+	refs_print(refs, &all);
 	for (size_t i = 0; i < groups.count; i++) {
 		struct refs_line line = refs_line("unreachable");
 		if (refs_over_limit(refs->limit, i)) {

@@ -1,0 +1,1 @@
+snap-refs --cycles --format=tsv app.snap

@@ -1,0 +1,1 @@
+snap-refs --weak --cycles --unreachable -n 1 app.snap

@@ -1,0 +1,1 @@
+snap-refs -s hostile.snap; snap-refs -s --format=yaml hostile.snap

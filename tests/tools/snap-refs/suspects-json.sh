@@ -1,0 +1,1 @@
+snap-refs --suspects --threshold=50 --format=json new.snap

@@ -1,0 +1,1 @@
+snap-refs --suspects --threshold=30 --format=tsv app.snap

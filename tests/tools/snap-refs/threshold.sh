@@ -1,0 +1,1 @@
+snap-refs --suspects --threshold=100 app.snap

@@ -1,0 +1,1 @@
+snap-refs --unreachable app.snap

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# snap-refs --suspects names what accumulates, where it does: lists, trees, arrays, fields, types; and nothing if nothing does.
+. "$(dirname "$0")/../lib.sh"
+cd "$work" || exit 1
+
+# Main stands for the roots: a synthetic object is no suspect, what it holds may be.
+# heap NAME: makes NAME.snap from lines "ID TYPE SIZE [LABEL:TO]...": a label is a name or a number; ID 1 is the root.
+heap() {
+	awk 'BEGIN { print "snapshot: 1\ntypes:\n  1: {name: Main, kind: synthetic}\nobjects:" }
+	{
+		line = sprintf("- {id: %d, type: \"%s\", size: %d", $1, $2, $3)
+		for (i = 4; i <= NF; i++) {
+			split($i, part, ":")
+			kind = part[1] ~ /^[0-9]+$/ ? "element" : "field"
+			line = line (i == 4 ? ", references: [" : ", ") sprintf("{%s: %s, to: %d}", kind, part[1], part[2])
+		}
+		print line (NF > 3 ? "]}" : "}")
+	}
+	END { print "roots:\n- {object: 1, kind: global, label: main}" }' >"$1.yaml"
+	snap-make -o "$1.snap" "$1.yaml" || echo "# $1.snap could not be made"
+}
+# told NAME [OPTION]...: address, count, bytes, retained and type of each suspect.
+told() {
+	local name=$1; shift
+	snap-refs --suspects -n 0 --format=tsv "$@" "$name.snap" >"$name.tsv" || return
+	awk -F'\t' '$10 == "suspect" {print $9, $3, $6, $7, $13}' "$name.tsv"
+}
+# Objects from $1 to $2 of type $3 with size $4; references to them from array indexes; ballast: small things of many types.
+many() { for i in $(seq "$1" "$2"); do echo "$i $3 $4"; done; }
+elements() { for i in $(seq "$1" "$2"); do printf ' %d:%d' "$i" "$i"; done; }
+ballast() { for i in $(seq 9000 9029); do echo "$i Small$i 10"; done; }
+ballasted="$(for i in $(seq 9000 9029); do printf ' f%d:%d' "$i" "$i"; done)"
+
+{ echo "1 Main 10 cache:2$ballasted"; echo "2 Cache 10 table:3"; echo "3 Table 10$(elements 100 149)"; many 100 149 Entry 20; ballast; } | heap cache
+is "$(told cache)" "0x3 1 1010 1010 Table" "a cache: the table, where it spreads out"
+is "$(awk -F'\t' '$10 == "way" {print $2, $12, $13}' cache.tsv)" "0 main Main
+1 cache Cache
+2 table Table" "with the path to it"
+is "$(awk -F'\t' '$10 == "child" {print $3, $7, $13} $10 == "held" {print $3, $6, $13}' cache.tsv)" "50 1000 Entry
+50 1000 Entry
+1 10 Table" "and what hangs on it"
+is "$(awk -F'\t' '$10 == "keyword" {printf "%s ", $12}' cache.tsv)" "main cache table Table Entry " "and words to search for"
+is "$(awk -F'\t' '$10 == "reached" {print $1, $3, $4, $6}' cache.tsv)" "10 83 1 1330" "of so much in all"
+ok "for people" eval 'snap-refs -s cache.snap | grep -qx "Suspect 1: Table 0x3 holds 1010 B, 75.9%"'
+
+{ echo "1 Main 10 first:100$ballasted"; for i in $(seq 100 199); do echo "$i Node 10 next:$((i + 1)) item:$((i + 1000))"; done
+	echo "200 Node 10"; many 1100 1199 Item 10; ballast; } | heap list
+is "$(told list)" "0x64 1 2010 2010 Node" "a list is one suspect, from its first node"
+is "$(awk -F'\t' '$10 == "held" {print $3, $13}' list.tsv | sort)" "100 Item
+101 Node" "with all that is on it"
+
+{ echo "1 Main 10 list:100$ballasted"; for i in $(seq 100 2 298); do echo "$i Node 10 dict:$((i + 1))"; echo "$((i + 1)) dict 10 next:$((i + 2))"; done
+	echo "300 Node 10"; ballast; } | heap dicts
+is "$(told dicts)" "0x64 1 2010 2010 Node" "as is one whose nodes have two parts"
+
+{ echo "1 Main 10 tree:1001$ballasted"; for i in $(seq 1 127); do
+	if [ "$i" -lt 64 ]; then echo "$((1000 + i)) Leaf 10 left:$((1000 + 2 * i)) right:$((1001 + 2 * i))"; else echo "$((1000 + i)) Leaf 10"; fi
+done; ballast; } | heap tree
+is "$(told tree)" "0x3e9 1 1270 1270 Leaf" "a tree is one, from its root"
+
+twins() { echo "1 Main 10 registry:2$ballasted"; echo "2 Registry 10 $1:3 $2:4"; echo "3 Map 10$(elements 100 149)"; echo "4 Map 10$(elements 200 239)"
+	many 100 149 Entry 20; many 200 239 Entry 20; ballast; }
+twins alpha beta | heap fields
+is "$(told fields)" "0x3 1 1010 1010 Map
+0x4 1 810 810 Map" "two fields are two"
+twins 0 1 | heap array
+is "$(told array)" "0x2 1 1830 1830 Registry" "elements of an array are one"
+is "$(awk -F'\t' '$10 == "child" {print $3, $7, $13}' array.tsv)" "2 1820 Map" "where it spreads out"
+
+# An object of the program that holds many small things is one too.
+{ echo "1 Main 10 outer:2$ballasted"; echo "2 Outer 10 inner:3$(elements 300 330)"; echo "3 Inner 10$(elements 100 129)"
+	many 100 129 Entry 20; many 300 330 Note 20; ballast; } | heap nested
+is "$(told nested)" "0x2 1 630 1240 Outer
+0x3 1 610 610 Inner" "what a suspect inside holds is not counted again"
+is "$(told nested --threshold=50)" "0x2 1 1240 1240 Outer" "unless it is too small to be one"
+
+{ echo "1 Main 0 a:2 b:3$ballasted"; echo "2 Left 10$(elements 100 149)"; echo "3 Right 10$(elements 100 149)"; many 100 149 Shared 20; ballast; } | heap shared
+is "$(told shared)" "0x64 50 1000 1000 Shared" "what two hold is a type of its own, below roots that are no objects"
+
+{ echo "1 Main 0$ballasted"; ballast; } | heap even
+is "$(told even)" "" "where nothing stands out, nothing is named"
+status 0 "which is no failure" snap-refs --suspects even.snap
+is "$(snap-refs --suspects even.snap)" "31 objects, 300 B, are reached; nothing stands out: nothing holds more than 10% of that" "and it is said"
+is "$(told even --threshold=3 | wc -l)" 30 "but with a lower threshold"
+
+# Whatever is named holds more than was asked for, and exactly what is listed; -n bounds all lists.
+for name in cache list dicts tree fields array nested shared even; do
+	for percent in 1 3 10 30; do
+		told "$name" --threshold=$percent >/dev/null
+		is "$(awk -F'\t' -v p=$percent '$10 == "reached" {all = $6} $10 == "suspect" {bytes[$1] = $6; sum += $6; if ($6 * 100 <= all * p || $6 > $7) print "small", $0}
+			$10 == "held" {held[$1] += $6} END {for (i in bytes) if (bytes[i] != held[i]) print i, bytes[i], held[i]; if (sum > all) print "more than all"}' "$name.tsv")" "" \
+			"$name, $percent%: sums"
+	done
+done
+is "$(snap-refs --suspects --threshold=3 -n 2 --format=tsv even.snap | awk -F'\t' '$10 == "suspect"' | wc -l)" 2 "--limit"
+status 2 "0% is refused" snap-refs --suspects --threshold=0 even.snap
+status 2 "100% is refused" snap-refs --suspects --threshold=100 even.snap
+done_testing

@@ -1,0 +1,25 @@
+/* Inside snap-refs: what --suspects finds, and what it says of it. */
+#ifndef SUSPECTS_H
+#define SUSPECTS_H
+
+#include "refs.h"
+
+struct suspect {
+	uint64_t row, type; /* the object, or the first of its type */
+	bool is_type;       /* objects of a type that nothing but the roots together hold */
+	uint64_t count, retained;
+	uint64_t bytes; /* retained, but not by other suspects */
+};
+
+struct suspects {
+	struct suspect *items; /* most bytes first */
+	size_t count;
+	uint64_t percent;
+	uint64_t objects, bytes; /* reached */
+	uint32_t *owner;         /* by row: the number, from 1, of the suspect that holds it */
+};
+#define SUSPECT_NONE UINT32_MAX
+
+void refs_find_suspects(struct refs *, uint64_t percent, struct suspects *out);
+
+#endif

@@ -1,0 +1,299 @@
+/* What is said of each suspect: its path, what hangs on it, and words to search for. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "suspects.h"
+
+#define TYPE_PATHS 3
+
+struct telling {
+	struct refs *refs;
+	struct suspects suspects;
+	size_t shown;
+	struct refs_groups children, held; /* kind: the suspect's number */
+};
+
+static bool is_shown(const struct telling *telling, uint32_t number)
+{
+	return number != SUSPECT_NONE && number <= telling->shown;
+}
+
+/* Whether a row is the suspect, or one of the objects of a suspect type. */
+static bool is_member(const struct telling *telling, uint64_t row)
+{
+	const struct suspects *suspects = &telling->suspects;
+	const struct suspect *suspect = &suspects->items[suspects->owner[row] - 1];
+	if (!suspect->is_type)
+		return suspect->row == row;
+	uint64_t dominator = snap_graph_dominator(telling->refs->graph, row);
+	return snap_graph_type(telling->refs->graph, row) == suspect->type &&
+	       (dominator == SNAP_GRAPH_NONE || suspects->owner[dominator] != suspects->owner[row]);
+}
+
+/* Objects right below suspects by type: where the dominator tree spreads out. */
+static void count_children(struct telling *telling)
+{
+	struct refs *refs = telling->refs;
+	const struct suspects *suspects = &telling->suspects;
+	for (uint64_t row = 0; row < refs->objects; row++) {
+		uint64_t dominator = snap_graph_dominator(refs->graph, row);
+		if (dominator == SNAP_GRAPH_NONE || !is_shown(telling, suspects->owner[dominator]))
+			continue;
+		if (!is_member(telling, dominator))
+			continue;
+		struct refs_group *group =
+			refs_group(&telling->children, snap_graph_type(refs->graph, row),
+				   suspects->owner[dominator], 0, row);
+		group->count++;
+		if (__builtin_add_overflow(group->bytes, snap_graph_retained(refs->graph, row),
+					   &group->bytes))
+			group->bytes = UINT64_MAX - 1;
+	}
+	refs_groups_sort(&telling->children);
+}
+
+/* All that suspects hold, by type and allocation site. */
+static void count_held(struct telling *telling)
+{
+	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
+	struct refs *refs = telling->refs;
+	struct snap_scan *scan;
+	uint64_t first, bytes;
+	size_t count;
+	const uint64_t *const *values;
+	enum snap_status status;
+	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 3, &refs->error));
+	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
+		for (size_t i = 0; i < count && first + i < refs->objects; i++) {
+			uint64_t row = first + i;
+			uint32_t number = telling->suspects.owner[row];
+			if (!is_shown(telling, number) ||
+			    snap_graph_distance(refs->graph, row) == SNAP_GRAPH_NONE)
+				continue;
+			struct refs_group *group =
+				refs_group(&telling->held, snap_graph_type(refs->graph, row),
+					   number, values[2][i], row);
+			group->count += values[1][i];
+			if (__builtin_mul_overflow(values[0][i], values[1][i], &bytes) ||
+			    __builtin_add_overflow(group->bytes, bytes, &group->bytes))
+				group->bytes = UINT64_MAX - 1;
+		}
+	snap_scan_close(scan);
+	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	refs_groups_sort(&telling->held);
+}
+
+static void show_groups(struct telling *telling, const struct refs_groups *groups, uint32_t number,
+			const char *section)
+{
+	struct refs *refs = telling->refs;
+	bool is_retained = groups == &telling->children;
+	uint64_t printed = 0, rest = 0;
+	for (size_t i = 0; i < groups->count; i++) {
+		const struct refs_group *group = &groups->groups[i];
+		if (group->kind != number)
+			continue;
+		if (refs_over_limit(refs->limit, printed)) {
+			rest++;
+			continue;
+		}
+		struct refs_line line = refs_line(section);
+		line.number = number;
+		line.count = group->count;
+		*(is_retained ? &line.retained : &line.bytes) = group->bytes;
+		refs_append_type(refs, &line.type, group->type);
+		if (!is_retained)
+			refs_append_site(refs, &line.site, group->label);
+		line.row = group->row;
+		refs_print(refs, &line);
+		printed++;
+	}
+	refs_print_rest(refs, rest, is_retained ? "types" : "types and sites");
+}
+
+/* ---- words to search for ---- */
+
+#define LAST_NAMES 4
+
+struct words {
+	struct refs *refs;
+	uint64_t number;
+	struct buffer told;                     /* each ended by a zero */
+	struct buffer shown;                    /* for people: in one line */
+	uint64_t names[LAST_NAMES], name_count; /* the last ones on the path */
+	uint64_t root;                          /* number of the entry */
+};
+
+static void tell_word(struct words *words, const struct buffer *word)
+{
+	if (word->size == 0 || memchr(word->bytes, '\0', word->size) != NULL)
+		return;
+	for (size_t at = 0; at < words->told.size;) {
+		size_t size = strlen(words->told.bytes + at);
+		if (size == word->size && memcmp(words->told.bytes + at, word->bytes, size) == 0)
+			return;
+		at += size + 1;
+	}
+	buffer_append(&words->told, word->bytes, word->size);
+	buffer_byte(&words->told, '\0');
+	if (words->refs->table == NULL) {
+		if (words->shown.size > 0)
+			buffer_text(&words->shown, "  ");
+		buffer_append(&words->shown, word->bytes, word->size);
+		return;
+	}
+	struct refs_line line = refs_line("keyword");
+	line.number = words->number;
+	buffer_append(&line.label, word->bytes, word->size);
+	refs_print(words->refs, &line);
+}
+
+static bool names_something(uint32_t kind)
+{
+	return kind == SNAP_REF_FIELD || kind == SNAP_REF_LOCAL || kind == SNAP_REF_VALUE ||
+	       kind == SNAP_REF_STATIC;
+}
+
+/* Fields and variables on the path, but no indexes: these are other ones next time. */
+static bool note_step(void *context, const struct snap_graph_reference *reference)
+{
+	struct words *words = context;
+	if (reference->owner == SNAP_GRAPH_NONE)
+		words->root = reference->label;
+	else if (names_something(reference->kind) && reference->label % 4 == 0)
+		words->names[words->name_count++ % LAST_NAMES] = reference->label;
+	return true;
+}
+
+static void tell_path(struct words *words, uint64_t row)
+{
+	struct refs *refs = words->refs;
+	struct buffer word = {NULL, 0, 0};
+	const char *text;
+	size_t size;
+	refs_must(refs, snap_graph_path(refs->graph, row, note_step, words, &refs->error));
+	if (words->root < UINT32_MAX) {
+		refs_must(refs, snap_graph_root_text(refs->graph, words->root, &text, &size,
+						     &refs->error));
+		buffer_append(&word, text, size);
+		tell_word(words, &word);
+	}
+	uint64_t first = words->name_count > LAST_NAMES ? words->name_count - LAST_NAMES : 0;
+	for (uint64_t i = first; i < words->name_count; i++) {
+		word.size = 0;
+		refs_append_label(refs, &word, words->names[i % LAST_NAMES]);
+		tell_word(words, &word);
+	}
+	buffer_free(&word);
+}
+
+static const struct refs_group *largest(const struct refs_groups *groups, uint32_t number)
+{
+	for (size_t i = 0; i < groups->count; i++)
+		if (groups->groups[i].kind == number)
+			return &groups->groups[i];
+	return NULL;
+}
+
+static void tell_type(struct words *words, uint64_t type)
+{
+	struct buffer word = {NULL, 0, 0};
+	refs_append_type(words->refs, &word, type);
+	tell_word(words, &word);
+	buffer_free(&word);
+}
+
+static void show_words(struct telling *telling, uint32_t number)
+{
+	struct refs *refs = telling->refs;
+	const struct suspect *suspect = &telling->suspects.items[number - 1];
+	struct words words = {.refs = refs, .number = number, .root = UINT64_MAX};
+	if (!suspect->is_type)
+		tell_path(&words, suspect->row);
+	tell_type(&words, suspect->type);
+	const struct refs_group *child = largest(&telling->children, number),
+				*held = largest(&telling->held, number);
+	if (child != NULL)
+		tell_type(&words, child->type);
+	if (held != NULL && held->label != 0) {
+		struct buffer word = {NULL, 0, 0};
+		refs_append_function(refs, &word,
+				     refs_value(refs, SNAP_STACK_FRAME, held->label - 1));
+		tell_word(&words, &word);
+		buffer_free(&word);
+	}
+	if (refs->table == NULL) {
+		struct refs_line line = refs_line("keyword");
+		line.label = words.shown;
+		refs_print(refs, &line);
+	}
+	buffer_free(&words.told);
+}
+
+/* ---- one after the other ---- */
+
+static void show_path(struct telling *telling, uint32_t number)
+{
+	struct refs *refs = telling->refs;
+	const struct suspect *suspect = &telling->suspects.items[number - 1];
+	uint64_t *rows = refs_zeroed(suspect->count, sizeof(*rows)), count = 0;
+	if (!suspect->is_type)
+		rows[count++] = suspect->row;
+	for (uint64_t row = 0; suspect->is_type && row < refs->objects; row++)
+		if (telling->suspects.owner[row] == number && is_member(telling, row) &&
+		    count < suspect->count)
+			rows[count++] = row;
+	/* Where a type is held from many places, some of them will do. */
+	uint64_t limit = refs->path_limit;
+	if (suspect->is_type && (limit == 0 || limit > TYPE_PATHS))
+		refs->path_limit = TYPE_PATHS;
+	refs_show_ways(refs, rows, (size_t)count, "way", number);
+	refs->path_limit = limit;
+	free(rows);
+}
+
+static void show_suspect(struct telling *telling, uint32_t number)
+{
+	struct refs *refs = telling->refs;
+	const struct suspect *suspect = &telling->suspects.items[number - 1];
+	struct refs_line line = refs_line("suspect");
+	line.number = number;
+	line.count = suspect->count;
+	line.bytes = suspect->bytes;
+	line.retained = suspect->retained;
+	line.share = telling->suspects.bytes;
+	refs_describe(refs, &line, suspect->row);
+	if (!suspect->is_type)
+		refs_append_site(refs, &line.site,
+				 refs_value(refs, SNAP_OBJECT_STACK, suspect->row));
+	refs_print(refs, &line);
+	show_path(telling, number);
+	show_groups(telling, &telling->children, number, "child");
+	show_groups(telling, &telling->held, number, "held");
+	show_words(telling, number);
+}
+
+void refs_show_suspects(struct refs *refs, uint64_t percent)
+{
+	struct telling telling = {.refs = refs};
+	refs_find_suspects(refs, percent, &telling.suspects);
+	cli_progress_end();
+	telling.shown = telling.suspects.count;
+	if (refs_over_limit(refs->limit, telling.shown))
+		telling.shown = (size_t)refs->limit;
+	struct refs_line line = refs_line("reached");
+	line.count = telling.suspects.objects;
+	line.bytes = telling.suspects.bytes;
+	line.number = percent;
+	line.targets = telling.suspects.count;
+	refs_print(refs, &line);
+	count_children(&telling);
+	count_held(&telling);
+	for (uint32_t i = 0; i < telling.shown; i++)
+		show_suspect(&telling, i + 1);
+	refs_print_rest(refs, telling.suspects.count - telling.shown, "suspects");
+	refs_groups_free(&telling.children);
+	refs_groups_free(&telling.held);
+	free(telling.suspects.items);
+	free(telling.suspects.owner);
+}
