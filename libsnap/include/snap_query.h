@@ -40,7 +40,7 @@ enum snap_key {
 	                           * owner alone holds; patterns are for owners */
 	SNAP_KEY_FILL = 15,       /* name, kind, fill: objects with places for references, by type */
 	SNAP_KEY_PATH = 16,       /* steps: types and labels from a root, breadth first.  None: no root reaches it.  Indexes
-	                           * and keys count as the same, and a step that repeats one of the four before as that one */
+	                           * and keys count as the same, numbers after @ in labels are left out, and a step that repeats one of the four before as that one */
 };
 #define SNAP_KEY_COUNT 17
 

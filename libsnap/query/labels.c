@@ -1,4 +1,5 @@
-/* Labels of references and roots, numbered; indexes and keys count as the same. */
+/* Labels of references and roots, numbered; indexes and keys count as the same, and so do numbers
+ * of objects. */
 #include <string.h>
 
 #include "query.h"
@@ -63,6 +64,46 @@ static const struct tuple *raw_at(const struct labels *labels, uint32_t number)
 	return &((const struct tuple *)(const void *)labels->raw.items)[number];
 }
 
+/* The size without digits that follow an @: there V8 names objects, and no two snapshots' are the
+ * same.  to may be NULL. */
+static size_t drop_numbers(const char *bytes, size_t size, char *to)
+{
+	size_t kept = 0;
+	bool in_number = false;
+	for (size_t i = 0; i < size; i++) {
+		bool is_digit = bytes[i] >= '0' && bytes[i] <= '9';
+		in_number = is_digit && (in_number || (i > 0 && bytes[i - 1] == '@'));
+		if (in_number)
+			continue;
+		if (to)
+			to[kept] = bytes[i];
+		kept++;
+	}
+	return kept;
+}
+
+static enum snap_status drop_all_numbers(struct labels *labels, struct snap_error *error)
+{
+	struct space *space = labels->names->space;
+	const struct snap_allocator *memory = &space->budget->allocator;
+	for (size_t i = 0; i < labels->resolver.text_count; i++) {
+		uint32_t *id = &labels->resolver.texts[i];
+		struct text_item text = libsnap_text_at(space, *id);
+		size_t size = drop_numbers(text.bytes, text.size, NULL);
+		if (size == text.size)
+			continue;
+		char *bytes = libsnap_alloc(memory, size, 1);
+		if (!bytes)
+			return libsnap_budget_fail(space->budget, error);
+		drop_numbers(text.bytes, text.size, bytes);
+		enum snap_status status = libsnap_space_text(space, bytes, size, id, error);
+		libsnap_free(memory, bytes, size, 1);
+		if (status != SNAP_OK)
+			return status;
+	}
+	return SNAP_OK;
+}
+
 enum snap_status libsnap_labels_load(struct labels *labels, struct snap_error *error)
 {
 	enum snap_status status = libsnap_resolver_begin(&labels->resolver, labels->names, error);
@@ -71,7 +112,8 @@ enum snap_status libsnap_labels_load(struct labels *labels, struct snap_error *e
 	labels->has_resolver = true;
 	for (uint32_t i = 0; i < labels->raw.count; i++)
 		libsnap_resolver_mark(&labels->resolver, raw_at(labels, i)->part[3]);
-	return libsnap_resolver_load(&labels->resolver, error);
+	status = libsnap_resolver_load(&labels->resolver, error);
+	return status == SNAP_OK ? drop_all_numbers(labels, error) : status;
 }
 
 struct tuple libsnap_labels_step(const struct labels *labels, uint32_t number, uint64_t type)
