@@ -15,11 +15,11 @@
 /* A child with more than this part of its parent goes on where the parent left off. */
 #define MOST 0.7
 
+/* There may be as many as objects: a long list. */
 struct big {
-	uint64_t row, type, retained;
 	uint64_t kept;    /* not in suspects below */
-	uint64_t largest; /* what the largest child retains, and its type */
-	uint64_t largest_type;
+	uint32_t row;     /* there are less than 2^32 */
+	uint32_t largest; /* row of the child that retains most; NOBODY: there is none */
 	uint32_t parent, first_child, sibling;
 	uint32_t head, length; /* of the run it is in; of a head, how many are in it */
 	bool is_synthetic, is_entered, is_suspect;
@@ -38,6 +38,16 @@ struct search {
 static bool is_reached(const struct refs *refs, uint64_t row)
 {
 	return snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE;
+}
+
+static uint64_t retained_of(const struct search *search, const struct big *big)
+{
+	return snap_graph_retained(search->refs->graph, big->row);
+}
+
+static uint64_t type_of(const struct search *search, const struct big *big)
+{
+	return snap_graph_type(search->refs->graph, big->row);
 }
 
 static uint32_t find(const struct search *search, uint64_t row)
@@ -81,9 +91,8 @@ static void collect(struct search *search)
 			continue;
 		uint32_t index = search->count++;
 		search->bigs[index] = (struct big){
-			.row = row,
-			.type = snap_graph_type(refs->graph, row),
-			.retained = retained,
+			.row = (uint32_t)row,
+			.largest = NOBODY,
 			.kept = retained,
 			.parent = NOBODY,
 			.first_child = NOBODY,
@@ -115,11 +124,9 @@ static void link_bigs(struct search *search)
 		    snap_graph_retained(graph, dominator) <= search->threshold)
 			continue;
 		struct big *big = &search->bigs[find(search, dominator)];
-		uint64_t retained = snap_graph_retained(graph, row);
-		if (retained <= big->largest)
-			continue;
-		big->largest = retained;
-		big->largest_type = snap_graph_type(graph, row);
+		if (big->largest == NOBODY ||
+		    snap_graph_retained(graph, row) > snap_graph_retained(graph, big->largest))
+			big->largest = (uint32_t)row;
 	}
 }
 
@@ -140,9 +147,10 @@ static uint64_t label_of(struct refs *refs, uint64_t row)
 	return label;
 }
 
-static bool holds_most(const struct big *parent, const struct big *child)
+static bool holds_most(const struct search *search, const struct big *parent,
+		       const struct big *child)
 {
-	return (double)child->retained >= MOST * (double)parent->retained;
+	return (double)retained_of(search, child) >= MOST * (double)retained_of(search, parent);
 }
 
 /* Whether another child that is as large is of the same type, and only an index or a key tells them
@@ -152,18 +160,27 @@ static bool is_one_of_many(struct search *search, const struct big *parent, cons
 	bool has_twin = false;
 	for (uint32_t i = parent->first_child; i != NOBODY; i = search->bigs[i].sibling) {
 		const struct big *other = &search->bigs[i];
-		has_twin |= other != child && other->type == child->type;
+		has_twin |= other != child && type_of(search, other) == type_of(search, child);
 	}
 	return has_twin && label_of(search->refs, child->row) % 4 != 0;
 }
 
 static bool is_separate(struct search *search, const struct big *parent, const struct big *child)
 {
-	if (parent->is_synthetic || holds_most(parent, child))
+	if (parent->is_synthetic || holds_most(search, parent, child))
 		return true;
-	if (child->type == parent->type && child->largest_type == child->type)
+	uint64_t type = type_of(search, child);
+	if (type == type_of(search, parent) && child->largest != NOBODY &&
+	    type == snap_graph_type(search->refs->graph, child->largest))
 		return false;
 	return !is_one_of_many(search, parent, child);
+}
+
+static uint32_t head_of(const struct big *bigs, uint32_t at)
+{
+	while (bigs[at].head != at)
+		at = bigs[at].head;
+	return at;
 }
 
 /* Joins a row to the run of one of its last dominators, if it is of the same type; what lies
@@ -173,9 +190,10 @@ static void join_run(struct search *search, uint32_t index)
 	struct big *bigs = search->bigs;
 	uint32_t above = bigs[index].parent;
 	for (int i = 0; i < PERIOD && above != NOBODY; i++, above = bigs[above].parent) {
-		if (bigs[above].type != bigs[index].type || bigs[above].is_synthetic)
+		if (type_of(search, &bigs[above]) != type_of(search, &bigs[index]) ||
+		    bigs[above].is_synthetic)
 			continue;
-		uint32_t head = bigs[above].head;
+		uint32_t head = head_of(bigs, above);
 		for (uint32_t at = index; at != above; at = bigs[at].parent)
 			if (bigs[at].head == at) {
 				bigs[at].head = head;
@@ -217,20 +235,13 @@ static void move(uint64_t *from, uint64_t *to, uint64_t bytes)
 		*to = UINT64_MAX;
 }
 
-static uint32_t head_of(const struct big *bigs, uint32_t at)
-{
-	while (bigs[at].head != at)
-		at = bigs[at].head;
-	return at;
-}
-
 static void judge(struct search *search)
 {
 	struct big *bigs = search->bigs;
 	for (uint32_t i = 0; i < search->entered; i++) {
 		const struct big *big = &bigs[search->order[i]];
 		if (big->parent != NOBODY)
-			move(&bigs[big->parent].kept, NULL, big->retained);
+			move(&bigs[big->parent].kept, NULL, retained_of(search, big));
 	}
 	for (uint32_t i = search->entered; i-- > 0;) {
 		uint32_t at = search->order[i], head = head_of(bigs, at);
@@ -299,10 +310,10 @@ static void add_bigs(const struct search *search, struct suspects *out)
 		const struct big *big = &search->bigs[search->order[i]];
 		if (big->is_suspect)
 			*add_suspect(out) = (struct suspect){.row = big->row,
-							     .type = big->type,
+							     .type = type_of(search, big),
 							     .count = 1,
 							     .bytes = big->kept,
-							     .retained = big->retained};
+							     .retained = retained_of(search, big)};
 	}
 }
 
