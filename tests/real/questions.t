@@ -26,7 +26,8 @@ for old in a-old b-old; do
 	snap-diff --format=tsv -r -k type $old.snap a-new.snap >types
 	is "$(awk -F'\t' '$9 == "Session" { print ($2 == 3000 && $6 >= 3100 * 150 && $5 > 3000 * 150) }' types)" 1 "$old: retained by sessions"
 	snap-diff --format=tsv -r -k field $old.snap a-new.snap >fields
-	is "$(awk -F'\t' '$11 == "sessionCache" { print ($5 > 3000 * 150) }' fields)" 1 "$old: the field that holds the cache grew"
+	# Not that of the cache itself: at times node's stack holds the map, too, and then the field alone does not.
+	is "$(awk -F'\t' '$9 == "Session" && $11 == "cart" { print ($2 == 3000 && $5 > 3000 * 60) }' fields)" 1 "$old: the field that holds carts grew"
 done
 
 # Retained bytes of a type are at least what the objects have, and at most what would be free without them all.
