@@ -43,13 +43,13 @@ refused() {
 	ok "$input: nothing is run, nothing is written" [ ! -e executed -a ! -e out.snap ]
 }
 for protocol in 0 1; do
-	refused system$protocol "at byte 0: refuses global posix.system"
+	refused system$protocol "at byte 0: unsupported: refuses global posix.system"
 done
 for protocol in 2 3; do
-	refused system$protocol "at byte 2: refuses global posix.system"
+	refused system$protocol "at byte 2: unsupported: refuses global posix.system"
 done
-refused system4 "at byte 28: refuses global posix.system"
-[ ! -e system5 ] || refused system5 "at byte 28: refuses global posix.system"
+refused system4 "at byte 28: unsupported: refuses global posix.system"
+[ ! -e system5 ] || refused system5 "at byte 28: unsupported: refuses global posix.system"
 refused list "the pickle holds no tracemalloc.Snapshot"
 : >nothing
 refused nothing "at byte 0: ends too early"

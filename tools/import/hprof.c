@@ -19,9 +19,6 @@ static void share_memory(struct hprof_import *import)
 		uint64_t quarter = import->context->input->size / 4;
 		*memory = quarter > LEAST_MEMORY ? quarter : LEAST_MEMORY;
 	}
-	import->text.windows = 1;
-	/* An array that grows is there twice while it does. */
-	import->text.limit = (size_t)(*memory / 4 / sizeof(struct hprof_array));
 }
 
 static enum snap_status write_time(struct hprof_import *import)
@@ -58,13 +55,6 @@ static enum snap_status write_properties(struct hprof_import *import)
 	return status;
 }
 
-static void choose_key(struct hprof_import *import)
-{
-	const struct import_options *options = import->context->options;
-	import->text.key = options->has_hash_key ? siphash_key_from_bytes(options->hash_key)
-						 : siphash_derive_finish(&import->text.derive);
-}
-
 static enum snap_status import_all(struct hprof_import *import)
 {
 	bool cut, was_gzip;
@@ -76,16 +66,17 @@ static enum snap_status import_all(struct hprof_import *import)
 	if (status != SNAP_OK)
 		return status;
 	share_memory(import);
-	siphash_derive_begin(&import->text.derive);
+	hprof_text_begin(import);
 	status = hprof_index_read(import);
 	if (status == SNAP_OK && cut && !import->cut)
 		status = import_fail_at(import->error, SNAP_CORRUPT, import->context->input->size,
 					"the compressed file ends too early");
 	if (status == SNAP_OK)
+		status = hprof_text_finish(import);
+	if (status == SNAP_OK)
 		status = hprof_classes_measure(import);
 	if (status != SNAP_OK)
 		return status;
-	choose_key(import);
 	status = import_begin(import->context, import->cut ? SNAP_SNAPSHOT_PARTIAL : 0,
 			      import->error);
 	if (status == SNAP_OK)
@@ -121,6 +112,7 @@ enum snap_status import_hprof(struct import_context *context, struct snap_error 
 		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
 	import->context = context;
 	import->error = error;
+	import->text.file.descriptor = -1;
 	enum snap_status status = import_all(import);
 	if (status == SNAP_OK && import->text.cut_count > 0)
 		cli_warn("%s: %" PRIu64 " strings were cut at %u bytes", context->input->name,

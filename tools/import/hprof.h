@@ -260,7 +260,7 @@ struct hprof_class {
 
 struct hprof_classes {
 	struct hprof_class *items;
-	size_t count, capacity;
+	size_t count, capacity, dumped_count;
 	struct hprof_field *fields;
 	size_t field_count, field_capacity;
 	struct hprof_map by_id, by_serial; /* places in items */
@@ -275,16 +275,25 @@ struct hprof_array {
 	uint64_t id, offset; /* of the record */
 };
 
-/* Arrays that strings may be made of.  Where there are too many, only those of one window of
- * several are kept, and strings of the others have to wait for another pass. */
+/* Arrays in the order of their ids. */
+struct hprof_run {
+	uint64_t first, last;  /* ids */
+	uint64_t begin, count; /* in the temporary file */
+	uint64_t finger;       /* where the last one was found */
+};
+
+/* Arrays that strings may be made of.  Too many go to a temporary file, run by run. */
 struct hprof_text {
-	struct hprof_array *arrays;
+	struct hprof_array *arrays; /* of the last run */
 	size_t count, capacity, limit;
-	uint64_t windows, window; /* windows: a power of two */
 	bool unsorted;
-	size_t last;
-	struct siphash_state derive;
+	struct hprof_run *runs;
+	size_t run_count, run_capacity;
+	struct import_output file;
+	struct import_input spilled;
+	struct hprof_pieces pieces;
 	struct siphash_key key;
+	struct hprof_map known; /* by hash: content in the writer */
 	uint8_t *utf8;
 	size_t utf8_capacity;
 	uint64_t cut_count;
@@ -366,10 +375,10 @@ void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof_class *class);
 
 /* hprof_text.c */
-enum snap_status hprof_text_array(struct hprof_import *import, const struct hprof_record *record,
-				  bool derive);
-void hprof_text_sort(struct hprof_text *text);
-bool hprof_text_in_window(const struct hprof_text *text, uint64_t id);
+void hprof_text_begin(struct hprof_import *import);
+enum snap_status hprof_text_array(struct hprof_import *import, const struct hprof_record *record);
+/* After the last array. */
+enum snap_status hprof_text_finish(struct hprof_import *import);
 /* What a string with these bytes is made of, for the writer; with name, its text too. */
 enum snap_status hprof_text_content(struct hprof_import *import, const struct hprof_class *class,
 				    const uint8_t *bytes, uint32_t *content, uint32_t *name);
@@ -377,7 +386,6 @@ void hprof_text_free(struct hprof_text *text);
 
 /* hprof_index.c, hprof_heap.c, hprof_roots.c: the passes. */
 enum snap_status hprof_index_read(struct hprof_import *import);
-enum snap_status hprof_index_window(struct hprof_import *import);
 enum snap_status hprof_heap_write(struct hprof_import *import);
 enum snap_status hprof_root_keep(struct hprof_import *import, const struct hprof_record *record);
 enum snap_status hprof_roots_write(struct hprof_import *import);

@@ -97,6 +97,7 @@ enum snap_status hprof_class_read(struct hprof_import *import, const struct hpro
 		return hprof_scan_corrupt(&import->scan, record,
 					  "the class 0x%" PRIx64 " is there twice", record->id);
 	class->dumped = true;
+	import->classes.dumped_count++;
 	class->super = walk.super;
 	class->offset = record->offset;
 	class->instance_size = walk.instance_size;

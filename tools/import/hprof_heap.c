@@ -71,18 +71,6 @@ static enum snap_status instance_class(struct hprof_import *import,
 	return SNAP_OK;
 }
 
-/* Whether it is for another pass, or was for an earlier one. */
-static bool is_for_later(const struct hprof_import *import, const struct hprof_class *class,
-			 const uint8_t *bytes)
-{
-	if (import->text.windows == 1)
-		return false;
-	if (!class->is_string || !class->text.has_value)
-		return import->text.window > 0;
-	return !hprof_text_in_window(&import->text,
-				     hprof_id(bytes + class->text.value, import->scan.id_size));
-}
-
 static enum snap_status add_slots(struct hprof_import *import, uint64_t id,
 				  const struct hprof_class *class, const uint8_t *bytes)
 {
@@ -101,8 +89,6 @@ static enum snap_status add_slots(struct hprof_import *import, uint64_t id,
 static enum snap_status write_unknown(struct hprof_import *import,
 				      const struct hprof_record *record, struct hprof_class *class)
 {
-	if (import->text.window > 0)
-		return SNAP_OK;
 	enum snap_status status = hprof_class_type(import, class);
 	struct snap_object object = {.type = class->type,
 				     .size = import->layout.header + record->body};
@@ -125,8 +111,6 @@ static enum snap_status write_instance(struct hprof_import *import,
 	const uint8_t *bytes = hprof_take(&import->scan, class->file_bytes);
 	if (bytes == NULL)
 		return hprof_scan_failure(&import->scan);
-	if (is_for_later(import, class, bytes))
-		return SNAP_OK;
 	struct snap_object object = {.type = class->type, .size = class->size};
 	if (class->is_string)
 		status = add_text(import, record, class, bytes, &object.content);
@@ -273,19 +257,18 @@ static enum snap_status write_class(struct hprof_import *import, const struct hp
 	struct hprof_class_walk walk;
 	struct hprof_class_item item = {.what = HPROF_CONSTANT};
 	struct hprof_class *class = hprof_class_find(import, record->id);
-	bool now = import->text.window == 0;
 	enum snap_status status = hprof_class_begin(&import->scan, record, &walk);
 	if (status == SNAP_OK && class == NULL)
 		status = hprof_scan_corrupt(&import->scan, record,
 					    "it was changed while it was read");
-	if (status == SNAP_OK && now)
+	if (status == SNAP_OK)
 		status = add_class_object(import, record, class);
 	const uint64_t held[] = {walk.super, walk.loader, walk.signers, walk.domain};
-	for (unsigned i = 0; i < 4 && status == SNAP_OK && now; i++)
+	for (unsigned i = 0; i < 4 && status == SNAP_OK; i++)
 		status = add_internal(import, record->id, held[i], i);
 	while (status == SNAP_OK && item.what != HPROF_CLASS_END) {
 		status = hprof_class_next(&import->scan, record, &walk, &item);
-		if (status == SNAP_OK && now)
+		if (status == SNAP_OK)
 			status = add_item(import, record->id, &item);
 	}
 	return status;
@@ -295,19 +278,18 @@ static enum snap_status write_class(struct hprof_import *import, const struct hp
 
 static enum snap_status write_record(struct hprof_import *import, const struct hprof_record *record)
 {
-	bool now = import->text.window == 0;
 	switch (record->tag) {
 	case HPROF_INSTANCE: return write_instance(import, record);
 	case HPROF_CLASS: return write_class(import, record);
-	case HPROF_OBJECT_ARRAY: return now ? write_object_array(import, record) : SNAP_OK;
+	case HPROF_OBJECT_ARRAY: return write_object_array(import, record);
 	case HPROF_PRIMITIVE_ARRAY:
-	case HPROF_ARRAY_NODATA: return now ? write_primitive_array(import, record) : SNAP_OK;
+	case HPROF_ARRAY_NODATA: return write_primitive_array(import, record);
 	case HPROF_HEAP_INFO: import->heap = (uint32_t)record->other; return SNAP_OK;
 	default: return SNAP_OK;
 	}
 }
 
-static enum snap_status write_window(struct hprof_import *import)
+enum snap_status hprof_heap_write(struct hprof_import *import)
 {
 	struct hprof_scan *scan = &import->scan;
 	hprof_scan_end(scan);
@@ -325,17 +307,4 @@ static enum snap_status write_window(struct hprof_import *import)
 	}
 	bool at_cut = import->cut && scan->cut && scan->good_end == import->end;
 	return status == SNAP_END || at_cut ? SNAP_OK : status;
-}
-
-enum snap_status hprof_heap_write(struct hprof_import *import)
-{
-	hprof_text_sort(&import->text);
-	enum snap_status status = write_window(import);
-	while (status == SNAP_OK && import->text.window + 1 < import->text.windows) {
-		import->text.window++;
-		status = hprof_index_window(import);
-		if (status == SNAP_OK)
-			status = write_window(import);
-	}
-	return status;
 }

@@ -119,7 +119,7 @@ static enum snap_status read_record(struct hprof_import *import, const struct hp
 	case HPROF_ARRAY_NODATA: hprof_vote(&import->votes, record); return SNAP_OK;
 	case HPROF_PRIMITIVE_ARRAY:
 		hprof_vote(&import->votes, record);
-		return hprof_text_array(import, record, !import->context->options->has_hash_key);
+		return hprof_text_array(import, record);
 	case HPROF_HEAP_INFO:
 	case HPROF_UNREACHABLE: return SNAP_OK;
 	default: return record->tag > HPROF_IN_HEAP ? hprof_root_keep(import, record) : SNAP_OK;
@@ -148,7 +148,8 @@ enum snap_status hprof_index_read(struct hprof_import *import)
 						   import->context->input->size, import->error);
 	if (status == SNAP_OK)
 		status = read_all(import);
-	if (scan->cut && import->context->options->partial && scan->seen_heap) {
+	bool some = import->votes.object_count > 0 || import->classes.dumped_count > 0;
+	if (scan->cut && import->context->options->partial && some) {
 		import->cut = true;
 		status = SNAP_OK;
 	}
@@ -157,29 +158,4 @@ enum snap_status hprof_index_read(struct hprof_import *import)
 		status = import_fail_at(import->error, SNAP_CORRUPT, scan->size,
 					"there is no heap dump in it");
 	return status;
-}
-
-/* For one more window: only the arrays. */
-enum snap_status hprof_index_window(struct hprof_import *import)
-{
-	struct hprof_scan *scan = &import->scan;
-	import->text.count = 0;
-	hprof_scan_end(scan);
-	enum snap_status status =
-		hprof_scan_begin(scan, import->context->input, import->end, import->error);
-	while (status == SNAP_OK) {
-		struct hprof_record record;
-		struct hprof_class_walk walk;
-		struct hprof_class_item item = {.what = HPROF_CONSTANT};
-		status = hprof_scan_next(scan, &record);
-		if (status == SNAP_OK && record.tag == HPROF_PRIMITIVE_ARRAY)
-			status = hprof_text_array(import, &record, false);
-		if (status != SNAP_OK || record.tag != HPROF_CLASS)
-			continue;
-		status = hprof_class_begin(scan, &record, &walk);
-		while (status == SNAP_OK && item.what != HPROF_CLASS_END)
-			status = hprof_class_next(scan, &record, &walk, &item);
-	}
-	hprof_text_sort(&import->text);
-	return status == SNAP_END || scan->cut ? SNAP_OK : status;
 }

@@ -5,34 +5,69 @@
 #include <string.h>
 
 /* Longer texts keep this much for the hash. */
-#define MAX_TEXT (1u << 20)
-/* Of each array so much goes into a key that is derived. */
-#define MAX_DERIVE 1024u
+#define MAX_TEXT     (1u << 20)
+#define LEAST_ARRAYS 65536
 
-bool hprof_text_in_window(const struct hprof_text *text, uint64_t id)
-{
-	return ((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (text->windows - 1)) == text->window;
-}
+/* ---- where arrays lie ---- */
 
-static void halve_window(struct hprof_text *text)
-{
-	size_t kept = 0;
-	text->windows *= 2;
-	for (size_t i = 0; i < text->count; i++)
-		if (hprof_text_in_window(text, text->arrays[i].id))
-			text->arrays[kept++] = text->arrays[i];
-	text->count = kept;
-}
-
-static enum snap_status keep_array(struct hprof_import *import, const struct hprof_record *record)
+void hprof_text_begin(struct hprof_import *import)
 {
 	struct hprof_text *text = &import->text;
-	if (!hprof_text_in_window(text, record->id))
+	const struct import_options *options = import->context->options;
+	/* An array that grows is there twice while it does. */
+	text->limit = (size_t)(import->context->writer_options.max_memory_bytes / 4 /
+			       sizeof(*text->arrays));
+	if (text->limit < LEAST_ARRAYS)
+		text->limit = LEAST_ARRAYS;
+	if (options->has_hash_key)
+		text->key = siphash_key_from_bytes(options->hash_key);
+}
+
+static int compare_arrays(const void *a, const void *b)
+{
+	const struct hprof_array *x = a, *y = b;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static enum snap_status end_run(struct hprof_import *import, bool spill)
+{
+	struct hprof_text *text = &import->text;
+	if (text->unsorted)
+		qsort(text->arrays, text->count, sizeof(*text->arrays), compare_arrays);
+	text->unsorted = false;
+	if (text->count == 0)
 		return SNAP_OK;
-	while (text->count >= text->limit && text->windows < (UINT64_C(1) << 31))
-		halve_window(text);
-	if (!hprof_text_in_window(text, record->id))
+	void *runs = text->runs;
+	if (!hprof_room(&runs, &text->run_capacity, text->run_count, sizeof(*text->runs)))
+		return hprof_no_memory(import);
+	text->runs = runs;
+	text->runs[text->run_count++] = (struct hprof_run){
+		.first = text->arrays[0].id,
+		.last = text->arrays[text->count - 1].id,
+		.begin = text->file.size / sizeof(*text->arrays),
+		.count = text->count,
+	};
+	enum snap_status status = SNAP_OK;
+	if (spill && text->file.descriptor < 0)
+		status = import_output_begin(&text->file, import->error);
+	if (spill && status == SNAP_OK)
+		status = import_output_write(&text->file, text->arrays,
+					     text->count * sizeof(*text->arrays), import->error);
+	if (spill)
+		text->count = 0;
+	return status;
+}
+
+enum snap_status hprof_text_array(struct hprof_import *import, const struct hprof_record *record)
+{
+	struct hprof_text *text = &import->text;
+	if (record->type != HPROF_BYTE && record->type != HPROF_CHAR)
 		return SNAP_OK;
+	if (text->count == text->limit) {
+		enum snap_status status = end_run(import, true);
+		if (status != SNAP_OK)
+			return status;
+	}
 	void *arrays = text->arrays;
 	if (!hprof_room(&arrays, &text->capacity, text->count, sizeof(*text->arrays)))
 		return hprof_no_memory(import);
@@ -43,63 +78,96 @@ static enum snap_status keep_array(struct hprof_import *import, const struct hpr
 	return SNAP_OK;
 }
 
-enum snap_status hprof_text_array(struct hprof_import *import, const struct hprof_record *record,
-				  bool derive)
+enum snap_status hprof_text_finish(struct hprof_import *import)
 {
-	if (record->type != HPROF_BYTE && record->type != HPROF_CHAR)
+	struct hprof_text *text = &import->text;
+	bool spilled = text->run_count > 0;
+	enum snap_status status = end_run(import, spilled);
+	if (status != SNAP_OK || !spilled)
+		return status;
+	free(text->arrays);
+	text->arrays = NULL;
+	text->spilled.descriptor = -1;
+	status = import_output_end(&text->file, &text->spilled, SNAP_OK);
+	if (status == SNAP_OK)
+		status = hprof_pieces_begin(&text->pieces, &text->spilled, import->error);
+	return status;
+}
+
+static enum snap_status array_at(struct hprof_import *import, const struct hprof_run *run,
+				 uint64_t index, struct hprof_array *array)
+{
+	struct hprof_text *text = &import->text;
+	if (text->arrays != NULL) {
+		*array = text->arrays[index];
 		return SNAP_OK;
-	if (derive && record->body > 0) {
-		size_t size = record->body < MAX_DERIVE ? (size_t)record->body : MAX_DERIVE;
-		const uint8_t *bytes = hprof_take(&import->scan, size);
-		if (bytes == NULL)
-			return hprof_scan_failure(&import->scan);
-		siphash_derive_add(&import->text.derive, bytes, size);
 	}
-	return keep_array(import, record);
+	const uint8_t *bytes;
+	uint64_t offset = (run->begin + index) * sizeof(*array);
+	enum snap_status status =
+		hprof_piece(&text->pieces, offset, sizeof(*array), &bytes, import->error);
+	if (status == SNAP_OK)
+		memcpy(array, bytes, sizeof(*array));
+	return status;
 }
 
-static int compare_arrays(const void *a, const void *b)
+/* From the run's finger on in steps that double, as strings and their arrays mostly lie in the same
+ * order: the array at low is not over id, that at high is. */
+static enum snap_status gallop(struct hprof_import *import, const struct hprof_run *run,
+			       uint64_t id, uint64_t *low, uint64_t *high)
 {
-	const struct hprof_array *x = a, *y = b;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-void hprof_text_sort(struct hprof_text *text)
-{
-	if (text->unsorted)
-		qsort(text->arrays, text->count, sizeof(*text->arrays), compare_arrays);
-	text->unsorted = false;
-	text->last = 0;
-}
-
-/* Strings and their arrays mostly lie in the same order: the search begins where the last ended,
- * in steps that double. */
-static const struct hprof_array *find_array(struct hprof_text *text, uint64_t id)
-{
-	const struct hprof_array *arrays = text->arrays;
-	size_t low = text->last, high, step = 1;
-	if (text->count == 0)
-		return NULL;
-	if (arrays[low].id <= id) {
-		for (high = low + 1; high < text->count && arrays[high].id <= id; step *= 2) {
-			low = high;
-			high = text->count - high < step ? text->count : high + step;
+	struct hprof_array probe;
+	uint64_t step = 1;
+	enum snap_status status = array_at(import, run, *low, &probe);
+	if (status == SNAP_OK && probe.id <= id) {
+		for (; *low + step < run->count; step *= 2) {
+			status = array_at(import, run, *low + step, &probe);
+			if (status != SNAP_OK || probe.id > id)
+				break;
+			*low += step;
 		}
-	} else {
-		for (high = low; low > 0 && arrays[low].id > id; step *= 2) {
-			high = low;
-			low = low < step ? 0 : low - step;
-		}
+		*high = run->count - *low < step ? run->count : *low + step;
+		return status;
 	}
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-		if (arrays[middle].id <= id)
+	for (; status == SNAP_OK && *low > 0 && probe.id > id; step *= 2) {
+		*high = *low;
+		*low = *low < step ? 0 : *low - step;
+		status = array_at(import, run, *low, &probe);
+	}
+	return status;
+}
+
+static enum snap_status search(struct hprof_import *import, struct hprof_run *run, uint64_t id,
+			       struct hprof_array *found)
+{
+	uint64_t low = run->finger, high = run->count;
+	enum snap_status status = gallop(import, run, id, &low, &high);
+	while (status == SNAP_OK && high - low > 1) {
+		uint64_t middle = low + (high - low) / 2;
+		status = array_at(import, run, middle, found);
+		if (found->id <= id)
 			low = middle;
 		else
 			high = middle;
 	}
-	text->last = low;
-	return arrays[low].id == id ? &arrays[low] : NULL;
+	run->finger = low;
+	return status == SNAP_OK ? array_at(import, run, low, found) : status;
+}
+
+static enum snap_status find_array(struct hprof_import *import, uint64_t id,
+				   struct hprof_array *found)
+{
+	struct hprof_text *text = &import->text;
+	for (size_t i = 0; i < text->run_count; i++) {
+		struct hprof_run *run = &text->runs[i];
+		if (id < run->first || id > run->last)
+			continue;
+		enum snap_status status = search(import, run, id, found);
+		if (status != SNAP_OK || found->id == id)
+			return status;
+	}
+	*found = (struct hprof_array){0};
+	return SNAP_OK;
 }
 
 /* ---- characters ---- */
@@ -119,13 +187,14 @@ static enum snap_status find_characters(struct hprof_import *import,
 	const struct hprof_string_fields *fields = &class->text;
 	const unsigned id_size = import->scan.id_size;
 	*c = (struct characters){.width = 0};
-	const struct hprof_array *array =
-		find_array(&import->text, hprof_id(instance + fields->value, id_size));
-	if (array == NULL)
-		return SNAP_OK;
+	struct hprof_array array;
 	const uint8_t *header;
-	enum snap_status status = hprof_piece(&import->pieces, array->offset + 1 + id_size + 4, 5,
-					      &header, import->error);
+	enum snap_status status =
+		find_array(import, hprof_id(instance + fields->value, id_size), &array);
+	if (status != SNAP_OK || array.id == 0)
+		return status;
+	status = hprof_piece(&import->pieces, array.offset + 1 + id_size + 4, 5, &header,
+			     import->error);
 	if (status != SNAP_OK)
 		return status;
 	bool chars = header[4] == HPROF_CHAR;
@@ -140,7 +209,7 @@ static enum snap_status find_characters(struct hprof_import *import,
 	}
 	c->all = count * (chars ? 2 : 1);
 	c->size = c->all < MAX_TEXT ? (size_t)c->all : MAX_TEXT;
-	uint64_t at = array->offset + 1 + id_size + 4 + 5 + first * 2;
+	uint64_t at = array.offset + 1 + id_size + 4 + 5 + first * 2;
 	return hprof_piece(&import->pieces, at, c->size, &c->bytes, import->error);
 }
 
@@ -223,13 +292,35 @@ static enum snap_status decode(struct hprof_import *import, struct characters *c
 	return SNAP_OK;
 }
 
+/* With no key that others know, equal texts have equal numbers, and these tell nothing. */
+static enum snap_status add_content(struct hprof_import *import, const struct characters *c,
+				    uint32_t text, uint32_t *content)
+{
+	struct hprof_map *map = &import->text.known;
+	struct snap_writer *writer = import->context->writer;
+	if (text != 0)
+		return snap_writer_content(writer, c->all, 0, text, content, import->error);
+	uint64_t known, hash = siphash(import->text.key, c->bytes, c->size);
+	if (import->context->options->has_hash_key)
+		return snap_writer_content(writer, c->all, hash, 0, content, import->error);
+	hash ^= c->all * UINT64_C(0x9e3779b97f4a7c15);
+	if (hprof_map_get(map, hash, &known)) {
+		*content = (uint32_t)known;
+		return SNAP_OK;
+	}
+	enum snap_status status =
+		snap_writer_content(writer, c->all, map->count + 1, 0, content, import->error);
+	if (status == SNAP_OK && !hprof_map_set(map, hash, *content))
+		return hprof_no_memory(import);
+	return status;
+}
+
 enum snap_status hprof_text_content(struct hprof_import *import, const struct hprof_class *class,
 				    const uint8_t *instance, uint32_t *content, uint32_t *name)
 {
 	struct characters c;
-	struct snap_writer *writer = import->context->writer;
 	uint32_t text = 0;
-	uint64_t hash = 0;
+	bool contents = import->context->options->contents;
 	*content = 0;
 	if (!class->text.has_value)
 		return SNAP_OK;
@@ -238,25 +329,25 @@ enum snap_status hprof_text_content(struct hprof_import *import, const struct hp
 		return status;
 	if (c.size > 0)
 		status = decode(import, &c);
-	if (status == SNAP_OK && (name != NULL || import->context->options->contents))
-		status = snap_writer_string(writer, (const char *)c.bytes, c.size, &text,
-					    import->error);
+	if (status == SNAP_OK && (name != NULL || contents))
+		status = snap_writer_string(import->context->writer, (const char *)c.bytes, c.size,
+					    &text, import->error);
 	if (status != SNAP_OK)
 		return status;
 	if (name != NULL)
 		*name = text;
-	if (!import->context->options->contents) {
-		text = 0;
-		hash = siphash(import->text.key, c.bytes, c.size);
-	} else if (c.all > SNAP_MAX_STRING_SIZE) {
-		import->text.cut_count++;
-	}
-	return snap_writer_content(writer, c.all, hash, text, content, import->error);
+	import->text.cut_count += contents && c.all > SNAP_MAX_STRING_SIZE;
+	return add_content(import, &c, contents ? text : 0, content);
 }
 
 void hprof_text_free(struct hprof_text *text)
 {
 	free(text->arrays);
+	free(text->runs);
 	free(text->utf8);
+	hprof_map_free(&text->known);
+	hprof_pieces_end(&text->pieces);
+	import_output_end(&text->file, NULL, SNAP_OK);
+	import_input_close(&text->spilled);
 	*text = (struct hprof_text){.count = 0};
 }

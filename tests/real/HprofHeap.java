@@ -1,0 +1,88 @@
+/* A service with a leak: sessions that its static cache never gives up.  HprofHeap SESSIONS: builds the heap, prints "ready", and waits. */
+import java.lang.ref.PhantomReference;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.SoftReference;
+import java.lang.ref.WeakReference;
+import java.util.*;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+
+public class HprofHeap {
+	static final Map<Integer, Session> sessionCache = new HashMap<>();
+	static final List<Object> keep = new ArrayList<>();
+
+	static class Session {
+		String user;
+		long since;
+		byte[] token = new byte[24];
+		List<Object> items = new ArrayList<>();
+		Session next;
+		boolean open;
+		short port;
+		char mark;
+		double load;
+
+		Session(int i) {
+			user = "user" + i;
+			since = i;
+			items.add(i * 1000);
+		}
+	}
+
+	static class LongSession extends Session {
+		byte retries;
+		int limit;
+
+		LongSession(int i) {
+			super(i);
+		}
+	}
+
+	static void others() throws Exception {
+		for (int i = 0; i < 1000; i++) {
+			keep.add(new WeakReference<>(sessionCache.get(i)));
+			keep.add(new SoftReference<>("soft" + i));
+			keep.add(new PhantomReference<>(new Object(), new ReferenceQueue<>()));
+			keep.add(new TreeMap<>(Map.of(1, "x", 2, "y")));
+			keep.add(new ConcurrentHashMap<>(Map.of("k" + i, i)));
+			keep.add("grüße € horse battery " + i);
+			keep.add(new Object[i % 7][i % 5]);
+			keep.add(new long[i]);
+			keep.add(new double[i % 9]);
+			keep.add(new char[i % 11]);
+			keep.add(new BitSet(i));
+		}
+		LongAdder adder = new LongAdder();
+		Thread[] racers = new Thread[8];
+		for (int i = 0; i < racers.length; i++) {
+			racers[i] = new Thread(() -> { for (int n = 0; n < 2000000; n++) adder.increment(); });
+			racers[i].start();
+		}
+		for (Thread racer : racers)
+			racer.join();
+		keep.add(adder);
+	}
+
+	public static void main(String[] arguments) throws Exception {
+		int count = Integer.parseInt(arguments[0]);
+		for (int i = 0; i < count; i++)
+			sessionCache.put(i, i % 3 == 0 ? new LongSession(i) : new Session(i));
+		others();
+		Thread holder = new Thread(() -> {
+			Object held = new Session(77);
+			synchronized (held) {
+				try {
+					Thread.sleep(Long.MAX_VALUE);
+				} catch (InterruptedException e) {
+					System.out.println(held);
+				}
+			}
+		}, "holder thread");
+		holder.setDaemon(true);
+		holder.start();
+		while (holder.getState() != Thread.State.TIMED_WAITING)
+			Thread.sleep(10);
+		System.out.println("ready");
+		Thread.sleep(Long.MAX_VALUE);
+	}
+}

@@ -1,0 +1,196 @@
+#!/bin/bash
+# Heap dumps of JVMs and Android: small ones by hand, real ones against the JVM's own histogram and an independent count; cut
+# and damaged ones are refused; secrets stay out; a leak is named.
+. "$(dirname "$0")/../lib.sh"
+need_real java javac jcmd python3 zstd gzip
+here=$top/tests/real
+cd "$work" || exit 1
+
+# ---- small ones, whole ----
+
+for kind in jvm4 jvm8 late android; do
+	python3 "$here/hprof_make.py" $kind >$kind.hprof
+	snap-import hprof -o $kind.snap $kind.hprof
+	is "$?" 0 "$kind is imported"
+	ok "$kind is sound" snap-info --verify $kind.snap
+	snap-dump $kind.snap | sed -n '/^properties:/,$p' | sed 's/hash: 0x[0-9a-f]*/hash: H/' >$kind.txt
+	[ $kind = late ] && continue
+	is "$(cat $kind.txt)" "$(cat "$here/hprof_$kind.txt")" "$kind: everything has its place"
+	ok "$kind: the second reader agrees" python3 "$top/spec/reader.py" $kind.snap
+done
+for kind in jvm8 late; do snap-import hprof --hash-key=000102030405060708090a0b0c0d0e0f -o $kind.key.snap $kind.hprof; done
+things() { snap-dump "$1" | grep -E '^- |^    \{' | sed 's/content: [0-9]*/content/; s/, thread: 1//' | sort; }
+is "$(things late.key.snap)" "$(things jvm8.key.snap)" "instances may come before their classes"
+snap-import hprof --hash-key=000102030405060708090a0b0c0d0e0f -o jvm4.key.snap jvm4.hprof
+hashes() { snap-dump "$1" | sed -n 's/.*{length: \([0-9]*\), hash: \(.*\)}/\1 \2/p' | sort; }
+is "$(hashes jvm4.key.snap)" "$(hashes jvm8.key.snap)" "with a key, texts compare, however they are stored"
+is "$(hashes jvm8.snap)" "12 0x3
+6 0x1
+6 0x4
+7 0x2" "without, equal numbers are equal texts, and tell no more"
+is "$(snap-info jvm8.snap | grep ^hash_key) $(snap-info jvm8.key.snap | grep ^hash_key)" "hash_key            derived hash_key            given" \
+	"the properties say which"
+snap-import hprof --contents -o contents.snap jvm8.hprof
+is "$(snap-dump contents.snap | sed -n 's/.*text: //p')" '"secret"}
+"grüße"}
+"€ 😀 �"}
+"worker"}' "texts where they are asked for"
+contains() { zstd -dcq "$1" | grep -aqF "$2"; }
+ok "else the name of a thread is all" eval '! contains jvm8.snap secret && contains jvm8.snap worker'
+
+# ---- a heap dump longer than its length has bits for ----
+
+python3 "$here/hprof_make.py" wrap wrap.hprof
+snap-import hprof -o wrap.snap wrap.hprof
+is "$? $(snap-top -k type -n 1 --format=tsv wrap.snap | sed -n 2p | cut -f1,2)" "0 4294967352	2" "lengths wrap at 2^32"
+is "$(snap-dump wrap.snap | sed -n '/^roots/,$p' | sed 's/, stack.*}/}/')" "$(sed -n '/^roots/,$p' jvm8.txt | sed 's/, stack.*}/}/')" \
+	"and what comes after is found"
+rm -f wrap.hprof
+
+# ---- damage ----
+
+every_cut() { # every_cut FILE OPTION STEP EXPECTED FROM
+	local n got size
+	size=$(stat -c %s "$1")
+	for ((n = $5; n < size; n += $3)); do
+		rm -f b.snap
+		head -c "$n" "$1" | snap-import hprof $2 -q -o b.snap 2>message
+		got=$?
+		[ $got = "$4" ] || { echo "cut at $n: exit $got"; cat message; return 1; }
+		[ $got = 2 ] && [ -e b.snap ] && { echo "cut at $n: something was written"; return 1; }
+		[ $got = 3 ] && { snap-info --verify b.snap >out 2>&1 || { echo "cut at $n:"; cat out; return 1; }; }
+	done
+	return 0
+}
+find_bytes() { python3 -c 'import sys; d = open("jvm8.hprof", "rb").read(); print(d.index(bytes.fromhex(sys.argv[1])))' "$1"; }
+for kind in jvm8 jvm4 android; do ok "$kind: every cut is noticed" every_cut $kind.hprof "" 3 2 0; done
+at=$(find_bytes 200000000000000110)
+head -c $((at - 1)) jvm8.hprof >early.hprof
+ok "--partial cannot help before there is an object" every_cut early.hprof --partial 11 2 0
+ok "--partial accepts any later cut" every_cut jvm8.hprof --partial 3 3 $at
+head -c $((at + 900)) jvm8.hprof | snap-import hprof -q --partial -o partial.snap
+is "$?" 3 "a dump that was cut"
+ok "is marked" eval 'snap-info partial.snap | grep -q "^state *partial"'
+
+# wrong OFFSET HEX REASON: the file with other bytes there is refused, with the reason.
+wrong() {
+	cp jvm8.hprof wrong.hprof
+	printf "$(sed 's/../\\x&/g' <<<"$2")" | dd of=wrong.hprof bs=1 seek="$1" conv=notrunc status=none
+	rm -f b.snap
+	snap-import hprof -o b.snap wrong.hprof 2>message
+	is "$? $(grep -c -- "$3" message) $(test -e b.snap && echo written)" "2 1 " "refused: $3"
+	[ "$(grep -c -- "$3" message)" = 1 ] || sed 's/^/# /' message
+	[ -z "${4-}" ] || is "$(sed -n 's/.*at byte \([0-9]*\): .*/\1/p' message)" "$4" "at the right byte: $3"
+}
+find_bytes() { python3 -c 'import sys; d = open("jvm8.hprof", "rb").read(); print(d.index(bytes.fromhex(sys.argv[1])))' "$1"; }
+wrong 0 4b 'no HPROF dump' 0
+wrong 17 39 'a version of HPROF' 17
+wrong 19 00000005 'ids of 5 bytes' 19
+wrong 31 3f 'there is no record of type 0x3f' 31
+instance=$(find_bytes 210000000000001000)
+wrong "$instance" 66 'there is no record of type 0x66 in a heap dump' "$instance"
+wrong $((instance + 1)) 0000000000000000 'an object with the id 0' "$instance"
+wrong $((instance + 13)) 0000000000009999 'an instance of the class 0x9999, which is not there' "$instance"
+wrong $((instance + 21)) 00000013 'there is no record of type 0x00 in a heap dump' $((instance + 44))
+wrong $((instance + 21)) 00100000 'ends too early'
+array=$(find_bytes 230000000000001300)
+wrong $((array + 17)) 03 'an array of no known type: 3' "$array"
+wrong $((array + 13)) 00000005 "a record goes beyond its heap dump's end" "$array"
+class=$(find_bytes 200000000000000150)
+wrong $((class + 79)) 0a 'an instance of 16 bytes, but its class has fields of 12' "$(find_bytes 210000000000001060)"
+class=$(find_bytes 200000000000000120)
+wrong $((class + 13)) 0000000000009999 'the superclass 0x9999 is not there' "$class"
+wrong $((class + 13)) 0000000000000120 'a class with more than 512 superclasses' "$class"
+wrong "$((class + 1))" 0000000000000110 'the class 0x110 is there twice' "$class"
+wrong $((instance + 1)) 0000000000001020 'two objects have the id'
+
+# ---- gzip ----
+
+gzip -kn jvm8.hprof
+split -b 700 jvm8.hprof part. && for part in part.*; do gzip -cn $part; done >chunks.gz
+for file in jvm8.hprof.gz chunks.gz; do
+	ok "$file" eval "snap-import hprof -o a.snap $file && cmp a.snap jvm8.snap"
+	ok "$file through a pipe" eval "cat $file | snap-import hprof -o a.snap && cmp a.snap jvm8.snap"
+done
+ok "gzip: every cut is noticed" every_cut jvm8.hprof.gz "" 7 2 0
+ok "gzip of many members: every cut is noticed" every_cut chunks.gz "" 7 2 0
+size=$(stat -c %s chunks.gz)
+head -c $((size - 300)) chunks.gz | snap-import hprof -q --partial -o a.snap
+is "$?" 3 "gzip that was cut, with --partial"
+cp jvm8.hprof.gz wrong.gz && printf '\x55\x55' | dd of=wrong.gz bs=1 seek=400 conv=notrunc status=none
+status 2 "damaged gzip" snap-import hprof -q --partial -o a.snap wrong.gz
+(cat jvm8.hprof.gz; echo x) >wrong.gz
+status 2 "something after gzip" snap-import hprof -q --partial -o a.snap wrong.gz
+is "$(stat -c %s b.snap 2>/dev/null)" "" "nothing was written"
+
+# ---- a real JVM ----
+
+javac -encoding UTF-8 -d . "$here/HprofHeap.java" "$here/HprofJavac.java" || exit 1
+java -Xmx1500m -XX:+UseSerialGC -cp . HprofHeap 120000 >ready &
+jvm=$!
+trap 'kill $jvm 2>/dev/null; rm -rf "$work"' EXIT
+for _ in $(seq 600); do grep -q ready ready && break; sleep 0.1; done
+jcmd $jvm GC.heap_dump "$work/first.hprof" >/dev/null # what jcmd itself allocates is there now
+jcmd $jvm GC.class_histogram >histogram1
+jcmd $jvm GC.heap_dump "$work/heap.hprof" >/dev/null
+jcmd $jvm GC.class_histogram >histogram2
+jcmd $jvm GC.heap_dump -gz=1 "$work/heap.hprof.gz" >/dev/null
+kill $jvm
+rm -f first.hprof
+snap-import hprof -o heap.snap heap.hprof 2>message
+is "$?" 0 "a JVM's heap is imported"
+ok "it is sound" snap-info --verify heap.snap
+
+# In the JVM's words: count, bytes, type.
+histogram() {
+	python3 - "$1" <<'END'
+import re, sys
+short = dict(Z='boolean', B='byte', C='char', S='short', I='int', J='long', F='float', D='double')
+for line in open(sys.argv[1]):
+    m = re.match(r'\s*\d+:\s+(\d+)\s+(\d+)\s+(\S+)', line)
+    if m:
+        name = m[3].lstrip('[')
+        depth = len(m[3]) - len(name)
+        if depth:
+            name = short.get(name) or name[1:-1]
+        print(m[1], m[2], name + '[]' * depth)
+END
+}
+snap-top -k type -n 0 --format=tsv heap.snap | awk -F'\t' 'NR > 1 {print $2, $1, $5}' | sort >ours
+histogram histogram1 | sort >before
+histogram histogram2 | sort >after
+comm -12 before after | grep -v ' java.lang.Class$' >steady # what jcmd left alone
+ok "of $(wc -l <after) classes the histogram was steady in $(wc -l <steady)" test "$(wc -l <steady)" -ge $(($(wc -l <after) * 9 / 10))
+is "$(comm -23 steady ours)" "" "count and bytes of each of them are the JVM's own"
+ok "sizes with padding are among them" grep -q 'java.lang.Thread$\|Striped64$Cell' steady
+python3 "$here/hprof_count.py" heap.hprof types | sort >counted
+is "$(awk '{print $1 "\t" $3}' ours | sort)" "$(cat counted)" "an independent count of all objects"
+snap-dump heap.snap >dump
+is "$(grep -oE '^    \{[a-z]+: .*to: 0x' dump | sed -E 's/^    \{([a-z]+).*/\1/' | sort | uniq -c | awk '{print $1 "\t" $2}')" \
+	"$(python3 "$here/hprof_count.py" heap.hprof references | sort -k2)" "and of all references by kind"
+is "$(sed -n '/^roots/,$p' dump | grep -o 'label: "[^"]*"' | cut -d'"' -f2 | sort | uniq -c | sed 's/^ *//; s/ /\t/')" \
+	"$(python3 "$here/hprof_count.py" heap.hprof roots | sort -t'	' -k2)" "and of all roots"
+ok "threads have names" grep -q 'name: "holder thread"' dump
+ok "a local variable is held by its frame" eval 'snap-refs heap.snap type:HprofHeap\$Session >refs; grep -q "holder thread\|Java frame" refs'
+ok "a leak: the static field that holds it is named" grep -q '120...*sessionCache\|\.sessionCache' refs
+ok "no text gets in" eval '! contains heap.snap "horse battery" && ! contains heap.snap user119999'
+objects=$(awk '{s += $1} END {print s}' counted) bytes=$(stat -c %s heap.snap)
+echo "# $objects objects, $(stat -c %s heap.hprof) bytes of HPROF, $bytes bytes"
+ok "there are more than a million" test "$objects" -gt 1000000
+ok "at most 2.0 bytes per object" test "$bytes" -le $((objects * 2))
+ok "less memory, same bytes" eval 'snap-import hprof -q --memory=1M -o small.snap heap.hprof && cmp small.snap heap.snap'
+snap-import hprof -q -o gz.snap heap.hprof.gz
+is "$? $(snap-info gz.snap | grep -c "^runtime *JVM")" "0 1" "the JDK's own gzip"
+ok "is the file that gzip makes of it" eval 'gzip -dc heap.hprof.gz >plain && snap-import hprof -q -o plain.snap plain && cmp gz.snap plain.snap'
+
+# ---- the Java compiler at work ----
+
+ok "javac compiles 60 files and dumps its heap" java -Xmx1500m -cp . HprofJavac 60 javac.hprof
+snap-import hprof -q -o javac.snap javac.hprof
+is "$?" 0 "it is imported"
+ok "it is sound" snap-info --verify javac.snap
+is "$(snap-top -k type -n 0 --format=tsv javac.snap | awk -F'\t' 'NR > 1 {print $2 "\t" $5}' | sort)" \
+	"$(python3 "$here/hprof_count.py" javac.hprof types | sort)" "an independent count of all objects"
+is "$(snap-dump javac.snap | grep -oE '^    \{[a-z]+: .*to: 0x' | sed -E 's/^    \{([a-z]+).*/\1/' | sort | uniq -c | awk '{print $1 "\t" $2}')" \
+	"$(python3 "$here/hprof_count.py" javac.hprof references | sort -k2)" "and of all references by kind"
+done_testing
