@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define SEARCHES 100
+
 static bool is_reached(const struct refs *refs, uint64_t row)
 {
 	return snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE;
@@ -105,14 +107,18 @@ static struct keeper *find_keepers(struct refs *refs, const uint64_t *chosen, si
 	return keepers;
 }
 
-/* What would be free without the cycle: where one member dominates all others, what that retains.
- */
-static uint64_t retained_by(struct refs *refs, uint64_t cycle, const struct keeper *keeper)
+/* What would be free without the cycle: where one member dominates all others, what that retains;
+ * otherwise a search of the whole graph says, of which so many more are made. */
+static uint64_t retained_by(struct refs *refs, uint64_t cycle, const struct keeper *keeper,
+			    uint32_t *searches)
 {
 	struct snap_graph_cycle info;
 	uint64_t bytes, objects;
 	if (keeper->entries == 1)
 		return snap_graph_retained(refs->graph, keeper->entry);
+	if (*searches == 0)
+		return REFS_ABSENT;
+	--*searches;
 	snap_graph_cycle(refs->graph, cycle, &info);
 	uint64_t *rows = refs_zeroed(info.objects, sizeof(*rows)), count = 0;
 	for (uint64_t row = info.first; row < refs->objects && count < info.objects; row++)
@@ -196,6 +202,7 @@ void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 	count_members(refs, chosen, count, &members);
 	if (members.count > 0)
 		qsort(members.groups, members.count, sizeof(*members.groups), by_cycle);
+	uint32_t searches = SEARCHES;
 	size_t at = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct snap_graph_cycle cycle;
@@ -206,7 +213,8 @@ void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 		line.bytes = cycle.bytes;
 		line.kind = is_reached(refs, cycle.first) ? NULL : "unreachable";
 		if (keepers != NULL && line.kind == NULL)
-			line.retained = retained_by(refs, chosen[i], &keepers[chosen[i]]);
+			line.retained =
+				retained_by(refs, chosen[i], &keepers[chosen[i]], &searches);
 		refs_describe(refs, &line, cycle.first);
 		refs_print(refs, &line);
 		size_t end = at;
