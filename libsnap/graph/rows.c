@@ -1,4 +1,4 @@
-/* What is known of one object, and words for labels, roots and kinds. */
+/* What is known of one object, and words for labels and roots. */
 #include "graph.h"
 
 #include <inttypes.h>
@@ -191,27 +191,4 @@ enum snap_status snap_graph_root_text(struct snap_graph *graph, uint64_t root, c
 	*bytes = name != NULL ? name : "unknown";
 	*size = strlen(*bytes);
 	return SNAP_OK;
-}
-
-const char *snap_reference_kind_name(uint32_t kind)
-{
-	static const char *const names[] = {
-		[SNAP_REF_FIELD] = "field",       [SNAP_REF_ELEMENT] = "element",
-		[SNAP_REF_INTERNAL] = "internal", [SNAP_REF_HIDDEN] = "hidden",
-		[SNAP_REF_LOCAL] = "local",       [SNAP_REF_KEY] = "key",
-		[SNAP_REF_VALUE] = "value",       [SNAP_REF_CLASS] = "class",
-		[SNAP_REF_STATIC] = "static",     [SNAP_REF_WEAK] = "weak",
-		[SNAP_REF_SOFT] = "soft",         [SNAP_REF_PHANTOM] = "phantom",
-		[SNAP_REF_FINAL] = "final",       [SNAP_REF_EPHEMERON] = "ephemeron",
-		[SNAP_REF_SHORTCUT] = "shortcut",
-	};
-	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
-}
-
-const char *snap_root_kind_name(uint32_t kind)
-{
-	static const char *const names[] = {"unknown",   "vm",       "global", "stack", "thread",
-					    "handle",    "register", "tls",    "class", "monitor",
-					    "finalizer", "interned", "foreign"};
-	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
 }

@@ -1,23 +1,15 @@
-/* The words of spec/registry.yaml for numbers. */
+/* The words of spec/registry.yaml for numbers: those that the library does not tell. */
 #include "words.h"
 
 #include <string.h>
 
-#include "snap.h"
+#include "snap_graph.h"
 
 #define WORD_COUNT 22
 static const char *const words[][WORD_COUNT] = {
 	[WORDS_TYPE_KIND] = {
 		"object", "array", "string", "code", "closure", "number", "native", "synthetic", "class", "hidden",
 		"symbol", "regexp", "bigint", "layout", "block",
-	},
-	[WORDS_REFERENCE_KIND] = {
-		"field", "element", "internal", "hidden", "local", "key", "value", "class", "static",
-		[SNAP_REF_WEAK] = "weak", "soft", "phantom", "final", "ephemeron", "shortcut",
-	},
-	[WORDS_ROOT_KIND] = {
-		"unknown", "vm", "global", "stack", "thread", "handle", "register", "tls", "class", "monitor",
-		"finalizer", "interned", "foreign",
 	},
 	[WORDS_DIMENSION] = {"all", "type", "stack", "thread", "domain", "generation", "shape", "size"},
 	[WORDS_SNAPSHOT_FLAG] = {"partial", "sampled", "totals_only", "contents"},
@@ -27,13 +19,21 @@ static const char *const words[][WORD_COUNT] = {
 
 const char *word_of(enum word_list list, uint64_t number)
 {
-	return number < WORD_COUNT ? words[list][number] : NULL;
+	if (number >= WORD_COUNT)
+		return NULL;
+	switch (list) {
+	case WORDS_REFERENCE_KIND: return snap_reference_kind_name((uint32_t)number);
+	case WORDS_ROOT_KIND: return snap_root_kind_name((uint32_t)number);
+	default: return words[list][number];
+	}
 }
 
 uint64_t word_number(enum word_list list, const char *word, size_t size)
 {
-	for (uint64_t i = 0; i < WORD_COUNT; i++)
-		if (words[list][i] && strlen(words[list][i]) == size && memcmp(words[list][i], word, size) == 0)
+	for (uint64_t i = 0; i < WORD_COUNT; i++) {
+		const char *known = word_of(list, i);
+		if (known != NULL && strlen(known) == size && memcmp(known, word, size) == 0)
 			return i;
+	}
 	return UINT64_MAX;
 }
