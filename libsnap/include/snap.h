@@ -291,7 +291,8 @@ struct snap_object {
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_object(struct snap_writer *, const struct snap_object *, struct snap_error *);
 
-/* A reference between objects, by their ids; either may be added later.  It is fastest to add an object's references
+/* A reference between objects, by their ids; either may be added later. to 0: the slot is there, but empty, so that
+ * objects of one type keep one shape.  It is fastest to add an object's references
  * right after it.  label: SNAP_LABEL_STRING(string id), _INDEX(n) or _NONE. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_reference(struct snap_writer *, uint64_t from, uint64_t to, enum snap_reference_kind kind,

@@ -6,19 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 
 #define LEAST_MEMORY (64u << 20)
 
-/* Without a word from the user, an import takes much less memory than the file has bytes. */
-static void share_memory(struct hprof_import *import)
+/* Without a word from the user: what is fastest, for heaps that are no match for the machine. */
+static void choose_memory(struct hprof_import *import)
 {
 	uint64_t *memory = &import->context->writer_options.max_memory_bytes;
-	if (*memory == 0) {
-		uint64_t quarter = import->context->input->size / 4;
-		*memory = quarter > LEAST_MEMORY ? quarter : LEAST_MEMORY;
-	}
+	if (*memory != 0)
+		return;
+	long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+	uint64_t most = LEAST_MEMORY;
+	if (pages > 0 && page_size > 0)
+		most = (uint64_t)pages / 4 * (uint64_t)page_size;
+	*memory = import->context->input->size < most ? import->context->input->size : most;
+	if (*memory < LEAST_MEMORY)
+		*memory = LEAST_MEMORY;
 }
 
 static enum snap_status write_time(struct hprof_import *import)
@@ -65,7 +71,7 @@ static enum snap_status import_all(struct hprof_import *import)
 		status = hprof_pieces_begin(&import->pieces, import->context->input, import->error);
 	if (status != SNAP_OK)
 		return status;
-	share_memory(import);
+	choose_memory(import);
 	hprof_text_begin(import);
 	status = hprof_index_read(import);
 	if (status == SNAP_OK && cut && !import->cut)

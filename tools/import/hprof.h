@@ -349,6 +349,8 @@ enum snap_status hprof_label(struct hprof_import *import, uint64_t id, uint32_t 
 enum snap_status hprof_class_name(struct hprof_import *import, const struct hprof_class *class,
 				  uint32_t *string);
 enum snap_status hprof_string(struct hprof_import *import, const char *text, uint32_t *string);
+/* As a class is called; out has room for size + 512 bytes. */
+size_t hprof_dotted_name(const char *text, size_t size, char *out);
 
 /* hprof_stacks.c: the stack of a trace from its frame number first on, 0 where there is none. */
 enum snap_status hprof_stack(struct hprof_import *import, uint32_t trace, uint32_t first,

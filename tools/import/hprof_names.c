@@ -116,7 +116,7 @@ static size_t array_name(const char *text, size_t size, char *out)
 	return element_size + 2 * depth;
 }
 
-static size_t dotted_name(const char *text, size_t size, char *out)
+size_t hprof_dotted_name(const char *text, size_t size, char *out)
 {
 	size_t out_size = size > 0 && text[0] == '[' ? array_name(text, size, out) : 0;
 	if (out_size == 0) {
@@ -146,7 +146,7 @@ enum snap_status hprof_class_name(struct hprof_import *import, const struct hpro
 		size = (size_t)snprintf(name, sizeof(name), "(class 0x%llx)",
 					(unsigned long long)class->id);
 	else if (size <= LONGEST_CLASS_NAME)
-		size = dotted_name(text, size, name);
+		size = hprof_dotted_name(text, size, name);
 	else
 		return snap_writer_string(import->context->writer, text, size, string,
 					  import->error);

@@ -18,8 +18,9 @@ static enum snap_status function_name(struct hprof_import *import, uint64_t meth
 		status = hprof_name(import, import->classes.items[place].name, &text, &size);
 		if (status != SNAP_OK)
 			return status;
-		for (; used < size && used < sizeof(name) / 2; used++)
-			name[used] = text[used] == '/' ? '.' : text[used];
+		if (size > sizeof(name) / 2)
+			size = sizeof(name) / 2;
+		used = hprof_dotted_name(text, size, name);
 		name[used++] = '.';
 	}
 	status = hprof_name(import, method, &text, &size);
