@@ -166,6 +166,9 @@ enum snap_status libsnap_walk_next(struct libsnap_walk *, struct libsnap_frame *
 void libsnap_walk_end(struct libsnap_walk *);
 
 /* Finds the wanted member by walking; damage says why, and is what remains if nothing is found. */
+/* Rows that nothing but a claim of other tables speaks for: no more are believed. */
+#define LIBSNAP_MAX_ROWS_KNOWN ((uint64_t)1 << 46)
+enum snap_status libsnap_extend_layout(struct snap_reader *, struct snap_error *error);
 enum snap_status libsnap_salvage(struct snap_reader *, int64_t wanted, const struct snap_error *damage,
 				 struct snap_error *);
 

@@ -2,7 +2,6 @@
 #include "reader.h"
 
 /* An id beyond this many rows is no sign that there were so many: 2^26 blocks of 2^20 rows. */
-#define MAX_ROWS_KNOWN ((uint64_t)1 << 46)
 
 /* Which member of a series the frames of a walk belong to. */
 struct members {
@@ -280,7 +279,7 @@ static void find_doubts(struct snap_reader *reader, uint64_t lost_blocks)
 
 static void know_rows(struct snap_reader *reader, uint16_t table, uint64_t id)
 {
-	if (id <= MAX_ROWS_KNOWN && id > reader->rows[table])
+	if (id <= LIBSNAP_MAX_ROWS_KNOWN && id > reader->rows[table])
 		reader->rows[table] = id;
 }
 
@@ -294,17 +293,8 @@ static void know_labels(struct snap_reader *reader, const uint64_t *values, size
 	}
 }
 
-/* Runs lie before the objects that they count. */
-static void know_objects(struct snap_reader *reader, const uint64_t *run_rows, size_t count, uint64_t *objects)
-{
-	for (size_t i = 0; i < count; i++)
-		if (libsnap_add_overflows(*objects, run_rows[i], objects))
-			*objects = UINT64_MAX;
-	know_rows(reader, SNAP_OBJECTS, *objects);
-}
-
 static enum snap_status know_block(struct libsnap_decoder *decoder, const struct snapfmt_column *known,
-				   struct libsnap_block *block, uint64_t *values, uint64_t *objects,
+				   struct libsnap_block *block, uint64_t *values,
 				   struct snap_error *error)
 {
 	struct snap_error own;
@@ -322,10 +312,6 @@ static enum snap_status know_block(struct libsnap_decoder *decoder, const struct
 		know_labels(decoder->reader, values, block->row_count);
 		return SNAP_OK;
 	}
-	if (block->column == SNAP_RUN_ROWS) {
-		know_objects(decoder->reader, values, block->row_count, objects);
-		return SNAP_OK;
-	}
 	uint64_t largest = 0;
 	for (size_t i = 0; i < block->row_count; i++)
 		largest = values[i] > largest ? values[i] : largest;
@@ -340,19 +326,17 @@ static enum snap_status extend_rows(struct snap_reader *reader, struct snap_erro
 	libsnap_decoder_init(&decoder, reader);
 	void *memory = NULL;
 	size_t capacity = 0;
-	uint64_t objects = 0; /* in runs */
 	enum snap_status status = SNAP_OK;
 	for (size_t i = 0; i < reader->column_count && status == SNAP_OK; i++) {
 		const struct libsnap_column *column = &reader->columns[i];
-		if (!column->known || (!column->known->refers_to && column->known->unit != SNAPFMT_LABEL &&
-				       column->column != SNAP_RUN_ROWS))
+		if (!column->known || (!column->known->refers_to && column->known->unit != SNAPFMT_LABEL))
 			continue;
 		for (uint32_t k = 0; k < column->count && status == SNAP_OK; k++) {
 			struct libsnap_block *block = libsnap_block_of(reader, column, k);
 			status = libsnap_reader_reserve(reader, &memory, &capacity, block->row_count,
 							sizeof(uint64_t), error);
 			if (status == SNAP_OK)
-				status = know_block(&decoder, column->known, block, memory, &objects, error);
+				status = know_block(&decoder, column->known, block, memory, error);
 		}
 	}
 	libsnap_reader_free(reader, memory, capacity, sizeof(uint64_t));
@@ -383,7 +367,8 @@ static enum snap_status rebuild(struct salvaged *s, const struct snap_error *dam
 	if (status != SNAP_OK || s->has_directory)
 		return status;
 	find_doubts(reader, lost);
-	return extend_rows(reader, error);
+	status = extend_rows(reader, error);
+	return status == SNAP_OK ? libsnap_extend_layout(reader, error) : status;
 }
 
 enum snap_status libsnap_salvage(struct snap_reader *reader, int64_t wanted,

@@ -234,10 +234,11 @@ static enum snap_status finish(struct snap_writer *w, uint64_t *identity)
 		status = libsnap_out_begin(w);
 	if (status == SNAP_OK)
 		status = libsnap_write_tables(w);
-	if (status == SNAP_OK && !w->totals_only)
-		status = libsnap_write_rows(w);
+	/* Roots are few, and what is cut off is the end. */
 	if (status == SNAP_OK && !w->totals_only)
 		status = libsnap_write_roots(w);
+	if (status == SNAP_OK && !w->totals_only)
+		status = libsnap_write_rows(w);
 	return status == SNAP_OK ? libsnap_out_finish(w, identity) : status;
 }
 

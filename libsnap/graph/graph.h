@@ -47,7 +47,8 @@ struct snap_graph {
 	struct shape *shapes;
 	uint8_t *slot_kinds;
 	uint64_t *slot_labels;
-	struct run *runs;     /* run_count + 1: the last is a sentinel */
+	struct run *runs;     /* run_count, and a sentinel */
+	size_t run_capacity;
 	uint32_t *run_marks;  /* the run of row i * ROWS_PER_MARK */
 	uint64_t *tail_marks; /* the sum of the tails before tail i * TAILS_PER_MARK */
 

@@ -43,19 +43,20 @@ static enum snap_status count_tables(struct snap_graph *graph, struct snap_error
 
 static enum snap_status take_layout(struct snap_graph *graph, struct snap_error *error)
 {
+	graph->run_capacity = (size_t)graph->run_count + 2; /* see place_lost(), and the end */
 	size_t run_marks = graph->objects / ROWS_PER_MARK + 1;
-	uint64_t bytes = graph->types + graph->shape_count * (uint64_t)sizeof(struct shape) +
-			 graph->slot_count * 9ull + (graph->run_count + 1ull) * sizeof(struct run) +
+	uint64_t bytes = graph->types + (graph->shape_count + 1ull) * sizeof(struct shape) +
+			 graph->slot_count * 9ull + graph->run_capacity * sizeof(struct run) +
 			 run_marks * 4ull + (graph->objects + 2ull) * 4;
 	enum snap_status status =
 		libsnap_graph_reserve(graph, "layout of references", bytes, error);
 	if (status != SNAP_OK)
 		return status;
 	graph->type_kinds = libsnap_graph_take(graph, graph->types, 1);
-	graph->shapes = libsnap_graph_take(graph, graph->shape_count, sizeof(struct shape));
+	graph->shapes = libsnap_graph_take(graph, graph->shape_count + 1u, sizeof(struct shape));
 	graph->slot_kinds = libsnap_graph_take(graph, graph->slot_count, 1);
 	graph->slot_labels = libsnap_graph_take(graph, graph->slot_count, 8);
-	graph->runs = libsnap_graph_take(graph, graph->run_count + 1u, sizeof(struct run));
+	graph->runs = libsnap_graph_take(graph, graph->run_capacity, sizeof(struct run));
 	graph->run_marks = libsnap_graph_take(graph, run_marks, 4);
 	graph->held.nodes = graph->objects + 1;
 	graph->held.start = libsnap_graph_take(graph, graph->objects + 2u, 4);
@@ -153,6 +154,31 @@ static void store_runs(struct snap_graph *graph, uint64_t row, size_t count,
 	}
 }
 
+/* Runs from the first that a partial reader lost on are not known: see place_lost(). */
+static enum snap_status load_runs(struct snap_graph *graph, struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_RUN_SHAPE, SNAP_RUN_ROWS};
+	struct stream stream;
+	enum snap_status status =
+		libsnap_graph_stream_open(&stream, graph, columns, 2, graph->run_count, error);
+	while (status == SNAP_OK && stream.position < graph->run_count) {
+		const uint64_t *values[STREAM_COLUMNS] = {NULL};
+		size_t count;
+		bool lost;
+		status = libsnap_graph_stream_peek(&stream, graph->run_count - stream.position,
+						   &count, values, &lost, error);
+		if (status != SNAP_OK)
+			break;
+		if (lost)
+			graph->run_count = (uint32_t)stream.position;
+		else
+			store_runs(graph, stream.position, count, values);
+		stream.position += count;
+	}
+	libsnap_graph_stream_close(&stream);
+	return status;
+}
+
 static enum snap_status corrupt(struct snap_error *error, const char *what)
 {
 	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "%s", what);
@@ -174,9 +200,36 @@ static enum snap_status place_slots(struct snap_graph *graph, struct snap_error 
 	return SNAP_OK;
 }
 
+/* Objects of which a partial reader lost the run or the tails get a run that refers to nothing, of a shape without
+ * type. */
+static void place_lost(struct snap_graph *graph)
+{
+	uint64_t rows = 0, tails = 0;
+	uint32_t known = 0;
+	for (; known < graph->run_count; known++) {
+		const struct run *run = &graph->runs[known];
+		if (run->shape == NONE || run->first_row > graph->objects - rows)
+			break;
+		tails += graph->shapes[run->shape].tail == SNAP_TAIL_NONE ? 0 : run->first_row;
+		if (tails > graph->tail_count)
+			break;
+		rows += run->first_row;
+	}
+	graph->run_count = known;
+	if (rows == graph->objects)
+		return;
+	graph->shapes[graph->shape_count] = (struct shape){0};
+	graph->runs[graph->run_count++] = (struct run){
+		.shape = graph->shape_count,
+		.first_row = (uint32_t)(graph->objects - rows),
+	};
+}
+
 static enum snap_status place_runs(struct snap_graph *graph, struct snap_error *error)
 {
 	uint64_t rows = 0, tails = 0;
+	if (graph->damaged)
+		place_lost(graph);
 	for (uint32_t i = 0; i < graph->run_count; i++) {
 		struct run *run = &graph->runs[i];
 		uint32_t count = run->first_row;
@@ -196,7 +249,7 @@ static enum snap_status place_runs(struct snap_graph *graph, struct snap_error *
 	if (rows != graph->objects)
 		return corrupt(error, "runs do not add up to the objects");
 	/* A table without any column: all its values are 0. */
-	if (graph->tail_count != tails && (graph->tail_count != 0 || graph->damaged))
+	if (graph->tail_count != tails && graph->tail_count != 0 && !graph->damaged)
 		return corrupt(error, "tails are not as many as objects with one");
 	graph->tail_count = (uint32_t)tails;
 	return SNAP_OK;
@@ -286,7 +339,6 @@ enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap
 	static const uint32_t slots[] = {SNAP_SLOT_KIND, SNAP_SLOT_LABEL};
 	static const uint32_t shapes[] = {SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL,
 					  SNAP_SHAPE_TAIL_KIND};
-	static const uint32_t runs[] = {SNAP_RUN_SHAPE, SNAP_RUN_ROWS};
 	enum snap_status status = count_tables(graph, error);
 	if (status == SNAP_OK)
 		status = take_layout(graph, error);
@@ -297,7 +349,7 @@ enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap
 	if (status == SNAP_OK)
 		status = load_table(graph, slots, 2, graph->slot_count, store_slots, error);
 	if (status == SNAP_OK)
-		status = load_table(graph, runs, 2, graph->run_count, store_runs, error);
+		status = load_runs(graph, error);
 	if (status == SNAP_OK)
 		status = place_slots(graph, error);
 	if (status == SNAP_OK)

@@ -169,10 +169,10 @@ void snap_graph_close(struct snap_graph *graph)
 		return;
 	libsnap_graph_close_columns(graph);
 	libsnap_graph_give(graph, graph->type_kinds, graph->types, 1);
-	libsnap_graph_give(graph, graph->shapes, graph->shape_count, sizeof(struct shape));
+	libsnap_graph_give(graph, graph->shapes, graph->shape_count + 1u, sizeof(struct shape));
 	libsnap_graph_give(graph, graph->slot_kinds, graph->slot_count, 1);
 	libsnap_graph_give(graph, graph->slot_labels, graph->slot_count, 8);
-	libsnap_graph_give(graph, graph->runs, graph->run_count + 1u, sizeof(struct run));
+	libsnap_graph_give(graph, graph->runs, graph->run_capacity, sizeof(struct run));
 	libsnap_graph_give(graph, graph->run_marks, graph->objects / ROWS_PER_MARK + 1, 4);
 	libsnap_graph_give(graph, graph->tail_marks, graph->tail_count / TAILS_PER_MARK + 1, 8);
 	libsnap_graph_give(graph, graph->held.start, graph->objects + 2u, 4);

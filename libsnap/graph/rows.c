@@ -33,7 +33,8 @@ enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row,
 		return no_row(error, row);
 	uint32_t shape = graph->runs[libsnap_graph_run(graph, (uint32_t)row)].shape;
 	uint32_t type = graph->shapes[shape].type;
-	struct snap_graph_object object = {.row = row, .shape = shape + 1u, .type = type};
+	struct snap_graph_object object = {
+		.row = row, .shape = shape < graph->shape_count ? shape + 1u : 0, .type = type};
 	if (type != 0)
 		object.kind = (enum snap_type_kind)graph->type_kinds[type - 1];
 	enum snap_status status =

@@ -51,7 +51,7 @@ SNAP_API void snap_graph_info(const struct snap_graph *, struct snap_graph_info 
 /* ---- objects ---- */
 
 struct snap_graph_object {
-	uint64_t row, shape, type; /* ids; type may be 0 */
+	uint64_t row, shape, type; /* ids; type may be 0; shape too, where a partial reader lost it */
 	enum snap_type_kind kind;
 	uint64_t address, size, count;
 	uint64_t bytes; /* size * count, UINT64_MAX if that is beyond 64 bits */

@@ -93,7 +93,8 @@ static void test_no_trailer(void)
 	const char *bytes;
 	size_t size;
 	CHECK(snap_reader_property(reader, "program", &bytes, &size, &error) == SNAP_OK && memcmp(bytes, "demo", 4) == 0);
-	CHECK(snap_reader_row_count(reader, SNAP_REFERENCES) == 0);
+	/* None can be read, but runs say how many slots there were; the tails are lost. */
+	CHECK(snap_reader_row_count(reader, SNAP_REFERENCES) == 10);
 	snap_reader_close(reader);
 	/* With the directory whole but the trailer cut, blocks are known by name. */
 	REQUIRE(open_partial(&reader, b.bytes, b.size - 1, 0, &error) == SNAP_OK);
