@@ -50,10 +50,10 @@ for protocol in 2 3; do
 done
 refused system4 "at byte 28: unsupported: refuses global posix.system"
 [ ! -e system5 ] || refused system5 "at byte 28: unsupported: refuses global posix.system"
-refused list "the pickle holds no tracemalloc.Snapshot"
+refused list "corrupt: the pickle holds no tracemalloc.Snapshot"
 : >nothing
-refused nothing "at byte 0: ends too early"
-refused make.py "at byte 0: is no pickle of protocol 2 to 5"
+refused nothing "at byte 0: corrupt: ends too early"
+refused make.py "at byte 0: corrupt: is no pickle of protocol 2 to 5"
 message=$(snap-import tracemalloc --memory=1M -o out.snap huge 2>&1)
 is "$?: ${message##*: }" "2: holds more than the memory limit allows" "tuples three million deep, in 1 MiB"
 message=$(snap-import tracemalloc -o out.snap huge 2>&1)
