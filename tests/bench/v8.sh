@@ -59,9 +59,11 @@ ask_heap() {
 	what="$(count "$snap") nodes, $(($(bytes "$json") / 1000000)) MB"
 	imported "$what" "$snap" "$json" import
 	for round in memlab:MemLab devtools:DevTools; do
-		times "$what: dominators and retained bytes; ${round#*:}, from JSON" dominators "dominators-${round%:*}"
+		times "$what: dominators and retained bytes, from the snapshot; ${round#*:}, from JSON" dominators "dominators-${round%:*}"
 	done
-	memory "$what: dominators and retained bytes; MemLab" dominators dominators-memlab
+	paste "$work/import" "$work/dominators" | awk '{print $1 + $4, ($2 > $5 ? $2 : $5), $3 + $6}' >"$work/from-json"
+	times "$what: the same, import included; MemLab" from-json dominators-memlab
+	memory "$what: the same, import included; MemLab" from-json dominators-memlab
 	times "$what: \`snap-refs type:Order\`" type -
 	times "$what: \`snap-refs row:N\`" row -
 	memory "$what: \`snap-refs type:Order\`" type -
