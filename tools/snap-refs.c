@@ -151,6 +151,7 @@ int main(int argc, char **argv)
 	open_graph(&refs, wishes.weak);
 	bool found = find_targets(&refs, arguments + 1, count - 1);
 	show(&refs, &wishes);
+	refs_must(&refs, snap_graph_check(refs.graph, &refs.error));
 	report_damage(&refs);
 	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
 		snap_column_close(refs.columns[i]);

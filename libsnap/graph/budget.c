@@ -48,6 +48,17 @@ void libsnap_graph_give(struct snap_graph *graph, void *pointer, size_t count, s
 	graph->used -= (uint64_t)count * element_size;
 }
 
+void *libsnap_graph_resize(struct snap_graph *graph, void *pointer, size_t old_size,
+			   size_t new_size)
+{
+	void *resized = libsnap_resize_array(graph->allocator, pointer, old_size, new_size, 1);
+	if (resized == NULL)
+		return NULL;
+	graph->used -= pointer != NULL ? old_size : 0;
+	count_bytes(graph, new_size, 1);
+	return resized;
+}
+
 enum snap_status libsnap_graph_grow(struct snap_graph *graph, const char *what, void **array,
 				    size_t *capacity, size_t needed, size_t element_size,
 				    struct snap_error *error)

@@ -159,7 +159,9 @@ enum snap_status snap_graph_find_cycles(struct snap_graph *graph, struct snap_er
 	uint32_t nodes = graph->objects;
 	if (graph->cycle != NULL)
 		return SNAP_OK;
-	enum snap_status status = libsnap_graph_reserve(graph, "cycles", nodes * 20ull, error);
+	enum snap_status status = libsnap_graph_need_held(graph, "cycles", error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_reserve(graph, "cycles", nodes * 20ull, error);
 	if (status != SNAP_OK)
 		return status;
 	struct tarjan t = {.graph = &graph->held};

@@ -358,12 +358,11 @@ static uint64_t worst_case(const struct snap_graph *graph)
 enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error *error)
 {
 	uint32_t nodes = graph->held.nodes;
-	if (graph->dominator != NULL)
+	if (graph->dominator != NULL || graph->outside.dominated)
 		return SNAP_OK;
-	enum snap_status status =
-		libsnap_graph_reserve(graph, "dominators", worst_case(graph), error);
-	if (status != SNAP_OK)
-		return status;
+	if (graph->held.start == NULL || libsnap_graph_room(graph) < worst_case(graph))
+		return libsnap_graph_dominate_outside(graph, error);
+	enum snap_status status = SNAP_OK;
 	struct preorder pre = {.number = libsnap_graph_take(graph, nodes, 4)};
 	pre.order = libsnap_graph_take(graph, nodes, 4);
 	pre.parent = libsnap_graph_take(graph, nodes, 4);
@@ -402,7 +401,11 @@ void libsnap_graph_free_dominators(struct snap_graph *graph)
 
 uint64_t snap_graph_dominator(const struct snap_graph *graph, uint64_t row)
 {
-	if (graph->dominator == NULL || row >= graph->objects || graph->number[row] == NONE)
+	if (row >= graph->objects)
+		return SNAP_GRAPH_NONE;
+	if (graph->outside.dominated)
+		return libsnap_graph_dominator_outside(graph, row);
+	if (graph->dominator == NULL || graph->number[row] == NONE)
 		return SNAP_GRAPH_NONE;
 	uint32_t dominator = graph->dominator[graph->number[row]];
 	return dominator == 0 ? SNAP_GRAPH_NONE : graph->order[dominator];
@@ -410,7 +413,11 @@ uint64_t snap_graph_dominator(const struct snap_graph *graph, uint64_t row)
 
 uint64_t snap_graph_retained(const struct snap_graph *graph, uint64_t row)
 {
-	if (graph->dominator == NULL || row >= graph->objects || graph->number[row] == NONE)
+	if (row >= graph->objects)
+		return 0;
+	if (graph->outside.dominated)
+		return libsnap_graph_retained_outside(graph, row);
+	if (graph->dominator == NULL || graph->number[row] == NONE)
 		return 0;
 	return graph->retained[graph->number[row]];
 }

@@ -3,6 +3,7 @@
 #define LIBSNAP_GRAPH_H
 
 #include "core.h"
+#include "pages.h"
 #include "snap_graph.h"
 
 /* No node, no row: the largest count of nodes is one less. */
@@ -36,6 +37,7 @@ struct run {
 struct snap_graph {
 	struct snap_reader *reader;
 	const struct snap_allocator *allocator;
+	const struct snap_io *io;
 	struct snap_graph_options options;
 	uint64_t used, peak;
 	bool damaged; /* when it was opened: a partial reader that had lost something */
@@ -47,13 +49,14 @@ struct snap_graph {
 	struct shape *shapes;
 	uint8_t *slot_kinds;
 	uint64_t *slot_labels;
-	struct run *runs;     /* run_count, and a sentinel */
+	struct run *runs; /* run_count, and a sentinel */
 	size_t run_capacity;
 	uint32_t *run_marks;  /* the run of row i * ROWS_PER_MARK */
 	uint64_t *tail_marks; /* the sum of the tails before tail i * TAILS_PER_MARK */
 
-	struct adjacency held;   /* objects + 1 nodes */
-	struct adjacency owners; /* reversed, without roots; on demand */
+	struct adjacency held;         /* objects + 1 nodes; start is NULL while they lie outside */
+	uint64_t held_count, followed; /* references that are held: with those of roots, without */
+	struct adjacency owners;       /* reversed, without roots; on demand */
 
 	uint32_t *distance, *parent; /* of snap_graph_search; NULL before */
 	uint32_t *group;             /* of snap_graph_attribute_roots */
@@ -63,7 +66,14 @@ struct snap_graph {
 		*dominator; /* of snap_graph_dominate: by preorder number, of a row, by number */
 	uint32_t reached;   /* rows that have a number, and the roots' node */
 	uint64_t *retained; /* by number */
-	uint32_t *cycle;    /* of snap_graph_find_cycles: by row */
+	struct outside {    /* what memory has no room for */
+		struct pages *pages;                             /* NULL: nothing */
+		struct paged start, to;                          /* as in held */
+		struct paged number, order, dominator, retained; /* while they are found */
+		struct paged dominator_of, retained_of; /* of a row: a row or NONE, bytes */
+		bool dominated;
+	} outside;
+	uint32_t *cycle; /* of snap_graph_find_cycles: by row */
 	struct cycle *cycles;
 	size_t cycle_count, cycle_capacity;
 
@@ -92,6 +102,8 @@ enum snap_status libsnap_graph_reserve(const struct snap_graph *, const char *wh
 void *libsnap_graph_take(struct snap_graph *, size_t count, size_t element_size);
 void *libsnap_graph_take_zeroed(struct snap_graph *, size_t count, size_t element_size);
 void libsnap_graph_give(struct snap_graph *, void *pointer, size_t count, size_t element_size);
+/* NULL leaves all as it was. */
+void *libsnap_graph_resize(struct snap_graph *, void *pointer, size_t old_size, size_t new_size);
 /* Room for needed elements of *array; SNAP_LIMIT or SNAP_NO_MEMORY leave all as it was. */
 enum snap_status libsnap_graph_grow(struct snap_graph *, const char *what, void **array,
 				    size_t *capacity, size_t needed, size_t element_size,
@@ -101,6 +113,39 @@ static inline void libsnap_graph_progress(const struct snap_graph *graph, const 
 {
 	if (graph->options.progress != NULL)
 		graph->options.progress(graph->options.progress_context, what, done, total);
+}
+
+/* ---- outside of memory (outside.c, outside_dominators.c) ---- */
+
+/* What is left of the memory that is allowed. */
+static inline uint64_t libsnap_graph_room(const struct snap_graph *graph)
+{
+	uint64_t limit = graph->options.max_memory_bytes;
+	return graph->used < limit ? limit - graph->used : 0;
+}
+/* Gives start and to a place outside, while there is none in memory. */
+enum snap_status libsnap_graph_open_outside(struct snap_graph *, uint64_t references,
+					    struct snap_error *error);
+/* Brings the references back, where they lie outside; SNAP_LIMIT if they do not fit. */
+enum snap_status libsnap_graph_need_held(struct snap_graph *, const char *what,
+					 struct snap_error *error);
+/* Moves them out, and gives the cache what that leaves. */
+enum snap_status libsnap_graph_move_outside(struct snap_graph *, struct snap_error *error);
+enum snap_status libsnap_graph_dominate_outside(struct snap_graph *, struct snap_error *error);
+/* Of a row, as the public functions answer. */
+uint64_t libsnap_graph_dominator_outside(const struct snap_graph *, uint64_t row);
+uint64_t libsnap_graph_retained_outside(const struct snap_graph *, uint64_t row);
+static inline uint32_t libsnap_graph_get_start(struct snap_graph *graph, uint64_t node)
+{
+	return graph->held.start != NULL ? graph->held.start[node]
+					 : libsnap_paged_get32(&graph->outside.start, node);
+}
+static inline void libsnap_graph_set_start(struct snap_graph *graph, uint64_t node, uint32_t start)
+{
+	if (graph->held.start != NULL)
+		graph->held.start[node] = start;
+	else
+		libsnap_paged_set32(&graph->outside.start, node, start);
 }
 
 /* ---- columns (values.c) ---- */

@@ -47,7 +47,7 @@ static enum snap_status take_layout(struct snap_graph *graph, struct snap_error 
 	size_t run_marks = graph->objects / ROWS_PER_MARK + 1;
 	uint64_t bytes = graph->types + (graph->shape_count + 1ull) * sizeof(struct shape) +
 			 graph->slot_count * 9ull + graph->run_capacity * sizeof(struct run) +
-			 run_marks * 4ull + (graph->objects + 2ull) * 4;
+			 run_marks * 4ull;
 	enum snap_status status =
 		libsnap_graph_reserve(graph, "layout of references", bytes, error);
 	if (status != SNAP_OK)
@@ -59,12 +59,22 @@ static enum snap_status take_layout(struct snap_graph *graph, struct snap_error 
 	graph->runs = libsnap_graph_take(graph, graph->run_capacity, sizeof(struct run));
 	graph->run_marks = libsnap_graph_take(graph, run_marks, 4);
 	graph->held.nodes = graph->objects + 1;
-	graph->held.start = libsnap_graph_take(graph, graph->objects + 2u, 4);
 	if (graph->type_kinds == NULL || graph->shapes == NULL || graph->slot_kinds == NULL ||
-	    graph->slot_labels == NULL || graph->runs == NULL || graph->run_marks == NULL ||
-	    graph->held.start == NULL)
+	    graph->slot_labels == NULL || graph->runs == NULL || graph->run_marks == NULL)
 		return libsnap_fail_memory(error);
 	return SNAP_OK;
+}
+
+/* In memory, if the references will fit there, too, with some room for a question. */
+static enum snap_status take_starts(struct snap_graph *graph, struct snap_error *error)
+{
+	uint64_t references = snap_reader_row_count(graph->reader, SNAP_REFERENCES) + graph->roots;
+	uint64_t starts = graph->objects + 2ull, marks = graph->tail_count / TAILS_PER_MARK + 1;
+	uint64_t bytes = (starts + references) * 4 + marks * 8;
+	if (libsnap_graph_room(graph) < bytes + bytes / 4)
+		return libsnap_graph_open_outside(graph, references, error);
+	graph->held.start = libsnap_graph_take(graph, starts, 4);
+	return graph->held.start != NULL ? SNAP_OK : libsnap_fail_memory(error);
 }
 
 /* Gives store all rows of some columns of one table, in order. */
@@ -200,8 +210,8 @@ static enum snap_status place_slots(struct snap_graph *graph, struct snap_error 
 	return SNAP_OK;
 }
 
-/* Objects of which a partial reader lost the run or the tails get a run that refers to nothing, of a shape without
- * type. */
+/* Objects of which a partial reader lost the run or the tails get a run that refers to nothing, of
+ * a shape without type. */
 static void place_lost(struct snap_graph *graph)
 {
 	uint64_t rows = 0, tails = 0;
@@ -280,7 +290,7 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 				return status;
 		}
 		for (size_t i = 0; i < count; i++, row++) {
-			graph->held.start[row] = (uint32_t)placing->references;
+			libsnap_graph_set_start(graph, row, (uint32_t)placing->references);
 			placing->references += shape->slot_count;
 			if (values[0] != NULL) {
 				if ((tail + i) % TAILS_PER_MARK == 0)
@@ -328,7 +338,7 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 	    ((placing.references != rows && rows != 0) || placing.labels != labels))
 		return corrupt(error,
 			       "references or their labels are more than runs and tails need");
-	graph->held.start[graph->objects] = (uint32_t)placing.references;
+	libsnap_graph_set_start(graph, graph->objects, (uint32_t)placing.references);
 	graph->stored_references = placing.references;
 	graph->stored_labels = placing.labels;
 	return SNAP_OK;
@@ -354,6 +364,8 @@ enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap
 		status = place_slots(graph, error);
 	if (status == SNAP_OK)
 		status = place_runs(graph, error);
+	if (status == SNAP_OK)
+		status = take_starts(graph, error);
 	if (status == SNAP_OK)
 		status = place_references(graph, error);
 	return status;

@@ -32,6 +32,28 @@ static bool place_span(struct snap_graph *graph, const struct span *span)
 	return !bad;
 }
 
+/* The same where successors lie outside. */
+static bool place_span_outside(struct snap_graph *graph, const struct span *span)
+{
+	struct outside *outside = &graph->outside;
+	bool weak = graph->options.follow_weak, bad = false;
+	uint64_t at = 0;
+	if (span->kinds == NULL && span->kind >= SNAP_REF_FIRST_WEAK && !weak)
+		return true;
+	if (span->is_tail)
+		at = libsnap_paged_get32(&outside->start, span->row) + span->slot + span->index;
+	for (size_t i = 0; i < span->count; i++, at++) {
+		if (span->kinds != NULL && span->kinds[i] >= SNAP_REF_FIRST_WEAK && !weak)
+			continue;
+		if (!span->is_tail)
+			at = libsnap_paged_get32(&outside->start, span->row + i) + span->slot;
+		bad |= span->targets[i] > graph->objects;
+		if (at < graph->stored_references) /* not so only after a failure */
+			libsnap_paged_set32(&outside->to, at, (uint32_t)span->targets[i]);
+	}
+	return !bad;
+}
+
 static enum snap_status load_references(struct snap_graph *graph, struct snap_error *error)
 {
 	struct walk walk;
@@ -40,7 +62,8 @@ static enum snap_status load_references(struct snap_graph *graph, struct snap_er
 		return status;
 	struct span span;
 	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
-		if (!place_span(graph, &span)) {
+		if (graph->outside.pages != NULL ? !place_span_outside(graph, &span)
+						 : !place_span(graph, &span)) {
 			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					      "a reference to no object");
 			break;
@@ -70,10 +93,26 @@ static void close_gaps(struct snap_graph *graph)
 	start[graph->objects] = written;
 }
 
+static void close_gaps_outside(struct snap_graph *graph)
+{
+	struct outside *outside = &graph->outside;
+	uint32_t written = 0, at = 0;
+	for (uint32_t row = 0; row < graph->objects; row++) {
+		uint32_t end = libsnap_paged_get32(&outside->start, row + 1u);
+		libsnap_paged_set32(&outside->start, row, written);
+		for (; at < end; at++) {
+			uint32_t id = libsnap_paged_get32(&outside->to, at);
+			if (id != 0)
+				libsnap_paged_set32(&outside->to, written++, id - 1);
+		}
+	}
+	libsnap_paged_set32(&outside->start, graph->objects, written);
+}
+
 static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *error)
 {
 	static const uint32_t column[] = {SNAP_ROOT_OBJECT};
-	uint32_t at = graph->held.start[graph->objects];
+	uint32_t at = libsnap_graph_get_start(graph, graph->objects);
 	struct stream stream;
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, column, 1, graph->roots, error);
@@ -92,22 +131,24 @@ static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *
 						      "a root that is no object");
 				break;
 			}
-			graph->held.to[at++] = (uint32_t)(values[0][i] - 1);
+			uint32_t row = (uint32_t)(values[0][i] - 1);
+			if (graph->held.to != NULL)
+				graph->held.to[at++] = row;
+			else
+				libsnap_paged_set32(&graph->outside.to, at++, row);
 		}
 		if (lost)
 			graph->lost_references += count;
 	}
-	graph->held.start[graph->objects + 1] = at;
+	libsnap_graph_set_start(graph, graph->objects + 1ull, at);
+	graph->held_count = at;
 	libsnap_graph_stream_close(&stream);
 	return status;
 }
 
-enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct snap_error *error)
+static enum snap_status take_successors(struct snap_graph *graph, size_t capacity,
+					struct snap_error *error)
 {
-	size_t capacity = (size_t)graph->stored_references + graph->roots;
-	if (capacity > NONE - 1)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
-				    "too many references to be held in memory");
 	enum snap_status status =
 		libsnap_graph_reserve(graph, "references", capacity * 4ull, error);
 	if (status != SNAP_OK)
@@ -116,22 +157,48 @@ enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct s
 	if (graph->held.to == NULL)
 		return libsnap_fail_memory(error);
 	graph->held.capacity = (uint32_t)capacity;
-	status = load_references(graph, error);
-	if (status != SNAP_OK)
-		return status;
-	close_gaps(graph);
-	status = load_roots(graph, error);
-	if (status != SNAP_OK)
-		return status;
-	uint32_t used = graph->held.start[graph->held.nodes];
+	return SNAP_OK;
+}
+
+/* What references to nothing, and those that are not followed, had taken. */
+static void give_rest(struct snap_graph *graph)
+{
+	size_t capacity = graph->held.capacity, used = (size_t)graph->held_count;
 	uint32_t *smaller =
 		libsnap_resize_array(graph->allocator, graph->held.to, capacity, used, 4);
-	if (smaller != NULL) {
-		graph->used -= (capacity - used) * 4ull;
-		graph->held.to = smaller;
-		graph->held.capacity = used;
-	}
-	return SNAP_OK;
+	if (smaller == NULL)
+		return;
+	graph->used -= (capacity - used) * 4ull;
+	graph->held.to = smaller;
+	graph->held.capacity = (uint32_t)used;
+}
+
+enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct snap_error *error)
+{
+	size_t capacity = (size_t)graph->stored_references + graph->roots;
+	if (capacity > NONE - 1)
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "too many references to be held in memory");
+	bool outside = graph->outside.pages != NULL;
+	enum snap_status status =
+		outside ? libsnap_paged_open(&graph->outside.to, graph->outside.pages, capacity, 4,
+					     error)
+			: take_successors(graph, capacity, error);
+	if (status == SNAP_OK)
+		status = load_references(graph, error);
+	if (status != SNAP_OK)
+		return status;
+	if (outside)
+		close_gaps_outside(graph);
+	else
+		close_gaps(graph);
+	graph->followed = libsnap_graph_get_start(graph, graph->objects);
+	status = load_roots(graph, error);
+	if (status == SNAP_OK && outside)
+		status = libsnap_pages_check(graph->outside.pages, error);
+	if (status == SNAP_OK && !outside)
+		give_rest(graph);
+	return status;
 }
 
 enum snap_status snap_graph_open(struct snap_graph **out, struct snap_reader *reader,
@@ -149,6 +216,7 @@ enum snap_status snap_graph_open(struct snap_graph **out, struct snap_reader *re
 	graph->reader = reader;
 	graph->options = own;
 	graph->allocator = own.allocator;
+	graph->io = own.io != NULL ? own.io : libsnap_system_io();
 	struct snap_reader_info info;
 	snap_reader_info(reader, &info);
 	graph->damaged = info.damaged;
@@ -183,6 +251,7 @@ void snap_graph_close(struct snap_graph *graph)
 	libsnap_graph_give(graph, graph->parent, graph->objects, 4);
 	libsnap_graph_free_groups(graph);
 	libsnap_graph_free_dominators(graph);
+	libsnap_pages_close(graph->outside.pages);
 	libsnap_graph_give(graph, graph->cycle, graph->objects, 4);
 	libsnap_graph_give(graph, graph->cycles, graph->cycle_capacity, sizeof(struct cycle));
 	const struct snap_allocator *allocator = graph->allocator;
@@ -193,7 +262,7 @@ void snap_graph_info(const struct snap_graph *graph, struct snap_graph_info *out
 {
 	*out = (struct snap_graph_info){
 		.objects = graph->objects,
-		.references = graph->held.start[graph->objects],
+		.references = graph->followed,
 		.roots = graph->roots,
 		.lost_references = graph->lost_references,
 		.memory_bytes = graph->used,

@@ -173,9 +173,11 @@ enum snap_status snap_graph_roots(struct snap_graph *graph, snap_graph_visit *vi
 static enum snap_status reverse(struct snap_graph *graph, struct snap_error *error)
 {
 	const struct adjacency *held = &graph->held;
-	uint32_t nodes = graph->objects, edges = held->start[nodes];
-	enum snap_status status = libsnap_graph_reserve(graph, "who refers to what",
-							(nodes + 1ull + edges) * 4, error);
+	uint32_t nodes = graph->objects, edges = (uint32_t)graph->followed;
+	enum snap_status status = libsnap_graph_need_held(graph, "who refers to what", error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_reserve(graph, "who refers to what",
+					       (nodes + 1ull + edges) * 4, error);
 	if (status != SNAP_OK)
 		return status;
 	uint32_t *start = libsnap_graph_take_zeroed(graph, nodes + 1u, 4);

@@ -34,8 +34,10 @@ enum snap_status snap_graph_search(struct snap_graph *graph, struct snap_error *
 {
 	if (graph->distance != NULL)
 		return SNAP_OK;
-	enum snap_status status = libsnap_graph_reserve(graph, "search from the roots",
-							graph->objects * 12ull, error);
+	enum snap_status status = libsnap_graph_need_held(graph, "search from the roots", error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_reserve(graph, "search from the roots",
+					       graph->objects * 12ull, error);
 	if (status != SNAP_OK)
 		return status;
 	uint32_t *distance = libsnap_graph_take(graph, graph->objects, 4);
@@ -318,8 +320,10 @@ enum snap_status snap_graph_freed_by(struct snap_graph *graph, const uint64_t *r
 	if (graph->distance == NULL)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no search was made");
 	size_t words = graph->objects / 64 + 1;
-	enum snap_status status = libsnap_graph_reserve(
-		graph, "retained bytes", words * 8ull + graph->objects * 4ull, error);
+	enum snap_status status = libsnap_graph_need_held(graph, "retained bytes", error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_reserve(graph, "retained bytes",
+					       words * 8ull + graph->objects * 4ull, error);
 	if (status != SNAP_OK)
 		return status;
 	uint64_t *bits = libsnap_graph_take_zeroed(graph, words, 8);
@@ -361,8 +365,7 @@ enum snap_status snap_graph_retained_by(struct snap_graph *graph, const uint64_t
 					struct snap_error *error)
 {
 	struct sum sum = {0, 0};
-	enum snap_status status =
-		snap_graph_freed_by(graph, rows, count, add_freed, &sum, error);
+	enum snap_status status = snap_graph_freed_by(graph, rows, count, add_freed, &sum, error);
 	if (status == SNAP_OK) {
 		*bytes = sum.bytes;
 		*objects = sum.objects;

@@ -29,11 +29,15 @@ struct snap_graph_options {
 	/* Told now and then how far a long step is; may be NULL. */
 	void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
 	void *progress_context;
+	/* Where unlinked files are kept that hold what has no room in memory; NULL: $TMPDIR, else /tmp. */
+	const char *temporary_folder;
+	const struct snap_io *io; /* NULL: the system's */
 };
 #define SNAP_GRAPH_OPTIONS_INIT { .struct_size = sizeof(struct snap_graph_options) }
 
-/* Loads the references: about 4 bytes for each, and 4 for each object.  SNAP_LIMIT: see above, or 2^32 - 2 objects or
- * references are exceeded.  A snapshot without references gives a graph without edges. */
+/* Loads the references: about 4 bytes for each, and 4 for each object.  Where that is more than max_memory_bytes they lie
+ * in temporary files, and only questions of single rows, walks and dominators are answered; others are SNAP_LIMIT, as are
+ * more than 2^32 - 2 objects or references.  A snapshot without references gives a graph without edges. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_open(struct snap_graph **out, struct snap_reader *, const struct snap_graph_options *options,
 		struct snap_error *error);
@@ -183,14 +187,20 @@ SNAP_API uint32_t snap_graph_group_of(const struct snap_graph *, uint64_t row);
 
 /* ---- dominators ---- */
 
-/* Finds for every object the one through which all paths from the roots to it pass. */
+/* Finds for every object the one through which all paths from the roots to it pass: in 40 bytes for each and 4 for each
+ * reference, or less.  Where max_memory_bytes is less than 28 and 4, in temporary files, from about 1 byte for each. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_dominate(struct snap_graph *, struct snap_error *error);
 
 /* The immediate dominator; SNAP_GRAPH_NONE: there is none but the roots together, or no root reaches row. */
 SNAP_API uint64_t snap_graph_dominator(const struct snap_graph *, uint64_t row);
-/* Bytes that would be free if row were; 0 if no root reaches it.  Saturates at UINT64_MAX. */
+/* Bytes that would be free if row were; 0 if no root reaches it.  Saturates at UINT64_MAX.  Where answers lie in temporary
+ * files, ask in order of rows if you can, and then snap_graph_check whether all could be read. */
 SNAP_API uint64_t snap_graph_retained(const struct snap_graph *, uint64_t row);
+
+/* SNAP_OK, or why answers could not be read from temporary files since the graph was opened. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_check(const struct snap_graph *, struct snap_error *error);
 
 /* Bytes and objects that would be free if all these were, each counted once; needs snap_graph_search.
  * Targets that no root reaches count for nothing. */

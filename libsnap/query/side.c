@@ -504,6 +504,8 @@ static enum snap_status add_rows(struct side *side, struct snap_error *error)
 		status = spread_over_callers(side, error);
 	if (status == SNAP_OK && side->group_of_row)
 		status = libsnap_retained_add(side, error);
+	if (status == SNAP_OK && side->graph)
+		status = snap_graph_check(side->graph, error);
 	side->answer->info.scanned |= side->scanned;
 	if (status == SNAP_OK && side->weigher.sampled && !side->scanned)
 		side->answer->info.by_average = true;
