@@ -3,6 +3,8 @@
 
 #include "query.h"
 
+#define LISTS_PER_GROUP 4 /* more lists than that are not ranked */
+
 /* How the parts of a key compare: as texts, as lists, else as numbers. */
 struct tuple_form {
 	unsigned texts, chains;
@@ -54,6 +56,8 @@ static int compare_tuples(const struct space *space, const struct tuple_form *fo
 static int compare_chains(const struct space *space, const struct tuple_form *items, uint32_t a,
 			  uint32_t b)
 {
+	if (space->ranks)
+		return compare_numbers(space->ranks[a], space->ranks[b]);
 	int order = compare_numbers(libsnap_chain_at(space, a)->length,
 				    libsnap_chain_at(space, b)->length);
 	while (libsnap_chain_at(space, a)->length > libsnap_chain_at(space, b)->length)
@@ -88,6 +92,155 @@ static int compare_tuples(const struct space *space, const struct tuple_form *fo
 	}
 	return 0;
 }
+
+/* ---- sorting ---- */
+
+typedef int compare_ids(const void *context, uint32_t a, uint32_t b);
+
+/* Merges the halves from[first, middle) and from[middle, end) to the same place in to; greatest
+ * first. */
+static void merge(compare_ids *compare, const void *context, const uint32_t *from, uint32_t *to,
+		  size_t first, size_t middle, size_t end)
+{
+	size_t left = first, right = middle;
+	for (size_t i = first; i < end; i++) {
+		bool take_left = right == end ||
+				 (left < middle && compare(context, from[left], from[right]) >= 0);
+		to[i] = take_left ? from[left++] : from[right++];
+	}
+}
+
+/* Greatest first; *ids may become another array of the same size.  False: no memory. */
+static bool sort_ids(const struct snap_allocator *memory, uint32_t **ids, size_t count,
+		     compare_ids *compare, const void *context)
+{
+	uint32_t *from = *ids, *to = libsnap_alloc(memory, count, sizeof(uint32_t));
+	if (!to)
+		return false;
+	for (size_t width = 1; width < count; width *= 2) {
+		for (size_t first = 0; first < count; first += 2 * width) {
+			size_t middle = first + width < count ? first + width : count;
+			size_t end = middle + width < count ? middle + width : count;
+			merge(compare, context, from, to, first, middle, end);
+		}
+		uint32_t *swapped = from;
+		from = to;
+		to = swapped;
+	}
+	libsnap_free(memory, to, count, sizeof(uint32_t));
+	*ids = from;
+	return true;
+}
+
+/* ---- lists ---- */
+
+struct ranking {
+	struct space *space;
+	const struct tuple_form *items;
+	size_t chain_count, item_count;
+	uint32_t *sizes, *room; /* by chain: lists that begin with it; those not yet placed */
+	uint32_t *first, *next; /* by item: a chain that ends with it; by chain: another such one */
+	uint32_t *sorted;       /* items, greatest first */
+};
+
+static int compare_items(const void *context, uint32_t a, uint32_t b)
+{
+	const struct ranking *ranking = context;
+	const struct space *space = ranking->space;
+	return compare_tuples(space, ranking->items, libsnap_place_at(space, a),
+			      libsnap_place_at(space, b));
+}
+
+static bool ranking_begin(struct ranking *ranking)
+{
+	const struct snap_allocator *memory = &ranking->space->budget->allocator;
+	size_t chains = ranking->chain_count, items = ranking->item_count;
+	ranking->sizes = libsnap_alloc(memory, chains, sizeof(uint32_t));
+	ranking->room = libsnap_alloc(memory, chains, sizeof(uint32_t));
+	ranking->next = libsnap_alloc(memory, chains, sizeof(uint32_t));
+	ranking->first = libsnap_alloc(memory, items, sizeof(uint32_t));
+	ranking->sorted = libsnap_alloc(memory, items, sizeof(uint32_t));
+	if (!ranking->sizes || !ranking->room || !ranking->next || !ranking->first ||
+	    !ranking->sorted)
+		return false;
+	for (size_t item = 0; item < items; item++)
+		ranking->sorted[item] = (uint32_t)item;
+	return sort_ids(memory, &ranking->sorted, items, compare_items, ranking);
+}
+
+static void ranking_end(struct ranking *ranking)
+{
+	const struct snap_allocator *memory = &ranking->space->budget->allocator;
+	libsnap_free(memory, ranking->sizes, ranking->chain_count, sizeof(uint32_t));
+	libsnap_free(memory, ranking->room, ranking->chain_count, sizeof(uint32_t));
+	libsnap_free(memory, ranking->next, ranking->chain_count, sizeof(uint32_t));
+	libsnap_free(memory, ranking->first, ranking->item_count, sizeof(uint32_t));
+	libsnap_free(memory, ranking->sorted, ranking->item_count, sizeof(uint32_t));
+}
+
+/* Lists in order are the tree of them in preorder, below each list those that are longer by an
+ * item, in the order of these.  A list is made after the one before it, so its number is greater.
+ */
+static void rank_chains(struct ranking *ranking)
+{
+	const struct space *space = ranking->space;
+	uint32_t *sizes = ranking->sizes, *room = ranking->room, *next = ranking->next;
+	uint32_t *first = ranking->first, count = (uint32_t)ranking->chain_count;
+	for (uint32_t id = 0; id < count; id++)
+		sizes[id] = 1;
+	for (uint32_t id = count - 1; id > 0; id--)
+		sizes[libsnap_chain_at(space, id)->before] += sizes[id];
+	memcpy(room, sizes, count * sizeof(uint32_t));
+	memset(first, 0, ranking->item_count * sizeof(uint32_t));
+	for (uint32_t id = 1; id < count; id++) {
+		uint32_t item = libsnap_chain_at(space, id)->item;
+		next[id] = first[item];
+		first[item] = id;
+	}
+	uint32_t *offset = next; /* from the list before, once the next one is known */
+	for (size_t i = 0; i < ranking->item_count; i++) {
+		for (uint32_t id = first[ranking->sorted[i]], after; id; id = after) {
+			after = next[id];
+			uint32_t *left = &room[libsnap_chain_at(space, id)->before];
+			*left -= sizes[id];
+			offset[id] = *left;
+		}
+	}
+	next[0] = 0;
+	for (uint32_t id = 1; id < count; id++)
+		next[id] = next[libsnap_chain_at(space, id)->before] + offset[id];
+}
+
+/* Comparing two lists is then comparing two numbers.  Where most lists are only the beginnings of
+ * those of groups, as of stacks, comparing them as they are costs less. */
+static enum snap_status make_ranks(struct space *space, const struct tuple_form *items,
+				   struct snap_error *error)
+{
+	if (space->chains.count / LISTS_PER_GROUP > space->groups.count)
+		return SNAP_OK;
+	struct ranking ranking = {.space = space, .items = items};
+	ranking.chain_count = space->chains.count;
+	ranking.item_count = space->places.count;
+	enum snap_status status = SNAP_OK;
+	if (ranking_begin(&ranking)) {
+		rank_chains(&ranking);
+		space->ranks = ranking.next;
+		ranking.next = NULL;
+	} else {
+		status = libsnap_budget_fail(space->budget, error);
+	}
+	ranking_end(&ranking);
+	return status;
+}
+
+static void end_ranks(struct space *space)
+{
+	libsnap_free(&space->budget->allocator, space->ranks, space->chains.count,
+		     sizeof(uint32_t));
+	space->ranks = NULL;
+}
+
+/* ---- groups ---- */
 
 struct rank {
 	double average_change, average;
@@ -155,8 +308,9 @@ static int compare_averages(const struct rank *a, const struct rank *b)
 	return (a->average > b->average) - (a->average < b->average);
 }
 
-int libsnap_group_compare(const struct snap_answer *answer, uint32_t a, uint32_t b)
+static int compare_sums(const void *context, uint32_t a, uint32_t b)
 {
+	const struct snap_answer *answer = context;
 	struct rank left = rank_of(answer, a), right = rank_of(answer, b);
 	int order = 0;
 	if (answer->order == SNAP_ORDER_AVERAGE)
@@ -167,59 +321,75 @@ int libsnap_group_compare(const struct snap_answer *answer, uint32_t a, uint32_t
 		order = compare_others(&left, &right);
 	if (!order)
 		order = compare_bytes(&left, &right);
-	if (!order)
-		order = compare_counts(&left, &right);
+	return order ? order : compare_counts(&left, &right);
+}
+
+static int compare_groups(const void *context, uint32_t a, uint32_t b)
+{
+	int order = compare_sums(context, a, b);
 	if (order)
 		return order;
+	const struct snap_answer *answer = context;
 	const struct space *space = &answer->space;
 	return compare_tuples(space, &forms[answer->info.key], libsnap_group_at(space, a),
 			      libsnap_group_at(space, b));
 }
 
-/* Merges the halves from[first, middle) and from[middle, end) to the same place in to; greatest
- * first. */
-static void merge(const struct snap_answer *answer, const uint32_t *from, uint32_t *to,
-		  size_t first, size_t middle, size_t end)
+/* Groups that are one list each, greatest list first: sorted by their sums then, equal ones stay
+ * so. */
+static bool order_by_list(struct snap_answer *answer, uint32_t *rows)
 {
-	size_t left = first, right = middle;
-	for (size_t i = first; i < end; i++) {
-		bool take_left = right == end ||
-				 (left < middle &&
-				  libsnap_group_compare(answer, from[left], from[right]) >= 0);
-		to[i] = take_left ? from[left++] : from[right++];
+	const struct space *space = &answer->space;
+	const struct snap_allocator *memory = &answer->budget.allocator;
+	size_t ranks = space->chains.count, told = 0;
+	uint32_t *groups = libsnap_alloc(memory, ranks, sizeof(uint32_t));
+	if (!groups)
+		return false;
+	memset(groups, 0xff, ranks * sizeof(uint32_t));
+	for (uint32_t group = 0; group < space->groups.count; group++)
+		groups[space->ranks[libsnap_group_at(space, group)->part[0]]] = group;
+	for (size_t rank = ranks; rank-- > 0;)
+		if (groups[rank] != NOT_FOUND)
+			rows[told++] = groups[rank];
+	libsnap_free(memory, groups, ranks, sizeof(uint32_t));
+	return true;
+}
+
+static bool sort_rows(struct snap_answer *answer, uint32_t **rows, size_t count)
+{
+	const struct snap_allocator *memory = &answer->budget.allocator;
+	bool is_list = answer->info.key == SNAP_KEY_PATH || answer->info.key == SNAP_KEY_TRACEBACK;
+	if (is_list && answer->space.ranks) {
+		bool good = order_by_list(answer, *rows);
+		end_ranks(&answer->space);
+		return good && sort_ids(memory, rows, count, compare_sums, answer);
 	}
+	size_t told = 0;
+	for (uint32_t group = 0; group < answer->space.groups.count; group++)
+		if (libsnap_group_is_told(answer, group))
+			(*rows)[told++] = group;
+	return sort_ids(memory, rows, count, compare_groups, answer);
 }
 
 enum snap_status libsnap_answer_sort(struct snap_answer *answer, struct snap_error *error)
 {
 	const struct snap_allocator *memory = &answer->budget.allocator;
+	const struct tuple_form *items = forms[answer->info.key].items;
 	size_t count = 0;
 	for (uint32_t group = 0; group < answer->space.groups.count; group++)
 		count += libsnap_group_is_told(answer, group);
-	uint32_t *from = libsnap_alloc(memory, count, sizeof(uint32_t));
-	uint32_t *to = libsnap_alloc(memory, count, sizeof(uint32_t));
-	if (!from || !to) {
-		libsnap_free(memory, from, count, sizeof(uint32_t));
-		libsnap_free(memory, to, count, sizeof(uint32_t));
-		return libsnap_budget_fail(&answer->budget, error);
+	enum snap_status status = items ? make_ranks(&answer->space, items, error) : SNAP_OK;
+	if (status != SNAP_OK)
+		return status;
+	uint32_t *rows = libsnap_alloc(memory, count, sizeof(uint32_t));
+	if (rows && sort_rows(answer, &rows, count)) {
+		answer->rows = rows;
+		answer->row_capacity = count;
+		answer->info.row_count = count;
+	} else {
+		libsnap_free(memory, rows, count, sizeof(uint32_t));
+		status = libsnap_budget_fail(&answer->budget, error);
 	}
-	size_t told = 0;
-	for (uint32_t group = 0; group < answer->space.groups.count; group++)
-		if (libsnap_group_is_told(answer, group))
-			from[told++] = group;
-	for (size_t width = 1; width < count; width *= 2) {
-		for (size_t first = 0; first < count; first += 2 * width) {
-			size_t middle = first + width < count ? first + width : count;
-			size_t end = middle + width < count ? middle + width : count;
-			merge(answer, from, to, first, middle, end);
-		}
-		uint32_t *swapped = from;
-		from = to;
-		to = swapped;
-	}
-	libsnap_free(memory, to, count, sizeof(uint32_t));
-	answer->rows = from;
-	answer->row_capacity = count;
-	answer->info.row_count = count;
-	return SNAP_OK;
+	end_ranks(&answer->space);
+	return status;
 }

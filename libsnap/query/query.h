@@ -59,6 +59,7 @@ struct space {
 	struct budget *budget;
 	struct text_chunk *chunks;
 	struct interner texts, places, chains, groups;
+	uint32_t *ranks; /* by chain, greater where the list is; while groups are sorted, or NULL */
 	uint64_t seed;
 };
 
@@ -383,8 +384,6 @@ enum snap_status libsnap_too_much(struct snap_error *);
 
 /* ---- order (order.c, answer.c) ---- */
 
-/* -1, 0, 1 */
-int libsnap_group_compare(const struct snap_answer *, uint32_t a, uint32_t b);
 enum snap_status libsnap_answer_sort(struct snap_answer *, struct snap_error *);
 /* Room for the longest lists, so that telling rows cannot fail. */
 enum snap_status libsnap_answer_prepare(struct snap_answer *, struct snap_error *);
