@@ -73,7 +73,7 @@ static void run_command(const struct work *w, struct run *run)
 {
 	char *arguments[64];
 	size_t count = 0;
-	for (; w->command[count] && count < 63; count++)
+	for (; count < 63 && w->command[count]; count++)
 		arguments[count] = replace(w->command[count], w->path);
 	arguments[count] = NULL;
 	int ends[2];
