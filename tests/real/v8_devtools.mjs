@@ -1,7 +1,8 @@
 // Asks the developer tools of Chrome for distances and retained sizes: their own worker's code, compiled from their package.
-// Usage: node v8_devtools.mjs NODE_MODULES CACHE FILE COUNT: prints "id distance retained" of COUNT nodes, spread over the heap.
+// Usage: node v8_devtools.mjs NODE_MODULES CACHE FILE COUNT [TYPES]: prints "id distance retained size" of COUNT nodes, spread over the
+// heap, and writes "bytes retained class" of all classes to TYPES.
 //
-// Three things that DevTools does for the eye, and a retained size is not, are left out by the words at each:
+// Some things that DevTools does for the eye, and a retained size is not, are left out by the words at each:
 // see class Plain.  A value in a WeakMap is held by its key's edge alone: that is DevTools' own rule for dominators.
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +15,7 @@ for (const kind of [Array, Uint8Array, Uint32Array, Float64Array]) {
 	kind.prototype.toReversed ??= function () { return this.slice().reverse(); };
 }
 
-const [modules, cache, file, wanted] = process.argv.slice(2);
+const [modules, cache, file, wanted, types] = process.argv.slice(2);
 const ts = createRequire(import.meta.url)(modules + '/typescript');
 const source = modules + '/chrome-devtools-frontend/front_end';
 
@@ -48,6 +49,9 @@ class Plain extends DevTools.JSHeapSnapshot {
 	isUserRoot() { return false; }
 	// Objects of the program do not become invisible to the runtime's own references.
 	userObjectsMapAndFlag() { return null; }
+	// Classes are what the heap says they are; DevTools tells them apart by where they are defined and by their properties.
+	inferInterfaceDefinitions() { return []; }
+	getLocation() { return null; }
 	// Paths follow the references that make dominators; DevTools' paths also follow shortcuts, which repeat a longer way.
 	calculateDistances(forRetainers) {
 		const holds = (node, edge) => this.computeIsEssentialEdge(node.nodeIndex, edge.edgeIndex, null);
@@ -82,7 +86,12 @@ for (let k = 0; k < Number(wanted); k++) {
 	const i = Math.floor(k * count / Number(wanted));
 	const distance = snapshot.nodeDistances[i];
 	const reached = distance >= 0 && distance < 100000000;
-	console.log(reached ? `${ids[i]}\t${distance}\t${snapshot.retainedSizes[i]}` : `${ids[i]}\t-\t-`);
+	const size = snapshot.createNode(i * N).selfSize();
+	console.log(reached ? `${ids[i]}\t${distance}\t${snapshot.retainedSizes[i]}\t${size}` : `${ids[i]}\t-\t-\t${size}`);
+}
+if (types) {
+	const classes = Object.values(snapshot.getAggregatesByClassKey(false));
+	fs.writeFileSync(types, classes.map(one => `${one.self}\t${one.maxRet}\t${one.name}\n`).join(''));
 }
 port1.close();
 port2.close();
