@@ -197,6 +197,9 @@ int main(int argc, char **argv)
 		print_statistics(answer, &info, rows_limit(&given.rows));
 	else
 		print_rows(answer, &info, &given, changed, broken);
+	struct snap_error error;
+	if (snap_answer_check(answer, &error) != SNAP_OK)
+		return cli_report(files[1], &error);
 	snap_answer_free(answer);
 	return cli_finish(broken || (given.exit_code && changed) ? CLI_NO : CLI_YES);
 }

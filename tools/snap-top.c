@@ -121,6 +121,8 @@ int main(int argc, char **argv)
 		print_statistics(answer, &info, rows_limit(&given));
 	else
 		print_rows(answer, &info, rows_limit(&given));
+	if (snap_answer_check(answer, &error) != SNAP_OK)
+		return cli_report(files[0], &error);
 	snap_answer_free(answer);
 	return cli_finish(CLI_YES);
 }

@@ -4,12 +4,12 @@
 #include "sort.h"
 
 void libsnap_sorter_init(struct libsnap_sorter *s, const struct snap_allocator *allocator,
-			 const struct snap_io *io, const char *folder, bool ties_by_bytes)
+			 const struct snap_io *io, const char *folder, enum libsnap_sort_ties ties)
 {
 	*s = (struct libsnap_sorter){.allocator = allocator,
 				     .io = io,
 				     .folder = folder,
-				     .ties_by_bytes = ties_by_bytes,
+				     .ties = ties,
 				     .ascending = true};
 	libsnap_tape_init(&s->tape, allocator);
 }
@@ -21,7 +21,7 @@ void libsnap_sorter_free(struct libsnap_sorter *s)
 	libsnap_tape_free(&s->tape);
 	if (s->file)
 		s->io->close(s->io->context, s->file);
-	libsnap_sorter_init(s, s->allocator, s->io, s->folder, s->ties_by_bytes);
+	libsnap_sorter_init(s, s->allocator, s->io, s->folder, s->ties);
 }
 
 /* On a tape: the key's difference to the one before, the size, the bytes. */
@@ -36,7 +36,7 @@ enum snap_status libsnap_sorter_add(struct libsnap_sorter *s, uint64_t key, cons
 	at = libsnap_put(at, size);
 	memcpy(at, bytes, size);
 	libsnap_tape_commit(&s->tape, (size_t)(at - room) + size);
-	if (key < s->last_key || (s->ties_by_bytes && key == s->last_key))
+	if (key < s->last_key || (s->ties && key == s->last_key))
 		s->ascending = false;
 	s->last_key = key;
 	s->tape_records++;
@@ -97,10 +97,13 @@ void libsnap_sort_entries(struct libsnap_sort_entry *entries, struct libsnap_sor
 		memcpy(entries, from, count * sizeof(*entries));
 }
 
-bool libsnap_sort_ties_before(const uint8_t *a, const uint8_t *b)
+bool libsnap_sort_ties_before(enum libsnap_sort_ties ties, const uint8_t *a, const uint8_t *b)
 {
-	int order = memcmp(a, b, 1 + (size_t)(*a < *b ? *a : *b));
-	return order < 0;
+	size_t size = *a < *b ? *a : *b;
+	if (ties == LIBSNAP_TIES_BY_SIZE)
+		return memcmp(a, b, 1 + size) < 0;
+	int order = memcmp(a + 1, b + 1, size);
+	return order ? order < 0 : *a < *b;
 }
 
 static const uint8_t *tie_bytes(const struct libsnap_sorter *s,
@@ -116,7 +119,7 @@ static void merge_ties(const struct libsnap_sorter *s, struct libsnap_sort_entry
 {
 	const struct libsnap_sort_entry *b = a + a_count;
 	while (a_count && b_count) {
-		if (libsnap_sort_ties_before(tie_bytes(s, b), tie_bytes(s, a))) {
+		if (libsnap_sort_ties_before(s->ties, tie_bytes(s, b), tie_bytes(s, a))) {
 			*to++ = *b++;
 			b_count--;
 		} else {
@@ -166,7 +169,7 @@ enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *s, struct snap_
 	if (!scratch)
 		return libsnap_fail_memory(error);
 	libsnap_sort_entries(s->entries, scratch, s->entry_count);
-	if (s->ties_by_bytes)
+	if (s->ties)
 		sort_all_ties(s, scratch);
 	libsnap_free(s->allocator, scratch, s->entry_count, sizeof(*scratch));
 	return SNAP_OK;

@@ -2,7 +2,7 @@
  *
  * Records are added to a tape.  A spill writes what is there as a sorted run and forgets it.  At
  * the end the records come out in order, however often that happened; equal keys in the order in
- * which they were added, or by their bytes. */
+ * which they were added, or by some of their bytes. */
 #ifndef LIBSNAP_SORT_H
 #define LIBSNAP_SORT_H
 
@@ -16,12 +16,19 @@ struct libsnap_sort_run {
 	uint64_t offset, size;
 };
 
+/* What comes first of records of equal keys.  Except for the order in which they were added, the first
+ * byte of a record says how many more of its bytes are compared. */
+enum libsnap_sort_ties {
+	LIBSNAP_TIES_IN_ORDER,
+	LIBSNAP_TIES_BY_SIZE, /* the one with fewer such bytes, then by these */
+	LIBSNAP_TIES_AS_TEXT, /* by these bytes, as texts are compared */
+};
+
 struct libsnap_sorter {
 	const struct snap_allocator *allocator;
 	const struct snap_io *io;
 	const char *folder;
-	/* Equal keys: the first byte of a record says how many more of its bytes are compared. */
-	bool ties_by_bytes;
+	enum libsnap_sort_ties ties;
 	struct libsnap_tape tape;
 	uint64_t last_key, tape_records, record_count;
 	bool ascending; /* so far, on the tape */
@@ -40,7 +47,7 @@ struct libsnap_record {
 };
 
 void libsnap_sorter_init(struct libsnap_sorter *, const struct snap_allocator *allocator,
-			 const struct snap_io *io, const char *folder, bool ties_by_bytes);
+			 const struct snap_io *io, const char *folder, enum libsnap_sort_ties);
 void libsnap_sorter_free(struct libsnap_sorter *);
 enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const uint8_t *bytes,
 				    size_t size, struct snap_error *);
@@ -79,8 +86,8 @@ enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *, struct libsn
 					struct snap_error *);
 void libsnap_sort_walk_end(struct libsnap_sort_walk *);
 
-/* Of the same length or not: whether record a comes before b when their keys are equal. */
-bool libsnap_sort_ties_before(const uint8_t *a, const uint8_t *b);
+/* Whether record a comes before b when their keys are equal; not for LIBSNAP_TIES_IN_ORDER. */
+bool libsnap_sort_ties_before(enum libsnap_sort_ties, const uint8_t *a, const uint8_t *b);
 
 /* Sorts entries by key, stably; scratch has count too. */
 void libsnap_sort_entries(struct libsnap_sort_entry *entries, struct libsnap_sort_entry *scratch,

@@ -177,10 +177,11 @@ static bool reader_before(const struct libsnap_sort_walk *w, uint32_t a, uint32_
 	const struct libsnap_record *x = &w->readers[a].record, *y = &w->readers[b].record;
 	if (x->key != y->key)
 		return x->key < y->key;
-	if (w->sorter->ties_by_bytes) {
-		if (libsnap_sort_ties_before(x->bytes, y->bytes))
+	enum libsnap_sort_ties ties = w->sorter->ties;
+	if (ties) {
+		if (libsnap_sort_ties_before(ties, x->bytes, y->bytes))
 			return true;
-		if (libsnap_sort_ties_before(y->bytes, x->bytes))
+		if (libsnap_sort_ties_before(ties, y->bytes, x->bytes))
 			return false;
 	}
 	return a < b;
@@ -313,7 +314,7 @@ static enum snap_status copy_run(struct libsnap_sorter *target, struct libsnap_s
 static enum snap_status merge_runs(struct libsnap_sorter *s, struct snap_error *error)
 {
 	struct libsnap_sorter merged;
-	libsnap_sorter_init(&merged, s->allocator, s->io, s->folder, s->ties_by_bytes);
+	libsnap_sorter_init(&merged, s->allocator, s->io, s->folder, s->ties);
 	enum snap_status status = open_file(&merged, error);
 	if (status == SNAP_OK)
 		status = copy_run(&merged, s, error);

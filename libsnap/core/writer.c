@@ -85,9 +85,10 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	libsnap_names_init(&w->names, allocator);
 	libsnap_totals_init(&w->totals, allocator);
 	libsnap_shapes_init(&w->shapes, allocator);
-	libsnap_sorter_init(&w->named, allocator, w->io, w->folder, false);
-	libsnap_sorter_init(&w->anonymous, allocator, w->io, w->folder, true);
-	libsnap_sorter_init(&w->order.rows, allocator, w->io, w->folder, false);
+	libsnap_sorter_init(&w->named, allocator, w->io, w->folder, LIBSNAP_TIES_IN_ORDER);
+	libsnap_sorter_init(&w->anonymous, allocator, w->io, w->folder, LIBSNAP_TIES_BY_SIZE);
+	libsnap_sorter_init(&w->order.rows, allocator, w->io, w->folder,
+			    LIBSNAP_TIES_IN_ORDER);
 	libsnap_pages_init(&w->order.map_first, allocator, sizeof(uint64_t));
 	libsnap_pages_init(&w->roots, allocator, sizeof(struct libsnap_root));
 	libsnap_pages_init(&w->timeline, allocator, sizeof(struct libsnap_moment));

@@ -153,7 +153,8 @@ static enum snap_status anonymous_next(struct snap_writer *w, struct anonymous *
 			return status;
 		a->has_ahead = !a->done;
 		if (a->done || (!first && (a->ahead.key != key ||
-					   libsnap_sort_ties_before(a->last, a->ahead.bytes))))
+					   libsnap_sort_ties_before(LIBSNAP_TIES_BY_SIZE, a->last,
+							    a->ahead.bytes))))
 			break;
 		if (first)
 			memcpy(a->last, a->ahead.bytes, a->ahead.size);

@@ -4,7 +4,8 @@
  * A question whose key and patterns need one dimension of the totals at most is answered from the totals, and does not
  * depend on the number of objects; another one scans the object columns that it needs, in batches.  Memory grows with
  * the number of stacks, types and groups, not of objects.  Exceptions: SNAP_KEY_ROOT and the keys after it, and retained
- * bytes, load the graph or contents, and need memory for each object.
+ * bytes, load the graph or contents, and need memory for each object.  What is more than max_memory_bytes goes to
+ * temporary files, and the answer is the same.
  *
  * Groups are made by content: two stacks of equal frames are one traceback, two types of equal name and kind one type.
  * Contract for memory, threads, safety and errors: snap.h. */
@@ -95,10 +96,14 @@ struct snap_query_options {
 	const struct snap_pattern *patterns;
 	size_t pattern_count;
 	enum snap_order order;
-	uint64_t max_memory_bytes; /* beside the reader's; 0: 2 GiB */
+	uint64_t max_memory_bytes; /* of the question and its answer, beside the reader's; 0: 2 GiB.  SNAP_LIMIT if it is
+	                            * too little for buffers: less than 1 MiB, or what the graph needs at least */
 	const struct snap_allocator *allocator; /* NULL: malloc */
 	bool retained;             /* add what each group retains: see snap_answer_row */
 	uint32_t path_depth;       /* SNAP_KEY_PATH: paths are cut after so many steps; 0: they are not */
+	/* Where unlinked files are kept that hold what has no room in memory; NULL: $TMPDIR, else /tmp. */
+	const char *temporary_folder;
+	const struct snap_io *io;  /* NULL: the system's */
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 
@@ -133,7 +138,7 @@ struct snap_answer_info {
 };
 SNAP_API void snap_answer_info(const struct snap_answer *, struct snap_answer_info *out);
 
-/* bytes is NULL for none, which is not the empty text.  Lives as long as the answer. */
+/* bytes is NULL for none, which is not the empty text.  Lives until the next row is asked for. */
 struct snap_text {
 	const char *bytes;
 	size_t size;
@@ -194,8 +199,11 @@ struct snap_answer_row {
 	const struct snap_step_text *steps; /* from the root on; until the next call on this answer */
 	size_t step_count;
 };
-/* index is below row_count. */
+/* index is below row_count.  What lies in temporary files may fail to be read, and is then zero: see snap_answer_check. */
 SNAP_API void snap_answer_row(struct snap_answer *, uint64_t index, struct snap_answer_row *out);
+/* SNAP_OK, or why a row that was asked for could not be told whole. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_answer_check(const struct snap_answer *, struct snap_error *error);
 
 #ifdef __cplusplus
 }

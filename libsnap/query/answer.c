@@ -8,14 +8,13 @@ void snap_answer_free(struct snap_answer *answer)
 	const struct snap_allocator *memory = &answer->budget.allocator;
 	libsnap_space_end(&answer->space);
 	for (int side = 0; side < 2; side++) {
-		libsnap_free(memory, answer->sides[side], answer->side_capacity[side],
-			     sizeof(union measure));
-		libsnap_free(memory, answer->retained[side], answer->retained_count[side],
-			     sizeof(uint64_t));
-		libsnap_free(memory, answer->fills[side], answer->fill_capacity[side],
-			     sizeof(struct snap_fill));
+		libsnap_array_end(&answer->sides[side]);
+		libsnap_array_end(&answer->retained[side]);
+		libsnap_array_end(&answer->fills[side]);
 	}
-	libsnap_free(memory, answer->rows, answer->row_capacity, sizeof(uint32_t));
+	libsnap_array_end(&answer->rows);
+	libsnap_arrays_end(&answer->budget.arrays);
+	libsnap_tape_free(&answer->told);
 	libsnap_free(memory, answer->frames, answer->frame_capacity, sizeof(*answer->frames));
 	libsnap_free(memory, answer->slots, answer->slot_capacity, sizeof(*answer->slots));
 	libsnap_free(memory, answer->steps, answer->step_capacity, sizeof(*answer->steps));
@@ -27,55 +26,79 @@ void snap_answer_info(const struct snap_answer *answer, struct snap_answer_info 
 	*out = answer->info;
 }
 
-enum snap_status libsnap_answer_prepare(struct snap_answer *answer, struct snap_error *error)
+enum snap_status snap_answer_check(const struct snap_answer *answer, struct snap_error *error)
 {
-	const struct snap_allocator *memory = &answer->budget.allocator;
-	size_t longest = 0;
-	int part = answer->info.key == SNAP_KEY_SHAPE ? 2 : 0;
-	if (answer->info.key != SNAP_KEY_SHAPE && answer->info.key != SNAP_KEY_TRACEBACK &&
-	    answer->info.key != SNAP_KEY_PATH)
-		return SNAP_OK;
-	for (uint32_t group = 0; group < answer->space.groups.count; group++) {
-		uint32_t list = (uint32_t)libsnap_group_at(&answer->space, group)->part[part];
-		size_t length = libsnap_chain_at(&answer->space, list)->length;
-		longest = length > longest ? length : longest;
-	}
-	bool good;
-	if (answer->info.key == SNAP_KEY_SHAPE) {
-		answer->slots = libsnap_alloc(memory, longest, sizeof(*answer->slots));
-		answer->slot_capacity = longest;
-		good = answer->slots != NULL;
-	} else if (answer->info.key == SNAP_KEY_PATH) {
-		answer->steps = libsnap_alloc(memory, longest, sizeof(*answer->steps));
-		answer->step_capacity = longest;
-		good = answer->steps != NULL;
-	} else {
-		answer->frames = libsnap_alloc(memory, longest, sizeof(*answer->frames));
-		answer->frame_capacity = longest;
-		good = answer->frames != NULL;
-	}
-	return good ? SNAP_OK : libsnap_budget_fail(&answer->budget, error);
+	if (answer->failed != SNAP_OK && error)
+		*error = answer->error;
+	return answer->failed;
 }
 
-static struct snap_text text_of(const struct snap_answer *answer, uint64_t id)
+/* ---- parts of a row ---- */
+
+static void note_failure(struct snap_answer *answer)
 {
-	struct text_item text = libsnap_text_at(&answer->space, (uint32_t)id);
-	return (struct snap_text){text.bytes, text.size};
+	const struct budget *budget = &answer->budget;
+	if (answer->failed == SNAP_OK)
+		answer->failed = libsnap_budget_fail(budget, &answer->error);
+}
+
+static struct snap_text text_of(struct snap_answer *answer, uint64_t id)
+{
+	struct space *space = &answer->space;
+	if (id == 0)
+		return (struct snap_text){NULL, 0};
+	struct snap_text text = {libsnap_text_in_memory(space, (uint32_t)id),
+				 libsnap_text_size(space, (uint32_t)id)};
+	if (text.bytes)
+		return text;
+	char *room = (char *)libsnap_tape_room(&answer->told, text.size);
+	if (!room) {
+		note_failure(answer);
+		return (struct snap_text){NULL, 0};
+	}
+	libsnap_text_read(space, (uint32_t)id, 0, text.size, room);
+	libsnap_tape_commit(&answer->told, text.size);
+	text.bytes = room;
+	return text;
+}
+
+/* Room for the items of a list, which a row tells; NULL: there is none. */
+static void *room_for(struct snap_answer *answer, uint64_t list, void *items, size_t *capacity,
+		      size_t size, size_t *count)
+{
+	*count = libsnap_chain_at(&answer->space, (uint32_t)list).length;
+	void *room = libsnap_grow(&answer->budget.allocator, items, capacity, *count, size);
+	if (!room) {
+		note_failure(answer);
+		*count = 0;
+	}
+	return room;
+}
+
+/* The item of a list, which then is the one before it. */
+static struct tuple take_item(struct snap_answer *answer, uint32_t *list)
+{
+	struct chain chain = libsnap_chain_at(&answer->space, *list);
+	*list = chain.before;
+	return libsnap_tuple_at(&answer->space.places, chain.item);
 }
 
 /* Innermost first, as the list goes. */
 static size_t tell_frames(struct snap_answer *answer, uint64_t list)
 {
-	size_t count = 0;
-	for (uint32_t id = (uint32_t)list; id; id = libsnap_chain_at(&answer->space, id)->before) {
-		const struct tuple *place = libsnap_place_at(
-			&answer->space, libsnap_chain_at(&answer->space, id)->item);
-		answer->frames[count++] = (struct snap_place){
-			.file = text_of(answer, place->part[0]),
-			.line = place->part[1],
-			.function = text_of(answer, place->part[2]),
-			.module = text_of(answer, place->part[3]),
-			.offset = place->part[4],
+	size_t count;
+	struct snap_place *frames = room_for(answer, list, answer->frames, &answer->frame_capacity,
+					     sizeof(*frames), &count);
+	answer->frames = frames ? frames : answer->frames;
+	uint32_t id = (uint32_t)list;
+	for (size_t i = 0; i < count; i++) {
+		struct tuple place = take_item(answer, &id);
+		frames[i] = (struct snap_place){
+			.file = text_of(answer, place.part[0]),
+			.line = place.part[1],
+			.function = text_of(answer, place.part[2]),
+			.module = text_of(answer, place.part[3]),
+			.offset = place.part[4],
 		};
 	}
 	return count;
@@ -84,20 +107,23 @@ static size_t tell_frames(struct snap_answer *answer, uint64_t list)
 /* First slot first, against the list's direction. */
 static size_t tell_slots(struct snap_answer *answer, uint64_t list)
 {
-	size_t count = libsnap_chain_at(&answer->space, (uint32_t)list)->length, at = count;
-	for (uint32_t id = (uint32_t)list; id; id = libsnap_chain_at(&answer->space, id)->before) {
-		const struct tuple *slot = libsnap_place_at(
-			&answer->space, libsnap_chain_at(&answer->space, id)->item);
-		answer->slots[--at] = (struct snap_slot_text){
-			.kind = (uint32_t)slot->part[0],
-			.name = text_of(answer, slot->part[2]),
-			.label = slot->part[1],
+	size_t count;
+	struct snap_slot_text *slots = room_for(answer, list, answer->slots, &answer->slot_capacity,
+						sizeof(*slots), &count);
+	answer->slots = slots ? slots : answer->slots;
+	uint32_t id = (uint32_t)list;
+	for (size_t i = count; i-- > 0;) {
+		struct tuple slot = take_item(answer, &id);
+		slots[i] = (struct snap_slot_text){
+			.kind = (uint32_t)slot.part[0],
+			.name = text_of(answer, slot.part[2]),
+			.label = slot.part[1],
 		};
 	}
 	return count;
 }
 
-static struct snap_step_text tell_step(const struct snap_answer *answer, const struct tuple *step)
+static struct snap_step_text tell_step(struct snap_answer *answer, const struct tuple *step)
 {
 	return (struct snap_step_text){
 		.is_root = step->part[2] & STEP_ROOT,
@@ -113,11 +139,15 @@ static struct snap_step_text tell_step(const struct snap_answer *answer, const s
 /* First step first, against the list's direction. */
 static size_t tell_steps(struct snap_answer *answer, uint64_t list)
 {
-	size_t count = libsnap_chain_at(&answer->space, (uint32_t)list)->length, at = count;
-	for (uint32_t id = (uint32_t)list; id; id = libsnap_chain_at(&answer->space, id)->before)
-		answer->steps[--at] = tell_step(
-			answer, libsnap_place_at(&answer->space,
-						 libsnap_chain_at(&answer->space, id)->item));
+	size_t count;
+	struct snap_step_text *steps = room_for(answer, list, answer->steps, &answer->step_capacity,
+						sizeof(*steps), &count);
+	answer->steps = steps ? steps : answer->steps;
+	uint32_t id = (uint32_t)list;
+	for (size_t i = count; i-- > 0;) {
+		struct tuple step = take_item(answer, &id);
+		steps[i] = tell_step(answer, &step);
+	}
 	return count;
 }
 
@@ -127,7 +157,7 @@ static void tell_size(struct snap_answer_row *row, uint64_t bucket)
 	row->high = bucket ? row->low + (row->low - 1) : 0;
 }
 
-static void tell_type(const struct snap_answer *answer, const struct tuple *key,
+static void tell_type(struct snap_answer *answer, const struct tuple *key,
 		      struct snap_answer_row *row)
 {
 	row->name = text_of(answer, key->part[0]);
@@ -198,18 +228,18 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key,
 	}
 }
 
-uint64_t libsnap_waste(const struct snap_answer *answer, int side, uint32_t group)
+uint64_t libsnap_waste(struct snap_answer *answer, int side, uint32_t group)
 {
 	if (answer->info.key == SNAP_KEY_FILL)
 		return libsnap_fill_at(answer, side, group).empty;
 	if (answer->info.key != SNAP_KEY_DUPLICATE)
 		return 0;
-	uint64_t bytes = answer->sides[side][group].exact.bytes,
-		 count = answer->sides[side][group].exact.count;
+	union measure sum = libsnap_sum_at(answer, side, group);
+	uint64_t bytes = sum.exact.bytes, count = sum.exact.count;
 	return count ? bytes - (bytes / count + (bytes % count >= count - count / 2)) : 0;
 }
 
-bool libsnap_group_is_told(const struct snap_answer *answer, uint32_t group)
+bool libsnap_group_is_told(struct snap_answer *answer, uint32_t group)
 {
 	enum snap_key key = answer->info.key;
 	if (key != SNAP_KEY_DUPLICATE && key != SNAP_KEY_FILL)
@@ -217,8 +247,8 @@ bool libsnap_group_is_told(const struct snap_answer *answer, uint32_t group)
 	for (int side = 0; side < 2; side++) {
 		if (key == SNAP_KEY_FILL && libsnap_fill_at(answer, side, group).places > 0)
 			return true;
-		if (key == SNAP_KEY_DUPLICATE && group < answer->side_capacity[side] &&
-		    answer->sides[side] && answer->sides[side][group].exact.count > 1)
+		if (key == SNAP_KEY_DUPLICATE && group < answer->sides[side].count &&
+		    libsnap_sum_at(answer, side, group).exact.count > 1)
 			return true;
 	}
 	return false;
@@ -226,20 +256,24 @@ bool libsnap_group_is_told(const struct snap_answer *answer, uint32_t group)
 
 void snap_answer_row(struct snap_answer *answer, uint64_t index, struct snap_answer_row *out)
 {
-	uint32_t group = answer->rows[index];
-	const union measure *now = &answer->sides[answer->info.compared][group];
+	uint32_t group = libsnap_array_get32(&answer->rows, index);
 	int side = answer->info.compared;
-	*out = (struct snap_answer_row){.bytes = now->exact.bytes, .count = now->exact.count};
+	union measure now = libsnap_sum_at(answer, side, group);
+	libsnap_tape_free(&answer->told);
+	*out = (struct snap_answer_row){.bytes = now.exact.bytes, .count = now.exact.count};
 	out->retained = libsnap_retained_at(answer, side, group);
 	out->waste = libsnap_waste(answer, side, group);
 	out->fill = libsnap_fill_at(answer, side, group);
 	if (answer->info.compared) {
-		const union measure *old = &answer->sides[0][group];
-		out->old_bytes = old->exact.bytes;
-		out->old_count = old->exact.count;
+		union measure old = libsnap_sum_at(answer, 0, group);
+		out->old_bytes = old.exact.bytes;
+		out->old_count = old.exact.count;
 		out->old_retained = libsnap_retained_at(answer, 0, group);
-		out->is_new = old->exact.count == 0 && old->exact.bytes == 0;
-		out->is_gone = now->exact.count == 0 && now->exact.bytes == 0;
+		out->is_new = old.exact.count == 0 && old.exact.bytes == 0;
+		out->is_gone = now.exact.count == 0 && now.exact.bytes == 0;
 	}
-	tell_key(answer, libsnap_group_at(&answer->space, group), out);
+	struct tuple key = libsnap_tuple_at(&answer->space.groups, group);
+	tell_key(answer, &key, out);
+	if (answer->budget.arrays.failed != SNAP_OK)
+		note_failure(answer);
 }

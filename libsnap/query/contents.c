@@ -7,7 +7,7 @@ static enum snap_status take_contents(void *context, uint64_t first_row, size_t 
 	(void)error;
 	struct side *side = context;
 	for (size_t i = 0; i < count; i++) {
-		side->contents[first_row + i + 1] =
+		*(struct content *)libsnap_array_edit(&side->contents, first_row + i + 1) =
 			(struct content){.length = values[0][i],
 					 .hash = values[1][i],
 					 .text = (uint32_t)values[2][i]};
@@ -42,25 +42,23 @@ enum snap_status libsnap_contents_prepare(struct side *side, struct snap_error *
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "the snapshot has no hashes of contents");
 	if (status == SNAP_OK)
-		status = libsnap_budget_reserve(budget, "contents", rows + 1,
-						sizeof(struct content), error);
-	if (status == SNAP_OK)
 		status = libsnap_resolver_begin(&side->resolver, &side->names, error);
 	if (status != SNAP_OK)
 		return status;
 	side->has_resolver = true;
-	side->content_count = (size_t)rows + 1;
-	side->contents = libsnap_alloc_zeroed(&budget->allocator, side->content_count,
-					      sizeof(struct content));
-	if (!side->contents)
-		return libsnap_budget_fail(budget, error);
 	static const uint32_t columns[] = {SNAP_CONTENT_LENGTH, SNAP_CONTENT_HASH,
 					   SNAP_CONTENT_TEXT};
-	status = libsnap_query_each_batch(&side->names, columns, 3, take_contents, side, error);
+	status = libsnap_budget_array(budget, &side->contents, rows + 1, sizeof(struct content),
+				      error);
+	if (status == SNAP_OK)
+		status = libsnap_query_each_batch(&side->names, columns, 3, take_contents, side,
+						  error);
 	if (status == SNAP_OK)
 		status = libsnap_resolver_load(&side->resolver, error);
-	for (size_t i = 0; status == SNAP_OK && i < side->content_count; i++)
-		side->contents[i].text =
-			libsnap_resolver_text(&side->resolver, side->contents[i].text);
+	for (uint64_t i = 0; status == SNAP_OK && i < side->contents.count; i++) {
+		const struct content *content = libsnap_array_at(&side->contents, i);
+		uint32_t text = libsnap_resolver_text(&side->resolver, content->text);
+		((struct content *)libsnap_array_edit(&side->contents, i))->text = text;
+	}
 	return status;
 }

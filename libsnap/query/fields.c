@@ -8,29 +8,31 @@
 struct fields {
 	struct side *side;
 	struct labels labels;
-	uint32_t *start, *items;
-	size_t objects, item_count;
-	uint64_t *counts;   /* of references, by number of the label */
-	uint32_t *group_of; /* likewise */
-	size_t label_capacity, label_count;
-	uint64_t *stamps; /* by group: the last row that counted, + 1 */
-	size_t stamp_count;
+	struct libsnap_array start, items;
+	uint64_t objects, item_count;
+	struct libsnap_array counts;   /* of references, by number of the label */
+	struct libsnap_array group_of; /* likewise */
+	struct libsnap_array stamps;   /* by group: the last row that counted, + 1 */
 	enum snap_status status;
 	struct snap_error *error;
 };
 
-const uint32_t *libsnap_fields_members(const struct side *side, uint64_t row, size_t *count)
+struct span libsnap_fields_span(const struct side *side, uint64_t row)
 {
-	const struct fields *fields = side->fields;
-	*count = fields->start[row + 1] - fields->start[row];
-	return &fields->items[fields->start[row]];
+	struct libsnap_array *start = &side->fields->start;
+	return (struct span){libsnap_array_get32(start, row), libsnap_array_get32(start, row + 1)};
+}
+
+uint32_t libsnap_fields_member(const struct side *side, uint32_t index)
+{
+	return libsnap_array_get32(&side->fields->items, index);
 }
 
 static bool is_asked(const struct fields *fields, const struct snap_graph_reference *reference)
 {
 	return reference->kind < SNAP_REF_FIRST_WEAK && reference->target < fields->objects &&
 	       reference->owner < fields->objects &&
-	       (!fields->side->bits || libsnap_side_bit(fields->side, reference->owner));
+	       (!fields->side->bits.count || libsnap_side_bit(fields->side, reference->owner));
 }
 
 static bool find_label(struct fields *fields, const struct snap_graph_reference *reference,
@@ -50,21 +52,14 @@ static bool count_reference(void *context, const struct snap_graph_reference *re
 		return true;
 	if (!find_label(fields, reference, &number))
 		return false;
-	size_t old = fields->label_capacity;
-	if (number >= old) {
-		struct budget *budget = &fields->side->answer->budget;
-		uint64_t *larger =
-			libsnap_grow(&budget->allocator, fields->counts, &fields->label_capacity,
-				     (size_t)number + 1, sizeof(*larger));
-		if (!larger) {
-			fields->status = libsnap_budget_fail(budget, fields->error);
-			return false;
-		}
-		memset(larger + old, 0, (fields->label_capacity - old) * sizeof(*larger));
-		fields->counts = larger;
+	if (number >= fields->counts.count &&
+	    !libsnap_array_reach(&fields->counts, (uint64_t)number + 1)) {
+		fields->status =
+			libsnap_budget_fail(&fields->side->answer->budget, fields->error);
+		return false;
 	}
-	fields->counts[number]++;
-	fields->start[reference->target]++;
+	++*(uint64_t *)libsnap_array_edit(&fields->counts, number);
+	++*(uint32_t *)libsnap_array_edit(&fields->start, reference->target);
 	fields->item_count++;
 	return true;
 }
@@ -77,16 +72,18 @@ static bool place_reference(void *context, const struct snap_graph_reference *re
 		return true;
 	if (!find_label(fields, reference, &number))
 		return false;
-	uint32_t *at = &fields->start[reference->target];
-	if (number >= fields->label_count || *at == 0) {
+	uint32_t at = libsnap_array_get32(&fields->start, reference->target);
+	if (number >= fields->group_of.count || at == 0) {
 		fields->status = libsnap_fail(fields->error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					      "references are not twice the same");
 		return false;
 	}
 	bool owned =
-		fields->side->group_of_row &&
+		fields->side->group_of_row.count &&
 		snap_graph_dominator(fields->side->graph, reference->target) == reference->owner;
-	fields->items[--*at] = fields->group_of[number] | (owned ? MEMBER_OWNED : 0);
+	uint32_t group = libsnap_array_get32(&fields->group_of, number);
+	libsnap_array_set32(&fields->start, reference->target, --at);
+	libsnap_array_set32(&fields->items, at, group | (owned ? MEMBER_OWNED : 0));
 	return true;
 }
 
@@ -107,7 +104,7 @@ static enum snap_status mark_owner(void *context, const struct query_row *row,
 	(void)error;
 	struct side *side = context;
 	if (row->row < side->object_count && libsnap_side_keeps(side, row))
-		side->bits[row->row / 64] |= (uint64_t)1 << row->row % 64;
+		libsnap_side_set_bit(side, row->row);
 	return SNAP_OK;
 }
 
@@ -115,12 +112,10 @@ static enum snap_status mark_owners(struct side *side, struct snap_error *error)
 {
 	if (side->options->pattern_count == 0)
 		return SNAP_OK;
-	side->bit_words = side->object_count / 64 + 1;
-	side->bits = libsnap_alloc_zeroed(&side->answer->budget.allocator, side->bit_words,
-					  sizeof(uint64_t));
-	if (!side->bits)
-		return libsnap_budget_fail(&side->answer->budget, error);
-	return libsnap_side_rows(side, NEED_ROWS, mark_owner, error);
+	enum snap_status status =
+		libsnap_budget_array(&side->answer->budget, &side->bits,
+				     side->object_count / 64 + 1, sizeof(uint64_t), error);
+	return status == SNAP_OK ? libsnap_side_rows(side, NEED_ROWS, mark_owner, error) : status;
 }
 
 /* ---- groups ---- */
@@ -132,28 +127,25 @@ static enum snap_status group_labels(struct fields *fields, struct snap_error *e
 	enum snap_status status = libsnap_labels_load(&fields->labels, error);
 	if (status != SNAP_OK)
 		return status;
-	size_t count = fields->label_count = fields->labels.raw.count;
-	fields->group_of = libsnap_alloc(&space->budget->allocator, count, sizeof(uint32_t));
-	if (!fields->group_of)
-		return libsnap_budget_fail(space->budget, error);
-	for (uint32_t i = 0; i < count; i++) {
-		const struct tuple *raw =
-			&((const struct tuple *)(const void *)fields->labels.raw.items)[i];
-		struct tuple key = libsnap_labels_step(&fields->labels, i, raw->part[0]);
-		union measure *sum;
-		uint32_t *group = &fields->group_of[i];
-		status = libsnap_space_intern(space, &space->groups, &key, group, error);
-		if (status == SNAP_OK && *group >= MEMBER_OWNED)
+	uint32_t count = fields->labels.raw.count;
+	status = libsnap_budget_array(space->budget, &fields->group_of, count, sizeof(uint32_t),
+				      error);
+	for (uint32_t i = 0; status == SNAP_OK && i < count; i++) {
+		uint64_t type = libsnap_tuple_at(&fields->labels.raw, i).part[0];
+		struct tuple key = libsnap_labels_step(&fields->labels, i, type);
+		uint64_t references = libsnap_array_get64(&fields->counts, i);
+		uint32_t group;
+		status = libsnap_space_intern(space, &space->groups, &key, &group, error);
+		if (status == SNAP_OK && group >= MEMBER_OWNED)
 			status = libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 					      "more than 2 billion labels");
 		if (status == SNAP_OK)
-			status = libsnap_side_measure(side, *group, &sum, error);
-		if (status != SNAP_OK)
-			return status;
-		sum->exact.count += fields->counts[i];
-		side->total.exact.count += fields->counts[i];
+			status = libsnap_side_count(side, group, 0, references, error);
+		if (status == SNAP_OK)
+			libsnap_array_set32(&fields->group_of, i, group);
+		side->total.exact.count += references;
 	}
-	return SNAP_OK;
+	return status;
 }
 
 /* The targets' bytes, once for each group. */
@@ -164,60 +156,44 @@ static enum snap_status take_target(void *context, const struct query_row *row,
 	struct fields *fields = side->fields;
 	if (row->row >= fields->objects)
 		return SNAP_OK;
-	size_t count;
-	const uint32_t *members = libsnap_fields_members(side, row->row, &count);
-	bool fits = true;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t group = members[i] & ~MEMBER_OWNED;
-		if (fields->stamps[group] == row->row + 1)
+	enum snap_status status = SNAP_OK;
+	struct span span = libsnap_fields_span(side, row->row);
+	for (uint32_t i = span.first; status == SNAP_OK && i < span.end; i++) {
+		uint32_t group = libsnap_fields_member(side, i) & ~MEMBER_OWNED;
+		if (libsnap_array_get64(&fields->stamps, group) == row->row + 1)
 			continue;
-		fields->stamps[group] = row->row + 1;
-		fits &= libsnap_measure_add(
-			&side->weigher, &side->answer->sides[side->number][group], row->bytes, 0);
+		libsnap_array_set64(&fields->stamps, group, row->row + 1);
+		status = libsnap_side_count(side, group, row->bytes, 0, error);
 	}
-	if (count > 0)
-		fits &= libsnap_measure_add(&side->weigher, &side->total, row->bytes, 0);
-	return fits ? SNAP_OK : libsnap_too_much(error);
-}
-
-static enum snap_status take_arrays(struct fields *fields, struct snap_error *error)
-{
-	struct budget *budget = &fields->side->answer->budget;
-	enum snap_status status = libsnap_budget_reserve(budget, "labels of references",
-							 fields->objects + 1, 4, error);
-	if (status != SNAP_OK)
-		return status;
-	fields->start =
-		libsnap_alloc_zeroed(&budget->allocator, fields->objects + 1, sizeof(uint32_t));
-	return fields->start ? SNAP_OK : libsnap_budget_fail(budget, error);
+	if (status == SNAP_OK && span.end > span.first &&
+	    !libsnap_measure_add(&side->weigher, &side->total, row->bytes, 0))
+		status = libsnap_too_much(error);
+	return status;
 }
 
 static enum snap_status place_references(struct fields *fields, struct snap_error *error)
 {
 	struct budget *budget = &fields->side->answer->budget;
-	size_t count = fields->item_count;
-	enum snap_status status =
-		libsnap_budget_reserve(budget, "labels of references", count, 4, error);
-	if (status != SNAP_OK)
-		return status;
-	if (count >= UINT32_MAX)
+	if (fields->item_count >= UINT32_MAX)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "more than 4 billion references");
-	fields->stamp_count = fields->side->answer->space.groups.count;
-	fields->items = libsnap_alloc(&budget->allocator, count, sizeof(uint32_t));
-	fields->stamps =
-		libsnap_alloc_zeroed(&budget->allocator, fields->stamp_count, sizeof(uint64_t));
-	if (!fields->items || !fields->stamps)
-		return libsnap_budget_fail(budget, error);
+	enum snap_status status = libsnap_budget_array(budget, &fields->items, fields->item_count,
+						       sizeof(uint32_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(budget, &fields->stamps,
+					      fields->side->answer->space.groups.count,
+					      sizeof(uint64_t), error);
 	uint32_t sum = 0;
-	for (size_t row = 0; row <= fields->objects; row++)
-		fields->start[row] = sum += fields->start[row];
-	return walk(fields, place_reference, error);
+	for (uint64_t row = 0; status == SNAP_OK && row <= fields->objects; row++) {
+		sum += libsnap_array_get32(&fields->start, row);
+		libsnap_array_set32(&fields->start, row, sum);
+	}
+	return status == SNAP_OK ? walk(fields, place_reference, error) : status;
 }
 
 enum snap_status libsnap_fields_add(struct side *side, struct snap_error *error)
 {
-	const struct snap_allocator *memory = &side->answer->budget.allocator;
+	struct budget *budget = &side->answer->budget;
 	enum snap_status status = SNAP_OK;
 	if (side->weigher.sampled)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
@@ -228,13 +204,17 @@ enum snap_status libsnap_fields_add(struct side *side, struct snap_error *error)
 		status = mark_owners(side, error);
 	if (status != SNAP_OK)
 		return status;
-	struct fields *fields = side->fields = libsnap_alloc_zeroed(memory, 1, sizeof(*fields));
+	struct fields *fields = side->fields =
+		libsnap_alloc_zeroed(&budget->allocator, 1, sizeof(*fields));
 	if (!fields)
-		return libsnap_budget_fail(&side->answer->budget, error);
+		return libsnap_budget_fail(budget, error);
 	fields->side = side;
 	fields->objects = side->object_count;
 	libsnap_labels_begin(&fields->labels, &side->names);
-	status = take_arrays(fields, error);
+	status = libsnap_budget_array(budget, &fields->start, fields->objects + 1, sizeof(uint32_t),
+				      error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(budget, &fields->counts, 0, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
 		status = walk(fields, count_reference, error);
 	if (status == SNAP_OK)
@@ -249,12 +229,12 @@ void libsnap_fields_end(struct side *side)
 	struct fields *fields = side->fields;
 	if (!fields)
 		return;
-	const struct snap_allocator *memory = &side->answer->budget.allocator;
 	libsnap_labels_end(&fields->labels);
-	libsnap_free(memory, fields->start, fields->objects + 1, sizeof(uint32_t));
-	libsnap_free(memory, fields->items, fields->item_count, sizeof(uint32_t));
-	libsnap_free(memory, fields->counts, fields->label_capacity, sizeof(uint64_t));
-	libsnap_free(memory, fields->group_of, fields->label_count, sizeof(uint32_t));
-	libsnap_free(memory, fields->stamps, fields->stamp_count, sizeof(uint64_t));
-	libsnap_free(memory, fields, 1, sizeof(*fields));
+	libsnap_array_end(&fields->start);
+	libsnap_array_end(&fields->items);
+	libsnap_array_end(&fields->counts);
+	libsnap_array_end(&fields->group_of);
+	libsnap_array_end(&fields->stamps);
+	libsnap_free(&side->answer->budget.allocator, fields, 1, sizeof(*fields));
+	side->fields = NULL;
 }

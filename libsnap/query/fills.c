@@ -9,8 +9,7 @@ struct shape_places {
 
 struct fill_walk {
 	struct side *side;
-	struct shape_places *shapes;
-	size_t shape_count;
+	struct libsnap_array shapes;
 	uint64_t row, tail; /* next ones */
 	struct snap_column *tails;
 	uint64_t tail_rows;
@@ -21,7 +20,8 @@ struct fill_walk {
 
 static void set_places(struct side *side, uint64_t row, uint64_t places)
 {
-	side->places[row] = places < UINT32_MAX ? (uint32_t)places : UINT32_MAX;
+	libsnap_array_set32(&side->places, row,
+			    places < UINT32_MAX ? (uint32_t)places : UINT32_MAX);
 }
 
 static enum snap_status take_shapes(void *context, uint64_t first_row, size_t count,
@@ -30,9 +30,10 @@ static enum snap_status take_shapes(void *context, uint64_t first_row, size_t co
 	(void)error;
 	struct fill_walk *walk = context;
 	for (size_t i = 0; i < count; i++)
-		walk->shapes[first_row + i + 1] = (struct shape_places){
-			values[0][i] < UINT32_MAX ? (uint32_t)values[0][i] : UINT32_MAX,
-			values[1][i] != SNAP_TAIL_NONE};
+		*(struct shape_places *)libsnap_array_edit(&walk->shapes, first_row + i + 1) =
+			(struct shape_places){
+				values[0][i] < UINT32_MAX ? (uint32_t)values[0][i] : UINT32_MAX,
+				values[1][i] != SNAP_TAIL_NONE};
 	return SNAP_OK;
 }
 
@@ -80,14 +81,16 @@ static enum snap_status take_runs(void *context, uint64_t first_row, size_t coun
 	struct fill_walk *walk = context;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t shape = values[0][i], left = walk->side->object_count - walk->row;
-		if (shape >= walk->shape_count || values[1][i] > left) {
+		if (shape >= walk->shapes.count || values[1][i] > left) {
 			if (!libsnap_query_is_damaged(&walk->side->names))
 				return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 						    "runs do not fit shapes and objects");
 			walk->side->names.lost_rows++;
 			return SNAP_OK;
 		}
-		enum snap_status status = take_run(walk, &walk->shapes[shape], values[1][i], error);
+		struct shape_places places =
+			*(const struct shape_places *)libsnap_array_at(&walk->shapes, shape);
+		enum snap_status status = take_run(walk, &places, values[1][i], error);
 		if (status != SNAP_OK)
 			return status;
 	}
@@ -114,15 +117,18 @@ static enum snap_status count_places(struct fill_walk *walk, struct snap_error *
 static bool fill_place(void *context, const struct snap_graph_reference *reference)
 {
 	struct side *side = context;
-	if (reference->owner < side->object_count && side->filled[reference->owner] < UINT32_MAX)
-		side->filled[reference->owner]++;
+	if (reference->owner < side->object_count) {
+		uint32_t filled = libsnap_array_get32(&side->filled, reference->owner);
+		if (filled < UINT32_MAX)
+			libsnap_array_set32(&side->filled, reference->owner, filled + 1);
+	}
 	return true;
 }
 
 enum snap_status libsnap_fills_prepare(struct side *side, struct snap_error *error)
 {
 	struct budget *budget = &side->answer->budget;
-	const struct snap_allocator *memory = &budget->allocator;
+	struct fill_walk walk = {.side = side};
 	enum snap_status status = SNAP_OK;
 	if (side->weigher.sampled)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
@@ -130,44 +136,34 @@ enum snap_status libsnap_fills_prepare(struct side *side, struct snap_error *err
 	if (!side->graph)
 		status = libsnap_side_graph(side, false, error);
 	if (status == SNAP_OK)
-		status = libsnap_budget_reserve(budget, "places of references", side->object_count,
-						8, error);
-	if (status != SNAP_OK)
-		return status;
-	struct fill_walk walk = {.side = side};
-	walk.shape_count = (size_t)snap_reader_row_count(side->reader, SNAP_SHAPES) + 1;
-	side->places = libsnap_alloc_zeroed(memory, side->object_count, sizeof(uint32_t));
-	side->filled = libsnap_alloc_zeroed(memory, side->object_count, sizeof(uint32_t));
-	walk.shapes = libsnap_alloc_zeroed(memory, walk.shape_count, sizeof(*walk.shapes));
-	if (!side->places || !side->filled || !walk.shapes)
-		status = libsnap_budget_fail(budget, error);
+		status = libsnap_budget_array(budget, &side->places, side->object_count,
+					      sizeof(uint32_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(budget, &side->filled, side->object_count,
+					      sizeof(uint32_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(
+			budget, &walk.shapes, snap_reader_row_count(side->reader, SNAP_SHAPES) + 1,
+			sizeof(struct shape_places), error);
 	if (status == SNAP_OK)
 		status = count_places(&walk, error);
 	if (status == SNAP_OK)
 		status = snap_graph_references(side->graph, fill_place, side, error);
-	libsnap_free(memory, walk.shapes, walk.shape_count, sizeof(*walk.shapes));
+	libsnap_array_end(&walk.shapes);
 	return status;
 }
 
 enum snap_status libsnap_fills_add(struct side *side, uint64_t row, uint32_t group,
 				   struct snap_error *error)
 {
-	struct snap_answer *answer = side->answer;
-	size_t old = answer->fill_capacity[side->number];
-	if (group >= old) {
-		struct snap_fill *larger = libsnap_grow(
-			&answer->budget.allocator, answer->fills[side->number],
-			&answer->fill_capacity[side->number], (size_t)group + 1, sizeof(*larger));
-		if (!larger)
-			return libsnap_budget_fail(&answer->budget, error);
-		for (size_t i = old; i < answer->fill_capacity[side->number]; i++)
-			larger[i] = (struct snap_fill){0, 0, 0};
-		answer->fills[side->number] = larger;
-	}
-	struct snap_fill *fill = &answer->fills[side->number][group];
-	uint32_t places = side->places[row], filled = side->filled[row];
+	struct libsnap_array *fills = &side->answer->fills[side->number];
+	if (group >= fills->count && !libsnap_array_reach(fills, (uint64_t)group + 1))
+		return libsnap_budget_fail(&side->answer->budget, error);
+	uint32_t places = libsnap_array_get32(&side->places, row);
+	uint32_t filled = libsnap_array_get32(&side->filled, row);
 	if (filled > places) /* damage took the number of places, but left references */
 		places = filled;
+	struct snap_fill *fill = libsnap_array_edit(fills, group);
 	fill->places += places;
 	fill->empty += places - filled;
 	fill->hollow += places > 0 && filled == 0;

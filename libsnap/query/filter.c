@@ -41,13 +41,8 @@ enum snap_status libsnap_filter_begin(struct filter *filter, struct budget *budg
 
 void libsnap_filter_end(struct filter *filter)
 {
-	if (!filter->budget)
-		return;
-	libsnap_free(&filter->budget->allocator, filter->stack_bits, filter->stack_count,
-		     sizeof(uint64_t));
-	libsnap_free(&filter->budget->allocator, filter->type_bits, filter->type_count,
-		     sizeof(uint64_t));
-	filter->stack_bits = filter->type_bits = NULL;
+	libsnap_array_end(&filter->stack_bits);
+	libsnap_array_end(&filter->type_bits);
 }
 
 static size_t size_of_source(const char *name, size_t size)
@@ -68,49 +63,56 @@ static bool matches(const struct snap_pattern *pattern, struct text_item text)
 /* The patterns of one kind that each text matches, found once for each text that is asked for. */
 struct matcher {
 	const struct filter *filter;
-	const struct space *space;
+	struct space *space;
 	enum snap_pattern_kind kind;
-	uint64_t *bits;
-	bool *known;
-	size_t count;
+	struct libsnap_array bits, known; /* known: a byte each */
 };
 
 static void matcher_end(struct matcher *matcher)
 {
-	libsnap_free(&matcher->filter->budget->allocator, matcher->bits, matcher->count,
-		     sizeof(uint64_t));
-	libsnap_free(&matcher->filter->budget->allocator, matcher->known, matcher->count,
-		     sizeof(bool));
+	libsnap_array_end(&matcher->bits);
+	libsnap_array_end(&matcher->known);
 }
 
 static enum snap_status matcher_begin(struct matcher *matcher, const struct filter *filter,
-				      const struct space *space, enum snap_pattern_kind kind,
+				      struct space *space, enum snap_pattern_kind kind,
 				      struct snap_error *error)
 {
-	*matcher = (struct matcher){
-		.filter = filter, .space = space, .kind = kind, .count = space->texts.count};
-	matcher->bits =
-		libsnap_alloc_zeroed(&filter->budget->allocator, matcher->count, sizeof(uint64_t));
-	matcher->known =
-		libsnap_alloc_zeroed(&filter->budget->allocator, matcher->count, sizeof(bool));
-	if (matcher->bits && matcher->known)
-		return SNAP_OK;
-	matcher_end(matcher);
-	return libsnap_budget_fail(filter->budget, error);
+	*matcher = (struct matcher){.filter = filter, .space = space, .kind = kind};
+	uint64_t count = space->texts.count;
+	enum snap_status status = libsnap_budget_array(filter->budget, &matcher->bits, count,
+						       sizeof(uint64_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(filter->budget, &matcher->known, count, 1, error);
+	if (status != SNAP_OK)
+		matcher_end(matcher);
+	return status;
 }
 
-static uint64_t matcher_bits(struct matcher *matcher, uint32_t text)
+static enum snap_status match_text(struct matcher *matcher, uint32_t text, uint64_t *bits,
+				   struct snap_error *error)
 {
-	if (text == 0 || matcher->known[text])
-		return matcher->bits[text];
+	struct text_item item;
+	enum snap_status status = libsnap_text_at(matcher->space, text, &item, error);
+	if (status != SNAP_OK)
+		return status;
+	*bits = 0;
 	for (size_t i = 0; i < matcher->filter->count; i++) {
 		const struct snap_pattern *pattern = &matcher->filter->patterns[i];
-		if (pattern->kind == matcher->kind &&
-		    matches(pattern, libsnap_text_at(matcher->space, text)))
-			matcher->bits[text] |= (uint64_t)1 << i;
+		if (pattern->kind == matcher->kind && matches(pattern, item))
+			*bits |= (uint64_t)1 << i;
 	}
-	matcher->known[text] = true;
-	return matcher->bits[text];
+	libsnap_array_set64(&matcher->bits, text, *bits);
+	*(uint8_t *)libsnap_array_edit(&matcher->known, text) = 1;
+	return SNAP_OK;
+}
+
+static enum snap_status matcher_bits(struct matcher *matcher, uint32_t text, uint64_t *bits,
+				     struct snap_error *error)
+{
+	bool known = text == 0 || *(const uint8_t *)libsnap_array_at(&matcher->known, text);
+	*bits = libsnap_array_get64(&matcher->bits, text);
+	return known ? SNAP_OK : match_text(matcher, text, bits, error);
 }
 
 static uint64_t without_other_lines(const struct filter *filter, uint64_t bits, uint64_t line)
@@ -129,91 +131,96 @@ static uint32_t text_of(const struct frame_name *frame, enum snap_pattern_kind k
 }
 
 /* Adds what frames match in this kind of name. */
-static enum snap_status match_frames(const struct filter *filter, const struct names *names,
-				     enum snap_pattern_kind kind, uint64_t *frame_bits,
+static enum snap_status match_frames(const struct filter *filter, struct names *names,
+				     enum snap_pattern_kind kind, struct libsnap_array *frame_bits,
 				     struct snap_error *error)
 {
 	struct matcher matcher;
 	enum snap_status status = matcher_begin(&matcher, filter, names->space, kind, error);
 	if (status != SNAP_OK)
 		return status;
-	for (size_t i = 1; i < names->frame_count; i++) {
-		uint64_t bits = matcher_bits(&matcher, text_of(&names->frames[i], kind));
-		frame_bits[i] |= without_other_lines(filter, bits, names->frames[i].line);
+	for (uint64_t i = 1; status == SNAP_OK && i < names->frames.count; i++) {
+		struct frame_name frame = libsnap_frame_at(names, i);
+		uint64_t bits;
+		status = matcher_bits(&matcher, text_of(&frame, kind), &bits, error);
+		if (status == SNAP_OK)
+			*(uint64_t *)libsnap_array_edit(frame_bits, i) |=
+				without_other_lines(filter, bits, frame.line);
 	}
 	matcher_end(&matcher);
-	return SNAP_OK;
+	return status;
 }
 
 /* A stack matches by its innermost frame, or with all_frames by any, those it was inlined into
  * among them. */
-static enum snap_status match_stacks(struct filter *filter, const struct names *names,
-				     const uint64_t *frame_bits, struct snap_error *error)
+static enum snap_status match_stacks(struct filter *filter, struct names *names,
+				     struct libsnap_array *frame_bits, struct snap_error *error)
 {
 	uint64_t all_frames = 0;
 	for (size_t i = 0; i < filter->count; i++)
 		if (filter->patterns[i].all_frames)
 			all_frames |= (uint64_t)1 << i;
-	for (size_t i = 1; i < names->stack_count; i++) {
-		const struct stack_node *stack = &names->stacks[i];
-		filter->stack_bits[i] = frame_bits[stack->frame];
-		if (!all_frames)
-			continue;
+	for (uint64_t i = 1; i < names->stacks.count; i++) {
+		struct stack_node stack = libsnap_stack_at(names, i);
+		uint64_t bits = libsnap_array_get64(frame_bits, stack.frame);
 		uint32_t frames[MAX_INLINED];
-		size_t count;
-		enum snap_status status =
-			libsnap_frame_chain(names, stack->frame, frames, &count, error);
+		size_t count = 0;
+		enum snap_status status = SNAP_OK;
+		if (all_frames) {
+			status = libsnap_frame_chain(names, stack.frame, frames, &count, error);
+			bits |= libsnap_array_get64(&filter->stack_bits, stack.parent) & all_frames;
+		}
 		if (status != SNAP_OK)
 			return status;
 		for (size_t k = 0; k < count; k++)
-			filter->stack_bits[i] |= frame_bits[frames[k]] & all_frames;
-		filter->stack_bits[i] |= filter->stack_bits[stack->parent] & all_frames;
+			bits |= libsnap_array_get64(frame_bits, frames[k]) & all_frames;
+		libsnap_array_set64(&filter->stack_bits, i, bits);
 	}
 	return SNAP_OK;
 }
 
-static enum snap_status load_stack_bits(struct filter *filter, const struct names *names,
+static enum snap_status load_stack_bits(struct filter *filter, struct names *names,
 					struct snap_error *error)
 {
-	const struct snap_allocator *memory = &filter->budget->allocator;
-	filter->stack_bits = libsnap_alloc_zeroed(memory, names->stack_count, sizeof(uint64_t));
-	filter->stack_count = names->stack_count;
-	uint64_t *frame_bits = libsnap_alloc_zeroed(memory, names->frame_count, sizeof(uint64_t));
-	enum snap_status status = SNAP_OK;
-	if (!filter->stack_bits || !frame_bits)
-		status = libsnap_budget_fail(filter->budget, error);
+	struct libsnap_array frame_bits = {0};
+	enum snap_status status =
+		libsnap_budget_array(filter->budget, &filter->stack_bits, names->stacks.count,
+				     sizeof(uint64_t), error);
 	if (status == SNAP_OK)
-		status = match_frames(filter, names, SNAP_PATTERN_FILE, frame_bits, error);
+		status = libsnap_budget_array(filter->budget, &frame_bits, names->frames.count,
+					      sizeof(uint64_t), error);
 	if (status == SNAP_OK)
-		status = match_frames(filter, names, SNAP_PATTERN_FUNCTION, frame_bits, error);
+		status = match_frames(filter, names, SNAP_PATTERN_FILE, &frame_bits, error);
 	if (status == SNAP_OK)
-		status = match_frames(filter, names, SNAP_PATTERN_MODULE, frame_bits, error);
+		status = match_frames(filter, names, SNAP_PATTERN_FUNCTION, &frame_bits, error);
 	if (status == SNAP_OK)
-		status = match_stacks(filter, names, frame_bits, error);
-	libsnap_free(memory, frame_bits, names->frame_count, sizeof(uint64_t));
+		status = match_frames(filter, names, SNAP_PATTERN_MODULE, &frame_bits, error);
+	if (status == SNAP_OK)
+		status = match_stacks(filter, names, &frame_bits, error);
+	libsnap_array_end(&frame_bits);
 	return status;
 }
 
-static enum snap_status load_type_bits(struct filter *filter, const struct names *names,
+static enum snap_status load_type_bits(struct filter *filter, struct names *names,
 				       struct snap_error *error)
 {
-	filter->type_bits = libsnap_alloc_zeroed(&filter->budget->allocator, names->type_count,
-						 sizeof(uint64_t));
-	filter->type_count = names->type_count;
-	if (!filter->type_bits)
-		return libsnap_budget_fail(filter->budget, error);
-	struct matcher matcher;
+	struct matcher matcher = {0};
 	enum snap_status status =
-		matcher_begin(&matcher, filter, names->space, SNAP_PATTERN_TYPE, error);
-	if (status != SNAP_OK)
-		return status;
-	for (size_t i = 1; i < names->type_count; i++)
-		filter->type_bits[i] = matcher_bits(&matcher, names->types[i].name);
+		libsnap_budget_array(filter->budget, &filter->type_bits, names->types.count,
+				     sizeof(uint64_t), error);
+	if (status == SNAP_OK)
+		status = matcher_begin(&matcher, filter, names->space, SNAP_PATTERN_TYPE, error);
+	for (uint64_t i = 1; status == SNAP_OK && i < names->types.count; i++) {
+		uint64_t bits;
+		status = matcher_bits(&matcher, libsnap_type_at(names, i).name, &bits, error);
+		if (status == SNAP_OK)
+			libsnap_array_set64(&filter->type_bits, i, bits);
+	}
 	matcher_end(&matcher);
-	return SNAP_OK;
+	return status;
 }
 
-enum snap_status libsnap_filter_load(struct filter *filter, const struct names *names,
+enum snap_status libsnap_filter_load(struct filter *filter, struct names *names,
 				     struct snap_error *error)
 {
 	enum snap_status status = SNAP_OK;
@@ -224,16 +231,16 @@ enum snap_status libsnap_filter_load(struct filter *filter, const struct names *
 	return status;
 }
 
-bool libsnap_filter_keeps(const struct filter *filter, uint64_t stack, uint64_t type,
+bool libsnap_filter_keeps(struct filter *filter, uint64_t stack, uint64_t type,
 			  uint64_t domain)
 {
 	if (filter->count == 0)
 		return true;
 	uint64_t bits = filter->any;
-	if (filter->stack_bits)
-		bits |= filter->stack_bits[stack];
-	if (filter->type_bits)
-		bits |= filter->type_bits[type];
+	if (filter->stack_bits.count)
+		bits |= libsnap_array_get64(&filter->stack_bits, stack);
+	if (filter->type_bits.count)
+		bits |= libsnap_array_get64(&filter->type_bits, type);
 	if (filter->with_domain & bits) {
 		for (size_t i = 0; i < filter->count; i++)
 			if (filter->patterns[i].has_domain && filter->patterns[i].domain != domain)

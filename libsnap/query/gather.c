@@ -173,8 +173,8 @@ static enum snap_status find_shape(struct run_walk *walk, struct query_row *row,
 	if (walk->lost)
 		return SNAP_END;
 	row->shape = walk->shape_batch[walk->at];
-	if (row->shape < walk->names->shape_count)
-		row->type = walk->names->shapes[row->shape].type;
+	if (row->shape < walk->names->shapes.count)
+		row->type = libsnap_shape_at(walk->names, row->shape).type;
 	return SNAP_OK;
 }
 
@@ -247,7 +247,7 @@ static enum snap_status rows_of_objects(struct row_source *source, struct snap_e
 		return scan_objects(&walk, error);
 	const struct snap_allocator *memory = &names->space->budget->allocator;
 	enum snap_status status = SNAP_OK;
-	if (!names->shapes)
+	if (names->shapes.count == 0)
 		status = libsnap_shapes_load(names, NEED_SHAPE_TYPES, error);
 	if (status != SNAP_OK)
 		return status;

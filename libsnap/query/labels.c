@@ -7,14 +7,15 @@
 void libsnap_labels_begin(struct labels *labels, struct names *names)
 {
 	*labels = (struct labels){.names = names, .last_number = NOT_FOUND};
-	libsnap_interner_begin(&labels->raw, sizeof(struct tuple), sizeof(struct tuple));
+	libsnap_interner_begin(&labels->raw, names->space->budget, sizeof(struct tuple),
+			       sizeof(struct tuple));
 }
 
 void libsnap_labels_end(struct labels *labels)
 {
 	if (!labels->names)
 		return;
-	libsnap_interner_end(&labels->raw, &labels->names->space->budget->allocator);
+	libsnap_interner_end(&labels->raw);
 	if (labels->has_resolver)
 		libsnap_resolver_end(&labels->resolver);
 	labels->names = NULL;
@@ -59,11 +60,6 @@ enum snap_status libsnap_labels_find_root(struct labels *labels, uint64_t kind, 
 	return find(labels, &key, number, error);
 }
 
-static const struct tuple *raw_at(const struct labels *labels, uint32_t number)
-{
-	return &((const struct tuple *)(const void *)labels->raw.items)[number];
-}
-
 /* The size without digits that follow an @: there V8 names objects, and no two snapshots' are the
  * same.  to may be NULL. */
 static size_t drop_numbers(const char *bytes, size_t size, char *to)
@@ -82,26 +78,37 @@ static size_t drop_numbers(const char *bytes, size_t size, char *to)
 	return kept;
 }
 
+static enum snap_status drop_numbers_of(struct space *space, uint32_t *id, struct snap_error *error)
+{
+	struct text_item text;
+	enum snap_status status = libsnap_text_at(space, *id, &text, error);
+	if (status != SNAP_OK)
+		return status;
+	size_t size = text.size, kept = drop_numbers(text.bytes, size, NULL);
+	if (kept == size)
+		return SNAP_OK;
+	char *bytes = libsnap_alloc(&space->budget->allocator, kept, 1);
+	if (!bytes)
+		return libsnap_budget_fail(space->budget, error);
+	status = libsnap_text_at(space, *id, &text, error); /* it may have moved for that */
+	if (status == SNAP_OK) {
+		drop_numbers(text.bytes, text.size, bytes);
+		status = libsnap_space_text(space, bytes, kept, id, error);
+	}
+	libsnap_free(&space->budget->allocator, bytes, kept, 1);
+	return status;
+}
+
 static enum snap_status drop_all_numbers(struct labels *labels, struct snap_error *error)
 {
-	struct space *space = labels->names->space;
-	const struct snap_allocator *memory = &space->budget->allocator;
-	for (size_t i = 0; i < labels->resolver.text_count; i++) {
-		uint32_t *id = &labels->resolver.texts[i];
-		struct text_item text = libsnap_text_at(space, *id);
-		size_t size = drop_numbers(text.bytes, text.size, NULL);
-		if (size == text.size)
-			continue;
-		char *bytes = libsnap_alloc(memory, size, 1);
-		if (!bytes)
-			return libsnap_budget_fail(space->budget, error);
-		drop_numbers(text.bytes, text.size, bytes);
-		enum snap_status status = libsnap_space_text(space, bytes, size, id, error);
-		libsnap_free(memory, bytes, size, 1);
-		if (status != SNAP_OK)
-			return status;
+	struct libsnap_array *texts = &labels->resolver.texts;
+	enum snap_status status = SNAP_OK;
+	for (uint64_t i = 0; status == SNAP_OK && i < texts->count; i++) {
+		uint32_t id = libsnap_array_get32(texts, i);
+		status = drop_numbers_of(labels->names->space, &id, error);
+		libsnap_array_set32(texts, i, id);
 	}
-	return SNAP_OK;
+	return status;
 }
 
 enum snap_status libsnap_labels_load(struct labels *labels, struct snap_error *error)
@@ -111,16 +118,16 @@ enum snap_status libsnap_labels_load(struct labels *labels, struct snap_error *e
 		return status;
 	labels->has_resolver = true;
 	for (uint32_t i = 0; i < labels->raw.count; i++)
-		libsnap_resolver_mark(&labels->resolver, raw_at(labels, i)->part[3]);
+		libsnap_resolver_mark(&labels->resolver, libsnap_tuple_at(&labels->raw, i).part[3]);
 	status = libsnap_resolver_load(&labels->resolver, error);
 	return status == SNAP_OK ? drop_all_numbers(labels, error) : status;
 }
 
-struct tuple libsnap_labels_step(const struct labels *labels, uint32_t number, uint64_t type)
+struct tuple libsnap_labels_step(struct labels *labels, uint32_t number, uint64_t type)
 {
-	const struct tuple *raw = raw_at(labels, number);
-	const struct type_name *name = &labels->names->types[type];
-	return (struct tuple){{name->name, name->kind,
-			       raw->part[1] | (raw->part[4] ? STEP_ROOT : 0), raw->part[2],
-			       libsnap_resolver_text(&labels->resolver, raw->part[3])}};
+	struct tuple raw = libsnap_tuple_at(&labels->raw, number);
+	struct type_name name = libsnap_type_at(labels->names, type);
+	return (struct tuple){{name.name, name.kind, raw.part[1] | (raw.part[4] ? STEP_ROOT : 0),
+			       raw.part[2],
+			       libsnap_resolver_text(&labels->resolver, raw.part[3])}};
 }

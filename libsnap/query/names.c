@@ -40,41 +40,30 @@ enum snap_status libsnap_query_each_batch(struct names *names, const uint32_t *c
 
 /* ---- strings ---- */
 
-static const struct snap_allocator *memory_of(const struct names *names)
-{
-	return &names->space->budget->allocator;
-}
-
 enum snap_status libsnap_resolver_begin(struct resolver *resolver, struct names *names,
 					struct snap_error *error)
 {
 	*resolver = (struct resolver){.names = names};
+	struct budget *budget = names->space->budget;
 	uint64_t ids = snap_reader_row_count(names->reader, SNAP_STRINGS) + 1;
 	if (ids >= UINT32_MAX)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "more than 4 billion strings");
-	resolver->word_count = (size_t)(ids / 64 + 1);
-	resolver->marked =
-		libsnap_alloc_zeroed(memory_of(names), resolver->word_count, sizeof(uint64_t));
-	resolver->rank =
-		libsnap_alloc_zeroed(memory_of(names), resolver->word_count, sizeof(uint32_t));
-	if (!resolver->marked || !resolver->rank) {
+	enum snap_status status = libsnap_budget_array(budget, &resolver->marked, ids / 64 + 1,
+						       sizeof(uint64_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(budget, &resolver->rank, ids / 64 + 1,
+					      sizeof(uint32_t), error);
+	if (status != SNAP_OK)
 		libsnap_resolver_end(resolver);
-		return libsnap_budget_fail(names->space->budget, error);
-	}
-	return SNAP_OK;
+	return status;
 }
 
 void libsnap_resolver_end(struct resolver *resolver)
 {
-	libsnap_free(memory_of(resolver->names), resolver->marked, resolver->word_count,
-		     sizeof(uint64_t));
-	libsnap_free(memory_of(resolver->names), resolver->rank, resolver->word_count,
-		     sizeof(uint32_t));
-	libsnap_free(memory_of(resolver->names), resolver->texts, resolver->text_count,
-		     sizeof(uint32_t));
-	resolver->marked = NULL;
-	resolver->rank = resolver->texts = NULL;
+	libsnap_array_end(&resolver->marked);
+	libsnap_array_end(&resolver->rank);
+	libsnap_array_end(&resolver->texts);
 }
 
 /* A string that damage took is none. */
@@ -96,43 +85,48 @@ static enum snap_status load_string(struct resolver *resolver, uint64_t id, uint
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_resolver_load(struct resolver *resolver, struct snap_error *error)
+static enum snap_status load_marked(struct resolver *resolver, uint64_t first, uint64_t bits,
+				    uint32_t *rank, struct snap_error *error)
 {
-	for (size_t word = 0; word < resolver->word_count; word++) {
-		resolver->rank[word] = (uint32_t)resolver->text_count;
-		resolver->text_count += (size_t)__builtin_popcountll(resolver->marked[word]);
-	}
-	resolver->texts = libsnap_alloc_zeroed(memory_of(resolver->names), resolver->text_count,
-					       sizeof(uint32_t));
-	if (!resolver->texts)
-		return libsnap_budget_fail(resolver->names->space->budget, error);
-	size_t rank = 0;
-	for (size_t word = 0; word < resolver->word_count; word++) {
-		for (uint64_t bits = resolver->marked[word]; bits; bits &= bits - 1) {
-			uint64_t id = word * 64 + (unsigned)__builtin_ctzll(bits);
-			enum snap_status status =
-				load_string(resolver, id, &resolver->texts[rank++], error);
-			if (status != SNAP_OK)
-				return status;
-		}
+	for (; bits; bits &= bits - 1) {
+		uint32_t text;
+		enum snap_status status = load_string(
+			resolver, first + (unsigned)__builtin_ctzll(bits), &text, error);
+		if (status != SNAP_OK)
+			return status;
+		libsnap_array_set32(&resolver->texts, (*rank)++, text);
 	}
 	return SNAP_OK;
 }
 
+enum snap_status libsnap_resolver_load(struct resolver *resolver, struct snap_error *error)
+{
+	uint32_t count = 0;
+	for (uint64_t word = 0; word < resolver->marked.count; word++) {
+		libsnap_array_set32(&resolver->rank, word, count);
+		count += (uint32_t)__builtin_popcountll(
+			libsnap_array_get64(&resolver->marked, word));
+	}
+	enum snap_status status =
+		libsnap_budget_array(resolver->names->space->budget, &resolver->texts, count,
+				     sizeof(uint32_t), error);
+	uint32_t rank = 0;
+	for (uint64_t word = 0; status == SNAP_OK && word < resolver->marked.count; word++)
+		status = load_marked(resolver, word * 64,
+				     libsnap_array_get64(&resolver->marked, word), &rank, error);
+	return status;
+}
+
 /* ---- tables ---- */
 
-/* An array by id; *count is rows + 1. */
+/* An array by id. */
 static enum snap_status make_table(struct names *names, enum snap_table table, size_t element_size,
-				   void **out, size_t *count, struct snap_error *error)
+				   struct libsnap_array *out, struct snap_error *error)
 {
 	uint64_t rows = snap_reader_row_count(names->reader, table);
 	if (rows >= UINT32_MAX - 1)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "more than 4 billion names");
-	*out = libsnap_alloc_zeroed(memory_of(names), (size_t)rows + 1, element_size);
-	if (!*out)
-		return libsnap_budget_fail(names->space->budget, error);
-	*count = (size_t)rows + 1;
-	return SNAP_OK;
+	return libsnap_budget_array(names->space->budget, out, rows + 1, element_size, error);
 }
 
 static enum snap_status take_types(void *context, uint64_t first_row, size_t count,
@@ -143,7 +137,7 @@ static enum snap_status take_types(void *context, uint64_t first_row, size_t cou
 		if (values[1][i] > UINT32_MAX)
 			return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 					    "type kind over 32 bits");
-		names->types[first_row + i + 1] =
+		*(struct type_name *)libsnap_array_edit(&names->types, first_row + i + 1) =
 			(struct type_name){(uint32_t)values[0][i], (uint32_t)values[1][i]};
 	}
 	return SNAP_OK;
@@ -155,14 +149,15 @@ static enum snap_status take_frames(void *context, uint64_t first_row, size_t co
 	(void)error;
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++)
-		names->frames[first_row + i + 1] = (struct frame_name){
-			.file = (uint32_t)values[0][i],
-			.function = (uint32_t)values[1][i],
-			.module = (uint32_t)values[2][i],
-			.inlined_into = (uint32_t)values[3][i],
-			.line = values[4][i],
-			.offset = values[5][i],
-		};
+		*(struct frame_name *)libsnap_array_edit(&names->frames, first_row + i + 1) =
+			(struct frame_name){
+				.file = (uint32_t)values[0][i],
+				.function = (uint32_t)values[1][i],
+				.module = (uint32_t)values[2][i],
+				.inlined_into = (uint32_t)values[3][i],
+				.line = values[4][i],
+				.offset = values[5][i],
+			};
 	return SNAP_OK;
 }
 
@@ -176,7 +171,7 @@ static enum snap_status take_stacks(void *context, uint64_t first_row, size_t co
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					    "stack %llu has a later parent",
 					    (unsigned long long)id);
-		names->stacks[id] =
+		*(struct stack_node *)libsnap_array_edit(&names->stacks, id) =
 			(struct stack_node){(uint32_t)values[0][i], (uint32_t)values[1][i]};
 	}
 	return SNAP_OK;
@@ -188,97 +183,88 @@ static enum snap_status take_threads(void *context, uint64_t first_row, size_t c
 	(void)error;
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++)
-		names->threads[first_row + i + 1] =
+		*(struct thread_name *)libsnap_array_edit(&names->threads, first_row + i + 1) =
 			(struct thread_name){values[0][i], (uint32_t)values[1][i]};
 	return SNAP_OK;
 }
 
 static enum snap_status read_types(struct names *names, struct snap_error *error)
 {
-	void *table;
-	enum snap_status status = make_table(names, SNAP_TYPES, sizeof(*names->types), &table,
-					     &names->type_count, error);
-	if (status != SNAP_OK)
-		return status;
-	names->types = table;
 	static const uint32_t columns[] = {SNAP_TYPE_NAME, SNAP_TYPE_KIND_COLUMN};
-	return libsnap_query_each_batch(names, columns, 2, take_types, names, error);
+	enum snap_status status =
+		make_table(names, SNAP_TYPES, sizeof(struct type_name), &names->types, error);
+	return status == SNAP_OK
+		       ? libsnap_query_each_batch(names, columns, 2, take_types, names, error)
+		       : status;
 }
 
 static enum snap_status read_stacks(struct names *names, struct snap_error *error)
 {
-	void *table;
-	enum snap_status status = make_table(names, SNAP_FRAMES, sizeof(*names->frames), &table,
-					     &names->frame_count, error);
-	if (status != SNAP_OK)
-		return status;
-	names->frames = table;
-	static const uint32_t columns[] = {SNAP_FRAME_FILE,   SNAP_FRAME_FUNCTION,
-					   SNAP_FRAME_MODULE, SNAP_FRAME_INLINED_INTO,
-					   SNAP_FRAME_LINE,   SNAP_FRAME_OFFSET};
-	status = libsnap_query_each_batch(names, columns, 6, take_frames, names, error);
-	if (status != SNAP_OK)
-		return status;
-	status = make_table(names, SNAP_STACKS, sizeof(*names->stacks), &table, &names->stack_count,
-			    error);
-	if (status != SNAP_OK)
-		return status;
-	names->stacks = table;
+	static const uint32_t frame_columns[] = {SNAP_FRAME_FILE,   SNAP_FRAME_FUNCTION,
+						 SNAP_FRAME_MODULE, SNAP_FRAME_INLINED_INTO,
+						 SNAP_FRAME_LINE,   SNAP_FRAME_OFFSET};
 	static const uint32_t stack_columns[] = {SNAP_STACK_PARENT, SNAP_STACK_FRAME};
-	return libsnap_query_each_batch(names, stack_columns, 2, take_stacks, names, error);
+	enum snap_status status =
+		make_table(names, SNAP_FRAMES, sizeof(struct frame_name), &names->frames, error);
+	if (status == SNAP_OK)
+		status = libsnap_query_each_batch(names, frame_columns, 6, take_frames, names,
+						  error);
+	if (status == SNAP_OK)
+		status = make_table(names, SNAP_STACKS, sizeof(struct stack_node), &names->stacks,
+				    error);
+	return status == SNAP_OK ? libsnap_query_each_batch(names, stack_columns, 2, take_stacks,
+							    names, error)
+				 : status;
 }
 
 static enum snap_status read_threads(struct names *names, struct snap_error *error)
 {
-	void *table;
-	enum snap_status status = make_table(names, SNAP_THREADS, sizeof(*names->threads), &table,
-					     &names->thread_count, error);
-	if (status != SNAP_OK)
-		return status;
-	names->threads = table;
 	static const uint32_t columns[] = {SNAP_THREAD_ID, SNAP_THREAD_NAME};
-	return libsnap_query_each_batch(names, columns, 2, take_threads, names, error);
+	enum snap_status status =
+		make_table(names, SNAP_THREADS, sizeof(struct thread_name), &names->threads, error);
+	return status == SNAP_OK
+		       ? libsnap_query_each_batch(names, columns, 2, take_threads, names, error)
+		       : status;
 }
 
 /* ---- from ids to texts ---- */
-
-struct module_paths {
-	uint32_t *ids; /* of strings, by module */
-	size_t count;
-};
 
 static enum snap_status take_modules(void *context, uint64_t first_row, size_t count,
 				     const uint64_t *const *values, struct snap_error *error)
 {
 	(void)error;
-	struct module_paths *paths = context;
+	struct libsnap_array *paths = context;
 	for (size_t i = 0; i < count; i++)
-		paths->ids[first_row + i + 1] = (uint32_t)values[0][i];
+		libsnap_array_set32(paths, first_row + i + 1, (uint32_t)values[0][i]);
 	return SNAP_OK;
+}
+
+static struct frame_name *edit_frame(struct names *names, uint64_t id)
+{
+	return libsnap_array_edit(&names->frames, id);
 }
 
 /* Frames name modules by id: put the string ids of their paths there instead. */
 static enum snap_status replace_modules(struct names *names, struct snap_error *error)
 {
-	struct module_paths paths = {0};
-	void *table;
-	enum snap_status status =
-		make_table(names, SNAP_MODULES, sizeof(uint32_t), &table, &paths.count, error);
-	if (status != SNAP_OK)
-		return status;
-	paths.ids = table;
 	static const uint32_t columns[] = {SNAP_MODULE_PATH};
-	status = libsnap_query_each_batch(names, columns, 1, take_modules, &paths, error);
-	for (size_t i = 0; status == SNAP_OK && i < names->frame_count; i++)
-		names->frames[i].module = paths.ids[names->frames[i].module];
-	libsnap_free(memory_of(names), paths.ids, paths.count, sizeof(uint32_t));
+	struct libsnap_array paths = {0};
+	enum snap_status status =
+		make_table(names, SNAP_MODULES, sizeof(uint32_t), &paths, error);
+	if (status == SNAP_OK)
+		status = libsnap_query_each_batch(names, columns, 1, take_modules, &paths, error);
+	for (uint64_t i = 0; status == SNAP_OK && i < names->frames.count; i++) {
+		uint32_t path = libsnap_array_get32(&paths, libsnap_frame_at(names, i).module);
+		edit_frame(names, i)->module = path;
+	}
+	libsnap_array_end(&paths);
 	return status;
 }
 
 static void forget_unneeded(struct names *names, unsigned needed)
 {
-	for (size_t i = 0; i < names->frame_count; i++) {
-		struct frame_name *frame = &names->frames[i];
+	for (uint64_t i = 0; i < names->frames.count; i++) {
+		struct frame_name *frame = edit_frame(names, i);
 		if (!(needed & NEED_FILES))
 			frame->file = 0;
 		if (!(needed & NEED_FUNCTIONS))
@@ -288,30 +274,36 @@ static void forget_unneeded(struct names *names, unsigned needed)
 	}
 }
 
-static void mark_all(struct resolver *resolver, const struct names *names)
+static void mark_all(struct resolver *resolver, struct names *names)
 {
-	for (size_t i = 0; i < names->type_count; i++)
-		libsnap_resolver_mark(resolver, names->types[i].name);
-	for (size_t i = 0; i < names->thread_count; i++)
-		libsnap_resolver_mark(resolver, names->threads[i].name);
-	for (size_t i = 0; i < names->frame_count; i++) {
-		libsnap_resolver_mark(resolver, names->frames[i].file);
-		libsnap_resolver_mark(resolver, names->frames[i].function);
-		libsnap_resolver_mark(resolver, names->frames[i].module);
+	for (uint64_t i = 0; i < names->types.count; i++)
+		libsnap_resolver_mark(resolver, libsnap_type_at(names, i).name);
+	for (uint64_t i = 0; i < names->threads.count; i++)
+		libsnap_resolver_mark(resolver, libsnap_thread_at(names, i).name);
+	for (uint64_t i = 0; i < names->frames.count; i++) {
+		struct frame_name frame = libsnap_frame_at(names, i);
+		libsnap_resolver_mark(resolver, frame.file);
+		libsnap_resolver_mark(resolver, frame.function);
+		libsnap_resolver_mark(resolver, frame.module);
 	}
 }
 
-static void replace_all(const struct resolver *resolver, struct names *names)
+static void replace_all(struct resolver *resolver, struct names *names)
 {
-	for (size_t i = 0; i < names->type_count; i++)
-		names->types[i].name = libsnap_resolver_text(resolver, names->types[i].name);
-	for (size_t i = 0; i < names->thread_count; i++)
-		names->threads[i].name = libsnap_resolver_text(resolver, names->threads[i].name);
-	for (size_t i = 0; i < names->frame_count; i++) {
-		struct frame_name *frame = &names->frames[i];
-		frame->file = libsnap_resolver_text(resolver, frame->file);
-		frame->function = libsnap_resolver_text(resolver, frame->function);
-		frame->module = libsnap_resolver_text(resolver, frame->module);
+	for (uint64_t i = 0; i < names->types.count; i++) {
+		uint32_t text = libsnap_resolver_text(resolver, libsnap_type_at(names, i).name);
+		((struct type_name *)libsnap_array_edit(&names->types, i))->name = text;
+	}
+	for (uint64_t i = 0; i < names->threads.count; i++) {
+		uint32_t text = libsnap_resolver_text(resolver, libsnap_thread_at(names, i).name);
+		((struct thread_name *)libsnap_array_edit(&names->threads, i))->name = text;
+	}
+	for (uint64_t i = 0; i < names->frames.count; i++) {
+		struct frame_name frame = libsnap_frame_at(names, i);
+		frame.file = libsnap_resolver_text(resolver, frame.file);
+		frame.function = libsnap_resolver_text(resolver, frame.function);
+		frame.module = libsnap_resolver_text(resolver, frame.module);
+		*edit_frame(names, i) = frame;
 	}
 }
 
@@ -359,23 +351,18 @@ enum snap_status libsnap_query_names_load(struct names *names, struct space *spa
 
 void libsnap_query_names_free(struct names *names)
 {
-	if (!names->space)
-		return;
-	const struct snap_allocator *memory = memory_of(names);
-	libsnap_free(memory, names->types, names->type_count, sizeof(*names->types));
-	libsnap_free(memory, names->frames, names->frame_count, sizeof(*names->frames));
-	libsnap_free(memory, names->stacks, names->stack_count, sizeof(*names->stacks));
-	libsnap_free(memory, names->threads, names->thread_count, sizeof(*names->threads));
-	libsnap_free(memory, names->shapes, names->shape_count, sizeof(*names->shapes));
-	*names = (struct names){0};
+	libsnap_array_end(&names->types);
+	libsnap_array_end(&names->frames);
+	libsnap_array_end(&names->stacks);
+	libsnap_array_end(&names->threads);
+	libsnap_array_end(&names->shapes);
 }
 
-enum snap_status libsnap_frame_chain(const struct names *names, uint32_t frame,
-				     uint32_t ids[MAX_INLINED], size_t *count,
-				     struct snap_error *error)
+enum snap_status libsnap_frame_chain(struct names *names, uint32_t frame, uint32_t ids[MAX_INLINED],
+				     size_t *count, struct snap_error *error)
 {
 	size_t n = 0;
-	for (; frame; frame = names->frames[frame].inlined_into) {
+	for (; frame; frame = libsnap_frame_at(names, frame).inlined_into) {
 		if (n == MAX_INLINED)
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					    "frame %u is inlined into itself, or more than %d deep",

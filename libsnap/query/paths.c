@@ -9,7 +9,9 @@
 struct paths {
 	struct side *side;
 	struct labels labels;
-	uint32_t *label_of; /* by object: the number of the label by which it was reached */
+	/* By object: the number of the label by which it was reached, + 1; 0 as yet. */
+	struct libsnap_array label_of;
+	struct libsnap_array stack;
 	enum snap_status status;
 	struct snap_error *error;
 };
@@ -22,10 +24,12 @@ static bool take_reference(void *context, const struct snap_graph_reference *ref
 	const struct snap_graph *graph = paths->side->graph;
 	if (reference->kind >= SNAP_REF_FIRST_WEAK || row >= paths->side->object_count ||
 	    snap_graph_parent(graph, row) != reference->owner ||
-	    paths->label_of[row] != NOT_FOUND || snap_graph_distance(graph, row) == 0)
+	    libsnap_array_get32(&paths->label_of, row) || snap_graph_distance(graph, row) == 0)
 		return true;
-	paths->status = libsnap_labels_find(&paths->labels, 0, reference, &paths->label_of[row],
-					    paths->error);
+	uint32_t label;
+	paths->status = libsnap_labels_find(&paths->labels, 0, reference, &label, paths->error);
+	if (paths->status == SNAP_OK)
+		libsnap_array_set32(&paths->label_of, row, label + 1);
 	return paths->status == SNAP_OK;
 }
 
@@ -36,14 +40,17 @@ static enum snap_status take_roots(void *context, uint64_t first_row, size_t cou
 	struct paths *paths = context;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t row = values[0][i] - 1;
-		if (row >= paths->side->object_count || paths->label_of[row] != NOT_FOUND ||
+		if (row >= paths->side->object_count ||
+		    libsnap_array_get32(&paths->label_of, row) ||
 		    snap_graph_distance(paths->side->graph, row) != 0)
 			continue;
 		uint64_t kind = values[1][i] < UINT32_MAX ? values[1][i] : UINT32_MAX;
-		enum snap_status status = libsnap_labels_find_root(
-			&paths->labels, kind, values[2][i], &paths->label_of[row], error);
+		uint32_t label;
+		enum snap_status status = libsnap_labels_find_root(&paths->labels, kind,
+								   values[2][i], &label, error);
 		if (status != SNAP_OK)
 			return status;
+		libsnap_array_set32(&paths->label_of, row, label + 1);
 	}
 	return SNAP_OK;
 }
@@ -69,47 +76,50 @@ static enum snap_status add_step(struct paths *paths, uint32_t before, uint64_t 
 {
 	struct side *side = paths->side;
 	struct space *space = &side->answer->space;
-	uint32_t label = paths->label_of[row], item, depth = side->options->path_depth;
+	uint32_t label = libsnap_array_get32(&paths->label_of, row), item;
+	uint32_t depth = side->options->path_depth;
 	*path = before;
-	if (depth && libsnap_chain_at(space, before)->length >= depth)
+	if (depth && libsnap_chain_at(space, before).length >= depth)
 		return SNAP_OK;
 	struct tuple step = {{0}};
-	if (label != NOT_FOUND)
-		step = libsnap_labels_step(&paths->labels, label,
+	if (label)
+		step = libsnap_labels_step(&paths->labels, label - 1,
 					   snap_graph_type(side->graph, row));
 	enum snap_status status = libsnap_space_intern(space, &space->places, &step, &item, error);
 	if (status != SNAP_OK)
 		return status;
-	uint32_t chain = before;
-	for (int i = 0; i < FOLD && libsnap_chain_at(space, chain)->length > 1; i++) {
-		if (libsnap_chain_at(space, chain)->item == item) {
-			*path = chain;
+	struct chain chain = libsnap_chain_at(space, before);
+	for (uint32_t i = 0, at = before; i < FOLD && chain.length > 1; i++) {
+		if (chain.item == item) {
+			*path = at;
 			return SNAP_OK;
 		}
-		chain = libsnap_chain_at(space, chain)->before;
+		at = chain.before;
+		chain = libsnap_chain_at(space, at);
 	}
 	return libsnap_space_chain(space, before, item, path, error);
 }
 
-/* Paths of all objects on the way to row, from the first that has none; stack is room for them. */
-static enum snap_status extend(struct paths *paths, uint64_t row, uint32_t *stack,
-			       struct snap_error *error)
+/* Paths of all objects on the way to row, from the first that has none. */
+static enum snap_status extend(struct paths *paths, uint64_t row, struct snap_error *error)
 {
 	struct side *side = paths->side;
-	size_t depth = 0;
+	uint64_t depth = 0;
 	uint32_t path = 0;
 	for (uint64_t at = row; at != SNAP_GRAPH_NONE; at = snap_graph_parent(side->graph, at)) {
-		path = side->path_of[at];
+		path = libsnap_array_get32(&side->path_of, at);
 		if (path)
 			break;
-		stack[depth++] = (uint32_t)at;
+		if (!libsnap_array_reach(&paths->stack, depth + 1))
+			return libsnap_budget_fail(&side->answer->budget, error);
+		libsnap_array_set32(&paths->stack, depth++, (uint32_t)at);
 	}
 	while (depth > 0) {
-		uint32_t at = stack[--depth];
+		uint32_t at = libsnap_array_get32(&paths->stack, --depth);
 		enum snap_status status = add_step(paths, path, at, &path, error);
 		if (status != SNAP_OK)
 			return status;
-		side->path_of[at] = path;
+		libsnap_array_set32(&side->path_of, at, path);
 	}
 	return SNAP_OK;
 }
@@ -117,15 +127,12 @@ static enum snap_status extend(struct paths *paths, uint64_t row, uint32_t *stac
 static enum snap_status find_paths(struct paths *paths, struct snap_error *error)
 {
 	struct side *side = paths->side;
-	const struct snap_allocator *memory = &side->answer->budget.allocator;
-	uint32_t *stack = libsnap_alloc(memory, side->object_count, sizeof(uint32_t));
-	if (!stack)
-		return libsnap_budget_fail(&side->answer->budget, error);
-	enum snap_status status = SNAP_OK;
-	for (size_t row = 0; status == SNAP_OK && row < side->object_count; row++)
+	enum snap_status status = libsnap_budget_array(&side->answer->budget, &paths->stack, 0,
+						       sizeof(uint32_t), error);
+	for (uint64_t row = 0; status == SNAP_OK && row < side->object_count; row++)
 		if (snap_graph_distance(side->graph, row) != SNAP_GRAPH_NONE)
-			status = extend(paths, row, stack, error);
-	libsnap_free(memory, stack, side->object_count, sizeof(uint32_t));
+			status = extend(paths, row, error);
+	libsnap_array_end(&paths->stack);
 	return status;
 }
 
@@ -140,24 +147,20 @@ enum snap_status libsnap_paths_prepare(struct side *side, struct snap_error *err
 		status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_search(side->graph, error);
-	if (status == SNAP_OK)
-		status = libsnap_budget_reserve(budget, "paths", side->object_count, 12, error);
 	if (status != SNAP_OK)
 		return status;
 	struct paths paths = {.side = side};
 	libsnap_labels_begin(&paths.labels, &side->names);
-	paths.label_of = libsnap_alloc(&budget->allocator, side->object_count, sizeof(uint32_t));
-	side->path_of =
-		libsnap_alloc_zeroed(&budget->allocator, side->object_count, sizeof(uint32_t));
-	if (!paths.label_of || !side->path_of) {
-		status = libsnap_budget_fail(budget, error);
-	} else {
-		memset(paths.label_of, 0xff, side->object_count * sizeof(uint32_t));
+	status = libsnap_budget_array(budget, &paths.label_of, side->object_count, sizeof(uint32_t),
+				      error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(budget, &side->path_of, side->object_count,
+					      sizeof(uint32_t), error);
+	if (status == SNAP_OK)
 		status = find_labels(&paths, error);
-	}
 	if (status == SNAP_OK)
 		status = find_paths(&paths, error);
-	libsnap_free(&budget->allocator, paths.label_of, side->object_count, sizeof(uint32_t));
+	libsnap_array_end(&paths.label_of);
 	libsnap_labels_end(&paths.labels);
 	return status;
 }

@@ -6,7 +6,7 @@
 #define DEFAULT_MEMORY ((uint64_t)2 << 30)
 
 /* Where not all objects kept are in a row, the total is that of the rows. */
-static void total_of_rows(const struct snap_answer *answer, int side, union measure *total)
+static void total_of_rows(struct snap_answer *answer, int side, union measure *total)
 {
 	enum snap_key key = answer->info.key;
 	if (key != SNAP_KEY_DOMINATOR && key != SNAP_KEY_DUPLICATE && key != SNAP_KEY_FILL)
@@ -15,22 +15,24 @@ static void total_of_rows(const struct snap_answer *answer, int side, union meas
 	for (uint32_t group = 0; group < answer->space.groups.count; group++) {
 		if (!libsnap_group_is_told(answer, group))
 			continue;
-		total->exact.bytes += answer->sides[side][group].exact.bytes;
-		total->exact.count += answer->sides[side][group].exact.count;
+		union measure sum = libsnap_sum_at(answer, side, group);
+		total->exact.bytes += sum.exact.bytes;
+		total->exact.count += sum.exact.count;
 	}
 }
 
 static enum snap_status finish_sums(struct snap_answer *answer, struct side *sides, int side_count,
 				    struct snap_error *error)
 {
-	size_t groups = answer->space.groups.count;
+	uint32_t groups = answer->space.groups.count;
 	for (int i = 0; i < side_count; i++) {
-		enum snap_status status = libsnap_side_reserve(answer, i, groups, error);
-		if (status != SNAP_OK)
-			return status;
-		bool fits = libsnap_measure_finish(&sides[i].weigher, &sides[i].total);
-		for (size_t group = 0; group < groups; group++)
-			fits &= libsnap_measure_finish(&sides[i].weigher, &answer->sides[i][group]);
+		const struct weigher *weigher = &sides[i].weigher;
+		if (!libsnap_array_reach(&answer->sides[i], groups))
+			return libsnap_budget_fail(&answer->budget, error);
+		bool fits = libsnap_measure_finish(weigher, &sides[i].total);
+		for (uint32_t group = 0; weigher->sampled && group < groups; group++)
+			fits &= libsnap_measure_finish(
+				weigher, libsnap_array_edit(&answer->sides[i], group));
 		if (!fits)
 			return libsnap_too_much(error);
 	}
@@ -46,17 +48,17 @@ static enum snap_status finish_sums(struct snap_answer *answer, struct side *sid
 }
 
 /* Without names on one side alone every key would be new or gone. */
-static enum snap_status check_names(const struct snap_answer *answer, struct snap_error *error)
+static enum snap_status check_names(struct snap_answer *answer, struct snap_error *error)
 {
 	static const struct tuple none;
 	bool named[2] = {false, false}, any[2] = {false, false};
 	if (!libsnap_key_needs[answer->info.key].words)
 		return SNAP_OK;
 	for (uint32_t group = 0; group < answer->space.groups.count; group++) {
-		bool is_named =
-			memcmp(libsnap_group_at(&answer->space, group), &none, sizeof(none)) != 0;
+		struct tuple key = libsnap_tuple_at(&answer->space.groups, group);
+		bool is_named = memcmp(&key, &none, sizeof(none)) != 0;
 		for (int side = 0; side < 2; side++) {
-			bool is_there = answer->sides[side][group].exact.count > 0;
+			bool is_there = libsnap_sum_at(answer, side, group).exact.count > 0;
 			any[side] |= is_there;
 			named[side] |= is_there && is_named;
 		}
@@ -119,7 +121,13 @@ static enum snap_status fill_answer(struct snap_answer *answer, struct side *sid
 				    const struct snap_query_options *options,
 				    struct snap_error *error)
 {
+	struct libsnap_arrays *arrays = &answer->budget.arrays;
 	enum snap_status status = libsnap_space_begin(&answer->space, &answer->budget, error);
+	libsnap_array_begin(&answer->rows, arrays, sizeof(uint32_t));
+	for (int i = 0; i < 2; i++) {
+		libsnap_array_begin(&answer->sides[i], arrays, sizeof(union measure));
+		libsnap_array_begin(&answer->fills[i], arrays, sizeof(struct snap_fill));
+	}
 	if (status == SNAP_OK)
 		status = choose_weights(answer, sides, side_count, options, error);
 	for (int i = 0; status == SNAP_OK && i < side_count; i++) {
@@ -132,7 +140,10 @@ static enum snap_status fill_answer(struct snap_answer *answer, struct side *sid
 		status = check_names(answer, error);
 	if (status == SNAP_OK)
 		status = libsnap_answer_sort(answer, error);
-	return status == SNAP_OK ? libsnap_answer_prepare(answer, error) : status;
+	/* What could not be read may have looked like anything. */
+	if (arrays->failed != SNAP_OK || (status == SNAP_NO_MEMORY && answer->budget.exceeded))
+		status = libsnap_budget_fail(&answer->budget, error);
+	return status;
 }
 
 static enum snap_status ask(struct snap_answer **out, struct snap_reader *const *readers,
@@ -149,8 +160,9 @@ static enum snap_status ask(struct snap_answer **out, struct snap_reader *const 
 	struct snap_answer *answer = libsnap_alloc_zeroed(options.allocator, 1, sizeof(*answer));
 	if (!answer)
 		return libsnap_fail_memory(error);
-	libsnap_budget_begin(&answer->budget, options.allocator,
+	libsnap_budget_begin(&answer->budget, &options,
 			     options.max_memory_bytes ? options.max_memory_bytes : DEFAULT_MEMORY);
+	libsnap_tape_init(&answer->told, &answer->budget.allocator);
 	answer->info.key = options.key;
 	answer->info.cumulative = options.cumulative;
 	answer->info.has_retained = options.retained;
@@ -161,8 +173,6 @@ static enum snap_status ask(struct snap_answer **out, struct snap_reader *const 
 		sides[i] = (struct side){
 			.answer = answer, .options = &options, .reader = readers[i], .number = i};
 	status = fill_answer(answer, sides, side_count, &options, error);
-	if (status == SNAP_NO_MEMORY && answer->budget.exceeded)
-		status = libsnap_budget_fail(&answer->budget, error);
 	if (status != SNAP_OK) {
 		snap_answer_free(answer);
 		return status;

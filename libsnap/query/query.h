@@ -2,35 +2,40 @@
 #ifndef LIBSNAP_QUERY_H
 #define LIBSNAP_QUERY_H
 
-#include "core.h"
+#include "array.h"
 #include "snap_graph.h"
 #include "snap_query.h"
+#include "sort.h"
 
 /* ---- memory with a limit (space.c) ---- */
 
+/* All that a question needs.  Arrays take the room that there is; when something is wanted for which there is none, they
+ * move to temporary files. */
 struct budget {
 	struct snap_allocator allocator; /* what the engine allocates with: counts, then asks below */
 	const struct snap_allocator *below;
-	uint64_t used, limit;
+	uint64_t used, limit; /* limit is not 0 */
 	bool exceeded;
+	struct libsnap_arrays arrays;
 };
 
-void libsnap_budget_begin(struct budget *, const struct snap_allocator *below, uint64_t limit);
-/* SNAP_LIMIT if it was the limit, else SNAP_NO_MEMORY. */
+void libsnap_budget_begin(struct budget *, const struct snap_query_options *, uint64_t limit);
+/* What a graph may have of it. */
+uint64_t libsnap_budget_for_graph(const struct budget *);
+/* Why an allocation, or an array, failed. */
 enum snap_status libsnap_budget_fail(const struct budget *, struct snap_error *);
-/* SNAP_LIMIT, saying how much is needed, if count elements more would be over the limit. */
-enum snap_status libsnap_budget_reserve(const struct budget *, const char *what, uint64_t count, size_t element_size,
-					struct snap_error *);
+/* Begins an array with count zeros; it has to end, also after a failure. */
+enum snap_status libsnap_budget_array(struct budget *, struct libsnap_array *, uint64_t count, size_t element_size,
+				      struct snap_error *);
 
 /* ---- distinct things, numbered (space.c) ---- */
 
 #define NOT_FOUND UINT32_MAX
 
 struct interner {
-	unsigned char *items;
-	uint32_t *hashes, *slots;
-	size_t item_size, identity_size; /* the first identity_size bytes tell items apart */
-	size_t item_capacity, hash_capacity, slot_count;
+	struct libsnap_array items, slots;
+	size_t identity_size; /* the first bytes of items, that tell them apart */
+	unsigned bits;        /* 1 << bits slots; 0: none */
 	uint32_t count;
 };
 
@@ -48,23 +53,18 @@ struct chain {
 	uint32_t length; /* follows from the others */
 };
 
-struct text_chunk {
-	struct text_chunk *next;
-	size_t size, used;
-	char bytes[];
-};
-
 /* Names and lists by content, shared by the snapshots that are compared.  Text and chain 0 are none. */
 struct space {
 	struct budget *budget;
-	struct text_chunk *chunks;
 	struct interner texts, places, chains, groups;
-	uint32_t *ranks; /* by chain, greater where the list is; while groups are sorted, or NULL */
+	struct libsnap_array bytes; /* of texts */
+	char *scratch;
+	size_t scratch_capacity;
 	uint64_t seed;
 };
 
-void libsnap_interner_begin(struct interner *, size_t item_size, size_t identity_size);
-void libsnap_interner_end(struct interner *, const struct snap_allocator *memory);
+void libsnap_interner_begin(struct interner *, struct budget *, size_t item_size, size_t identity_size);
+void libsnap_interner_end(struct interner *);
 enum snap_status libsnap_space_begin(struct space *, struct budget *, struct snap_error *);
 void libsnap_space_end(struct space *);
 enum snap_status libsnap_space_text(struct space *, const char *bytes, size_t size, uint32_t *id, struct snap_error *);
@@ -72,21 +72,20 @@ enum snap_status libsnap_space_intern(struct space *, struct interner *, const v
 				      struct snap_error *);
 enum snap_status libsnap_space_chain(struct space *, uint32_t before, uint32_t item, uint32_t *id, struct snap_error *);
 
-static inline struct text_item libsnap_text_at(const struct space *space, uint32_t id)
+size_t libsnap_text_size(struct space *, uint32_t id);
+void libsnap_text_read(struct space *, uint32_t id, size_t first, size_t count, void *to);
+/* NULL: it is not in memory.  Until the next allocation. */
+const char *libsnap_text_in_memory(struct space *, uint32_t id);
+/* Until the next text is asked for, or the next allocation. */
+enum snap_status libsnap_text_at(struct space *, uint32_t id, struct text_item *out, struct snap_error *);
+
+static inline struct tuple libsnap_tuple_at(struct interner *interner, uint32_t id)
 {
-	return ((const struct text_item *)(const void *)space->texts.items)[id];
+	return *(const struct tuple *)libsnap_array_at(&interner->items, id);
 }
-static inline const struct tuple *libsnap_place_at(const struct space *space, uint32_t id)
+static inline struct chain libsnap_chain_at(struct space *space, uint32_t id)
 {
-	return &((const struct tuple *)(const void *)space->places.items)[id];
-}
-static inline const struct tuple *libsnap_group_at(const struct space *space, uint32_t id)
-{
-	return &((const struct tuple *)(const void *)space->groups.items)[id];
-}
-static inline const struct chain *libsnap_chain_at(const struct space *space, uint32_t id)
-{
-	return &((const struct chain *)(const void *)space->chains.items)[id];
+	return *(const struct chain *)libsnap_array_at(&space->chains.items, id);
 }
 
 /* ---- what one snapshot calls things (names.c, shapes.c) ---- */
@@ -124,15 +123,31 @@ struct shape_name {
 struct names {
 	struct space *space;
 	struct snap_reader *reader;
-	struct type_name *types;
-	struct frame_name *frames;
-	struct stack_node *stacks;
-	struct thread_name *threads;
-	struct shape_name *shapes;
-	size_t type_count, frame_count, stack_count, thread_count, shape_count; /* rows + 1 */
+	struct libsnap_array types, frames, stacks, threads, shapes; /* counts are rows + 1, or 0 */
 	uint64_t lost_rows;
 	bool damaged; /* the reader is partial, and something is missing */
 };
+
+static inline struct type_name libsnap_type_at(struct names *names, uint64_t id)
+{
+	return *(const struct type_name *)libsnap_array_at(&names->types, id);
+}
+static inline struct frame_name libsnap_frame_at(struct names *names, uint64_t id)
+{
+	return *(const struct frame_name *)libsnap_array_at(&names->frames, id);
+}
+static inline struct stack_node libsnap_stack_at(struct names *names, uint64_t id)
+{
+	return *(const struct stack_node *)libsnap_array_at(&names->stacks, id);
+}
+static inline struct thread_name libsnap_thread_at(struct names *names, uint64_t id)
+{
+	return *(const struct thread_name *)libsnap_array_at(&names->threads, id);
+}
+static inline struct shape_name libsnap_shape_at(struct names *names, uint64_t id)
+{
+	return *(const struct shape_name *)libsnap_array_at(&names->shapes, id);
+}
 
 enum snap_status libsnap_query_names_load(struct names *, struct space *, struct snap_reader *, unsigned needed,
 				    struct snap_error *);
@@ -142,20 +157,21 @@ enum snap_status libsnap_shapes_load(struct names *, unsigned needed, struct sna
 /* Turns string ids into texts, reading each string once, in the order of the file: mark, load, ask. */
 struct resolver {
 	struct names *names;
-	uint64_t *marked;       /* a bit for each id */
-	uint32_t *rank, *texts; /* marked ids before each word; by rank */
-	size_t word_count, text_count;
+	struct libsnap_array marked, rank, texts; /* a bit for each id; marked ids before each word; by rank */
 };
 enum snap_status libsnap_resolver_begin(struct resolver *, struct names *, struct snap_error *);
 static inline void libsnap_resolver_mark(struct resolver *r, uint64_t id)
 {
-	r->marked[id / 64] |= (uint64_t)1 << id % 64;
+	*(uint64_t *)libsnap_array_edit(&r->marked, id / 64) |= (uint64_t)1 << id % 64;
 }
 enum snap_status libsnap_resolver_load(struct resolver *, struct snap_error *);
-static inline uint32_t libsnap_resolver_text(const struct resolver *r, uint64_t id)
+static inline uint32_t libsnap_resolver_text(struct resolver *r, uint64_t id)
 {
-	uint64_t below = r->marked[id / 64] & (((uint64_t)1 << id % 64) - 1);
-	return id ? r->texts[r->rank[id / 64] + (uint32_t)__builtin_popcountll(below)] : 0;
+	if (id == 0)
+		return 0;
+	uint64_t below = libsnap_array_get64(&r->marked, id / 64) & (((uint64_t)1 << id % 64) - 1);
+	uint32_t rank = libsnap_array_get32(&r->rank, id / 64);
+	return libsnap_array_get32(&r->texts, rank + (uint32_t)__builtin_popcountll(below));
 }
 void libsnap_resolver_end(struct resolver *);
 
@@ -170,7 +186,7 @@ enum snap_status libsnap_query_each_batch(struct names *, const uint32_t *column
 
 /* The frames of a stack's own entry: the frame and those that it was inlined into.  SNAP_CORRUPT for circles. */
 #define MAX_INLINED 256
-enum snap_status libsnap_frame_chain(const struct names *, uint32_t frame, uint32_t ids[MAX_INLINED], size_t *count,
+enum snap_status libsnap_frame_chain(struct names *, uint32_t frame, uint32_t ids[MAX_INLINED], size_t *count,
 				     struct snap_error *);
 
 /* ---- patterns (filter.c) ---- */
@@ -179,17 +195,16 @@ struct filter {
 	const struct snap_pattern *patterns;
 	size_t count;
 	uint64_t includes, excludes, any, with_domain; /* a bit for each pattern */
-	uint64_t *stack_bits, *type_bits;              /* by id: the patterns that match; NULL: none of the kind */
-	size_t stack_count, type_count;
+	struct libsnap_array stack_bits, type_bits;    /* by id: the patterns that match; empty: none of the kind */
 	struct budget *budget;
 	bool needs_stacks, needs_types, needs_domains;
 };
 
 enum snap_status libsnap_filter_begin(struct filter *, struct budget *, const struct snap_query_options *,
 				      struct snap_error *);
-enum snap_status libsnap_filter_load(struct filter *, const struct names *, struct snap_error *);
+enum snap_status libsnap_filter_load(struct filter *, struct names *, struct snap_error *);
 void libsnap_filter_end(struct filter *);
-bool libsnap_filter_keeps(const struct filter *, uint64_t stack, uint64_t type, uint64_t domain);
+bool libsnap_filter_keeps(struct filter *, uint64_t stack, uint64_t type, uint64_t domain);
 
 /* ---- sums (sums.c) ---- */
 
@@ -244,31 +259,36 @@ struct snap_answer {
 	struct space space;
 	struct snap_answer_info info;
 	enum snap_order order;
-	union measure *sides[2]; /* by group: the only or old and the new one */
-	size_t side_capacity[2];
-	uint64_t *retained[2];   /* by group, as far as the side knew groups */
-	size_t retained_count[2];
-	struct snap_fill *fills[2];
-	size_t fill_capacity[2];
-	uint32_t *rows;          /* groups in order */
-	size_t row_capacity;
+	struct libsnap_array sides[2];    /* measures by group: of the only or old and the new one */
+	struct libsnap_array retained[2]; /* bytes by group; this and fills as far as the side knew groups */
+	struct libsnap_array fills[2];
+	struct libsnap_array rows; /* groups in order */
+	struct libsnap_tape told;  /* texts of the row told last, where they are not in memory anyway */
 	struct snap_place *frames;
 	struct snap_slot_text *slots;
 	struct snap_step_text *steps;
 	size_t frame_capacity, slot_capacity, step_capacity;
+	enum snap_status failed; /* a row could not be told */
+	struct snap_error error;
 };
 
-static inline uint64_t libsnap_retained_at(const struct snap_answer *answer, int side, uint32_t group)
+static inline union measure libsnap_sum_at(struct snap_answer *answer, int side, uint32_t group)
 {
-	return group < answer->retained_count[side] ? answer->retained[side][group] : 0;
+	return *(const union measure *)libsnap_array_at(&answer->sides[side], group);
 }
-static inline struct snap_fill libsnap_fill_at(const struct snap_answer *answer, int side, uint32_t group)
+static inline uint64_t libsnap_retained_at(struct snap_answer *answer, int side, uint32_t group)
 {
-	return group < answer->fill_capacity[side] ? answer->fills[side][group] : (struct snap_fill){0, 0, 0};
+	return group < answer->retained[side].count ? libsnap_array_get64(&answer->retained[side], group) : 0;
 }
-uint64_t libsnap_waste(const struct snap_answer *, int side, uint32_t group);
+static inline struct snap_fill libsnap_fill_at(struct snap_answer *answer, int side, uint32_t group)
+{
+	if (group >= answer->fills[side].count)
+		return (struct snap_fill){0, 0, 0};
+	return *(const struct snap_fill *)libsnap_array_at(&answer->fills[side], group);
+}
+uint64_t libsnap_waste(struct snap_answer *, int side, uint32_t group);
 /* Not all groups are rows: a content that one object has is no duplicate. */
-bool libsnap_group_is_told(const struct snap_answer *, uint32_t group);
+bool libsnap_group_is_told(struct snap_answer *, uint32_t group);
 
 /* ---- keys (keys.c) ---- */
 
@@ -303,7 +323,7 @@ enum snap_status libsnap_labels_find_root(struct labels *, uint64_t kind, uint64
 enum snap_status libsnap_labels_load(struct labels *, struct snap_error *);
 /* Number as a step to or of that type: name, kind of the type; kind (roots above 2^32), class, text. */
 #define STEP_ROOT ((uint64_t)1 << 32)
-struct tuple libsnap_labels_step(const struct labels *, uint32_t number, uint64_t type);
+struct tuple libsnap_labels_step(struct labels *, uint32_t number, uint64_t type);
 
 /* ---- one snapshot on its way into an answer (side.c) ---- */
 
@@ -316,40 +336,40 @@ struct side {
 	struct weigher weigher;
 	struct snap_graph *graph; /* of the key root */
 	int number;               /* which of answer->sides */
-	uint32_t *group_of;       /* by id of type, frame, stack ... of the key; NOT_FOUND: not yet */
-	size_t group_of_count;
-	uint32_t *list_of;        /* by stack: its frames, for traceback */
-	size_t list_of_count;
-	union measure *of_stack;  /* cumulative: by stack */
-	size_t of_stack_count;
+	/* Where numbers are kept with 1 added, 0 is none. */
+	struct libsnap_array group_of; /* + 1; by id of type, frame, stack ... of the key */
+	struct libsnap_array list_of;  /* by stack: its frames, for traceback */
+	struct libsnap_array of_stack; /* cumulative: measures by stack */
 	union measure total;
-	unsigned present;         /* DIMENSION()s of which a row had a value */
+	unsigned present;              /* DIMENSION()s of which a row had a value */
 	bool any_rows, scanned;
-	size_t object_count;      /* of what follows */
-	uint32_t *group_of_row;   /* retained: by object, NOT_FOUND: none */
-	uint64_t *bits;           /* dominator: owners; field: owners kept, or NULL: all */
-	size_t bit_words;
-	struct fields *fields;    /* of the key field */
-	struct content *contents; /* of the key duplicate, by id */
-	size_t content_count;
-	struct resolver resolver; /* names of owners */
+	uint64_t object_count;         /* of what follows */
+	struct libsnap_array group_of_row; /* + 1; retained: by object */
+	struct libsnap_array bits;     /* dominator: owners; field: owners kept, or empty: all */
+	struct fields *fields;         /* of the key field */
+	struct libsnap_array contents; /* of the key duplicate, by id */
+	struct resolver resolver;      /* names of owners, texts of contents */
 	bool has_resolver;
-	uint32_t *places, *filled; /* of the key fill, by object */
-	uint32_t *path_of;        /* of the key path, by object: a chain */
+	struct libsnap_array places, filled; /* of the key fill, by object */
+	struct libsnap_array path_of;  /* of the key path, by object: a chain */
 };
 
-static inline bool libsnap_side_bit(const struct side *side, uint64_t row)
+static inline bool libsnap_side_bit(struct side *side, uint64_t row)
 {
-	return row < side->object_count && (side->bits[row / 64] >> row % 64 & 1);
+	return row < side->object_count && (libsnap_array_get64(&side->bits, row / 64) >> row % 64 & 1);
+}
+static inline void libsnap_side_set_bit(struct side *side, uint64_t row)
+{
+	*(uint64_t *)libsnap_array_edit(&side->bits, row / 64) |= (uint64_t)1 << row % 64;
 }
 
 /* Opens the graph; SNAP_MISUSE if what is asked needs roots, and there are none. */
 enum snap_status libsnap_side_graph(struct side *, bool needs_roots, struct snap_error *);
 /* Reads the rows that are asked about, or all kept objects for another purpose. */
 enum snap_status libsnap_side_rows(struct side *, unsigned dimensions, libsnap_take_row *take, struct snap_error *);
-bool libsnap_side_keeps(const struct side *, const struct query_row *);
-/* The group's sum. */
-enum snap_status libsnap_side_measure(struct side *, uint32_t group, union measure **, struct snap_error *);
+bool libsnap_side_keeps(struct side *, const struct query_row *);
+/* Adds to the group's sum. */
+enum snap_status libsnap_side_count(struct side *, uint32_t group, uint64_t bytes, uint64_t count, struct snap_error *);
 
 /* ---- questions of the graph and of contents (retained.c, fields.c, contents.c, fills.c, paths.c) ---- */
 
@@ -373,19 +393,50 @@ void libsnap_fields_end(struct side *);
 
 /* Groups of which a row is a member, for the key field: numbers with a mark for those whose owner dominates it. */
 #define MEMBER_OWNED ((uint32_t)1 << 31)
-const uint32_t *libsnap_fields_members(const struct side *, uint64_t row, size_t *count);
+struct span {
+	uint32_t first, end;
+};
+struct span libsnap_fields_span(const struct side *, uint64_t row);
+uint32_t libsnap_fields_member(const struct side *, uint32_t index);
 
 /* Reads, filters and groups; what the side used meanwhile is freed by _end, in every case. */
 enum snap_status libsnap_side_add(struct side *, struct snap_error *);
 void libsnap_side_end(struct side *);
-/* Room for sums of that many groups. */
-enum snap_status libsnap_side_reserve(struct snap_answer *, int number, size_t count, struct snap_error *);
-enum snap_status libsnap_too_much(struct snap_error *);
+enum snap_status libsnap_too_much(struct snap_error *error);
 
-/* ---- order (order.c, answer.c) ---- */
+/* ---- order (order.c, ranks.c, answer.c) ---- */
+
+/* How the parts of a tuple compare: as texts, as lists, else as numbers. */
+struct tuple_form {
+	unsigned texts, chains;
+	const struct tuple_form *items; /* of the lists */
+};
+
+/* Numbers that compare as what they stand for: by id of texts, and of lists of items of that form. */
+struct ranks {
+	struct space *space;
+	struct libsnap_array texts, chains;
+};
+enum snap_status libsnap_ranks_begin(struct ranks *, struct space *, const struct tuple_form *, struct snap_error *);
+void libsnap_ranks_end(struct ranks *);
+/* A part as a number. */
+uint64_t libsnap_rank(struct ranks *, const struct tuple_form *, unsigned part, uint64_t value);
+
+/* Sorts by numbers, the first ones first; ties keep the order in which they were added. */
+#define SORT_NUMBERS 16
+struct number_sort {
+	struct libsnap_sorter sorter;
+	struct libsnap_sort_walk walk;
+	struct budget *budget;
+};
+void libsnap_number_sort_begin(struct number_sort *, struct budget *);
+enum snap_status libsnap_number_sort_add(struct number_sort *, const uint64_t *numbers, size_t count, uint32_t id,
+					 struct snap_error *);
+enum snap_status libsnap_number_sort_finish(struct number_sort *, struct snap_error *);
+/* SNAP_END after the last. */
+enum snap_status libsnap_number_sort_next(struct number_sort *, uint32_t *id, struct snap_error *);
+void libsnap_number_sort_end(struct number_sort *);
 
 enum snap_status libsnap_answer_sort(struct snap_answer *, struct snap_error *);
-/* Room for the longest lists, so that telling rows cannot fail. */
-enum snap_status libsnap_answer_prepare(struct snap_answer *, struct snap_error *);
 
 #endif

@@ -3,84 +3,79 @@
 
 #include "query.h"
 
-#define NONE UINT32_MAX
-
-/* Children of each object in the tree; the last entry stands for the roots. */
+/* Children of each object in the tree, the next one of the same parent: rows + 1, 0 is none.  The last
+ * entry of first stands for the roots. */
 struct tree {
 	const struct snap_graph *graph;
-	const struct snap_allocator *memory;
-	size_t objects;
-	uint32_t *first, *next;
+	uint64_t objects;
+	struct libsnap_array first, next;
 };
 
-typedef void visit_tree(void *context, uint32_t row, bool enters);
+typedef enum snap_status visit_tree(void *context, uint32_t row, bool enters,
+				    struct snap_error *error);
 
 /* What retains nothing, as all that no root reaches, is left out. */
 static enum snap_status tree_begin(struct tree *tree, struct side *side, struct snap_error *error)
 {
 	struct budget *budget = &side->answer->budget;
-	size_t objects = side->object_count;
-	*tree = (struct tree){
-		.graph = side->graph, .memory = &budget->allocator, .objects = objects};
-	enum snap_status status =
-		libsnap_budget_reserve(budget, "retained bytes", objects + 1, 8, error);
-	if (status != SNAP_OK)
-		return status;
-	tree->first = libsnap_alloc(tree->memory, objects + 1, sizeof(uint32_t));
-	tree->next = libsnap_alloc(tree->memory, objects + 1, sizeof(uint32_t));
-	if (!tree->first || !tree->next)
-		return libsnap_budget_fail(budget, error);
-	memset(tree->first, 0xff, (objects + 1) * sizeof(uint32_t));
-	for (size_t row = objects; row-- > 0;) {
+	uint64_t objects = side->object_count;
+	*tree = (struct tree){.graph = side->graph, .objects = objects};
+	enum snap_status status = libsnap_budget_array(budget, &tree->first, objects + 1,
+						       sizeof(uint32_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(budget, &tree->next, objects + 1, sizeof(uint32_t),
+					      error);
+	for (uint64_t row = objects; status == SNAP_OK && row-- > 0;) {
 		if (snap_graph_retained(tree->graph, row) == 0)
 			continue;
 		uint64_t above = snap_graph_dominator(tree->graph, row);
-		uint32_t *head = &tree->first[above == SNAP_GRAPH_NONE ? objects : above];
-		tree->next[row] = *head;
-		*head = (uint32_t)row;
+		uint64_t parent = above == SNAP_GRAPH_NONE ? objects : above;
+		libsnap_array_set32(&tree->next, row, libsnap_array_get32(&tree->first, parent));
+		libsnap_array_set32(&tree->first, parent, (uint32_t)row + 1);
 	}
-	return SNAP_OK;
+	return status;
 }
 
 static void tree_end(struct tree *tree)
 {
-	libsnap_free(tree->memory, tree->first, tree->objects + 1, sizeof(uint32_t));
-	libsnap_free(tree->memory, tree->next, tree->objects + 1, sizeof(uint32_t));
+	libsnap_array_end(&tree->first);
+	libsnap_array_end(&tree->next);
 }
 
 /* Depth first, without a stack: the way back is the dominator. */
-static void tree_walk(const struct tree *tree, visit_tree *visit, void *context)
+static enum snap_status tree_walk(struct tree *tree, visit_tree *visit, void *context,
+				  struct snap_error *error)
 {
-	uint32_t row = tree->first[tree->objects];
-	while (row != NONE) {
-		visit(context, row, true);
-		if (tree->first[row] != NONE) {
-			row = tree->first[row];
-			continue;
-		}
-		for (;;) {
-			visit(context, row, false);
-			if (tree->next[row] != NONE) {
-				row = tree->next[row];
+	uint32_t next = libsnap_array_get32(&tree->first, tree->objects);
+	while (next) {
+		uint32_t row = next - 1;
+		enum snap_status status = visit(context, row, true, error);
+		next = libsnap_array_get32(&tree->first, row);
+		while (status == SNAP_OK && !next) {
+			status = visit(context, row, false, error);
+			next = libsnap_array_get32(&tree->next, row);
+			if (next)
 				break;
-			}
 			uint64_t above = snap_graph_dominator(tree->graph, row);
 			if (above == SNAP_GRAPH_NONE)
-				return;
+				break;
 			row = (uint32_t)above;
 		}
+		if (status != SNAP_OK)
+			return status;
 	}
+	return SNAP_OK;
 }
 
 /* ---- groups ---- */
 
 struct adding {
 	struct side *side;
-	uint32_t *open; /* by group: members of it on the way from the roots */
-	uint64_t *sums;
+	struct libsnap_array open; /* by group: members of it on the way from the roots */
+	struct libsnap_array *sums;
 	uint64_t total;
 	uint32_t open_any;
-	bool fits;
+	bool counts, fits; /* counts: the row is a member of a group that is told */
 };
 
 static void add(struct adding *adding, uint64_t *sum, uint64_t bytes)
@@ -88,87 +83,82 @@ static void add(struct adding *adding, uint64_t *sum, uint64_t bytes)
 	adding->fits &= !libsnap_add_overflows(*sum, bytes, sum) && *sum <= SUM_MAX;
 }
 
-static const uint32_t *groups_of(const struct side *side, uint32_t row, size_t *count)
+static void add_to_group(struct adding *adding, uint32_t group, uint64_t retained, bool enters)
 {
-	if (side->fields)
-		return libsnap_fields_members(side, row, count);
-	uint32_t group = side->group_of_row[row];
-	*count = group != NOT_FOUND;
-	return &side->group_of_row[row];
+	adding->counts |= libsnap_group_is_told(adding->side->answer, group);
+	uint32_t open = libsnap_array_get32(&adding->open, group);
+	libsnap_array_set32(&adding->open, group, enters ? open + 1 : open - 1);
+	if (enters && open == 0)
+		add(adding, libsnap_array_edit(adding->sums, group), retained);
 }
 
-static void add_node(void *context, uint32_t row, bool enters)
+static void add_to_groups(struct adding *adding, uint32_t row, uint64_t retained, bool enters)
+{
+	struct side *side = adding->side;
+	if (!side->fields) {
+		uint32_t group = libsnap_array_get32(&side->group_of_row, row);
+		if (group)
+			add_to_group(adding, group - 1, retained, enters);
+		return;
+	}
+	struct span span = libsnap_fields_span(side, row);
+	for (uint32_t i = span.first; i < span.end; i++) {
+		uint32_t member = libsnap_fields_member(side, i);
+		if (member & MEMBER_OWNED)
+			add_to_group(adding, member & ~MEMBER_OWNED, retained, enters);
+	}
+}
+
+static enum snap_status add_node(void *context, uint32_t row, bool enters, struct snap_error *error)
 {
 	struct adding *adding = context;
-	size_t count;
-	const uint32_t *groups = groups_of(adding->side, row, &count);
 	uint64_t retained = enters ? snap_graph_retained(adding->side->graph, row) : 0;
-	bool counts = false;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t group = groups[i];
-		if (adding->side->fields && !(group & MEMBER_OWNED))
-			continue;
-		group &= adding->side->fields ? ~MEMBER_OWNED : NOT_FOUND;
-		counts |= libsnap_group_is_told(adding->side->answer, group);
-		if (!enters)
-			adding->open[group]--;
-		else if (adding->open[group]++ == 0)
-			add(adding, &adding->sums[group], retained);
-	}
-	if (counts && !enters)
+	adding->counts = false;
+	add_to_groups(adding, row, retained, enters);
+	if (adding->counts && !enters)
 		adding->open_any--;
-	else if (counts && adding->open_any++ == 0)
+	else if (adding->counts && adding->open_any++ == 0)
 		add(adding, &adding->total, retained);
+	return adding->fits ? SNAP_OK : libsnap_too_much(error);
 }
 
 enum snap_status libsnap_retained_add(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
-	const struct snap_allocator *memory = &answer->budget.allocator;
-	size_t groups = answer->space.groups.count;
-	struct tree tree;
-	enum snap_status status = tree_begin(&tree, side, error);
-	struct adding adding = {.side = side, .fits = true};
-	adding.open = libsnap_alloc_zeroed(memory, groups, sizeof(uint32_t));
-	adding.sums = libsnap_alloc_zeroed(memory, groups, sizeof(uint64_t));
-	if (status == SNAP_OK && (!adding.open || !adding.sums))
-		status = libsnap_budget_fail(&answer->budget, error);
-	if (status == SNAP_OK) {
-		tree_walk(&tree, add_node, &adding);
-		if (!adding.fits)
-			status = libsnap_too_much(error);
-	}
-	answer->retained[side->number] = adding.sums;
-	answer->retained_count[side->number] = adding.sums ? groups : 0;
+	uint32_t groups = answer->space.groups.count;
+	struct adding adding = {
+		.side = side, .sums = &answer->retained[side->number], .fits = true};
+	struct tree tree = {0};
+	enum snap_status status = libsnap_budget_array(&answer->budget, adding.sums, groups,
+						       sizeof(uint64_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(&answer->budget, &adding.open, groups,
+					      sizeof(uint32_t), error);
+	if (status == SNAP_OK)
+		status = tree_begin(&tree, side, error);
+	if (status == SNAP_OK)
+		status = tree_walk(&tree, add_node, &adding, error);
 	if (answer->info.compared && side->number == 0)
 		answer->info.old_retained = adding.total;
 	else
 		answer->info.retained = adding.total;
-	libsnap_free(memory, adding.open, groups, sizeof(uint32_t));
+	libsnap_array_end(&adding.open);
 	tree_end(&tree);
 	return status;
 }
 
 enum snap_status libsnap_retained_prepare(struct side *side, struct snap_error *error)
 {
-	struct budget *budget = &side->answer->budget;
 	if (side->weigher.sampled)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "what is retained cannot be estimated from samples");
 	enum snap_status status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_dominate(side->graph, error);
-	if (status == SNAP_OK)
-		status = libsnap_budget_reserve(budget, "retained bytes", side->object_count, 12,
-						error);
-	if (status != SNAP_OK)
-		return status;
-	side->group_of_row =
-		libsnap_alloc(&budget->allocator, side->object_count, sizeof(uint32_t));
-	if (!side->group_of_row)
-		return libsnap_budget_fail(budget, error);
-	memset(side->group_of_row, 0xff, side->object_count * sizeof(uint32_t));
-	return SNAP_OK;
+	return status == SNAP_OK
+		       ? libsnap_budget_array(&side->answer->budget, &side->group_of_row,
+					      side->object_count, sizeof(uint32_t), error)
+		       : status;
 }
 
 /* ---- owners ---- */
@@ -178,29 +168,34 @@ static enum snap_status mark_kept(void *context, const struct query_row *row,
 {
 	(void)error;
 	struct side *side = context;
-	bool is_synthetic = side->names.types[row->type].kind == SNAP_TYPE_SYNTHETIC;
+	bool is_synthetic =
+		libsnap_type_at(&side->names, row->type).kind == SNAP_TYPE_SYNTHETIC;
 	if (row->row < side->object_count && !is_synthetic && libsnap_side_keeps(side, row) &&
 	    snap_graph_retained(side->graph, row->row) > 0)
-		side->bits[row->row / 64] |= (uint64_t)1 << row->row % 64;
+		libsnap_side_set_bit(side, row->row);
 	return SNAP_OK;
 }
 
 struct choosing {
 	struct side *side;
-	uint32_t owner; /* under which the walk is, or NONE */
+	uint64_t owner; /* under which the walk is, or SNAP_GRAPH_NONE */
 };
 
-static void choose_owner(void *context, uint32_t row, bool enters)
+static enum snap_status choose_owner(void *context, uint32_t row, bool enters,
+				     struct snap_error *error)
 {
+	(void)error;
 	struct choosing *choosing = context;
 	if (!enters) {
 		if (choosing->owner == row)
-			choosing->owner = NONE;
-	} else if (choosing->owner != NONE) {
-		choosing->side->bits[row / 64] &= ~((uint64_t)1 << row % 64);
+			choosing->owner = SNAP_GRAPH_NONE;
+	} else if (choosing->owner != SNAP_GRAPH_NONE) {
+		*(uint64_t *)libsnap_array_edit(&choosing->side->bits, row / 64) &=
+			~((uint64_t)1 << row % 64);
 	} else if (libsnap_side_bit(choosing->side, row)) {
 		choosing->owner = row;
 	}
+	return SNAP_OK;
 }
 
 static enum snap_status mark_name(void *context, const struct query_row *row,
@@ -215,19 +210,18 @@ static enum snap_status mark_name(void *context, const struct query_row *row,
 
 enum snap_status libsnap_owners_prepare(struct side *side, struct snap_error *error)
 {
-	struct budget *budget = &side->answer->budget;
-	side->bit_words = side->object_count / 64 + 1;
-	side->bits = libsnap_alloc_zeroed(&budget->allocator, side->bit_words, sizeof(uint64_t));
-	if (!side->bits)
-		return libsnap_budget_fail(budget, error);
+	struct tree tree = {0};
 	enum snap_status status =
-		libsnap_side_rows(side, NEED_ROWS | DIMENSION(SNAP_BY_TYPE), mark_kept, error);
-	if (status != SNAP_OK)
-		return status;
-	struct tree tree;
-	status = tree_begin(&tree, side, error);
+		libsnap_budget_array(&side->answer->budget, &side->bits,
+				     side->object_count / 64 + 1, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
-		tree_walk(&tree, choose_owner, &(struct choosing){side, NONE});
+		status = libsnap_side_rows(side, NEED_ROWS | DIMENSION(SNAP_BY_TYPE), mark_kept,
+					   error);
+	if (status == SNAP_OK)
+		status = tree_begin(&tree, side, error);
+	if (status == SNAP_OK)
+		status = tree_walk(&tree, choose_owner, &(struct choosing){side, SNAP_GRAPH_NONE},
+				   error);
 	tree_end(&tree);
 	if (status == SNAP_OK)
 		status = libsnap_resolver_begin(&side->resolver, &side->names, error);

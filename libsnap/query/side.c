@@ -9,133 +9,133 @@ enum snap_status libsnap_too_much(struct snap_error *error)
 			    "a sum of bytes or counts is over 2^63");
 }
 
-enum snap_status libsnap_side_reserve(struct snap_answer *answer, int number, size_t count,
-				      struct snap_error *error)
+/* The sum, until anything else is asked for; NULL: there is no room. */
+static union measure *sum_of(struct side *side, uint32_t group)
 {
-	size_t old = answer->side_capacity[number];
-	if (count <= old && answer->sides[number])
-		return SNAP_OK;
-	union measure *larger =
-		libsnap_grow(&answer->budget.allocator, answer->sides[number],
-			     &answer->side_capacity[number], count, sizeof(*larger));
-	if (!larger)
-		return libsnap_budget_fail(&answer->budget, error);
-	memset(larger + old, 0, (answer->side_capacity[number] - old) * sizeof(*larger));
-	answer->sides[number] = larger;
-	return SNAP_OK;
+	struct libsnap_array *sums = &side->answer->sides[side->number];
+	if (group >= sums->count && !libsnap_array_reach(sums, (uint64_t)group + 1))
+		return NULL;
+	return libsnap_array_edit(sums, group);
 }
 
-enum snap_status libsnap_side_measure(struct side *side, uint32_t group, union measure **out,
-				      struct snap_error *error)
+enum snap_status libsnap_side_count(struct side *side, uint32_t group, uint64_t bytes,
+				    uint64_t count, struct snap_error *error)
 {
-	enum snap_status status =
-		libsnap_side_reserve(side->answer, side->number, (size_t)group + 1, error);
-	if (status == SNAP_OK)
-		*out = &side->answer->sides[side->number][group];
-	return status;
+	union measure *sum = sum_of(side, group);
+	if (!sum)
+		return libsnap_budget_fail(&side->answer->budget, error);
+	return libsnap_measure_add(&side->weigher, sum, bytes, count) ? SNAP_OK
+								      : libsnap_too_much(error);
 }
 
 /* ---- from a row to its group ---- */
 
-static struct tuple frame_key(const struct side *side, uint32_t id)
+static struct tuple frame_key(struct side *side, uint32_t id)
 {
-	const struct frame_name *frame = &side->names.frames[id];
+	struct frame_name frame = libsnap_frame_at(&side->names, id);
 	switch (side->options->key) {
-	case SNAP_KEY_LINENO: return (struct tuple){{frame->file, frame->file ? frame->line : 0}};
-	case SNAP_KEY_FILENAME: return (struct tuple){{frame->file}};
+	case SNAP_KEY_LINENO: return (struct tuple){{frame.file, frame.file ? frame.line : 0}};
+	case SNAP_KEY_FILENAME: return (struct tuple){{frame.file}};
 	case SNAP_KEY_FUNCTION:
-		return (struct tuple){{frame->function, frame->file, frame->module}};
-	default: return (struct tuple){{frame->module}};
+		return (struct tuple){{frame.function, frame.file, frame.module}};
+	default: return (struct tuple){{frame.module}};
 	}
 }
 
 /* SNAP_END: another object owns it. */
-static enum snap_status owner_key(const struct side *side, const struct query_row *row,
+static enum snap_status owner_key(struct side *side, const struct query_row *row,
 				  struct tuple *key)
 {
 	if (!libsnap_side_bit(side, row->row))
 		return SNAP_END;
-	const struct type_name *type = &side->names.types[row->type];
-	*key = (struct tuple){{type->name, type->kind, row->address,
+	struct type_name type = libsnap_type_at(&side->names, row->type);
+	*key = (struct tuple){{type.name, type.kind, row->address,
 			       libsnap_resolver_text(&side->resolver, row->name),
 			       row->address ? 0 : row->row + 1}};
 	return SNAP_OK;
 }
 
 /* SNAP_END: it has none. */
-static enum snap_status content_key(const struct side *side, const struct query_row *row,
+static enum snap_status content_key(struct side *side, const struct query_row *row,
 				    struct tuple *key)
 {
-	if (row->content == 0 || row->content >= side->content_count)
+	if (row->content == 0 || row->content >= side->contents.count)
 		return SNAP_END;
-	const struct type_name *type = &side->names.types[row->type];
-	const struct content *content = &side->contents[row->content];
+	struct type_name type = libsnap_type_at(&side->names, row->type);
+	const struct content *content = libsnap_array_at(&side->contents, row->content);
 	*key = (struct tuple){
-		{type->name, type->kind, content->length, content->hash, content->text}};
+		{type.name, type.kind, content->length, content->hash, content->text}};
 	return SNAP_OK;
+}
+
+/* No root reaches it, or its group has been found. */
+static enum snap_status root_key(struct side *side, const struct query_row *row, uint64_t *id,
+				 struct tuple *key, struct snap_error *error)
+{
+	uint32_t index = snap_graph_group_of(side->graph, row->row), label;
+	if (index == SNAP_GRAPH_NO_GROUP)
+		return SNAP_OK;
+	*id = index;
+	if (libsnap_array_get32(&side->group_of, index))
+		return SNAP_OK;
+	struct snap_graph_group root;
+	snap_graph_group(side->graph, index, &root);
+	enum snap_status status = libsnap_space_text(&side->answer->space, root.label,
+						     root.label_size, &label, error);
+	if (status == SNAP_OK)
+		*key = (struct tuple){{(uint64_t)root.kind + 1, label}};
+	return status;
 }
 
 /* The row's id in the table that group_of goes by, and its key.  SNAP_END: it is in no group. */
 static enum snap_status key_of(struct side *side, const struct query_row *row, uint64_t *id,
 			       struct tuple *key, struct snap_error *error)
 {
-	const struct names *names = &side->names;
+	struct names *names = &side->names;
 	*id = UINT64_MAX;
 	*key = (struct tuple){{0}};
 	switch (side->options->key) {
 	case SNAP_KEY_TYPE:
-	case SNAP_KEY_FILL:
+	case SNAP_KEY_FILL: {
+		struct type_name type = libsnap_type_at(names, row->type);
 		*id = row->type;
-		*key = (struct tuple){{names->types[row->type].name, names->types[row->type].kind}};
+		*key = (struct tuple){{type.name, type.kind}};
 		break;
+	}
 	case SNAP_KEY_SHAPE: {
-		const struct shape_name *shape = &names->shapes[row->shape];
-		const struct type_name *type = &names->types[shape->type];
+		struct shape_name shape = libsnap_shape_at(names, row->shape);
+		struct type_name type = libsnap_type_at(names, shape.type);
 		*id = row->shape;
 		*key = (struct tuple){
-			{type->name, type->kind, shape->slots, shape->tail, shape->tail_kind}};
+			{type.name, type.kind, shape.slots, shape.tail, shape.tail_kind}};
 		break;
 	}
 	case SNAP_KEY_LINENO:
 	case SNAP_KEY_FILENAME:
 	case SNAP_KEY_FUNCTION:
 	case SNAP_KEY_MODULE:
-		*id = names->stacks[row->stack].frame;
+		*id = libsnap_stack_at(names, row->stack).frame;
 		*key = frame_key(side, (uint32_t)*id);
 		break;
 	case SNAP_KEY_TRACEBACK:
 		*id = row->stack;
-		*key = (struct tuple){{side->list_of[row->stack]}};
+		*key = (struct tuple){{libsnap_array_get32(&side->list_of, row->stack)}};
 		break;
 	case SNAP_KEY_THREAD: {
-		const struct thread_name *thread = &names->threads[row->thread];
+		struct thread_name thread = libsnap_thread_at(names, row->thread);
 		*id = row->thread;
-		*key = (struct tuple){{row->thread != 0, thread->number, thread->name}};
+		*key = (struct tuple){{row->thread != 0, thread.number, thread.name}};
 		break;
 	}
 	case SNAP_KEY_DOMAIN: *key = (struct tuple){{row->domain}}; break;
 	case SNAP_KEY_GENERATION: *key = (struct tuple){{row->generation}}; break;
 	case SNAP_KEY_SIZE: *key = (struct tuple){{row->size_bucket}}; break;
-	case SNAP_KEY_ROOT: {
-		uint32_t index = snap_graph_group_of(side->graph, row->row), label;
-		if (index == SNAP_GRAPH_NO_GROUP)
-			break;
-		struct snap_graph_group root;
-		snap_graph_group(side->graph, index, &root);
-		*id = index;
-		if (side->group_of[index] != NOT_FOUND)
-			break;
-		enum snap_status status = libsnap_space_text(&side->answer->space, root.label,
-							     root.label_size, &label, error);
-		if (status != SNAP_OK)
-			return status;
-		*key = (struct tuple){{(uint64_t)root.kind + 1, label}};
-		break;
-	}
+	case SNAP_KEY_ROOT: return root_key(side, row, id, key, error);
 	case SNAP_KEY_DOMINATOR: return owner_key(side, row, key);
 	case SNAP_KEY_DUPLICATE: return content_key(side, row, key);
 	case SNAP_KEY_PATH:
-		*id = row->row < side->object_count ? side->path_of[row->row] : 0;
+		*id = row->row < side->object_count ? libsnap_array_get32(&side->path_of, row->row)
+						    : 0;
 		*key = (struct tuple){{*id}};
 		break;
 	case SNAP_KEY_FIELD: break;
@@ -143,18 +143,23 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 	return SNAP_OK;
 }
 
+static uint32_t known_group(struct side *side, uint64_t id)
+{
+	return id < side->group_of.count ? libsnap_array_get32(&side->group_of, id) : 0;
+}
+
 static enum snap_status find_group(struct side *side, uint64_t id, const struct tuple *key,
 				   uint32_t *group, struct snap_error *error)
 {
-	bool has_id = id < side->group_of_count;
-	if (has_id && side->group_of[id] != NOT_FOUND) {
-		*group = side->group_of[id];
+	uint32_t known = known_group(side, id);
+	if (known) {
+		*group = known - 1;
 		return SNAP_OK;
 	}
 	struct space *space = &side->answer->space;
 	enum snap_status status = libsnap_space_intern(space, &space->groups, key, group, error);
-	if (status == SNAP_OK && has_id)
-		side->group_of[id] = *group;
+	if (status == SNAP_OK && id < side->group_of.count)
+		libsnap_array_set32(&side->group_of, id, *group + 1);
 	return status;
 }
 
@@ -167,7 +172,7 @@ static void note_presence(struct side *side, const struct query_row *row)
 			 (row->shape ? DIMENSION(SNAP_BY_SHAPE) : 0);
 }
 
-bool libsnap_side_keeps(const struct side *side, const struct query_row *row)
+bool libsnap_side_keeps(struct side *side, const struct query_row *row)
 {
 	return libsnap_filter_keeps(&side->filter, row->stack, row->type, row->domain);
 }
@@ -178,9 +183,9 @@ static enum snap_status note_group(struct side *side, const struct query_row *ro
 {
 	if (row->row >= side->object_count)
 		return SNAP_OK;
-	if (side->group_of_row)
-		side->group_of_row[row->row] = group;
-	return side->places ? libsnap_fills_add(side, row->row, group, error) : SNAP_OK;
+	if (side->group_of_row.count)
+		libsnap_array_set32(&side->group_of_row, row->row, group + 1);
+	return side->places.count ? libsnap_fills_add(side, row->row, group, error) : SNAP_OK;
 }
 
 static enum snap_status take_row(void *context, const struct query_row *row,
@@ -194,87 +199,85 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 		return SNAP_OK;
 	if (!libsnap_measure_add(&side->weigher, &side->total, row->bytes, row->count))
 		return libsnap_too_much(error);
-	if (side->of_stack) {
-		bool fits = libsnap_measure_add(&side->weigher, &side->of_stack[row->stack],
-						row->bytes, row->count);
+	if (side->of_stack.count) {
+		union measure *of_stack = libsnap_array_edit(&side->of_stack, row->stack);
+		bool fits = libsnap_measure_add(&side->weigher, of_stack, row->bytes, row->count);
 		return fits ? SNAP_OK : libsnap_too_much(error);
 	}
 	uint64_t id;
 	struct tuple key;
 	uint32_t group;
-	union measure *sum;
 	enum snap_status status = key_of(side, row, &id, &key, error);
 	if (status == SNAP_END)
 		return SNAP_OK;
 	if (status == SNAP_OK)
 		status = find_group(side, id, &key, &group, error);
 	if (status == SNAP_OK)
-		status = libsnap_side_measure(side, group, &sum, error);
-	if (status == SNAP_OK)
 		status = note_group(side, row, group, error);
-	if (status != SNAP_OK)
-		return status;
-	return libsnap_measure_add(&side->weigher, sum, row->bytes, row->count)
-		       ? SNAP_OK
-		       : libsnap_too_much(error);
+	return status == SNAP_OK
+		       ? libsnap_side_count(side, group, row->bytes, row->count, error)
+		       : status;
 }
 
 /* ---- tracebacks ---- */
 
 /* A frame with a file is its file and line, as tracemalloc has it. */
-static enum snap_status place_frames(struct side *side, uint32_t *place_of,
+static enum snap_status place_frames(struct side *side, struct libsnap_array *place_of,
 				     struct snap_error *error)
 {
 	struct space *space = &side->answer->space;
-	for (size_t i = 1; i < side->names.frame_count; i++) {
-		const struct frame_name *frame = &side->names.frames[i];
-		struct tuple place = {{frame->file, frame->line}};
-		if (!frame->file)
-			place = (struct tuple){
-				{0, 0, frame->function, frame->module, frame->offset}};
+	for (uint64_t i = 1; i < side->names.frames.count; i++) {
+		struct frame_name frame = libsnap_frame_at(&side->names, i);
+		struct tuple place = {{frame.file, frame.line}};
+		if (!frame.file)
+			place = (struct tuple){{0, 0, frame.function, frame.module, frame.offset}};
+		uint32_t id;
 		enum snap_status status =
-			libsnap_space_intern(space, &space->places, &place, &place_of[i], error);
+			libsnap_space_intern(space, &space->places, &place, &id, error);
 		if (status != SNAP_OK)
 			return status;
+		libsnap_array_set32(place_of, i, id);
 	}
 	return SNAP_OK;
 }
 
 /* Parents are earlier rows, so their lists are there already. */
-static enum snap_status list_stacks(struct side *side, const uint32_t *place_of,
+static enum snap_status list_stacks(struct side *side, struct libsnap_array *place_of,
 				    struct snap_error *error)
 {
-	for (size_t i = 1; i < side->names.stack_count; i++) {
-		const struct stack_node *stack = &side->names.stacks[i];
-		uint32_t frames[MAX_INLINED], *list = &side->list_of[i];
+	for (uint64_t i = 1; i < side->names.stacks.count; i++) {
+		struct stack_node stack = libsnap_stack_at(&side->names, i);
+		uint32_t frames[MAX_INLINED];
 		size_t count;
 		enum snap_status status =
-			libsnap_frame_chain(&side->names, stack->frame, frames, &count, error);
-		*list = side->list_of[stack->parent];
-		while (status == SNAP_OK && count > 0)
-			status = libsnap_space_chain(&side->answer->space, *list,
-						     place_of[frames[--count]], list, error);
+			libsnap_frame_chain(&side->names, stack.frame, frames, &count, error);
+		uint32_t list = libsnap_array_get32(&side->list_of, stack.parent);
+		while (status == SNAP_OK && count > 0) {
+			uint32_t place = libsnap_array_get32(place_of, frames[--count]);
+			status = libsnap_space_chain(&side->answer->space, list, place, &list,
+						     error);
+		}
 		if (status != SNAP_OK)
 			return status;
+		libsnap_array_set32(&side->list_of, i, list);
 	}
 	return SNAP_OK;
 }
 
 static enum snap_status list_tracebacks(struct side *side, struct snap_error *error)
 {
-	const struct snap_allocator *memory = &side->answer->budget.allocator;
-	side->list_of = libsnap_alloc_zeroed(memory, side->names.stack_count, sizeof(uint32_t));
-	side->list_of_count = side->names.stack_count;
-	uint32_t *place_of =
-		libsnap_alloc_zeroed(memory, side->names.frame_count, sizeof(uint32_t));
-	enum snap_status status = SNAP_OK;
-	if (!side->list_of || !place_of)
-		status = libsnap_budget_fail(&side->answer->budget, error);
+	struct budget *budget = &side->answer->budget;
+	struct libsnap_array place_of = {0};
+	enum snap_status status = libsnap_budget_array(
+		budget, &side->list_of, side->names.stacks.count, sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = place_frames(side, place_of, error);
+		status = libsnap_budget_array(budget, &place_of, side->names.frames.count,
+					      sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = list_stacks(side, place_of, error);
-	libsnap_free(memory, place_of, side->names.frame_count, sizeof(uint32_t));
+		status = place_frames(side, &place_of, error);
+	if (status == SNAP_OK)
+		status = list_stacks(side, &place_of, error);
+	libsnap_array_end(&place_of);
 	return status;
 }
 
@@ -290,10 +293,10 @@ static enum snap_status add_to_frames(struct side *side, uint32_t frame, const u
 		frames[count++] = 0;
 	for (size_t i = 0; status == SNAP_OK && i < count; i++) {
 		struct tuple key = frame_key(side, frames[i]);
-		union measure *total;
 		status = find_group(side, frames[i], &key, &group, error);
-		if (status == SNAP_OK)
-			status = libsnap_side_measure(side, group, &total, error);
+		union measure *total = status == SNAP_OK ? sum_of(side, group) : NULL;
+		if (status == SNAP_OK && !total)
+			status = libsnap_budget_fail(&side->answer->budget, error);
 		if (status == SNAP_OK && !libsnap_measure_merge(&side->weigher, total, sum))
 			status = libsnap_too_much(error);
 	}
@@ -303,16 +306,18 @@ static enum snap_status add_to_frames(struct side *side, uint32_t frame, const u
 /* A stack counts for its frames and for its callers; from the last row on, callers come later. */
 static enum snap_status spread_over_callers(struct side *side, struct snap_error *error)
 {
-	for (size_t i = side->of_stack_count; i-- > 0;) {
-		const union measure *sum = &side->of_stack[i];
-		if (sum->exact.bytes == 0 && sum->exact.count == 0)
+	for (uint64_t i = side->of_stack.count; i-- > 0;) {
+		union measure sum =
+			*(const union measure *)libsnap_array_at(&side->of_stack, i);
+		if (sum.exact.bytes == 0 && sum.exact.count == 0)
 			continue;
-		enum snap_status status =
-			add_to_frames(side, side->names.stacks[i].frame, sum, error);
+		struct stack_node stack = libsnap_stack_at(&side->names, i);
+		enum snap_status status = add_to_frames(side, stack.frame, &sum, error);
 		if (status != SNAP_OK)
 			return status;
-		uint32_t parent = side->names.stacks[i].parent;
-		if (parent && !libsnap_measure_merge(&side->weigher, &side->of_stack[parent], sum))
+		if (stack.parent &&
+		    !libsnap_measure_merge(&side->weigher,
+					   libsnap_array_edit(&side->of_stack, stack.parent), &sum))
 			return libsnap_too_much(error);
 	}
 	return SNAP_OK;
@@ -320,16 +325,10 @@ static enum snap_status spread_over_callers(struct side *side, struct snap_error
 
 /* ---- one snapshot ---- */
 
-static enum snap_status make_group_map(struct side *side, size_t count, struct snap_error *error)
+static enum snap_status make_group_map(struct side *side, uint64_t count, struct snap_error *error)
 {
-	if (count == 0)
-		return SNAP_OK;
-	side->group_of = libsnap_alloc(&side->answer->budget.allocator, count, sizeof(uint32_t));
-	if (!side->group_of)
-		return libsnap_budget_fail(&side->answer->budget, error);
-	memset(side->group_of, 0xff, count * sizeof(uint32_t));
-	side->group_of_count = count;
-	return SNAP_OK;
+	return libsnap_budget_array(&side->answer->budget, &side->group_of, count, sizeof(uint32_t),
+				    error);
 }
 
 enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct snap_error *error)
@@ -337,7 +336,9 @@ enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct 
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	struct budget *budget = &side->answer->budget;
 	options.allocator = &budget->allocator;
-	options.max_memory_bytes = budget->limit - budget->used;
+	options.max_memory_bytes = libsnap_budget_for_graph(budget);
+	options.io = budget->arrays.io;
+	options.temporary_folder = budget->arrays.folder;
 	struct snap_reader_info reading;
 	snap_reader_info(side->reader, &reading);
 	if (reading.flags & SNAP_SNAPSHOT_TOTALS_ONLY)
@@ -355,7 +356,7 @@ enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct 
 		return status;
 	struct snap_graph_info info;
 	snap_graph_info(side->graph, &info);
-	side->object_count = (size_t)info.objects;
+	side->object_count = info.objects;
 	return SNAP_OK;
 }
 
@@ -374,27 +375,27 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 {
 	const struct names *names = &side->names;
 	switch (side->options->key) {
-	case SNAP_KEY_TYPE: return make_group_map(side, names->type_count, error);
-	case SNAP_KEY_SHAPE: return make_group_map(side, names->shape_count, error);
-	case SNAP_KEY_THREAD: return make_group_map(side, names->thread_count, error);
+	case SNAP_KEY_TYPE: return make_group_map(side, names->types.count, error);
+	case SNAP_KEY_SHAPE: return make_group_map(side, names->shapes.count, error);
+	case SNAP_KEY_THREAD: return make_group_map(side, names->threads.count, error);
 	case SNAP_KEY_LINENO:
 	case SNAP_KEY_FILENAME:
 	case SNAP_KEY_FUNCTION:
-	case SNAP_KEY_MODULE: return make_group_map(side, names->frame_count, error);
+	case SNAP_KEY_MODULE: return make_group_map(side, names->frames.count, error);
 	case SNAP_KEY_TRACEBACK: {
 		enum snap_status status = list_tracebacks(side, error);
-		return status == SNAP_OK ? make_group_map(side, names->stack_count, error) : status;
+		return status == SNAP_OK ? make_group_map(side, names->stacks.count, error) : status;
 	}
 	case SNAP_KEY_ROOT: return prepare_roots(side, error);
 	case SNAP_KEY_DOMINATOR: return libsnap_owners_prepare(side, error);
 	case SNAP_KEY_DUPLICATE: return libsnap_contents_prepare(side, error);
 	case SNAP_KEY_FILL: {
 		enum snap_status status = libsnap_fills_prepare(side, error);
-		return status == SNAP_OK ? make_group_map(side, names->type_count, error) : status;
+		return status == SNAP_OK ? make_group_map(side, names->types.count, error) : status;
 	}
 	case SNAP_KEY_PATH: {
 		enum snap_status status = libsnap_paths_prepare(side, error);
-		size_t paths = side->answer->space.chains.count;
+		uint32_t paths = side->answer->space.chains.count;
 		return status == SNAP_OK ? make_group_map(side, paths, error) : status;
 	}
 	default: return SNAP_OK;
@@ -405,25 +406,22 @@ static enum snap_status prepare_cumulative(struct side *side, struct snap_error 
 {
 	if (!side->options->cumulative)
 		return SNAP_OK;
-	side->of_stack = libsnap_alloc_zeroed(&side->answer->budget.allocator,
-					      side->names.stack_count, sizeof(union measure));
-	side->of_stack_count = side->names.stack_count;
-	return side->of_stack ? SNAP_OK : libsnap_budget_fail(&side->answer->budget, error);
+	return libsnap_budget_array(&side->answer->budget, &side->of_stack,
+				    side->names.stacks.count, sizeof(union measure), error);
 }
 
 void libsnap_side_end(struct side *side)
 {
-	const struct snap_allocator *memory = &side->answer->budget.allocator;
-	libsnap_free(memory, side->group_of, side->group_of_count, sizeof(uint32_t));
-	libsnap_free(memory, side->list_of, side->list_of_count, sizeof(uint32_t));
-	libsnap_free(memory, side->of_stack, side->of_stack_count, sizeof(union measure));
 	libsnap_fields_end(side);
-	libsnap_free(memory, side->group_of_row, side->object_count, sizeof(uint32_t));
-	libsnap_free(memory, side->bits, side->bit_words, sizeof(uint64_t));
-	libsnap_free(memory, side->contents, side->content_count, sizeof(struct content));
-	libsnap_free(memory, side->places, side->object_count, sizeof(uint32_t));
-	libsnap_free(memory, side->filled, side->object_count, sizeof(uint32_t));
-	libsnap_free(memory, side->path_of, side->object_count, sizeof(uint32_t));
+	libsnap_array_end(&side->group_of);
+	libsnap_array_end(&side->list_of);
+	libsnap_array_end(&side->of_stack);
+	libsnap_array_end(&side->group_of_row);
+	libsnap_array_end(&side->bits);
+	libsnap_array_end(&side->contents);
+	libsnap_array_end(&side->places);
+	libsnap_array_end(&side->filled);
+	libsnap_array_end(&side->path_of);
 	if (side->has_resolver)
 		libsnap_resolver_end(&side->resolver);
 	snap_graph_close(side->graph);
@@ -494,15 +492,15 @@ enum snap_status libsnap_side_rows(struct side *side, unsigned dimensions, libsn
 static enum snap_status add_rows(struct side *side, struct snap_error *error)
 {
 	unsigned dimensions = libsnap_key_needs[side->options->key].dimension |
-			      (side->group_of_row ? NEED_ROWS : 0);
+			      (side->group_of_row.count ? NEED_ROWS : 0);
 	enum snap_status status = side->options->key == SNAP_KEY_FIELD
 					  ? libsnap_fields_add(side, error)
 					  : libsnap_side_rows(side, dimensions, take_row, error);
 	if (status == SNAP_OK && side->options->key != SNAP_KEY_FIELD)
 		status = check_presence(side, error);
-	if (status == SNAP_OK && side->of_stack)
+	if (status == SNAP_OK && side->of_stack.count)
 		status = spread_over_callers(side, error);
-	if (status == SNAP_OK && side->group_of_row)
+	if (status == SNAP_OK && side->group_of_row.count)
 		status = libsnap_retained_add(side, error);
 	if (status == SNAP_OK && side->graph)
 		status = snap_graph_check(side->graph, error);

@@ -4,120 +4,177 @@
 #include "query.h"
 #include "snapfmt.h"
 
-#define CHUNK_SIZE   ((size_t)65536)
 #define MAX_IDENTITY 64
+#define LEAST_BITS   6
+#define GRAPH_LEAVES ((uint64_t)128 << 20) /* to arrays and sorting, of a large budget */
+
+static bool budget_has(const struct budget *budget, size_t size)
+{
+	return size <= budget->limit - budget->used;
+}
+
+/* What is not an array needs room: arrays move out.  An array that grows does that by itself. */
+static bool budget_make_room(struct budget *budget, size_t size)
+{
+	if (budget_has(budget, size))
+		return true;
+	if (budget->arrays.growing) {
+		budget->arrays.refused = true;
+		return false;
+	}
+	libsnap_arrays_move_out(&budget->arrays);
+	budget->exceeded |= !budget_has(budget, size);
+	return budget_has(budget, size);
+}
 
 static void *budget_resize(void *context, void *pointer, size_t old_size, size_t new_size)
 {
 	struct budget *budget = context;
-	if (new_size > old_size && budget->limit &&
-	    new_size - old_size > budget->limit - budget->used) {
-		budget->exceeded = true;
-		return NULL;
-	}
 	void *moved = NULL;
+	if (new_size > old_size && !budget_make_room(budget, new_size - old_size))
+		return NULL;
 	if (new_size == 0)
 		libsnap_free(budget->below, pointer, old_size, 1);
 	else if (!(moved = libsnap_resize_array(budget->below, pointer, old_size, new_size, 1)))
 		return NULL;
 	budget->used = budget->used - old_size + new_size;
+	budget->arrays.cache_bytes = (size_t)(budget->limit - budget->used) / 2;
 	return moved;
 }
 
-void libsnap_budget_begin(struct budget *budget, const struct snap_allocator *below, uint64_t limit)
+void libsnap_budget_begin(struct budget *budget, const struct snap_query_options *options,
+			  uint64_t limit)
 {
-	*budget = (struct budget){.below = below, .limit = limit};
+	*budget = (struct budget){.below = options->allocator, .limit = limit};
 	budget->allocator = (struct snap_allocator){.context = budget, .resize = budget_resize};
+	libsnap_arrays_init(&budget->arrays, &budget->allocator, options->io,
+			    options->temporary_folder);
+}
+
+uint64_t libsnap_budget_for_graph(const struct budget *budget)
+{
+	uint64_t kept = budget->limit / 8 * 3;
+	kept = budget->used + (kept < GRAPH_LEAVES ? kept : GRAPH_LEAVES);
+	return kept < budget->limit ? budget->limit - kept : 1;
 }
 
 enum snap_status libsnap_budget_fail(const struct budget *budget, struct snap_error *error)
 {
+	if (budget->arrays.failed != SNAP_OK && budget->arrays.failed != SNAP_NO_MEMORY)
+		return libsnap_arrays_check(&budget->arrays, error);
 	if (!budget->exceeded)
 		return libsnap_fail_memory(error);
 	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
-			    "the groups and their names need more than %llu bytes of memory",
+			    "the question needs more than %llu bytes of memory",
 			    (unsigned long long)budget->limit);
 }
 
-void libsnap_interner_begin(struct interner *interner, size_t item_size, size_t identity_size)
+enum snap_status libsnap_budget_array(struct budget *budget, struct libsnap_array *array,
+				      uint64_t count, size_t element_size, struct snap_error *error)
 {
-	*interner = (struct interner){.item_size = item_size, .identity_size = identity_size};
+	libsnap_array_begin(array, &budget->arrays, element_size);
+	return libsnap_array_reach(array, count) ? SNAP_OK : libsnap_budget_fail(budget, error);
 }
 
-void libsnap_interner_end(struct interner *interner, const struct snap_allocator *memory)
+/* ---- distinct items ---- */
+
+struct slot {
+	uint32_t hash, id; /* id + 1; 0: free */
+};
+
+void libsnap_interner_begin(struct interner *interner, struct budget *budget, size_t item_size,
+			    size_t identity_size)
 {
-	libsnap_free(memory, interner->items, interner->item_capacity, interner->item_size);
-	libsnap_free(memory, interner->hashes, interner->hash_capacity, sizeof(uint32_t));
-	libsnap_free(memory, interner->slots, interner->slot_count, sizeof(uint32_t));
-	*interner = (struct interner){0};
+	*interner = (struct interner){.identity_size = identity_size};
+	libsnap_array_begin(&interner->items, &budget->arrays, item_size);
+	libsnap_array_begin(&interner->slots, &budget->arrays, sizeof(struct slot));
 }
 
-enum snap_status libsnap_budget_reserve(const struct budget *budget, const char *what,
-					uint64_t count, size_t element_size,
-					struct snap_error *error)
+void libsnap_interner_end(struct interner *interner)
 {
-	uint64_t bytes, needed;
-	if (libsnap_multiply_overflows(count, element_size, &bytes) ||
-	    libsnap_add_overflows(budget->used, bytes, &needed))
-		needed = UINT64_MAX;
-	if (!budget->limit || needed <= budget->limit)
+	libsnap_array_end(&interner->items);
+	libsnap_array_end(&interner->slots);
+}
+
+/* By the hash's upper bits, so that slots keep their order when there are more of them. */
+static uint64_t first_slot(uint32_t hash, unsigned bits)
+{
+	return bits ? hash >> (32 - bits) : 0;
+}
+
+static void place_in_slots(struct libsnap_array *slots, unsigned bits, struct slot slot)
+{
+	uint64_t at = first_slot(slot.hash, bits), mask = ((uint64_t)1 << bits) - 1;
+	while (((const struct slot *)libsnap_array_at(slots, at & mask))->id)
+		at++;
+	*(struct slot *)libsnap_array_edit(slots, at & mask) = slot;
+}
+
+/* A third of the slots stays free. */
+static enum snap_status reserve_slot(struct space *space, struct interner *interner,
+				     struct snap_error *error)
+{
+	uint64_t slot_count = interner->bits ? (uint64_t)1 << interner->bits : 0;
+	if (interner->count < slot_count / 3 * 2)
 		return SNAP_OK;
-	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
-			    "%s: %llu bytes of memory are needed, %llu are allowed", what,
-			    (unsigned long long)needed, (unsigned long long)budget->limit);
+	unsigned bits = interner->bits ? interner->bits + 1 : LEAST_BITS;
+	struct libsnap_array larger;
+	enum snap_status status = libsnap_budget_array(space->budget, &larger, (uint64_t)1 << bits,
+						       sizeof(struct slot), error);
+	for (uint64_t i = 0; status == SNAP_OK && i < slot_count; i++) {
+		struct slot slot = *(const struct slot *)libsnap_array_at(&interner->slots, i);
+		if (slot.id)
+			place_in_slots(&larger, bits, slot);
+	}
+	if (status != SNAP_OK) {
+		libsnap_array_end(&larger);
+		return status;
+	}
+	libsnap_array_replace(&interner->slots, &larger);
+	interner->bits = bits;
+	return SNAP_OK;
 }
 
-static void place_in_slots(uint32_t *slots, size_t slot_count, uint32_t hash, uint32_t id)
+static enum snap_status append(struct space *space, struct interner *interner, const void *item,
+			       struct snap_error *error)
 {
-	size_t at = hash & (slot_count - 1);
-	while (slots[at] != NOT_FOUND)
-		at = (at + 1) & (slot_count - 1);
-	slots[at] = id;
-}
-
-/* Room for one more item: a third of the slots stays free. */
-static bool interner_reserve(struct interner *interner, const struct snap_allocator *memory)
-{
-	size_t needed = (size_t)interner->count + 1;
-	void *items = libsnap_grow(memory, interner->items, &interner->item_capacity, needed,
-				   interner->item_size);
-	if (!items)
-		return false;
-	interner->items = items;
-	void *hashes = libsnap_grow(memory, interner->hashes, &interner->hash_capacity, needed,
-				    sizeof(uint32_t));
-	if (!hashes)
-		return false;
-	interner->hashes = hashes;
-	if (needed <= interner->slot_count / 3 * 2)
-		return true;
-	size_t slot_count = interner->slot_count ? interner->slot_count * 2 : 64;
-	uint32_t *slots = libsnap_alloc(memory, slot_count, sizeof(uint32_t));
-	if (!slots)
-		return false;
-	memset(slots, 0xff, slot_count * sizeof(uint32_t));
-	for (uint32_t id = 0; id < interner->count; id++)
-		place_in_slots(slots, slot_count, interner->hashes[id], id);
-	libsnap_free(memory, interner->slots, interner->slot_count, sizeof(uint32_t));
-	interner->slots = slots;
-	interner->slot_count = slot_count;
-	return true;
+	if (interner->count == NOT_FOUND - 1)
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "more than 4 billion names or groups");
+	if (!libsnap_array_reach(&interner->items, (uint64_t)interner->count + 1))
+		return libsnap_budget_fail(space->budget, error);
+	memcpy(libsnap_array_edit(&interner->items, interner->count), item,
+	       interner->items.element_size);
+	interner->count++;
+	return SNAP_OK;
 }
 
 static enum snap_status interner_add(struct space *space, struct interner *interner,
 				     const void *item, uint32_t hash, uint32_t *id,
 				     struct snap_error *error)
 {
-	if (interner->count == NOT_FOUND - 1)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
-				    "more than 4 billion names or groups");
-	if (!interner_reserve(interner, &space->budget->allocator))
-		return libsnap_budget_fail(space->budget, error);
-	memcpy(interner->items + interner->count * interner->item_size, item, interner->item_size);
-	interner->hashes[interner->count] = hash;
-	place_in_slots(interner->slots, interner->slot_count, hash, interner->count);
-	*id = interner->count++;
+	enum snap_status status = reserve_slot(space, interner, error);
+	if (status == SNAP_OK)
+		status = append(space, interner, item, error);
+	if (status != SNAP_OK)
+		return status;
+	place_in_slots(&interner->slots, interner->bits, (struct slot){hash, interner->count});
+	*id = interner->count - 1;
 	return SNAP_OK;
+}
+
+/* Goes through the items of that hash, from *at on. */
+static uint32_t next_of_hash(struct interner *interner, uint32_t hash, uint64_t *at)
+{
+	uint64_t mask = ((uint64_t)1 << interner->bits) - 1;
+	while (interner->bits) {
+		const struct slot *slot = libsnap_array_at(&interner->slots, (*at)++ & mask);
+		if (slot->id == 0)
+			break;
+		if (slot->hash == hash)
+			return slot->id - 1;
+	}
+	return NOT_FOUND;
 }
 
 /* The seed keeps a hostile file from choosing names that all collide. */
@@ -141,14 +198,10 @@ static uint32_t hash_item(const struct space *space, const void *item, size_t si
 enum snap_status libsnap_space_intern(struct space *space, struct interner *interner,
 				      const void *item, uint32_t *id, struct snap_error *error)
 {
-	uint32_t hash = hash_item(space, item, interner->identity_size);
-	size_t mask = interner->slot_count - 1;
-	for (size_t at = hash & mask; interner->slot_count; at = (at + 1) & mask) {
-		uint32_t found = interner->slots[at];
-		if (found == NOT_FOUND)
-			break;
-		if (interner->hashes[found] == hash &&
-		    !memcmp(interner->items + found * interner->item_size, item,
+	uint32_t hash = hash_item(space, item, interner->identity_size), found;
+	uint64_t at = first_slot(hash, interner->bits);
+	while ((found = next_of_hash(interner, hash, &at)) != NOT_FOUND) {
+		if (!memcmp(libsnap_array_at(&interner->items, found), item,
 			    interner->identity_size)) {
 			*id = found;
 			return SNAP_OK;
@@ -157,53 +210,77 @@ enum snap_status libsnap_space_intern(struct space *space, struct interner *inte
 	return interner_add(space, interner, item, hash, id, error);
 }
 
-static enum snap_status keep_text(struct space *space, const char *bytes, size_t size,
-				  const char **kept, struct snap_error *error)
+/* ---- texts ---- */
+
+struct text_place {
+	uint64_t offset, size; /* among the bytes */
+};
+
+static struct text_place place_of_text(struct space *space, uint32_t id)
 {
-	struct text_chunk *chunk = space->chunks;
-	if (!chunk || chunk->size - chunk->used < size) {
-		size_t room = size > CHUNK_SIZE / 4 ? size : CHUNK_SIZE;
-		chunk = libsnap_alloc(&space->budget->allocator, sizeof(*chunk) + room, 1);
-		if (!chunk)
-			return libsnap_budget_fail(space->budget, error);
-		*chunk = (struct text_chunk){.next = space->chunks, .size = room};
-		space->chunks = chunk;
-	}
-	if (size)
-		memcpy(chunk->bytes + chunk->used, bytes, size);
-	*kept = chunk->bytes + chunk->used;
-	chunk->used += size;
-	return SNAP_OK;
+	return *(const struct text_place *)libsnap_array_at(&space->texts.items, id);
 }
 
 enum snap_status libsnap_space_text(struct space *space, const char *bytes, size_t size,
 				    uint32_t *id, struct snap_error *error)
 {
-	struct interner *texts = &space->texts;
-	uint32_t hash = hash_bytes(space, bytes, size);
-	size_t mask = texts->slot_count - 1;
-	for (size_t at = hash & mask; texts->slot_count; at = (at + 1) & mask) {
-		uint32_t found = texts->slots[at];
-		if (found == NOT_FOUND)
-			break;
-		struct text_item text = libsnap_text_at(space, found);
-		if (found && texts->hashes[found] == hash && text.size == size &&
-		    (size == 0 || !memcmp(text.bytes, bytes, size))) {
+	uint32_t hash = hash_bytes(space, bytes, size), found;
+	uint64_t at = first_slot(hash, space->texts.bits);
+	while ((found = next_of_hash(&space->texts, hash, &at)) != NOT_FOUND) {
+		struct text_place place = place_of_text(space, found);
+		if (place.size == size &&
+		    libsnap_array_equals(&space->bytes, place.offset, size, bytes)) {
 			*id = found;
 			return SNAP_OK;
 		}
 	}
-	struct text_item item = {.size = size};
-	enum snap_status status = keep_text(space, bytes, size, &item.bytes, error);
-	if (status != SNAP_OK)
-		return status;
-	return interner_add(space, texts, &item, hash, id, error);
+	struct text_place place = {space->bytes.count, size};
+	if (!libsnap_array_reach(&space->bytes, place.offset + size))
+		return libsnap_budget_fail(space->budget, error);
+	libsnap_array_write(&space->bytes, place.offset, size, bytes);
+	return interner_add(space, &space->texts, &place, hash, id, error);
 }
+
+size_t libsnap_text_size(struct space *space, uint32_t id)
+{
+	return (size_t)place_of_text(space, id).size;
+}
+
+void libsnap_text_read(struct space *space, uint32_t id, size_t first, size_t count, void *to)
+{
+	libsnap_array_read(&space->bytes, place_of_text(space, id).offset + first, count, to);
+}
+
+const char *libsnap_text_in_memory(struct space *space, uint32_t id)
+{
+	if (!space->bytes.memory)
+		return NULL;
+	return (const char *)space->bytes.memory + place_of_text(space, id).offset;
+}
+
+enum snap_status libsnap_text_at(struct space *space, uint32_t id, struct text_item *out,
+				 struct snap_error *error)
+{
+	out->size = libsnap_text_size(space, id);
+	out->bytes = libsnap_text_in_memory(space, id);
+	if (out->bytes)
+		return SNAP_OK;
+	char *scratch = libsnap_grow(&space->budget->allocator, space->scratch,
+				     &space->scratch_capacity, out->size, 1);
+	if (!scratch)
+		return libsnap_budget_fail(space->budget, error);
+	space->scratch = scratch;
+	libsnap_text_read(space, id, 0, out->size, scratch);
+	out->bytes = scratch;
+	return SNAP_OK;
+}
+
+/* ---- all of them ---- */
 
 enum snap_status libsnap_space_chain(struct space *space, uint32_t before, uint32_t item,
 				     uint32_t *id, struct snap_error *error)
 {
-	struct chain chain = {before, item, libsnap_chain_at(space, before)->length + 1};
+	struct chain chain = {before, item, libsnap_chain_at(space, before).length + 1};
 	return libsnap_space_intern(space, &space->chains, &chain, id, error);
 }
 
@@ -211,16 +288,16 @@ enum snap_status libsnap_space_begin(struct space *space, struct budget *budget,
 				     struct snap_error *error)
 {
 	*space = (struct space){.budget = budget, .seed = (uint64_t)(uintptr_t)budget};
-	libsnap_interner_begin(&space->texts, sizeof(struct text_item), sizeof(struct text_item));
-	libsnap_interner_begin(&space->places, sizeof(struct tuple), sizeof(struct tuple));
-	libsnap_interner_begin(&space->groups, sizeof(struct tuple), sizeof(struct tuple));
-	libsnap_interner_begin(&space->chains, sizeof(struct chain), 2 * sizeof(uint32_t));
-	uint32_t none;
-	enum snap_status status =
-		interner_add(space, &space->texts, &(struct text_item){0}, 0, &none, error);
-	if (status == SNAP_OK) /* an item that no list has: looking up never finds it */
-		status = interner_add(space, &space->chains,
-				      &(struct chain){NOT_FOUND, NOT_FOUND, 0}, 0, &none, error);
+	libsnap_interner_begin(&space->texts, budget, sizeof(struct text_place), 0);
+	libsnap_interner_begin(&space->places, budget, sizeof(struct tuple), sizeof(struct tuple));
+	libsnap_interner_begin(&space->groups, budget, sizeof(struct tuple), sizeof(struct tuple));
+	libsnap_interner_begin(&space->chains, budget, sizeof(struct chain), 2 * sizeof(uint32_t));
+	/* Never empty, so that texts have bytes. */
+	enum snap_status status = libsnap_budget_array(budget, &space->bytes, 1, 1, error);
+	if (status == SNAP_OK)
+		status = append(space, &space->texts, &(struct text_place){0, 0}, error);
+	if (status == SNAP_OK)
+		status = append(space, &space->chains, &(struct chain){0, 0, 0}, error);
 	return status;
 }
 
@@ -228,14 +305,10 @@ void libsnap_space_end(struct space *space)
 {
 	if (!space->budget)
 		return;
-	const struct snap_allocator *memory = &space->budget->allocator;
-	libsnap_interner_end(&space->texts, memory);
-	libsnap_interner_end(&space->places, memory);
-	libsnap_interner_end(&space->groups, memory);
-	libsnap_interner_end(&space->chains, memory);
-	while (space->chunks) {
-		struct text_chunk *chunk = space->chunks;
-		space->chunks = chunk->next;
-		libsnap_free(memory, chunk, sizeof(*chunk) + chunk->size, 1);
-	}
+	libsnap_interner_end(&space->texts);
+	libsnap_interner_end(&space->places);
+	libsnap_interner_end(&space->groups);
+	libsnap_interner_end(&space->chains);
+	libsnap_array_end(&space->bytes);
+	libsnap_free(&space->budget->allocator, space->scratch, space->scratch_capacity, 1);
 }
