@@ -6,7 +6,7 @@
 
 #define SNAPFMT_FRAME_MAGIC 0x184D2A53u
 #define SNAPFMT_MAJOR 1
-#define SNAPFMT_MINOR 0
+#define SNAPFMT_MINOR 1
 
 #define SNAPFMT_HEADER_SIZE 48
 #define SNAPFMT_HEADER_MAX_SIZE (8 + 4096)
@@ -25,9 +25,9 @@
 
 enum snapfmt_encoding {
 	SNAPFMT_CONSTANT = 0, SNAPFMT_PLANES = 1, SNAPFMT_DELTA = 2, SNAPFMT_DICTIONARY = 3,
-	SNAPFMT_RUNS = 4, SNAPFMT_STEPS = 5, SNAPFMT_TEXT = 6,
+	SNAPFMT_RUNS = 4, SNAPFMT_STEPS = 5, SNAPFMT_TEXT = 6, SNAPFMT_RANGES = 7,
 };
-#define SNAPFMT_ENCODING_COUNT 7
+#define SNAPFMT_ENCODING_COUNT 8
 
 /* What reading a structure can answer. */
 enum snapfmt_result { SNAPFMT_GOOD = 0, SNAPFMT_NOT_THIS, SNAPFMT_BROKEN, SNAPFMT_NEWER };
@@ -91,19 +91,25 @@ size_t snapfmt_encode_delta(const uint64_t *values, size_t count, uint8_t *raw, 
 size_t snapfmt_encode_dictionary(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
 size_t snapfmt_encode_runs(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
 size_t snapfmt_encode_steps(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
+/* bounds: where each of the 1 to SNAPFMT_MAX_RANGES ranges begins, ascending, the first not 0.  0 too if a value comes before all
+ * of them, or if all values are 0. */
+#define SNAPFMT_MAX_RANGES 255u
+size_t snapfmt_encode_ranges(const uint64_t *values, size_t count, const uint64_t *bounds, size_t bound_count,
+			     uint8_t *raw, size_t size);
 bool snapfmt_decode_constant(struct cursor *c, uint64_t *values, size_t count);
 bool snapfmt_decode_planes(struct cursor *c, uint64_t *values, size_t count);
 bool snapfmt_decode_delta(struct cursor *c, uint64_t *values, size_t count);
 bool snapfmt_decode_dictionary(struct cursor *c, uint64_t *values, size_t count);
 bool snapfmt_decode_runs(struct cursor *c, uint64_t *values, size_t count);
 bool snapfmt_decode_steps(struct cursor *c, uint64_t *values, size_t count);
+bool snapfmt_decode_ranges(struct cursor *c, uint64_t *values, size_t count);
 
 struct snapfmt_codec {
 	const char *name;
 	size_t (*encode)(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
 	bool (*decode)(struct cursor *c, uint64_t *values, size_t count);
 };
-/* By encoding id; text has a name only. */
+/* By encoding id; text has a name only, ranges no encode: it needs to be told of them. */
 extern const struct snapfmt_codec snapfmt_codecs[SNAPFMT_ENCODING_COUNT];
 
 /* Decodes raw bytes, which must be used up exactly. */

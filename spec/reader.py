@@ -10,7 +10,7 @@ import subprocess
 import sys
 from array import array
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -153,7 +153,19 @@ def decode_text(c, n):
     require(max(sizes) <= MAX_STRING, "a string is too long")
     return [c.take(size) for size in sizes]
 
-DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text)
+def decode_ranges(c, n):
+    ranges, base, places = [(c.varint(), c.byte(1), c.byte(8)) for _ in range(c.varint())], 0, [repeat(0)]
+    require(1 <= len(ranges) <= 255 and all(gap for gap, _, _ in ranges), "ranges are too many or none, or do not ascend")
+    codes = c.take(n)
+    require({*codes, 0} == {*range(len(ranges) + 1)}, "codes are not those of the ranges")
+    for i, (gap, how, width) in enumerate(ranges, 1):
+        base, places_of = base + gap, c.planes(width, codes.count(i))
+        require(base <= MASK, "a range begins beyond 2^64")
+        moved = accumulate((z >> 1 ^ -(z & 1) for z in places_of), initial=base)
+        places.append(iter([*moved][1:] if how else [base + x for x in places_of]))
+    return [next(places[code]) & MASK for code in codes]
+
+DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text, decode_ranges)
 
 # Section 4: a block's payload is one Zstandard frame (RFC 8878, 3.1.1), whose header says what is wanted here.
 def check_frame(frame, raw_size, at):

@@ -57,7 +57,7 @@ done
 ok "static-c needs no libsnap.so" ./static-c again.snap
 is "$(cmp shared-c.snap static-cpp.snap && echo same)" same "all wrote the same bytes"
 
-is "$(file -b -m "$root$prefix/share/snap/magic" static-c.snap | head -1)" "heap snapshot, format 1.0" "file names a snapshot"
+is "$(file -b -m "$root$prefix/share/snap/magic" static-c.snap | head -1)" "heap snapshot, format 1.1" "file names a snapshot"
 is "$(file -b --mime-type -m "$root$prefix/share/snap/magic" static-c.snap | head -1)" application/vnd.snapheap+zstd "and its media type"
 ok "zstd finds it whole" zstd -q -t static-c.snap
 

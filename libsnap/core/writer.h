@@ -179,6 +179,9 @@ struct libsnap_shapes {
 	uint32_t *in_order; /* ids by number - 1 */
 	uint64_t *next_row; /* by number - 1; at first where its rows begin */
 	size_t count;
+	/* Ids of rows where ranges of objects begin that are alike: large shapes and groups of small ones */
+	uint64_t ranges[SNAPFMT_MAX_RANGES];
+	size_t range_count;
 };
 
 /* ---- the order of rows, and targets (writer_order.c, writer_resolve.c) ---- */
@@ -371,6 +374,8 @@ enum snap_status libsnap_resolve(struct snap_writer *, uint64_t *ids, size_t cou
 
 /* writer_columns.c: rows of one table, column by column */
 #define LIBSNAP_BLOCK_ROWS  65536u
+/* A code for each of so many is what zstd takes in one bite. */
+#define LIBSNAP_BLOCK_TARGETS 131072u
 #define LIBSNAP_COLUMNS_MAX 12
 #define LIBSNAP_SAMPLE_ROWS 12288u
 struct libsnap_column_out {
@@ -378,6 +383,8 @@ struct libsnap_column_out {
 	uint64_t *values;
 	uint64_t same; /* the value of all rows so far, while values is not used */
 	bool varied;
+	const uint64_t *bounds; /* of ranges that values lie in, for the encoding of that name */
+	size_t bound_count;
 	uint64_t deferred; /* rows of default that are not written unless something else comes */
 	uint64_t written;
 };

@@ -45,14 +45,24 @@ static bool all_same(const uint64_t *values, size_t count)
 	return memcmp(values, values + 1, (count - 1) * sizeof(*values)) == 0;
 }
 
-static enum snap_status try_encodings(struct snap_writer *w, const uint64_t *values, size_t count,
-				      uint8_t *best)
+static size_t encode(const struct libsnap_column_out *c, uint8_t encoding, const uint64_t *values,
+		     size_t count, uint8_t *raw)
 {
-	static const uint8_t tried[] = {SNAPFMT_STEPS, SNAPFMT_DELTA, SNAPFMT_PLANES,
-					SNAPFMT_DICTIONARY, SNAPFMT_RUNS};
+	if (encoding != SNAPFMT_RANGES)
+		return snapfmt_codecs[encoding].encode(values, count, raw, RAW_SIZE);
+	if (c->bound_count == 0)
+		return 0;
+	return snapfmt_encode_ranges(values, count, c->bounds, c->bound_count, raw, RAW_SIZE);
+}
+
+static enum snap_status try_encodings(struct snap_writer *w, const struct libsnap_column_out *c,
+				      const uint64_t *values, size_t count, uint8_t *best)
+{
+	static const uint8_t tried[] = {SNAPFMT_STEPS,      SNAPFMT_DELTA, SNAPFMT_PLANES,
+					SNAPFMT_DICTIONARY, SNAPFMT_RUNS,  SNAPFMT_RANGES};
 	size_t best_size = SIZE_MAX;
 	for (size_t i = 0; i < sizeof(tried); i++) {
-		size_t raw_size = snapfmt_codecs[tried[i]].encode(values, count, w->raw, RAW_SIZE);
+		size_t raw_size = encode(c, tried[i], values, count, w->raw);
 		size_t stored_size;
 		if (raw_size == 0)
 			continue;
@@ -69,27 +79,27 @@ static enum snap_status try_encodings(struct snap_writer *w, const uint64_t *val
 	return SNAP_OK;
 }
 
-static enum snap_status choose_encoding(struct snap_writer *w, const uint64_t *values, size_t count,
-					uint8_t *best)
+static enum snap_status choose_encoding(struct snap_writer *w, const struct libsnap_column_out *c,
+					const uint64_t *values, size_t count, uint8_t *best)
 {
 	*best = SNAPFMT_CONSTANT;
 	if (count == 1 || all_same(values, count))
 		return SNAP_OK;
 	*best = SNAPFMT_PLANES;
 	if (count <= SAMPLE_ROWS)
-		return try_encodings(w, values, count, best);
+		return try_encodings(w, c, values, count, best);
 	size_t sample_count = take_sample(w->sample, values, count);
-	return try_encodings(w, w->sample, sample_count, best);
+	return try_encodings(w, c, w->sample, sample_count, best);
 }
 
 static enum snap_status write_values(struct snap_writer *w, struct libsnap_column_out *c,
 				     const uint64_t *values, size_t count)
 {
 	uint8_t encoding;
-	enum snap_status status = choose_encoding(w, values, count, &encoding);
+	enum snap_status status = choose_encoding(w, c, values, count, &encoding);
 	if (status != SNAP_OK)
 		return status;
-	size_t raw_size = snapfmt_codecs[encoding].encode(values, count, w->raw, RAW_SIZE);
+	size_t raw_size = encode(c, encoding, values, count, w->raw);
 	if (raw_size == 0) {
 		/* The sample said nothing of what this encoding cannot do. */
 		encoding = SNAPFMT_PLANES;
@@ -164,6 +174,8 @@ void libsnap_table_begin(struct libsnap_table_out *t, struct snap_writer *w, uin
 			 uint64_t rows_expected)
 {
 	*t = (struct libsnap_table_out){.writer = w, .block_rows = LIBSNAP_BLOCK_ROWS};
+	if (table == SNAP_REFERENCES)
+		t->block_rows = LIBSNAP_BLOCK_TARGETS;
 	if (rows_expected < t->block_rows)
 		t->value_rows = (size_t)rows_expected;
 	else

@@ -282,6 +282,8 @@ enum snap_status libsnap_write_rows(struct snap_writer *w)
 	libsnap_table_begin(&o.tails, w, SNAP_TAILS, w->order.row_count);
 	libsnap_table_begin(&o.references, w, SNAP_REFERENCES, UINT64_MAX);
 	libsnap_table_begin(&o.labels, w, SNAP_TAIL_LABELS, UINT64_MAX);
+	o.references.columns[0].bounds = w->shapes.ranges;
+	o.references.columns[0].bound_count = w->shapes.range_count;
 	enum snap_status status = make_buffers(&o);
 	if (status == SNAP_OK)
 		status = write_all(&o);

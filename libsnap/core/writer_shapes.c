@@ -307,6 +307,25 @@ static void number_shapes(struct snap_writer *w)
 	w->order.row_count = row;
 }
 
+/* Ranges of at least so many rows; false if they are too many. */
+static bool find_ranges(struct libsnap_shapes *s, uint64_t least)
+{
+	uint64_t rows = least, id = 1;
+	s->range_count = 0;
+	for (size_t i = 0; i < s->count; i++) {
+		const struct libsnap_shape *shape = libsnap_shape_at(s, s->in_order[i]);
+		if (rows >= least || shape->rows >= least) {
+			if (s->range_count == SNAPFMT_MAX_RANGES)
+				return false;
+			s->ranges[s->range_count++] = id;
+			rows = 0;
+		}
+		rows += shape->rows;
+		id += shape->rows;
+	}
+	return true;
+}
+
 static enum snap_status rank_shapes(struct snap_writer *w, uint64_t *rows_of_type)
 {
 	struct libsnap_shapes *s = &w->shapes;
@@ -330,6 +349,9 @@ static enum snap_status rank_shapes(struct snap_writer *w, uint64_t *rows_of_typ
 	libsnap_merge_sort(s->in_order, scratch, count, shape_before, &ranking);
 	libsnap_free(w->allocator, scratch, s->count, sizeof(*scratch));
 	number_shapes(w);
+	uint64_t least = w->order.row_count / 1024 + 1;
+	while (!find_ranges(s, least))
+		least *= 2;
 	return SNAP_OK;
 }
 

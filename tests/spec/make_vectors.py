@@ -16,7 +16,7 @@ from reader import COLUMNS, xxh64  # noqa: E402  (the hash and the registry, not
 
 MAGIC = 0x184D2A53
 IDS = {"%s.%s" % (c.table, c.name): key for key, c in COLUMNS.items()}
-ENCODINGS = ("constant", "planes", "delta", "dictionary", "runs", "steps", "text")
+ENCODINGS = ("constant", "planes", "delta", "dictionary", "runs", "steps", "text", "ranges")
 
 
 # ---- encodings (section 6) ----
@@ -95,7 +95,7 @@ def as_text(strings):
     return b"".join(varint(len(s)) for s in strings) + b"".join(strings)
 
 
-ENCODERS = (as_constant, as_planes, as_delta, as_dictionary, as_runs, as_steps, as_text)
+ENCODERS = (as_constant, as_planes, as_delta, as_dictionary, as_runs, as_steps, as_text, None)
 
 
 # ---- a payload (section 4) ----
@@ -293,6 +293,12 @@ good("dictionary-zero-plane", "Section 6, encoding 3: two planes, and the top on
 good("runs", "Section 6, encoding 4: three runs.", time([9] * 4 + [0] + [300] * 2, "runs"))
 good("steps", "Section 6, encoding 5: every code, and a zero that changes nothing.",
      time([100, 100, 100, 108, 116, 0, 124, 60, 0, 0, 60, 2**63], "steps"))
+good("ranges", "Section 6, encoding 7: offsets in one range, differences in another, in both directions, and zeros.",
+     time([0, 100, 2**40 + 5, 103, 2**40 + 2, 0, 100, 2**40 + 300], 7,
+          b"\x02" + varint(100) + b"\x00\x01" + varint(2**40 - 100) + b"\x01\x02" + bytes([0, 1, 2, 1, 2, 0, 1, 2])
+          + planes([0, 3, 0], 1) + planes([zigzag(5), zigzag(-3), zigzag(298)], 2)))
+good("ranges-width-0", "Section 6, encoding 7: values that are all where their range begins.",
+     time([7, 0, 9, 7], 7, b"\x02\x07\x00\x00\x02\x01\x00\x01\x00\x02\x01"))
 good("text", "Section 6, encoding 6: an empty string, bytes that are not UTF-8, control bytes, all kept.",
      only("strings.text", [b"", b"abc", b"\xff\xfe\xc3", "Größe \U0001f600".encode(), b"\x1b[31m\n\t\"\\\0", b"\xee\xbe\x80"],
           "text"))
@@ -535,6 +541,16 @@ encoding("runs-sum-wraps", 4, "lengths add up to the rows modulo 2^64 only.", 2,
 encoding("steps-code", 5, "an unknown code.", 2, b"\x01\x04\x00\x00")
 encoding("steps-count", 5, "not as many steps as codes of 3.", 2, b"\x03\x01\x02\x01\x02\x04")
 encoding("steps-short", 5, "codes are cut short.", 5, b"\x01\x01")
+encoding("ranges-none", 7, "no ranges.", 2, b"\x00\x00\x00")
+encoding("ranges-many", 7, "256 ranges.", 256, varint(256) + b"\x01\x00\x00" * 256 + bytes(256))
+encoding("ranges-gap", 7, "two ranges begin at the same value.", 2, b"\x02\x05\x00\x00\x00\x00\x00\x01\x02")
+encoding("ranges-wrap", 7, "a range begins beyond 2^64.", 2, b"\x02\x05\x00\x00" + varint(2**64 - 1) + b"\x00\x00\x01\x02")
+encoding("ranges-how", 7, "an unknown way of counting.", 1, b"\x01\x05\x02\x00\x01")
+encoding("ranges-width", 7, "a width over 8.", 1, b"\x01\x05\x00\x09\x01" + b"\x01" * 9)
+encoding("ranges-code", 7, "a code beyond the ranges.", 2, b"\x01\x05\x00\x00\x01\x02")
+encoding("ranges-unused", 7, "a range that nothing is in.", 2, b"\x02\x05\x00\x00\x01\x00\x00\x01\x01")
+encoding("ranges-zero-plane", 7, "the highest plane is all zero.", 2, b"\x01\x05\x00\x01\x01\x01\x00\x00")
+encoding("ranges-short", 7, "a plane is cut short.", 2, b"\x01\x05\x00\x01\x01\x01\x03")
 bad("text-length", "Section 6, encoding 6: a string longer than 262,144 bytes.",
     only("strings.text", [b""], 6, varint(262145) + b"a" * 4))
 bad("text-short", "Section 6, encoding 6: a string is cut short.", only("strings.text", [b"", b""], 6, b"\x02\x03abcd"))

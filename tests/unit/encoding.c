@@ -39,9 +39,17 @@ static void fill(int pattern, size_t count)
 	}
 }
 
+static size_t encode(uint8_t encoding, size_t count, size_t size)
+{
+	static const uint64_t bounds[] = {1, 2, 50, 1000, 70000, (uint64_t)1 << 30, (uint64_t)1 << 62};
+	if (encoding == SNAPFMT_RANGES)
+		return snapfmt_encode_ranges(values, count, bounds, sizeof(bounds) / sizeof(bounds[0]), raw, size);
+	return snapfmt_codecs[encoding].encode(values, count, raw, size);
+}
+
 static bool round_trip(uint8_t encoding, size_t count, size_t *encoded)
 {
-	size_t size = snapfmt_codecs[encoding].encode(values, count, raw, sizeof(raw));
+	size_t size = encode(encoding, count, sizeof(raw));
 	*encoded += size != 0;
 	if (size == 0)
 		return true;
@@ -56,7 +64,7 @@ static bool round_trip(uint8_t encoding, size_t count, size_t *encoded)
 	raw[size] = 0;
 	good = good && !snapfmt_decode(encoding, raw, size + 1, decoded, count);
 	/* Too little room to encode is noticed. */
-	good = good && snapfmt_codecs[encoding].encode(values, count, raw, size - 1) == 0;
+	good = good && encode(encoding, count, size - 1) == 0;
 	free(exact);
 	return good;
 }
@@ -112,7 +120,13 @@ static void test_refusals(void)
 	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(4, 0, 0, 0)));
 	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(3, 0, 0, 0)));     /* a difference is missing */
 	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(0, 0, 1, 1, 2)));  /* one too many */
-	CHECK(!decodes(7, 1, BYTES(1)));
+	CHECK(decodes(SNAPFMT_RANGES, 3, BYTES(2, 5, 0, 1, 4, 1, 1, 2, 1, 2, 3, 2, 1)) && decoded[0] == 10 && decoded[1] == 8 &&
+	      decoded[2] == 9);
+	CHECK(!decodes(SNAPFMT_RANGES, 2, BYTES(1, 5, 0, 0, 1, 2)));    /* no such range */
+	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 5, 0, 1, 1, 0)));    /* top plane all zero */
+	CHECK(!decodes(SNAPFMT_RANGES, 2, BYTES(1, 5, 0, 0, 0, 0)));    /* nothing is in it */
+	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 0, 0, 0, 1)));       /* begins at 0 */
+	CHECK(!decodes(SNAPFMT_ENCODING_COUNT, 1, BYTES(1)));
 	CHECK(!decodes(SNAPFMT_TEXT, 1, BYTES(0)));
 }
 
@@ -152,6 +166,7 @@ int main(void)
 {
 	for (uint8_t encoding = 0; encoding < SNAPFMT_TEXT; encoding++)
 		test_round_trips(encoding);
+	test_round_trips(SNAPFMT_RANGES);
 	test_refusals();
 	test_text();
 	test_noise();
