@@ -16,6 +16,7 @@ programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 # A folder sees only what lies below it: the include path is the architecture.
 $(BUILD)/format/%.o:  SEES := -Iformat -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
+$(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
 $(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/include
 $(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap/core -Ilibsnap/include -Iformat
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
@@ -31,9 +32,10 @@ DATA    = $(patsubst %.yaml,$(BUILD)/%.snap,$(sort $(wildcard tests/data/*.yaml)
 TESTS   = $(sort $(shell find tests -name '*.t' ! -path 'tests/long/*'))
 LIBS    = -lzstd -lpthread
 SHARED  = $(BUILD)/libsnap.so.$(VERSION)
+TRACKER = $(BUILD)/lib/libsnap-track.so
 IN_TEST = TOP="$(CURDIR)" BUILD="$(abspath $(BUILD))" CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" MAKE="$(MAKE)"
 
-all: $(BUILD)/libsnap.a $(SHARED) $(TOOLS)
+all: $(BUILD)/libsnap.a $(SHARED) $(TRACKER) $(TOOLS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -57,10 +59,25 @@ $(SHARED): $(LIBRARY) libsnap/exports.map
 	@ln -sf $(@F) $(BUILD)/$(SONAME)
 	@ln -sf $(SONAME) $(BUILD)/libsnap.so
 
+ifneq ($(findstring sanitize,$(CFLAGS)),)
+# A sanitizer is an allocator itself: what is preloaded is built without.
+$(TRACKER): FORCE
+	@mkdir -p $(@D)
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/plain CFLAGS="-O1 -g" $(BUILD)/plain/lib/$(@F)
+	@cp $(BUILD)/plain/lib/$(@F) $@
+else
+# What is preloaded needs only libc: the library and libzstd are inside, and nobody sees them.
+$(TRACKER): $(call objects,libsnap/track) $(BUILD)/libsnap.a libsnap/track/track.map
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=libsnap/track/track.map -Wl,-z,defs -Wl,-z,initfirst \
+		-Wl,--gc-sections -static-libgcc $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(BUILD)/libsnap.a -Wl,-Bstatic -lzstd -Wl,-Bdynamic -o $@
+endif
+
 $(BUILD)/bin/snap-import: $(IMPORT)
 $(BUILD)/bin/snap-dump: $(call objects,tools/dump)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/snap-refs: $(call objects,tools/refs)
+$(BUILD)/bin/snap-record: $(call objects,tools/record) | $(TRACKER)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz -o $@
@@ -128,6 +145,7 @@ install: all
 	install -d $(INTO)/bin $(INTO)/lib/pkgconfig $(INTO)/include $(INTO)/share/man/man1 $(INTO)/share/snap $(COMPLETIONS)
 	install $(TOOLS) $(INTO)/bin
 	install -m 644 $(BUILD)/libsnap.a $(INTO)/lib
+	install $(TRACKER) $(INTO)/lib
 	install $(SHARED) $(INTO)/lib
 	ln -sf libsnap.so.$(VERSION) $(INTO)/lib/$(SONAME)
 	ln -sf $(SONAME) $(INTO)/lib/libsnap.so
@@ -141,6 +159,7 @@ install: all
 uninstall:
 	rm -f $(NAMES:%=$(INTO)/bin/%) $(NAMES:%=$(COMPLETIONS)/%)
 	rm -f $(INTO)/lib/libsnap.a $(INTO)/lib/libsnap.so $(INTO)/lib/libsnap.so.* $(INTO)/lib/pkgconfig/libsnap.pc
+	rm -f $(INTO)/lib/$(notdir $(TRACKER))
 	rm -f $(patsubst libsnap/include/%,$(INTO)/include/%,$(wildcard libsnap/include/*.h))
 	rm -f $(patsubst tools/%,$(INTO)/share/man/man1/%,$(wildcard tools/*.1))
 	rm -rf $(INTO)/share/snap
@@ -153,6 +172,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
-	install uninstall dist clean
+	install uninstall dist clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

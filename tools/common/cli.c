@@ -15,6 +15,7 @@
 struct cli_common cli_common;
 bool cli_accept_tracemalloc;
 unsigned cli_without;
+bool cli_ends_in_command;
 
 static const char *format_name;
 static bool want_help, want_version;
@@ -67,7 +68,10 @@ static void add_common(struct table *t)
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
 		bool left_out =
 			(common[i].value == &format_name && (cli_without & CLI_NO_FORMAT)) ||
-			(common[i].value == &cli_common.partial && (cli_without & CLI_NO_PARTIAL));
+			(common[i].value == &cli_common.partial &&
+			 (cli_without & CLI_NO_PARTIAL)) ||
+			(common[i].value == &cli_common.memory_bytes &&
+			 (cli_without & CLI_NO_MEMORY));
 		if (!left_out)
 			add_option(t, &common[i]);
 	}
@@ -79,8 +83,10 @@ static void build_table(struct table *t, const struct cli_tool *tool)
 		add_option(t, o);
 	add_common(t);
 	t->longs = cli_resize(NULL, (t->count + 1) * sizeof(*t->longs));
-	t->letters = cli_resize(NULL, 2 * t->count + 2);
+	t->letters = cli_resize(NULL, 2 * t->count + 3);
 	size_t longs = 0, letters = 0;
+	if (cli_ends_in_command)
+		t->letters[letters++] = '+';
 	t->letters[letters++] = ':'; /* getopt: tell a missing argument from an unknown option */
 	for (size_t i = 0; i < t->count; i++) {
 		const struct cli_option *o = &t->options[i];

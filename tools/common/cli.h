@@ -53,7 +53,10 @@ extern bool cli_accept_tracemalloc;
 /* For tools that have no use for a common option: CLI_NO_... set before cli_parse; they then refuse it. */
 #define CLI_NO_FORMAT 1u
 #define CLI_NO_PARTIAL 2u
+#define CLI_NO_MEMORY  4u
 extern unsigned cli_without;
+/* The first argument is a command, and what follows it are its own options: set before cli_parse. */
+extern bool cli_ends_in_command;
 
 /* Parses; ends the process on --help, --version (0) and on wrong usage (2).  Returns the arguments, NULL-terminated;
  * their number is in *count.  Options and arguments may be mixed; -- ends options. */

@@ -1,0 +1,284 @@
+/* Which blocks are live: a table by address, without locks.
+ *
+ * Two levels of directory lead from an address to its page of 4 KiB.  A page has room for one block, then a
+ * chain of slabs, each twice as large as the one before; a block may lie in that line (64 bytes) of a slab that
+ * its place in the page chooses.  So a look-up reads one line of each slab, and most find it in the first, which
+ * is the largest.  Slabs are never moved or given back: a block is added by one compare-and-swap from 0 and
+ * removed by storing 0, also in a signal handler, also while another process of ours is made by fork(). */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "track.h"
+
+/* A word: place in the page (9 bits) · large (1) · size (26) · site (28).  A large block has a second word, with
+ * the same place, site EXTENSION and the upper bits of its size. */
+#define SITE_BITS  28
+#define SIZE_BITS  26
+#define SITE_MASK  (((uint64_t)1 << SITE_BITS) - 1)
+#define SIZE_MASK  (((uint64_t)1 << SIZE_BITS) - 1)
+#define LARGE      ((uint64_t)1 << (SITE_BITS + SIZE_BITS))
+#define PLACE_AT   (SITE_BITS + SIZE_BITS + 1)
+#define EXTENSION  SITE_MASK
+
+#define PAGE_BITS   12
+#define PLACES      512u
+#define UPPER_BITS  18
+#define LOWER_BITS  18
+#define ADDRESS_END ((uintptr_t)1 << (PAGE_BITS + UPPER_BITS + LOWER_BITS))
+#define LINE        8u /* words */
+#define LINES_MAX   6u /* log2 */
+
+typedef _Atomic uint64_t word;
+/* A slab's address with log2 of its lines in the low bits; its own first word is the next slab. */
+struct page {
+	word first, slabs;
+};
+
+static struct page *_Atomic directory[1u << UPPER_BITS];
+
+static struct page *page_of(uintptr_t address)
+{
+	if (TRACK_UNLIKELY(address >= ADDRESS_END))
+		return NULL;
+	struct page *lower = atomic_load_explicit(&directory[address >> (PAGE_BITS + LOWER_BITS)], memory_order_acquire);
+	return lower ? &lower[address >> PAGE_BITS & ((1u << LOWER_BITS) - 1)] : NULL;
+}
+
+static struct page *make_page(uintptr_t address)
+{
+	if (address >= ADDRESS_END)
+		return NULL;
+	size_t size = sizeof(struct page) << LOWER_BITS;
+	struct page *new = track_map(size), *none = NULL;
+	if (!new)
+		return NULL;
+	madvise(new, size, MADV_NOHUGEPAGE);
+	if (!atomic_compare_exchange_strong(&directory[address >> (PAGE_BITS + LOWER_BITS)], &none, new))
+		munmap(new, size);
+	return page_of(address);
+}
+
+static inline uint64_t place_of(uintptr_t address)
+{
+	return address >> 3 & (PLACES - 1);
+}
+
+static inline word *line_of(uint64_t slab, uint64_t place)
+{
+	word *words = (word *)(uintptr_t)(slab & ~(uint64_t)63); /* NOLINT(performance-no-int-to-ptr) */
+	return words + (place >> (9 - (slab & 63))) * LINE;
+}
+
+static inline uint64_t next_slab(uint64_t slab)
+{
+	word *words = (word *)(uintptr_t)(slab & ~(uint64_t)63); /* NOLINT(performance-no-int-to-ptr) */
+	return atomic_load_explicit(words, memory_order_acquire);
+}
+
+static inline bool put(word *at, uint64_t value)
+{
+	uint64_t none = 0;
+	return atomic_load_explicit(at, memory_order_relaxed) == 0 &&
+	       atomic_compare_exchange_strong_explicit(at, &none, value, memory_order_release, memory_order_relaxed);
+}
+
+static bool put_in_line(uint64_t slab, uint64_t place, uint64_t value)
+{
+	word *line = line_of(slab, place);
+	bool has_link = ((uintptr_t)line & ~(uintptr_t)63) == (slab & ~(uint64_t)63);
+	for (unsigned i = has_link; i < LINE; i++)
+		if (put(&line[i], value))
+			return true;
+	return false;
+}
+
+static bool put_in_new_slab(struct page *page, uint64_t place, uint64_t value)
+{
+	uint64_t first = atomic_load_explicit(&page->slabs, memory_order_acquire);
+	uint64_t lines = first ? (first & 63) + 1 : 0;
+	if (lines > LINES_MAX)
+		lines = LINES_MAX;
+	word *words = track_alloc((size_t)LINE * sizeof(word) << lines);
+	if (!words)
+		return false;
+	uint64_t slab = (uintptr_t)words | lines;
+	if (!put_in_line(slab, place, value))
+		return false;
+	do
+		atomic_store_explicit(words, first, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&page->slabs, &first, slab, memory_order_release,
+						      memory_order_acquire));
+	return true;
+}
+
+static bool put_in_page(struct page *page, uint64_t place, uint64_t value)
+{
+	if (put(&page->first, value))
+		return true;
+	for (uint64_t slab = atomic_load_explicit(&page->slabs, memory_order_acquire); slab; slab = next_slab(slab))
+		if (put_in_line(slab, place, value))
+			return true;
+	return put_in_new_slab(page, place, value);
+}
+
+bool track_block_add(uintptr_t address, size_t size, uint32_t site)
+{
+	struct page *page = page_of(address);
+	if (TRACK_UNLIKELY(!page) && !(page = make_page(address)))
+		return false;
+	uint64_t place = place_of(address);
+	uint64_t value = place << PLACE_AT | (size & SIZE_MASK) << SITE_BITS | site;
+	if (TRACK_LIKELY(size <= SIZE_MASK))
+		return put_in_page(page, place, value);
+	uint64_t extension = place << PLACE_AT | ((uint64_t)size >> SIZE_BITS & SIZE_MASK) << SITE_BITS | EXTENSION;
+	return put_in_page(page, place, extension) && put_in_page(page, place, value | LARGE);
+}
+
+/* The word of a place that equals wanted in the bits of mask and is (or is not) an extension. */
+static inline bool matches(uint64_t value, uint64_t wanted, uint64_t mask, bool extension)
+{
+	return value != 0 && ((value ^ wanted) & mask) == 0 && ((value & SITE_MASK) == EXTENSION) == extension;
+}
+
+static inline word *find_masked(struct page *page, uint64_t wanted, uint64_t mask, bool extension)
+{
+	if (matches(atomic_load_explicit(&page->first, memory_order_relaxed), wanted, mask, extension))
+		return &page->first;
+	for (uint64_t slab = atomic_load_explicit(&page->slabs, memory_order_acquire); slab; slab = next_slab(slab)) {
+		word *line = line_of(slab, wanted >> PLACE_AT);
+		bool has_link = ((uintptr_t)line & ~(uintptr_t)63) == (slab & ~(uint64_t)63);
+		for (unsigned i = has_link; i < LINE; i++)
+			if (matches(atomic_load_explicit(&line[i], memory_order_relaxed), wanted, mask, extension))
+				return &line[i];
+	}
+	return NULL;
+}
+
+static inline word *find(struct page *page, uint64_t place, bool extension)
+{
+	return find_masked(page, place << PLACE_AT, ~(uint64_t)0 << PLACE_AT, extension);
+}
+
+static void describe(uintptr_t address, uint64_t value, uint64_t extension, struct track_block *out)
+{
+	out->address = address;
+	out->size = (size_t)(value >> SITE_BITS & SIZE_MASK);
+	if (value & LARGE)
+		out->size |= (size_t)(extension >> SITE_BITS & SIZE_MASK) << SIZE_BITS;
+	out->site = (uint32_t)(value & SITE_MASK);
+}
+
+static inline bool look_up(uintptr_t address, struct track_block *out, bool remove)
+{
+	struct page *page = page_of(address);
+	if (!page)
+		return false;
+	uint64_t place = place_of(address), extension = 0;
+	word *at = find(page, place, false);
+	if (!at)
+		return false;
+	uint64_t value = atomic_load_explicit(at, memory_order_relaxed);
+	if (remove)
+		atomic_store_explicit(at, 0, memory_order_release);
+	if (TRACK_UNLIKELY(value & LARGE)) {
+		word *upper = find(page, place, true);
+		extension = upper ? atomic_load_explicit(upper, memory_order_relaxed) : 0;
+		if (upper && remove)
+			atomic_store_explicit(upper, 0, memory_order_release);
+	}
+	describe(address, value, extension, out);
+	return true;
+}
+
+bool track_block_remove(uintptr_t address, struct track_block *out)
+{
+	return look_up(address, out, true);
+}
+
+/* While a block is moved, its old address may already be another's. */
+bool track_block_remove_exact(const struct track_block *was)
+{
+	struct track_block other;
+	struct page *page = page_of(was->address);
+	uint64_t place = place_of(was->address);
+	uint64_t value = place << PLACE_AT | (was->size & SIZE_MASK) << SITE_BITS | was->site;
+	if (!page || was->size > SIZE_MASK)
+		return look_up(was->address, &other, true);
+	word *at = find_masked(page, value, ~(uint64_t)0, false);
+	if (!at)
+		return look_up(was->address, &other, true);
+	atomic_store_explicit(at, 0, memory_order_release);
+	return true;
+}
+
+bool track_block_find(uintptr_t address, struct track_block *out)
+{
+	return look_up(address, out, false);
+}
+
+/* ---- all of them ---- */
+
+struct gathered {
+	uint64_t words[PLACES], extensions[PLACES];
+	uint64_t places[PLACES / 64];
+	uint64_t duplicates;
+};
+
+static void gather(struct gathered *g, uint64_t value)
+{
+	if (value == 0)
+		return;
+	uint64_t place = value >> PLACE_AT;
+	if ((value & SITE_MASK) == EXTENSION) {
+		g->extensions[place] = value;
+		return;
+	}
+	uint64_t bit = (uint64_t)1 << (place & 63);
+	g->duplicates += (g->places[place >> 6] & bit) != 0;
+	g->places[place >> 6] |= bit;
+	g->words[place] = value;
+}
+
+static bool each_of_page(struct gathered *g, uintptr_t start, bool (*each)(void *, const struct track_block *), void *context)
+{
+	for (unsigned i = 0; i < PLACES / 64; i++) {
+		for (; g->places[i]; g->places[i] &= g->places[i] - 1) {
+			uint64_t place = i * 64u + (unsigned)__builtin_ctzll(g->places[i]);
+			struct track_block block;
+			describe(start + place * 8, g->words[place], g->extensions[place], &block);
+			if (!each(context, &block))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void gather_page(struct gathered *g, struct page *page)
+{
+	gather(g, atomic_load_explicit(&page->first, memory_order_relaxed));
+	for (uint64_t slab = atomic_load_explicit(&page->slabs, memory_order_acquire); slab; slab = next_slab(slab)) {
+		word *words = line_of(slab, 0);
+		for (size_t i = 1; i < (size_t)LINE << (slab & 63); i++)
+			gather(g, atomic_load_explicit(&words[i], memory_order_relaxed));
+	}
+}
+
+bool track_blocks_each(bool (*each)(void *, const struct track_block *), void *context, uint64_t *duplicates)
+{
+	struct gathered *g = track_map(sizeof *g);
+	bool all = g != NULL;
+	for (uintptr_t upper = 0; upper < (uintptr_t)1 << UPPER_BITS && all; upper++) {
+		struct page *lower = atomic_load_explicit(&directory[upper], memory_order_acquire);
+		for (uintptr_t i = 0; lower && i < (uintptr_t)1 << LOWER_BITS && all; i++) {
+			if (lower[i].first == 0 && lower[i].slabs == 0)
+				continue;
+			gather_page(g, &lower[i]);
+			all = each_of_page(g, (upper << LOWER_BITS | i) << PAGE_BITS, each, context);
+		}
+	}
+	if (g) {
+		*duplicates = g->duplicates;
+		munmap(g, sizeof *g);
+	}
+	return all;
+}

@@ -1,0 +1,371 @@
+/* What the child of a fork does: reads the tables, writes the snapshot, ends.
+ *
+ * Any thread of the program may have been anywhere when the fork came: nothing of the program, and nothing of the
+ * C library that takes a lock or allocates, is called. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "snap.h"
+#include "track.h"
+
+/* ---- memory ---- */
+
+#define SMALL_MIN 6u  /* log2 */
+#define SMALL_MAX 17u
+
+struct heap {
+	void *free[SMALL_MAX + 1];
+};
+
+static unsigned class_of(size_t size)
+{
+	unsigned c = SMALL_MIN;
+	while (c <= SMALL_MAX && (size_t)1 << c < size)
+		c++;
+	return c;
+}
+
+static void *heap_take(struct heap *heap, size_t size)
+{
+	unsigned c = class_of(size);
+	if (c > SMALL_MAX)
+		return track_map(size);
+	void *first = heap->free[c];
+	if (!first)
+		return track_alloc((size_t)1 << c);
+	memcpy(&heap->free[c], first, sizeof first);
+	return first;
+}
+
+static void heap_give(struct heap *heap, void *pointer, size_t size)
+{
+	unsigned c = class_of(size);
+	if (c > SMALL_MAX) {
+		munmap(pointer, size);
+		return;
+	}
+	memcpy(pointer, &heap->free[c], sizeof pointer);
+	heap->free[c] = pointer;
+}
+
+static void *heap_resize(void *context, void *pointer, size_t old_size, size_t new_size)
+{
+	struct heap *heap = context;
+	if (pointer && new_size && (class_of(old_size) > SMALL_MAX) && class_of(new_size) > SMALL_MAX) {
+		void *moved = mremap(pointer, old_size, new_size, MREMAP_MAYMOVE);
+		return moved == MAP_FAILED ? NULL : moved;
+	}
+	if (pointer && new_size && class_of(old_size) == class_of(new_size))
+		return pointer;
+	void *new = new_size ? heap_take(heap, new_size) : NULL;
+	if (pointer && (new || new_size == 0)) {
+		if (new)
+			memcpy(new, pointer, old_size < new_size ? old_size : new_size);
+		heap_give(heap, pointer, old_size);
+	}
+	return new;
+}
+
+/* ---- names ---- */
+
+struct picture {
+	struct heap heap;
+	struct snap_writer *writer;
+	struct snap_error error;
+	enum snap_status status;
+	uint32_t *stacks;  /* by node: its stack + 1; 0: not made yet */
+	uint32_t *modules; /* by number: id */
+	uint32_t *threads; /* by number: id + 1 */
+	uint64_t bytes, count;
+};
+
+static uint32_t string(struct picture *p, const char *text, size_t size)
+{
+	uint32_t id = 0;
+	if (p->status == SNAP_OK && size)
+		p->status = snap_writer_string(p->writer, text, size, &id, &p->error);
+	return id;
+}
+
+static void property(struct picture *p, const char *key, const char *value)
+{
+	if (p->status == SNAP_OK && *value)
+		p->status = snap_writer_property(p->writer, key, value, &p->error);
+}
+
+static void number_property(struct picture *p, const char *key, uint64_t value)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	property(p, key, text);
+}
+
+/* The bytes of a small file, with a NUL. */
+static size_t read_file(const char *path, char *out, size_t size)
+{
+	size_t done = 0;
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return 0;
+	for (ssize_t got = 1; got > 0 && done < size - 1;) {
+		got = read(file, out + done, size - 1 - done);
+		done += got > 0 ? (size_t)got : 0;
+	}
+	close(file);
+	out[done] = '\0';
+	return done;
+}
+
+static uint32_t module_id(struct picture *p, uint32_t number)
+{
+	static const char digits[] = "0123456789abcdef";
+	if (number == TRACK_NO_MODULE || number > track_module_count())
+		return 0;
+	if (p->modules[number])
+		return p->modules[number];
+	const struct track_module *m = track_module_at(number);
+	char id[2 * sizeof m->build_id], path[TRACK_PATH];
+	for (size_t i = 0; i < m->build_id_size; i++) {
+		id[2 * i] = digits[m->build_id[i] >> 4];
+		id[2 * i + 1] = digits[m->build_id[i] & 15];
+	}
+	size_t size = m->path ? strlen(m->path) : 0;
+	if (size == 0) {
+		ssize_t got = readlink("/proc/self/exe", path, sizeof path);
+		size = got > 0 ? (size_t)got : 0;
+	} else {
+		memcpy(path, m->path, size);
+	}
+	struct snap_module module = {.path = string(p, size ? path : "?", size ? size : 1),
+				     .build_id = string(p, id, 2u * m->build_id_size),
+				     .base = m->start,
+				     .size = m->end - m->start};
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_module(p->writer, &module, &p->modules[number], &p->error);
+	return p->modules[number];
+}
+
+/* Of a return address the byte before counts: it is in the call. */
+static uint32_t frame_id(struct picture *p, uint64_t frame)
+{
+	uint32_t number = TRACK_FRAME_MODULE(frame), id = 0;
+	struct snap_frame f = {.module = module_id(p, number), .offset = TRACK_FRAME_ADDRESS(frame) - 1};
+	if (f.module)
+		f.offset -= track_module_at(number)->start;
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_frame(p->writer, &f, &id, &p->error);
+	return id;
+}
+
+/* The callers of a node are made first, from the outermost one that is not made yet. */
+static uint32_t stack_id(struct picture *p, uint32_t node)
+{
+	uint32_t chain[TRACK_MAX_DEPTH + 1];
+	size_t depth = 0;
+	uint32_t at = node;
+	for (; at > TRACK_TRUNCATED && !p->stacks[at] && depth <= TRACK_MAX_DEPTH; at = track_node_at(at)->parent)
+		chain[depth++] = at;
+	uint32_t id = at > TRACK_TRUNCATED ? p->stacks[at] : 0;
+	uint32_t flags = at == TRACK_TRUNCATED ? SNAP_STACK_TRUNCATED : 0;
+	while (depth-- > 0 && p->status == SNAP_OK) {
+		uint32_t frame = frame_id(p, track_node_at(chain[depth])->frame);
+		if (p->status == SNAP_OK)
+			p->status = snap_writer_stack(p->writer, id, frame, flags, &id, &p->error);
+		p->stacks[chain[depth]] = id;
+		flags = 0;
+	}
+	return id;
+}
+
+static uint32_t thread_id(struct picture *p, uint32_t number)
+{
+	if (number >= track_thread_count())
+		return 0;
+	if (p->threads[number] || p->status != SNAP_OK)
+		return p->threads[number];
+	const struct track_thread_record *record = track_thread_record(number);
+	char path[64], name[32];
+	size_t size = strnlen(record->name, sizeof record->name);
+	memcpy(name, record->name, size);
+	if (size == 0 || number == 0) {
+		snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)getppid(), (int)record->tid);
+		size_t got = read_file(path, name, sizeof name);
+		size = got ? got - 1 : size;
+	}
+	p->status = snap_writer_thread(p->writer, (uint64_t)record->tid, string(p, name, size), &p->threads[number], &p->error);
+	return p->threads[number];
+}
+
+/* ---- blocks ---- */
+
+static bool add_block(void *context, const struct track_block *block)
+{
+	struct picture *p = context;
+	struct snap_object object = {.id = block->address, .size = block->size, .count = 1};
+	uint32_t node = block->site, thread = 0;
+	if (node > TRACK_TRUNCATED && TRACK_FRAME_MODULE(track_node_at(node)->frame) == TRACK_THREAD_MODULE) {
+		thread = (uint32_t)TRACK_FRAME_ADDRESS(track_node_at(node)->frame);
+		node = track_node_at(node)->parent;
+	}
+	object.stack = stack_id(p, node);
+	object.thread = thread_id(p, thread);
+	p->bytes += block->size;
+	p->count++;
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_object(p->writer, &object, &p->error);
+	return p->status == SNAP_OK;
+}
+
+/* ---- the rest ---- */
+
+static void describe_program(struct picture *p)
+{
+	char text[TRACK_PATH];
+	ssize_t got = readlink("/proc/self/exe", text, sizeof text - 1);
+	text[got > 0 ? got : 0] = '\0';
+	property(p, "program", text);
+	size_t size = read_file("/proc/self/cmdline", text, sizeof text);
+	for (size_t i = 0; i + 1 < size; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	property(p, "command", text);
+	number_property(p, "pid", (uint64_t)getppid());
+	if (gethostname(text, sizeof text) == 0)
+		property(p, "host", text);
+}
+
+/* The calendar from days since 1970-01-01, without the locks of gmtime(). */
+static void civil(int64_t days, int *year, int *month, int *day)
+{
+	int64_t z = days + 719468, era = z / 146097;
+	int64_t doe = z - era * 146097, yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+	*day = (int)(doy - (153 * mp + 2) / 5 + 1);
+	*month = (int)(mp < 10 ? mp + 3 : mp - 9);
+	*year = (int)(yoe + era * 400 + (*month <= 2));
+}
+
+static uint64_t resident_bytes(void)
+{
+	char path[64], text[128];
+	unsigned long long resident = 0;
+	snprintf(path, sizeof path, "/proc/%d/statm", (int)getppid());
+	if (read_file(path, text, sizeof text) == 0)
+		return 0;
+	char *at = strchr(text, ' ');
+	for (at = at ? at + 1 : text; *at >= '0' && *at <= '9'; at++)
+		resident = resident * 10 + (unsigned)(*at - '0');
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void describe_moment(struct picture *p, enum track_reason reason)
+{
+	static const char *const reasons[] = {"exit", "crash", "request", "interval", "growth", "peak"};
+	struct timespec now;
+	char text[64];
+	int year, month, day;
+	clock_gettime(CLOCK_REALTIME, &now);
+	civil(now.tv_sec / 86400, &year, &month, &day);
+	int second = (int)(now.tv_sec % 86400);
+	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", year, month, day, second / 3600, second / 60 % 60,
+		 second % 60, now.tv_nsec / 1000000);
+	property(p, "time", text);
+	property(p, "taken_at", reasons[reason]);
+	uint64_t resident = resident_bytes();
+	number_property(p, "resident_bytes", resident);
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_timeline(p->writer, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, p->bytes,
+						 p->count, resident, &p->error);
+}
+
+static void describe_recording(struct picture *p, uint64_t duplicates)
+{
+	property(p, "runtime", "native");
+	property(p, "producer", "snap-record " SNAP_VERSION);
+	number_property(p, "traceback_limit", track_settings.depth);
+	if (track_lost.blocks)
+		number_property(p, "lost_blocks", track_lost.blocks);
+	if (duplicates)
+		number_property(p, "lost_frees", duplicates);
+}
+
+static bool make_maps(struct picture *p)
+{
+	p->stacks = track_map((track_node_count() + 1) * sizeof *p->stacks);
+	p->modules = track_map((track_module_count() + 1) * sizeof *p->modules);
+	p->threads = track_map((track_thread_count() + 1) * sizeof *p->threads);
+	return p->stacks && p->modules && p->threads;
+}
+
+static enum snap_status open_writer(struct picture *p, bool append, const struct snap_allocator *allocator)
+{
+	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	char folder[TRACK_PATH];
+	const char *path = track_output;
+	const char *slash = strrchr(path, '/');
+	size_t size = slash ? (size_t)(slash - path) : 1;
+	memcpy(folder, slash ? path : ".", size);
+	folder[size] = '\0';
+	options.temporary_folder = size ? folder : "/";
+	options.allocator = allocator;
+	options.append = append;
+	options.level = track_settings.level;
+	options.max_memory_bytes = (uint64_t)64 << 20;
+	if (track_lost.blocks)
+		options.flags |= SNAP_SNAPSHOT_PARTIAL;
+	if (track_settings.sample_bytes) {
+		options.flags |= SNAP_SNAPSHOT_SAMPLED;
+		options.sampling_interval_bytes = track_settings.sample_bytes;
+	}
+	return snap_writer_open(&p->writer, path, &options, &p->error);
+}
+
+static void write_picture(struct picture *p, enum track_reason reason)
+{
+	uint64_t duplicates = 0;
+	if (!track_blocks_each(add_block, p, &duplicates) && p->status == SNAP_OK)
+		p->status = SNAP_NO_MEMORY;
+	describe_program(p);
+	describe_moment(p, reason);
+	describe_recording(p, duplicates);
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_finish(p->writer, NULL, &p->error);
+	else
+		snap_writer_abort(p->writer);
+}
+
+/* What became of it, for who waits for the end of the program. */
+static void tell(const char *reason)
+{
+	static char line[TRACK_PATH + sizeof((struct snap_error *)0)->message];
+	int file = *track_settings.report ? open(track_settings.report, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+	if (file < 0)
+		return;
+	int size = snprintf(line, sizeof line, "%c%s%s%s\n", reason ? '-' : '+', track_output, reason ? ": " : "",
+			    reason ? reason : "");
+	if (write(file, line, (size_t)size) == size)
+		close(file);
+}
+
+_Noreturn void track_child(enum track_reason reason, bool append)
+{
+	static struct picture picture;
+	struct picture *p = &picture;
+	const struct snap_allocator allocator = {.context = &p->heap, .resize = heap_resize};
+	syscall(SYS_close_range, 0u, ~0u, 0u);
+	if (!make_maps(p))
+		p->status = SNAP_NO_MEMORY;
+	else
+		p->status = open_writer(p, append, &allocator);
+	if (p->status == SNAP_OK)
+		write_picture(p, reason);
+	tell(p->status == SNAP_OK ? NULL : *p->error.message ? p->error.message : "no memory");
+	for (;;)
+		syscall(SYS_exit_group, p->status != SNAP_OK);
+}

@@ -1,0 +1,144 @@
+/* What becomes of an allocation: exact, or as a sample. */
+#include <string.h>
+
+#include "track.h"
+
+#define FLUSH_BYTES ((int64_t)1 << 16)
+#define FLUSH_COUNT ((int64_t)1 << 10)
+
+_Atomic bool track_on;
+struct track_lost track_lost;
+struct track_sums track_sums;
+
+/* ---- sums ---- */
+
+static __attribute__((noinline)) void flush(struct track_thread *self)
+{
+	int64_t bytes = atomic_fetch_add_explicit(&track_sums.bytes, self->bytes, memory_order_relaxed) + self->bytes;
+	atomic_fetch_add_explicit(&track_sums.count, self->count, memory_order_relaxed);
+	self->bytes = self->count = 0;
+	int64_t peak = atomic_load_explicit(&track_sums.peak_bytes, memory_order_relaxed);
+	while (bytes > peak && !atomic_compare_exchange_weak_explicit(&track_sums.peak_bytes, &peak, bytes, memory_order_relaxed,
+								      memory_order_relaxed))
+		continue;
+}
+
+static inline void add_up(struct track_thread *self, int64_t bytes, int64_t count)
+{
+	self->bytes += bytes;
+	self->count += count;
+	if (TRACK_UNLIKELY((uint64_t)(self->bytes + FLUSH_BYTES) > 2 * FLUSH_BYTES ||
+			   (uint64_t)(self->count + FLUSH_COUNT) > 2 * FLUSH_COUNT))
+		flush(self);
+}
+
+/* ---- samples ---- */
+
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+/* -ln(u), 0 < u < 1, without libm: u = m × 2^-e with m in [1, 2), ln m by its series in (m - 1) / (m + 1). */
+static double minus_log(double u)
+{
+	int e = 0;
+	for (; u < 1; u *= 2)
+		e++;
+	double x = (u - 1) / (u + 1), power = x, sum = 0;
+	for (int k = 1; k < 30; k += 2, power *= x * x)
+		sum += power / k;
+	return e * 0.69314718055994530942 - 2 * sum;
+}
+
+/* Bytes until the next sample: exponentially distributed, so that each byte is as likely as any other. */
+static int64_t next_gap(struct track_thread *self)
+{
+	double u = ((double)(next_random(&self->random) >> 11) + 0.5) / 9007199254740992.0;
+	double gap = minus_log(u) * (double)track_settings.sample_bytes;
+	return gap < 4e18 ? (int64_t)gap : INT64_MAX / 4;
+}
+
+/* Whether one of the next size bytes is a sample. */
+static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_t size)
+{
+	if (self->until_sample == -1)
+		self->until_sample = next_gap(self);
+	if ((uint64_t)self->until_sample >= size) {
+		self->until_sample -= (int64_t)size;
+		return false;
+	}
+	self->until_sample = next_gap(self);
+	return true;
+}
+
+/* ---- one block ---- */
+
+static inline uint32_t site_of(struct track_thread *self, uint32_t node)
+{
+	if (self->number == 0)
+		return node;
+	size_t i = node % TRACK_SITES;
+	if (self->sites[i].node != node) {
+		self->sites[i].site = track_node(node, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
+		self->sites[i].node = node;
+	}
+	return self->sites[i].site;
+}
+
+void track_allocated(void *address, size_t size, const uintptr_t *frame)
+{
+	struct track_thread *self = track_self();
+	if (TRACK_UNLIKELY(!self || self->busy)) {
+		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
+		return;
+	}
+	if (track_settings.sample_bytes) {
+		if (TRACK_LIKELY((uint64_t)self->until_sample >= size && self->until_sample != -1)) {
+			self->until_sample -= (int64_t)size;
+			return;
+		}
+		if (!is_sample(self, size))
+			return;
+	}
+	self->busy = true;
+	uint32_t site = site_of(self, track_walk(self, frame));
+	if (!track_block_add((uintptr_t)address, size, site))
+		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
+	add_up(self, (int64_t)size, 1);
+	self->busy = false;
+}
+
+void track_freed(void *address)
+{
+	struct track_block was;
+	if (!track_block_remove((uintptr_t)address, &was))
+		return;
+	struct track_thread *self = track_self();
+	if (TRACK_UNLIKELY(!self || self->busy)) {
+		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was.size, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&track_sums.count, 1, memory_order_relaxed);
+		return;
+	}
+	self->busy = true;
+	add_up(self, -(int64_t)was.size, -1);
+	self->busy = false;
+}
+
+bool track_moving(void *address, struct track_block *was)
+{
+	return track_block_find((uintptr_t)address, was);
+}
+
+void track_moved(const struct track_block *was, void *address, size_t size, const uintptr_t *frame)
+{
+	if (was->site != 0 && track_block_remove_exact(was)) {
+		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was->size, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&track_sums.count, 1, memory_order_relaxed);
+	}
+	if (address)
+		track_allocated(address, size, frame);
+}

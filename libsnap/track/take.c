@@ -1,0 +1,76 @@
+/* Takes a snapshot: a fork without ceremony, of which the program sees nothing.
+ *
+ * The child is made by clone() itself: no handlers of the program run, nobody gets SIGCHLD, and wait() does not
+ * find it.  One child at a time; who cannot wait does without. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "track.h"
+
+static _Atomic uint32_t taking;
+static _Atomic pid_t child;
+static _Atomic uint32_t taken;
+static _Atomic bool child_failed;
+
+void track_take_forked(void)
+{
+	atomic_store(&taking, 0);
+	atomic_store(&child, 0);
+	atomic_store(&taken, 0);
+}
+
+uint32_t track_taken(void)
+{
+	return atomic_load(&taken);
+}
+
+/* True when there is no child any more. */
+static bool reap(bool wait)
+{
+	pid_t pid = atomic_load(&child);
+	if (pid == 0)
+		return true;
+	int status = 0;
+	long got;
+	do
+		got = syscall(SYS_wait4, pid, &status, __WALL | (wait ? 0 : WNOHANG), NULL);
+	while (got < 0 && errno == EINTR);
+	if (got == 0)
+		return false;
+	atomic_store(&child, 0);
+	atomic_store(&child_failed, got == pid && status != 0);
+	return true;
+}
+
+static bool fork_child(enum track_reason reason)
+{
+	uint64_t all = ~(uint64_t)0, before = 0;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+	long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		track_child(reason, atomic_load(&taken) > 0 && reason != TRACK_AT_PEAK);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+	if (pid < 0)
+		return false;
+	atomic_store(&child, (pid_t)pid);
+	atomic_fetch_add(&taken, 1);
+	return true;
+}
+
+bool track_take(enum track_reason reason)
+{
+	bool last = reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH;
+	bool wait = last || reason == TRACK_ASKED;
+	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
+		return false;
+	if (atomic_exchange(&taking, 1))
+		return false;
+	int kept = errno;
+	bool done = reap(wait) && fork_child(reason) && (!wait || (reap(true) && !atomic_load(&child_failed)));
+	errno = kept;
+	atomic_store(&taking, 0);
+	return done;
+}

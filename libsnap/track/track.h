@@ -1,0 +1,215 @@
+/* The tracker from the inside: what is live, where it was allocated, and how a picture of it is taken.
+ *
+ * A call of malloc ends in track_allocated() (record.c): the stack is walked (unwind.c, with rules from
+ * cfi.c), becomes a node of a tree of frames (stacks.c), and the block goes into a table by its address
+ * (blocks.c).  Taking a snapshot is a fork: the child (child.c) reads the tables and writes, with memory of
+ * its own.  Nothing here calls the program's allocator, takes a lock that others know, or needs the loader;
+ * own locks are held for moments, by one that cannot be interrupted by another user of them in its thread
+ * (track_self()->busy), and one held at a fork is free in the child. */
+#ifndef TRACK_H
+#define TRACK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define TRACK_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define TRACK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define TRACK_MAX_DEPTH   512
+#define TRACK_PATH        4096
+
+/* ---- memory and locks (memory.c) ---- */
+
+/* Zeroed pages, or NULL; never given back.  errno is kept. */
+void *track_map(size_t size);
+/* Zeroed, aligned to 64 bytes, from larger pieces; never given back.  NULL: no memory. */
+void *track_alloc(size_t size);
+
+/* Free where it was taken before a fork that only this thread survived. */
+struct track_lock {
+	_Atomic uint32_t owner;
+};
+void track_lock(struct track_lock *);
+void track_unlock(struct track_lock *);
+/* To be called in the child of a fork. */
+void track_locks_forked(void);
+
+/* ---- modules (modules.c) ---- */
+
+struct track_module {
+	uintptr_t start, end;
+	const void *link_map;
+	const void *unwind_header; /* .eh_frame_hdr, or NULL */
+	char *path;                /* "" for the program itself */
+	uint8_t build_id[32];
+	uint8_t build_id_size;
+	bool gone;
+};
+#define TRACK_NO_MODULE 0u /* modules count from 1 */
+
+/* The module that holds an address; TRACK_NO_MODULE if none or there are too many. */
+uint32_t track_module_of(uintptr_t address);
+const struct track_module *track_module_at(uint32_t number);
+uint32_t track_module_count(void);
+/* Something may have been unloaded; true if it was. */
+bool track_modules_check(void);
+
+/* ---- unwinding (cfi.c, unwind.c) ---- */
+
+/* How to get from a frame to its caller's.  CFA: the stack pointer before the call. */
+enum track_rule_kind {
+	TRACK_RULE_UNKNOWN, /* the stack is cut here */
+	TRACK_RULE_NONE,    /* code without rules: outermost if the base pointer is 0, as the ABI has it */
+	TRACK_RULE_END,     /* the outermost frame */
+	TRACK_RULE_SP,      /* CFA = stack pointer + cfa_offset */
+	TRACK_RULE_BP,      /* CFA = base pointer + cfa_offset */
+	TRACK_RULE_BP_AT,   /* CFA = *(base pointer + cfa_offset) */
+	TRACK_RULE_SIGNAL,  /* the caller's registers lie on the stack */
+};
+struct track_rule {
+	enum track_rule_kind kind;
+	int32_t cfa_offset;
+	int16_t bp_offset; /* of the saved base pointer from the CFA, or from the base pointer if bp_from_bp; 0: not saved */
+	bool bp_from_bp;
+	uint16_t module;
+};
+/* The rule of the call before return_address (exact: of the instruction at it). */
+struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *);
+
+struct track_thread;
+/* The node of the stack of the function that was called from frame (its frame address). */
+uint32_t track_walk(struct track_thread *, const uintptr_t *frame);
+/* Something was unloaded: rules and stacks seen are worth nothing. */
+void track_unwind_forget(void);
+
+/* ---- stacks (stacks.c) ---- */
+
+/* A node is a frame called from its parent.  Two parents are no nodes: */
+#define TRACK_ROOT      0u
+#define TRACK_TRUNCATED 1u
+#define TRACK_NODE_MAX  ((1u << 28) - 2)
+/* A frame is an address with its module above; the module number THREAD means: the thread with that number. */
+#define TRACK_FRAME(module, address) ((uint64_t)(module) << 48 | ((uint64_t)(address) & 0xffffffffffffu))
+#define TRACK_FRAME_MODULE(frame)    ((uint32_t)((frame) >> 48))
+#define TRACK_FRAME_ADDRESS(frame)   ((uintptr_t)((frame) & 0xffffffffffffu))
+#define TRACK_THREAD_MODULE          0xffffu
+
+struct track_node {
+	uint64_t frame;
+	uint32_t parent, spare;
+};
+/* TRACK_TRUNCATED where there is no memory. */
+uint32_t track_node(uint32_t parent, uint64_t frame);
+const struct track_node *track_node_at(uint32_t id);
+uint32_t track_node_count(void);
+
+/* ---- blocks (blocks.c) ---- */
+
+/* site: the node of a stack, or of a thread above it; not TRACK_ROOT. */
+bool track_block_add(uintptr_t address, size_t size, uint32_t site);
+struct track_block {
+	uintptr_t address;
+	size_t size;
+	uint32_t site;
+};
+/* Takes a block out; false if it is not there. */
+bool track_block_remove(uintptr_t address, struct track_block *out);
+/* The block as it was described, if another has been put at its address since; else as track_block_remove. */
+bool track_block_remove_exact(const struct track_block *);
+bool track_block_find(uintptr_t address, struct track_block *out);
+/* By ascending address; duplicates (one address twice) are dropped and counted.  Stops at false. */
+bool track_blocks_each(bool (*each)(void *context, const struct track_block *), void *context, uint64_t *duplicates);
+
+/* ---- threads (thread.c) ---- */
+
+/* A frame of the last stack of a thread: its return address lies below sp. */
+struct track_seen {
+	uintptr_t sp, bp;
+	uintptr_t bp_slot; /* where bp was read; 0: it is that of the frame within */
+	uint64_t frame;
+	uint32_t node;
+	bool fixed;        /* all that leads here from the frame within are its registers and these two slots */
+	bool uses_bp;      /* the way to its caller depends on bp */
+};
+#define TRACK_SITES 64u
+struct track_thread {
+	_Atomic pid_t tid; /* 0: free */
+	uint32_t number;   /* of the thread, 0: main or unknown */
+	bool busy;
+	int64_t bytes, count; /* not yet added to the sums */
+	int64_t until_sample;
+	uint64_t random;
+	uintptr_t stack_low, stack_high; /* known to be mapped */
+	uint32_t epoch;
+	struct { uint32_t node, site; } sites[TRACK_SITES];
+	struct track_thread *next;
+	size_t depth;
+	struct track_seen seen[TRACK_MAX_DEPTH];  /* from the outermost */
+	struct track_seen fresh[TRACK_MAX_DEPTH]; /* of the walk under way, from the innermost */
+};
+extern __thread struct track_thread *track_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* NULL where there is no memory. */
+struct track_thread *track_thread_begin(void);
+static inline struct track_thread *track_self(void)
+{
+	struct track_thread *self = track_current;
+	return TRACK_LIKELY(self != NULL) ? self : track_thread_begin();
+}
+struct track_thread_record {
+	pid_t tid;
+	char name[16];
+};
+#define TRACK_THREADS_MAX 16384u
+const struct track_thread_record *track_thread_record(uint32_t number);
+uint32_t track_thread_count(void);
+void track_threads_forked(void);
+void track_threads_init(void);
+
+/* ---- recording (record.c) ---- */
+
+struct track_settings {
+	bool on;
+	char output[TRACK_PATH]; /* pattern */
+	char report[TRACK_PATH]; /* where failures are told; "" nowhere */
+	uint64_t sample_bytes;   /* 0: exact */
+	size_t depth;
+	pid_t first_pid;
+	int level;
+};
+extern struct track_settings track_settings __attribute__((visibility("hidden")));
+extern _Atomic bool track_on __attribute__((visibility("hidden")));
+
+/* What could not be recorded. */
+struct track_lost {
+	_Atomic uint64_t blocks, duplicates;
+};
+extern struct track_lost track_lost __attribute__((visibility("hidden")));
+struct track_sums {
+	_Atomic int64_t bytes, count;
+	_Atomic int64_t peak_bytes;
+};
+extern struct track_sums track_sums __attribute__((visibility("hidden")));
+
+void track_allocated(void *address, size_t size, const uintptr_t *frame);
+void track_freed(void *address);
+/* A block may have been moved: was is what it was before (site 0: unknown).  address NULL: it is gone. */
+bool track_moving(void *address, struct track_block *was);
+void track_moved(const struct track_block *was, void *address, size_t size, const uintptr_t *frame);
+
+/* ---- snapshots (take.c, child.c, start.c, triggers.c) ---- */
+
+extern _Atomic pid_t track_pid __attribute__((visibility("hidden")));
+extern char track_output[TRACK_PATH] __attribute__((visibility("hidden")));
+
+enum track_reason { TRACK_AT_EXIT, TRACK_AT_CRASH, TRACK_ASKED, TRACK_AT_INTERVAL, TRACK_AT_GROWTH, TRACK_AT_PEAK };
+/* Safe in signal handlers.  At the end, or when asked, waits until it is written; false if it is not. */
+bool track_take(enum track_reason);
+uint32_t track_taken(void); /* how many so far */
+void track_take_forked(void);
+/* In the child, which then ends. */
+_Noreturn void track_child(enum track_reason, bool append);
+
+#endif

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# snap-record: the snapshot holds exactly what is live, and the program does not notice.
+. "$(dirname "$0")/../lib.sh"
+case ${CFLAGS:-} in
+*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
+esac
+cd "$work" || exit 1
+load=$BUILD/tests/helper/native_load
+
+# The blocks of a snapshot as the program prints them.
+blocks() {
+	snap-dump "$1" | sed -n 's/^- {id: \(0x[0-9a-f]*\), size: \([0-9]*\).*/\1 \2/p; s/^- {id: \(0x[0-9a-f]*\), stack.*/\1 0/p' | sort
+}
+
+for threads in 1 4 16; do
+	snap-record -o load.snap "$load" $threads 20000 5 >said 2>err
+	is "$?/$(cat err)" 5/ "$threads threads: the status is the program's"
+	status 0 "$threads threads: the snapshot is good" snap-info --verify load.snap
+	is "$(snap-info load.snap | sed -n 's/^state *//p')" complete,exact "$threads threads: it is complete"
+	blocks load.snap >seen
+	is "$(sort said | comm -23 - seen | wc -l)" 0 "$threads threads: it has every block, with its size"
+	# The C library's own: buffers of stdio, and a table for each thread whose stack is kept.
+	ok "$threads threads: and no others" test "$(sort said | comm -13 - seen | wc -l)" -le $((threads + 2))
+done
+is "$(snap-info --properties load.snap | grep -c '^lost_')" 0 "nothing was lost"
+ok "threads are told apart" test "$(snap-top -k thread -n 0 --format=tsv load.snap | grep -c native_load)" -gt 2
+
+# Stacks are those that the program has: found by the names of the functions in the program.
+cat >stacks.c <<'TEXT'
+#include <alloca.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#define OWN __attribute__((noinline, noclone))
+void *kept[16];
+static int at;
+OWN void take(size_t size) { kept[at++] = malloc(size); __asm__ volatile("" ::: "memory"); }
+OWN void plain(size_t size) { take(size); __asm__ volatile("" ::: "memory"); }
+OWN void variable(size_t size) { char *a = alloca(size); memset(a, 1, size); plain(size); __asm__ volatile("" ::"r"(a) : "memory"); }
+OWN void aligned(size_t size) { _Alignas(64) char a[64]; __asm__ volatile("" ::"r"(a) : "memory"); variable(size); __asm__ volatile("" ::"r"(a) : "memory"); }
+OWN void recursive(int depth) { if (depth == 0) aligned(1005); else recursive(depth - 1); __asm__ volatile("" ::: "memory"); }
+OWN void handler(int number) { (void)number; plain(1006); __asm__ volatile("" ::: "memory"); }
+OWN void signalled(void) { raise(SIGUSR1); __asm__ volatile("" ::: "memory"); }
+OWN void *thread(void *unused) { plain(1007); __asm__ volatile("" ::: "memory"); return unused; }
+int main(void)
+{
+	pthread_t t;
+	plain(1002);
+	variable(1003);
+	aligned(1004);
+	recursive(20);
+	signal(SIGUSR1, handler);
+	signalled();
+	pthread_create(&t, NULL, thread, NULL);
+	pthread_join(t, NULL);
+	for (int i = 0; i < 3; i++)
+		plain(1010);
+	return 0;
+}
+TEXT
+# Functions of the program on the stack of the block of a size, innermost first.
+cat >functions.py <<'PYTHON'
+import re, subprocess, sys
+program, snapshot, size = sys.argv[1:4]
+text = subprocess.run(["snap-dump", snapshot], capture_output=True, text=True, check=True).stdout
+tables, table = {}, None
+for line in text.split("\n"):
+    if re.match(r"^\w+:", line):
+        table = tables.setdefault(line.split(":")[0], {})
+    row = re.match(r"^  (\d+): \{(.*)\}$", line)
+    if row:
+        table[int(row[1])] = dict(p.split(": ", 1) for p in re.findall(r"\w+: (?:\"[^\"]*\"|\[[^\]]*\]|[^,]+)", row[2]))
+symbols = []
+for line in subprocess.run(["nm", "-n", program], capture_output=True, text=True, check=True).stdout.split("\n"):
+    part = line.split()
+    if len(part) == 3 and part[1] in "tT":
+        symbols.append((int(part[0], 16), part[2]))
+stack = re.search(r"size: %s, .*?stack: (\d+)" % size, text)
+names, at, cut = [], int(stack[1]), False
+while at:
+    row = tables["stacks"][at]
+    frame = tables["frames"][int(row["frame"])]
+    module = tables["modules"][int(frame["module"])] if "module" in frame else {"path": "?"}
+    if module["path"].strip('"').endswith("/" + program):
+        offset = int(frame.get("offset", "0"), 0)
+        names.append([name for start, name in symbols if start <= offset][-1])
+    cut = cut or "flags" in row
+    at = int(row.get("parent", "0"))
+print(" ".join(names) + (" cut" if cut else ""))
+PYTHON
+for flags in "-O2 -fomit-frame-pointer" "-O2 -fno-omit-frame-pointer" "-O0"; do
+	${CC:-cc} $flags -g stacks.c -o stacks -lpthread
+	status 0 "$flags: records" snap-record -o stacks.snap ./stacks
+	functions() { python3 functions.py stacks stacks.snap "$1"; }
+	is "$(functions 1002)" "take plain main _start" "$flags: a plain stack"
+	is "$(functions 1003)" "take plain variable main _start" "$flags: through a function with alloca()"
+	is "$(functions 1004)" "take plain variable aligned main _start" "$flags: through one that aligns its stack"
+	is "$(functions 1005)" "take plain variable aligned $(printf 'recursive %.0s' {0..20})main _start" "$flags: through recursion"
+	is "$(functions 1006)" "take plain handler signalled main _start" "$flags: through a signal handler"
+	is "$(functions 1007)" "take plain thread" "$flags: of a thread"
+	is "$(functions 1010)" "take plain main _start" "$flags: and again"
+	snap-record --depth=4 -o shallow.snap ./stacks
+	is "$(python3 functions.py stacks shallow.snap 1004)" "take plain variable aligned cut" "$flags: no deeper than --depth"
+done
+
+# Nothing that the program can see changes, but for its environment.
+cat >bare.sh <<'TEXT'
+echo out; echo err >&2
+ls /proc/self/fd | wc -l
+trap 'echo trapped' USR1; kill -USR1 $$
+sh -c 'exit 3'; echo $?
+sh -c 'kill -TERM $$'; echo $?
+grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status
+TEXT
+bash bare.sh >plain.out 2>plain.err </dev/null
+snap-record -o bare.snap bash bare.sh >with.out 2>with.err </dev/null
+is "$(diff plain.out with.out)" "" "the same output"
+is "$(diff <(sed 's/[0-9]* Terminated/Terminated/' plain.err) <(sed 's/[0-9]* Terminated/Terminated/' with.err))" "" "the same messages"
+status 2 "a command that is not there is trouble" snap-record no-such-command
+(snap-record -o killed.snap sh -c 'kill -KILL $$'; exit $?) 2>err
+is "$?" 137 "killed as the program was"
+is "$(grep -c '^snap-record: no snapshot was taken' err)" 1 "and it is said that there is no snapshot"
+snap-record -o /nowhere/x.snap true 2>err
+is "$?" 2 "a snapshot that cannot be written is trouble"
+ok "and it is said" grep -q '^snap-record: /nowhere/x.snap: ' err
+(exec <&- >&- 2>&-; snap-record -o closed.snap sh -c ':')
+status 0 "a program without descriptors" snap-info closed.snap
+
+# Children, where the name tells them apart, and only then.
+mkdir children one; (cd children && snap-record -o '%e.%p.snap' bash -c 'sh -c :; (exec true); exit 0')
+is "$(cd children && ls | sed 's/\.[0-9]*\.snap$//' | sort -u | tr '\n' ' ')" "bash dash true " "children have their own"
+(cd one && snap-record -o one.snap bash -c 'sh -c :; (exec true); exit 0')
+is "$(ls one)" one.snap "unless the name has no %p"
+is "$(basename "$(snap-info --properties --format=tsv one/one.snap | sed -n 's/^program\t//p')")" bash "it is that of the first program"
+
+# A sample: the estimate is near the truth.
+cat >many.c <<'TEXT'
+#include <stdlib.h>
+void *kept[400000];
+int main(void)
+{
+	for (int i = 0; i < 400000; i++)
+		kept[i] = malloc(16 + (size_t)i % 1000);
+	return 0;
+}
+TEXT
+${CC:-cc} -O1 many.c -o many
+snap-record --sample=64KiB -o sampled.snap ./many
+is "$(snap-info sampled.snap | sed -n 's/^state *//p')" "complete,sampled" "a sample says so"
+is "$(snap-info sampled.snap | grep -c 64.0.KiB)" 1 "with its interval"
+snap-dump sampled.snap | sed -n 's/^- {id: 0x[0-9a-f]*, size: \([0-9]*\).*/\1/p' >sizes
+is "$(awk '{ all += $1 / (1 - exp(-$1 / 65536)) } END { true_ = 400000 * 515.5; print (all > true_ * 0.9 && all < true_ * 1.1) ? "near" : all }' sizes)" \
+	near "and its estimate is right"
+done_testing

@@ -1,0 +1,18 @@
+/* snap-record from the inside: the start and the end of the program that is recorded. */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "cli.h"
+
+struct record_options {
+	const char *output; /* pattern */
+	uint64_t sample_bytes, depth;
+};
+
+/* Descriptors and signals as they were found, for the program; to be called before cli_parse(). */
+void record_keep_inherited(void);
+
+/* Runs a command with the tracker in it.  Does not return: ends as the command did. */
+_Noreturn void record_run(const struct record_options *, char **command);
+
+#endif

@@ -1,0 +1,208 @@
+/* Runs a program with the tracker preloaded, and ends as it did. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "record.h"
+
+#define TRACKER "libsnap-track.so"
+
+static struct {
+	struct sigaction pipe, interrupt, quit;
+	bool closed[3];
+} inherited;
+
+void record_keep_inherited(void)
+{
+	sigaction(SIGPIPE, NULL, &inherited.pipe);
+	sigaction(SIGINT, NULL, &inherited.interrupt);
+	sigaction(SIGQUIT, NULL, &inherited.quit);
+	for (int fd = 0; fd < 3; fd++)
+		inherited.closed[fd] = fcntl(fd, F_GETFD) == -1;
+}
+
+static void give_inherited(void)
+{
+	sigaction(SIGPIPE, &inherited.pipe, NULL);
+	sigaction(SIGINT, &inherited.interrupt, NULL);
+	sigaction(SIGQUIT, &inherited.quit, NULL);
+	for (int fd = 0; fd < 3; fd++)
+		if (inherited.closed[fd])
+			close(fd);
+}
+
+/* ---- what the tracker is told ---- */
+
+/* The tracker lies in ../lib, seen from this program. */
+static char *tracker_path(void)
+{
+	char here[4096];
+	ssize_t size = readlink("/proc/self/exe", here, sizeof here - 1);
+	here[size > 0 ? size : 0] = '\0';
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(here, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	char *path = cli_resize(NULL, strlen(here) + sizeof "/lib/" TRACKER);
+	sprintf(path, "%s/lib/" TRACKER, here);
+	if (access(path, R_OK) != 0)
+		exit(cli_fail("%s: %s", path, strerror(errno)));
+	if (strpbrk(path, " :"))
+		exit(cli_fail("%s: a path with a space or colon cannot be preloaded", path));
+	return path;
+}
+
+static void set(const char *name, const char *value)
+{
+	if (setenv(name, value, 1) != 0)
+		exit(cli_fail("setenv: %s", strerror(errno)));
+}
+
+static void set_number(const char *name, uint64_t value)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%" PRIu64, value);
+	set(name, text);
+}
+
+static void preload(void)
+{
+	char *path = tracker_path();
+	const char *others = getenv("LD_PRELOAD");
+	if (others && *others) {
+		size_t size = strlen(path);
+		path = cli_resize(path, size + strlen(others) + 2);
+		sprintf(path + size, ":%s", others);
+	}
+	set("LD_PRELOAD", path);
+	free(path);
+}
+
+static void set_environment(const struct record_options *o, const char *report)
+{
+	preload();
+	set("SNAP_TRACK_OUTPUT", o->output);
+	set("SNAP_TRACK_REPORT", report);
+	set_number("SNAP_TRACK_SAMPLE", o->sample_bytes);
+	set_number("SNAP_TRACK_DEPTH", o->depth);
+}
+
+/* ---- the program ---- */
+
+static pid_t program;
+
+static void pass_on(int number)
+{
+	kill(program, number);
+}
+
+/* What a terminal sends reaches the program without us; what others send us is meant for it. */
+static void set_signals(void)
+{
+	struct sigaction pass = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+	sigaction(SIGTERM, &pass, NULL);
+	sigaction(SIGHUP, &pass, NULL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+}
+
+/* Tells its parent, through the pipe, why it could not become the command. */
+static _Noreturn void become(char **command, int failed)
+{
+	set_number("SNAP_TRACK_PID", (uint64_t)getpid());
+	give_inherited();
+	execvp(command[0], command);
+	int error = errno;
+	if (write(failed, &error, sizeof error) < 0)
+		_exit(CLI_TROUBLE);
+	_exit(CLI_TROUBLE);
+}
+
+static void start(char **command)
+{
+	int ends[2], error = 0;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		exit(cli_fail("pipe: %s", strerror(errno)));
+	program = fork();
+	if (program < 0)
+		exit(cli_fail("fork: %s", strerror(errno)));
+	if (program == 0)
+		become(command, ends[1]);
+	set_signals();
+	close(ends[1]);
+	ssize_t got = read(ends[0], &error, sizeof error);
+	close(ends[0]);
+	if (got == (ssize_t)sizeof error) {
+		waitpid(program, NULL, 0);
+		exit(cli_fail("%s: %s", command[0], strerror(error)));
+	}
+}
+
+static int wait_for_program(void)
+{
+	int status = 0;
+	while (waitpid(program, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return status;
+}
+
+/* ---- the end ---- */
+
+/* Each line of the report is "+PATH", a snapshot that was written, or "-PATH: reason", one that was not. */
+static bool read_report(const char *report)
+{
+	char *line = NULL;
+	size_t capacity = 0, written = 0, failed = 0;
+	FILE *file = fopen(report, "r");
+	for (ssize_t size; file && (size = getline(&line, &capacity, file)) > 0;) {
+		line[size - 1] = '\0';
+		written += line[0] == '+';
+		failed += line[0] == '-';
+		if (line[0] == '-')
+			cli_fail("%s", line + 1);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	if (written + failed == 0)
+		cli_fail("no snapshot was taken: the program may be statically linked or privileged, or was killed");
+	return written > 0 && failed == 0;
+}
+
+static _Noreturn void end_as(int status, bool whole)
+{
+	if (WIFSIGNALED(status)) {
+		struct rlimit none = {0, 0};
+		setrlimit(RLIMIT_CORE, &none);
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+		exit(128 + WTERMSIG(status));
+	}
+	exit(WEXITSTATUS(status) == 0 && !whole ? CLI_TROUBLE : WEXITSTATUS(status));
+}
+
+void record_run(const struct record_options *options, char **command)
+{
+	const char *folder = getenv("TMPDIR");
+	char report[4096];
+	int size = snprintf(report, sizeof report, "%s/snap-record-XXXXXX", folder && *folder ? folder : "/tmp");
+	int file = size < (int)sizeof report ? mkstemp(report) : -1;
+	if (file < 0)
+		exit(cli_fail("%s: %s", report, strerror(errno)));
+	close(file);
+	set_environment(options, report);
+	start(command);
+	int status = wait_for_program();
+	bool whole = read_report(report);
+	unlink(report);
+	end_as(status, whole);
+}
