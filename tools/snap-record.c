@@ -1,26 +1,74 @@
 /* snap-record: runs a program and writes snapshots of its heap. */
+#include <stdlib.h>
+
 #include "record/record.h"
+
+struct words {
+	const char *interval, *signal, *pid;
+	bool take;
+};
+
+/* "10", "0.5", "2m", "1h": seconds, minutes, hours. */
+static uint64_t parse_interval(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+	double unit = *end == 'm' ? 60 : *end == 'h' ? 3600 : 1;
+	if (*end == 's' || *end == 'm' || *end == 'h')
+		end++;
+	if (end == text || *end || !(seconds * unit >= 0.01) || seconds * unit > 1e8)
+		cli_usage("--interval=%s: not a time, as 0.5, 10s, 2m or 1h", text);
+	return (uint64_t)(seconds * unit * 1e9);
+}
+
+static void settle(struct record_options *record, const struct words *words)
+{
+	if (!*record->output)
+		cli_usage("--output is empty");
+	if (record->depth == 0 || record->depth > 512)
+		cli_usage("--depth=%llu: not from 1 to 512", (unsigned long long)record->depth);
+	if (words->interval)
+		record->interval_ns = parse_interval(words->interval);
+	if (words->signal && !(record->signal = record_signal(words->signal)))
+		cli_usage("--signal=%s: not a signal, as USR2", words->signal);
+	if (record->peak && (record->interval_ns || record->growth_bytes || record->signal))
+		cli_usage("--peak keeps one snapshot; --interval, --growth and --signal make a series");
+}
 
 int main(int argc, char **argv)
 {
 	struct record_options record = {.output = "%e.%p.snap", .depth = 256};
+	struct words words = {0};
 	const struct cli_option options[] = {
-		{'o', "output", "NAME", "write to NAME, in which %p %h %t %e stand for process, host, time, program", CLI_STRING,
-		 &record.output},
+		{'o', "output", "NAME", "write to NAME, in which %p %h %t %e stand for process, host, time, program",
+		 CLI_STRING, &record.output},
 		{0, "sample", "SIZE", "record a block every so many bytes, at random; default: all blocks", CLI_SIZE,
 		 &record.sample_bytes},
-		{0, "depth", "N", "keep the N innermost frames of a stack; default 256, at most 512", CLI_COUNT, &record.depth},
+		{0, "interval", "TIME", "also take one every so often: 0.5, 10s, 2m", CLI_STRING, &words.interval},
+		{0, "growth", "SIZE", "also take one whenever so much more is live", CLI_SIZE, &record.growth_bytes},
+		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG, &record.peak},
+		{0, "signal", "SIGNAL", "also take one when the program gets this signal: USR2", CLI_STRING, &words.signal},
+		{0, "take", NULL, "ask the process of --pid, which has --signal, to take one", CLI_FLAG, &words.take},
+		{0, "pid", "PID", "which process to ask", CLI_STRING, &words.pid},
+		{0, "depth", "N", "keep the N innermost frames of a stack; default 256, at most 512", CLI_COUNT,
+		 &record.depth},
 		{0},
 	};
 	const struct cli_tool tool = {"snap-record", "[OPTION]... [--] COMMAND [ARGUMENT]...",
-				      "Run a program and write snapshots of its heap.", 1, SIZE_MAX, options};
+				      "Run a program and write snapshots of its heap.", 0, SIZE_MAX, options};
 	record_keep_inherited();
 	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL | CLI_NO_MEMORY;
 	cli_ends_in_command = true;
-	char **command = cli_parse(&tool, argc, argv, NULL);
-	if (!*record.output)
-		cli_usage("--output is empty");
-	if (record.depth == 0 || record.depth > 512)
-		cli_usage("--depth must be from 1 to 512");
+	size_t count;
+	char **command = cli_parse(&tool, argc, argv, &count);
+	if (words.take != (words.pid != NULL))
+		cli_usage("--take and --pid go together");
+	if (words.take && count > 0)
+		cli_usage("--take asks a process; there is no command to run");
+	if (words.take)
+		record_ask(words.pid);
+	if (count == 0)
+		cli_usage("an argument is missing");
+	settle(&record, &words);
 	record_run(&record, command);
 }

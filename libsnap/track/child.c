@@ -279,6 +279,8 @@ static void describe_moment(struct picture *p, enum track_reason reason)
 	property(p, "taken_at", reasons[reason]);
 	uint64_t resident = resident_bytes();
 	number_property(p, "resident_bytes", resident);
+	if (!track_settings.sample_bytes)
+		number_property(p, "peak_bytes", (uint64_t)track_sums.peak_bytes);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_timeline(p->writer, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, p->bytes,
 						 p->count, resident, &p->error);
@@ -301,6 +303,17 @@ static bool make_maps(struct picture *p)
 	p->modules = track_map((track_module_count() + 1) * sizeof *p->modules);
 	p->threads = track_map((track_thread_count() + 1) * sizeof *p->threads);
 	return p->stacks && p->modules && p->threads;
+}
+
+/* The writer's name for what is not finished. */
+static void remove_abandoned(void)
+{
+	char path[TRACK_PATH + 32];
+	pid_t pid = atomic_load(&track_abandoned);
+	for (unsigned i = 0; pid && i < 2; i++) {
+		snprintf(path, sizeof path, "%s.%d-%u.tmp", track_output, (int)pid, i);
+		unlink(path);
+	}
 }
 
 static enum snap_status open_writer(struct picture *p, bool append, const struct snap_allocator *allocator)
@@ -359,6 +372,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	struct picture *p = &picture;
 	const struct snap_allocator allocator = {.context = &p->heap, .resize = heap_resize};
 	syscall(SYS_close_range, 0u, ~0u, 0u);
+	remove_abandoned();
 	if (!make_maps(p))
 		p->status = SNAP_NO_MEMORY;
 	else

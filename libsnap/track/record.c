@@ -4,7 +4,7 @@
 #include "track.h"
 
 #define FLUSH_BYTES ((int64_t)1 << 16)
-#define FLUSH_COUNT ((int64_t)1 << 10)
+#define FLUSH_COUNT ((int64_t)1 << 8)
 
 _Atomic bool track_on;
 struct track_lost track_lost;
@@ -21,6 +21,7 @@ static __attribute__((noinline)) void flush(struct track_thread *self)
 	while (bytes > peak && !atomic_compare_exchange_weak_explicit(&track_sums.peak_bytes, &peak, bytes, memory_order_relaxed,
 								      memory_order_relaxed))
 		continue;
+	track_triggers(bytes);
 }
 
 static inline void add_up(struct track_thread *self, int64_t bytes, int64_t count)

@@ -52,6 +52,10 @@ static void read_settings(char **environment)
 	copy(s->output, setting(environment, "SNAP_TRACK_OUTPUT"));
 	copy(s->report, setting(environment, "SNAP_TRACK_REPORT"));
 	s->sample_bytes = number_setting(environment, "SNAP_TRACK_SAMPLE");
+	s->growth_bytes = number_setting(environment, "SNAP_TRACK_GROWTH");
+	s->interval_ns = number_setting(environment, "SNAP_TRACK_INTERVAL");
+	s->peak = number_setting(environment, "SNAP_TRACK_PEAK") != 0;
+	s->signal = (int)number_setting(environment, "SNAP_TRACK_SIGNAL");
 	s->first_pid = (pid_t)number_setting(environment, "SNAP_TRACK_PID");
 	s->level = (int)number_setting(environment, "SNAP_TRACK_LEVEL");
 	uint64_t depth = number_setting(environment, "SNAP_TRACK_DEPTH");
@@ -128,7 +132,9 @@ static bool names_differ(void)
 static void at_exit(void *context)
 {
 	(void)context;
-	track_take(TRACK_AT_EXIT);
+	if (!track_peak_was_taken(atomic_load(&track_sums.bytes)))
+		track_take(TRACK_AT_EXIT);
+	track_wait();
 	atomic_store(&track_on, false);
 }
 
@@ -152,6 +158,7 @@ static void forked(void)
 	track_locks_forked();
 	track_threads_forked();
 	track_take_forked();
+	track_triggers_forked();
 	atomic_store(&track_pid, getpid());
 	if (!names_differ())
 		atomic_store(&track_on, false);
@@ -178,6 +185,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		/* Belongs to no module, and is the first: so it runs after the destructors of all. */
 		__cxa_atexit(at_exit, NULL, NULL);
 		__cxa_at_quick_exit(at_exit, NULL);
+		track_signals_init();
 		atomic_store(&track_on, true);
 	}
 	errno = kept;

@@ -14,17 +14,13 @@ static _Atomic uint32_t taking;
 static _Atomic pid_t child;
 static _Atomic uint32_t taken;
 static _Atomic bool child_failed;
+_Atomic pid_t track_abandoned;
 
 void track_take_forked(void)
 {
 	atomic_store(&taking, 0);
 	atomic_store(&child, 0);
 	atomic_store(&taken, 0);
-}
-
-uint32_t track_taken(void)
-{
-	return atomic_load(&taken);
 }
 
 /* True when there is no child any more. */
@@ -45,6 +41,17 @@ static bool reap(bool wait)
 	return true;
 }
 
+/* A lower peak is not wanted any more: its child is ended, and its unfinished file left to the next one. */
+static void abandon(void)
+{
+	pid_t pid = atomic_load(&child);
+	if (pid == 0 || reap(false))
+		return;
+	syscall(SYS_kill, pid, SIGKILL);
+	reap(true);
+	atomic_store(&track_abandoned, pid);
+}
+
 static bool fork_child(enum track_reason reason)
 {
 	uint64_t all = ~(uint64_t)0, before = 0;
@@ -62,15 +69,24 @@ static bool fork_child(enum track_reason reason)
 
 bool track_take(enum track_reason reason)
 {
-	bool last = reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH;
-	bool wait = last || reason == TRACK_ASKED;
+	bool wait = reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH;
 	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
 		return false;
 	if (atomic_exchange(&taking, 1))
 		return false;
 	int kept = errno;
+	if (reason == TRACK_AT_PEAK)
+		abandon();
 	bool done = reap(wait) && fork_child(reason) && (!wait || (reap(true) && !atomic_load(&child_failed)));
 	errno = kept;
 	atomic_store(&taking, 0);
 	return done;
+}
+
+void track_wait(void)
+{
+	if (atomic_load(&track_on) && getpid() == atomic_load(&track_pid) && !atomic_exchange(&taking, 1)) {
+		reap(true);
+		atomic_store(&taking, 0);
+	}
 }

@@ -175,6 +175,9 @@ struct track_settings {
 	char output[TRACK_PATH]; /* pattern */
 	char report[TRACK_PATH]; /* where failures are told; "" nowhere */
 	uint64_t sample_bytes;   /* 0: exact */
+	uint64_t growth_bytes, interval_ns;
+	bool peak;
+	int signal;
 	size_t depth;
 	pid_t first_pid;
 	int level;
@@ -199,7 +202,7 @@ void track_freed(void *address);
 bool track_moving(void *address, struct track_block *was);
 void track_moved(const struct track_block *was, void *address, size_t size, const uintptr_t *frame);
 
-/* ---- snapshots (take.c, child.c, start.c, triggers.c) ---- */
+/* ---- snapshots (take.c, child.c, triggers.c, signals.c, start.c) ---- */
 
 extern _Atomic pid_t track_pid __attribute__((visibility("hidden")));
 extern char track_output[TRACK_PATH] __attribute__((visibility("hidden")));
@@ -207,9 +210,19 @@ extern char track_output[TRACK_PATH] __attribute__((visibility("hidden")));
 enum track_reason { TRACK_AT_EXIT, TRACK_AT_CRASH, TRACK_ASKED, TRACK_AT_INTERVAL, TRACK_AT_GROWTH, TRACK_AT_PEAK };
 /* Safe in signal handlers.  At the end, or when asked, waits until it is written; false if it is not. */
 bool track_take(enum track_reason);
-uint32_t track_taken(void); /* how many so far */
+void track_wait(void);            /* for the one that is being written */
+extern _Atomic pid_t track_abandoned __attribute__((visibility("hidden"))); /* a child that left a file behind */
 void track_take_forked(void);
 /* In the child, which then ends. */
 _Noreturn void track_child(enum track_reason, bool append);
+
+/* The sums have changed; bytes: live now. */
+void track_triggers(int64_t bytes);
+void track_triggers_forked(void);
+/* Now, or as soon as the one that is being written is done. */
+void track_ask(void);
+/* Whether one was taken at a peak that was no lower than this. */
+bool track_peak_was_taken(int64_t bytes);
+void track_signals_init(void);
 
 #endif

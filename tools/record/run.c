@@ -94,6 +94,10 @@ static void set_environment(const struct record_options *o, const char *report)
 	set("SNAP_TRACK_REPORT", report);
 	set_number("SNAP_TRACK_SAMPLE", o->sample_bytes);
 	set_number("SNAP_TRACK_DEPTH", o->depth);
+	set_number("SNAP_TRACK_GROWTH", o->growth_bytes);
+	set_number("SNAP_TRACK_INTERVAL", o->interval_ns);
+	set_number("SNAP_TRACK_PEAK", o->peak);
+	set_number("SNAP_TRACK_SIGNAL", (uint64_t)o->signal);
 }
 
 /* ---- the program ---- */

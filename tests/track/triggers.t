@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# When snap-record takes snapshots: at intervals, by growth, at the peak, on signals, and when the program is ended by one.
+. "$(dirname "$0")/../lib.sh"
+case ${CFLAGS:-} in
+*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
+esac
+cd "$work" || exit 1
+
+cat >waves.c <<'TEXT'
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+static void *blocks[100000];
+static void rest(long ms) { struct timespec t = {ms / 1000, ms % 1000 * 1000000}; nanosleep(&t, NULL); }
+int main(int argc, char **argv)
+{
+	const char *end = argc > 1 ? argv[1] : "";
+	for (int wave = 1; wave <= 5; wave++) {
+		for (int i = 0; i < wave * 20000; i++)
+			blocks[i] = malloc(100);
+		if (strcmp(end, "slow") == 0)
+			rest(250);
+		for (int i = 0; i < wave * 20000; i++)
+			free(blocks[i]);
+	}
+	for (int i = 0; i < 10; i++)
+		blocks[i] = malloc(7);
+	if (strcmp(end, "fault") == 0)
+		*(volatile int *)argc = 1;
+	if (strcmp(end, "abort") == 0)
+		abort();
+	if (strcmp(end, "signal") == 0)
+		kill(getpid(), atoi(argv[2]));
+	if (strcmp(end, "wait") == 0)
+		for (int i = 0; i < 200 && access(argv[2], F_OK) != 0; i++)
+			rest(50);
+	return 0;
+}
+TEXT
+${CC:-cc} -O1 -w waves.c -o waves
+# Blocks of each member, the small ones at the end as "end".
+counts() { snap-info --members --format=tsv "$1" | awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "count") c = i } NR > 1 { print $c }'; }
+reason() { snap-info --properties --format=tsv "$1" | sed -n 's/^taken_at\t//p'; }
+property() { snap-info --properties --format=tsv "$1" | sed -n "s/^$2\t//p"; }
+
+snap-record --peak -o peak.snap ./waves
+is "$(reason peak.snap)" peak "--peak: the snapshot is of the peak"
+is "$(counts peak.snap | awk '{ print ($1 > 96000 && $1 <= 100100) ? "near" : $1 }')" near "--peak: nearly all that was live then"
+is "$(property peak.snap peak_bytes | awk '{ print ($1 > 9900000 && $1 < 10200000) ? "near" : $1 }')" near "--peak: and says how much it was"
+is "$(ls ./*.tmp 2>/dev/null)" "" "--peak: nothing is left of lower peaks"
+snap-record --peak -o rising.snap sh -c 'exit 0'
+is "$?/$(reason rising.snap)" 0/exit "--peak: at the end, where that is it"
+
+snap-record --growth=2M -o growth.snap ./waves
+ok "--growth: several" test "$(counts growth.snap | wc -l)" -ge 3
+is "$(reason 'growth.snap#1') $(reason growth.snap)" "growth exit" "--growth: and one at the end"
+status 0 "--growth: all are whole" snap-info --verify growth.snap
+
+snap-record --interval=0.2 -o interval.snap ./waves slow
+ok "--interval: several" test "$(counts interval.snap | wc -l)" -ge 4
+is "$(reason 'interval.snap#1') $(reason interval.snap)" "interval exit" "--interval: and one at the end"
+
+snap-record --signal=USR2 -o signal.snap ./waves wait go &
+recorder=$!
+program=
+for ((i = 0; i < 100; i++)); do
+	program=$(cat /proc/$recorder/task/$recorder/children 2>/dev/null | tr -d ' ')
+	[ -n "$program" ] && [ "$(cat "/proc/$program/comm" 2>/dev/null)" = waves ] && grep -q '^SigCgt:.*8..$' "/proc/$program/status" && break
+	sleep 0.05
+done
+sleep 0.5
+status 0 "--take asks" snap-record --take --pid "$program"
+for ((i = 0; i < 100; i++)); do [ -e signal.snap ] && break; sleep 0.05; done
+kill -USR2 "$program"
+sleep 0.5
+touch go
+wait $recorder
+is "$?" 0 "--signal: the program goes on to its end"
+is "$(counts signal.snap | wc -l)" 3 "--signal: two were asked for"
+is "$(reason 'signal.snap#1') $(reason 'signal.snap#2') $(reason signal.snap)" "request request exit" "--signal: and one at the end"
+status 2 "--take: a process that was not prepared is trouble" snap-record --take --pid $$
+status 2 "--take without --pid is trouble" snap-record --take
+status 2 "--signal=x is trouble" snap-record --signal=x true
+status 2 "--interval=x is trouble" snap-record --interval=x true
+
+# Ended by a signal: the same signal, and a snapshot before.
+ulimit -c 0
+for how in fault/139 abort/134 "signal 15/143" "signal 2/130" "signal 1/129" "signal 13/141"; do
+	end=${how%/*}
+	rm -f end.snap
+	(snap-record -o end.snap ./waves $end; exit $?) 2>err
+	is "$?" "${how#*/}" "$end: the same signal"
+	is "$(reason end.snap)/$(counts end.snap)" crash/10 "$end: and what was live"
+done
+cat >hidden.py <<'PYTHON'
+import os, signal
+print([signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)])
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+PYTHON
+if command -v python3 >/dev/null; then
+	is "$(snap-record -o hidden.snap python3 hidden.py)" "$(python3 hidden.py)" "the program sees no handlers of ours"
+fi
+(trap '' HUP; snap-record -o ignored.snap ./waves signal 1)
+is "$?/$(reason ignored.snap)" 0/exit "what is ignored stays ignored"
+done_testing
