@@ -1,7 +1,10 @@
 /* Asks VisualVM's heap library.
  * VisualVm rows FILE COUNT: "id distance retained size" of COUNT objects, spread over the heap; "-" where no root reaches one.
- * VisualVm types FILE: "count bytes class". */
+ * VisualVm types FILE: "count bytes class".
+ * VisualVm time types|retained FILE: seconds that these totals, or all retained sizes, take from the opening on, elapsed and of the processor. */
+import com.sun.management.OperatingSystemMXBean;
 import java.io.*;
+import java.lang.management.ManagementFactory;
 import java.nio.file.*;
 import java.util.*;
 import org.graalvm.visualvm.lib.jfluid.heap.*;
@@ -59,7 +62,23 @@ public class VisualVm {
 				out.println(type.getInstancesCount() + "\t" + type.getAllInstancesSize() + "\t" + type.getName());
 	}
 
+	static long processorTime() { return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getProcessCpuTime(); }
+
+	static void time(String what, String file) throws IOException {
+		long start = System.nanoTime(), processor = processorTime();
+		VisualVm heap = new VisualVm(file);
+		if (what.equals("types"))
+			heap.types(new PrintStream(OutputStream.nullOutputStream()));
+		else
+			heap.heap.getBiggestObjectsByRetainedSize(20);
+		System.out.printf("%.6f %.6f%n", (System.nanoTime() - start) / 1e9, (processorTime() - processor) / 1e9);
+	}
+
 	public static void main(String[] arguments) throws Exception {
+		if (arguments[0].equals("time")) {
+			time(arguments[1], arguments[2]);
+			return;
+		}
 		PrintStream out = new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16));
 		VisualVm heap = new VisualVm(arguments[1]);
 		if (arguments[0].equals("types"))
