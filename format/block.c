@@ -1,10 +1,23 @@
-/* A block's header and the directory of blocks (FORMAT.md, sections 4 and 5.1). */
+/* The headers of blocks and batches, and the directory (FORMAT.md, sections 4, 5.1 and 6.1). */
 #include "snapfmt.h"
 
 #include <string.h>
 
 static const char block_tag[4] = {'S', 'B', 'L', 'K'};
+static const char batch_tag[4] = {'S', 'B', 'A', 'T'};
 static const char directory_tag[4] = {'S', 'D', 'I', 'R'};
+
+static enum snapfmt_result check_batch(const struct snapfmt_block *batch, const char **reason)
+{
+	*reason = "a batch's entry is not that of a batch";
+	if (batch->column || batch->encoding || batch->flags != SNAPFMT_BLOCK_CRITICAL || batch->row_count)
+		return SNAPFMT_BROKEN;
+	*reason = "a batch's size is out of range";
+	if (batch->raw_size == 0 || batch->raw_size > SNAPFMT_BATCH_MAX_SIZE || batch->stored_size == 0 ||
+	    batch->stored_size > SNAPFMT_BATCH_MAX_SIZE)
+		return SNAPFMT_BROKEN;
+	return SNAPFMT_GOOD;
+}
 
 static enum snapfmt_result check_block(const struct snapfmt_block *block, const char **reason)
 {
@@ -40,7 +53,10 @@ enum snapfmt_result snapfmt_read_entry(struct cursor *c, struct snapfmt_block *o
 		*reason = "a block uses reserved bits";
 		return SNAPFMT_NEWER;
 	}
-	return check_block(&block, reason);
+	if (!snapfmt_is_batch(&block))
+		return check_block(&block, reason);
+	*reason = "a batch has no tables";
+	return block.first_row ? check_batch(&block, reason) : SNAPFMT_BROKEN;
 }
 
 void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block)
@@ -58,28 +74,59 @@ void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block)
 	sink_u64(s, block->hash);
 }
 
+static enum snapfmt_result read_batch_header(struct cursor *c, struct snapfmt_block *out, const char **reason)
+{
+	struct snapfmt_block batch = {.sequence = cursor_u32(c), .flags = SNAPFMT_BLOCK_CRITICAL};
+	batch.raw_size = cursor_u16(c);
+	batch.stored_size = cursor_u16(c);
+	batch.hash = cursor_u64(c);
+	*reason = "cut short";
+	if (c->failed)
+		return SNAPFMT_BROKEN;
+	*out = batch;
+	return check_batch(out, reason);
+}
+
+static bool is_tag(const uint8_t *bytes, const char tag[4])
+{
+	return memcmp(bytes, tag, 4) == 0;
+}
+
 enum snapfmt_result snapfmt_read_block(struct cursor *c, struct snapfmt_block *out, const char **reason)
 {
 	uint32_t magic = cursor_u32(c);
 	uint32_t size = cursor_u32(c);
 	const uint8_t *tag = cursor_take(c, sizeof(block_tag));
 	*reason = "no block";
-	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, block_tag, sizeof(block_tag)) != 0)
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC || (!is_tag(tag, block_tag) && !is_tag(tag, batch_tag)))
 		return SNAPFMT_NOT_THIS;
+	bool batch = is_tag(tag, batch_tag);
 	*reason = "a block's header has the wrong size";
-	if (size != SNAPFMT_BLOCK_HEADER_SIZE - 8)
+	if (size != (batch ? SNAPFMT_BATCH_HEADER_SIZE : SNAPFMT_BLOCK_HEADER_SIZE) - 8)
 		return SNAPFMT_BROKEN;
+	if (batch)
+		return read_batch_header(c, out, reason);
 	out->sequence = cursor_u32(c);
-	return snapfmt_read_entry(c, out, reason);
+	enum snapfmt_result result = snapfmt_read_entry(c, out, reason);
+	if (result == SNAPFMT_BROKEN || !snapfmt_is_batch(out))
+		return result;
+	*reason = "a block is of table 0";
+	return SNAPFMT_BROKEN;
 }
 
 void snapfmt_write_block(struct sink *s, const struct snapfmt_block *block)
 {
 	sink_u32(s, SNAPFMT_FRAME_MAGIC);
-	sink_u32(s, SNAPFMT_BLOCK_HEADER_SIZE - 8);
-	sink_bytes(s, block_tag, sizeof(block_tag));
+	sink_u32(s, (uint32_t)snapfmt_block_header_size(block) - 8);
+	sink_bytes(s, snapfmt_is_batch(block) ? batch_tag : block_tag, sizeof(block_tag));
 	sink_u32(s, block->sequence);
-	snapfmt_write_entry(s, block);
+	if (!snapfmt_is_batch(block)) {
+		snapfmt_write_entry(s, block);
+		return;
+	}
+	sink_u16(s, (uint16_t)block->raw_size);
+	sink_u16(s, (uint16_t)block->stored_size);
+	sink_u64(s, block->hash);
 }
 
 uint64_t snapfmt_block_hash(const struct snapfmt_block *block, const void *payload)
@@ -89,7 +136,7 @@ uint64_t snapfmt_block_hash(const struct snapfmt_block *block, const void *paylo
 	snapfmt_write_block(&s, block);
 	struct snapfmt_hasher hasher;
 	snapfmt_hasher_begin(&hasher);
-	snapfmt_hasher_add(&hasher, bytes, SNAPFMT_BLOCK_HEADER_SIZE - 8);
+	snapfmt_hasher_add(&hasher, bytes, snapfmt_block_header_size(block) - 8);
 	snapfmt_hasher_add(&hasher, payload, block->stored_size);
 	return snapfmt_hasher_end(&hasher);
 }

@@ -6,7 +6,7 @@
 static const char header_tag[8] = {'S', 'N', 'A', 'P', 'H', 'E', 'A', 'P'};
 static const char trailer_tag[4] = {'S', 'E', 'N', 'D'};
 
-#define TRAILER_KNOWN_FLAGS 15u
+#define TRAILER_KNOWN_FLAGS (15u | SNAPFMT_NO_DIRECTORY)
 
 enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out, const char **reason)
 {
@@ -40,7 +40,7 @@ enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header 
 	if (header.major != SNAPFMT_MAJOR)
 		return SNAPFMT_NEWER;
 	*reason = "the header asks for features that are not known";
-	if (header.required_features || reserved)
+	if ((header.required_features & ~SNAPFMT_FEATURE_BATCHES) || reserved)
 		return SNAPFMT_NEWER;
 	*out = header;
 	return SNAPFMT_GOOD;

@@ -7,10 +7,12 @@
 #define SNAPFMT_FRAME_MAGIC 0x184D2A53u
 #define SNAPFMT_MAJOR 1
 #define SNAPFMT_MINOR 1
+#define SNAPFMT_FEATURE_BATCHES 1u /* required: there may be batches */
 
 #define SNAPFMT_HEADER_SIZE 48
 #define SNAPFMT_HEADER_MAX_SIZE (8 + 4096)
 #define SNAPFMT_BLOCK_HEADER_SIZE 56
+#define SNAPFMT_BATCH_HEADER_SIZE 28
 #define SNAPFMT_ENTRY_SIZE 40
 #define SNAPFMT_DIRECTORY_SIZE(blocks) (24 + SNAPFMT_ENTRY_SIZE * (uint64_t)(blocks))
 #define SNAPFMT_TRAILER_SIZE 80
@@ -20,8 +22,12 @@
 #define SNAPFMT_MAX_STORED 1052672u
 #define SNAPFMT_MAX_STRING 262144u
 #define SNAPFMT_MAX_BLOCKS (1u << 26)
+#define SNAPFMT_MAX_BATCHES 64u
+#define SNAPFMT_BATCH_MAX_SIZE 65535u /* raw, and stored */
+#define SNAPFMT_BATCH_MAX_COLUMNS 1024u
 
 #define SNAPFMT_BLOCK_CRITICAL 1u
+#define SNAPFMT_NO_DIRECTORY 32u /* the trailer's flag */
 
 enum snapfmt_encoding {
 	SNAPFMT_CONSTANT = 0, SNAPFMT_PLANES = 1, SNAPFMT_DELTA = 2, SNAPFMT_DICTIONARY = 3,
@@ -39,6 +45,7 @@ struct snapfmt_header {
 	uint64_t hash;
 };
 
+/* A batch has table 0 and, if it comes from a directory, as first_row the tables of its columns. */
 struct snapfmt_block {
 	uint32_t sequence;
 	uint16_t table, column;
@@ -66,7 +73,15 @@ uint64_t snapfmt_hasher_end(const struct snapfmt_hasher *h);
 enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out, const char **reason);
 void snapfmt_write_header(struct sink *s, struct snapfmt_header *header); /* sets its hash */
 
-/* A block's header.  The hash is not checked: it needs the payload (snapfmt_block_hash). */
+/* A block's header, or a batch's.  The hash is not checked: it needs the payload (snapfmt_block_hash). */
+static inline bool snapfmt_is_batch(const struct snapfmt_block *block)
+{
+	return block->table == 0;
+}
+static inline size_t snapfmt_block_header_size(const struct snapfmt_block *block)
+{
+	return snapfmt_is_batch(block) ? SNAPFMT_BATCH_HEADER_SIZE : SNAPFMT_BLOCK_HEADER_SIZE;
+}
 enum snapfmt_result snapfmt_read_block(struct cursor *c, struct snapfmt_block *out, const char **reason);
 uint64_t snapfmt_block_hash(const struct snapfmt_block *block, const void *payload);
 void snapfmt_write_block(struct sink *s, const struct snapfmt_block *block); /* hash already set */
@@ -76,6 +91,25 @@ enum snapfmt_result snapfmt_read_directory_start(struct cursor *c, uint32_t *blo
 enum snapfmt_result snapfmt_read_entry(struct cursor *c, struct snapfmt_block *out, const char **reason); /* sequence is left alone */
 void snapfmt_write_directory_start(struct sink *s, uint32_t block_count);
 void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block);
+
+/* A column in a batch: all of its rows.  size bytes from offset on in the batch are its own. */
+struct snapfmt_batch_column {
+	uint16_t table, column;
+	uint8_t encoding, flags;
+	uint32_t row_count, offset, size;
+};
+/* False, with a reason, if the raw bytes break the rules; else columns has got *count, at most SNAPFMT_BATCH_MAX_COLUMNS. */
+bool snapfmt_read_batch(const uint8_t *raw, size_t raw_size, struct snapfmt_batch_column *columns, size_t *count,
+			const char **reason);
+/* What a batch of these columns begins with; a constant's bytes are in it, the others' follow in this order.
+ * bytes is where offset counts from. */
+void snapfmt_write_batch_start(struct sink *s, const struct snapfmt_batch_column *columns, size_t count,
+			       const uint8_t *bytes);
+/* The bit of a table in a batch's directory entry. */
+static inline uint64_t snapfmt_table_bit(uint16_t table)
+{
+	return (uint64_t)1 << (table < 64 ? table : 0);
+}
 
 enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_trailer *out, const char **reason);
 void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer); /* sets its hash */

@@ -15,25 +15,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 MASK, MAGIC = 2**64 - 1, 0x184D2A53
-MAX_ROWS, MAX_RAW, MAX_STORED, MAX_STRING, SAMPLED, TOTALS_ONLY = 1048576, 1048576, 1052672, 262144, 2, 4
+MAX_ROWS, MAX_RAW, MAX_STORED, MAX_STRING, MAX_BATCHES = 1048576, 1048576, 1052672, 262144, 64
+SAMPLED, TOTALS_ONLY, NO_DIRECTORY, BATCHES = 2, 4, 32, 1
 MAX_VALUES = 400_000_000  # this reader's own limit: it keeps all values in memory
 
 class Refusal(Exception):
     def __init__(self, answer, reason, at=None):
         super().__init__(answer + ": " + reason if at is None else "at byte %d: %s: %s" % (at, answer, reason))
-        self.answer, self.reason = answer, reason
-
 def require(condition, reason, at=None, answer="corrupt"):
     if not condition:
         raise Refusal(answer, reason, at)
 understand = partial(require, answer="unsupported")
-
 # Section 1: the hash, XXH64 with seed 0.
 P1, P2, P3, P4, P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
 
 def rotate(x, bits):
     return (x << bits | x >> 64 - bits) & MASK
-
 def xxh64(data):
     h, at, end = P5, len(data) & ~31, len(data)
     if at:
@@ -75,17 +72,13 @@ for _line in (Path(__file__).parent / "registry.yaml").read_text().splitlines():
 class Cursor:
     def __init__(self, data):
         self.data, self.at = data, 0
-
     def take(self, size):
         require(size <= len(self.data) - self.at, "a column's bytes end too early")
         self.at += size
         return self.data[self.at - size:self.at]
-
     def byte(self, most):
-        value = self.take(1)[0]
-        require(value <= most, "a width or shift is too large")
-        return value
-
+        require(self.take(1)[0] <= most, "a width or shift is too large")
+        return self.data[self.at - 1]
     def varint(self):
         value = 0
         for shift in range(0, 70, 7):
@@ -95,7 +88,6 @@ class Cursor:
                 require((byte or not shift) and value <= MASK, "a varint is over-long")
                 return value
         raise Refusal("corrupt", "a varint is over-long")
-
     def planes(self, width, n, full=True):
         raw = self.take(width * n)
         require(not full or not width or any(raw[(width - 1) * n:]), "the highest plane is all zero")
@@ -106,28 +98,24 @@ class Cursor:
 
 def decode_constant(c, n):
     return [c.varint()] * n
-
 def decode_planes(c, n):
     shift = c.byte(63)
     values = [x << shift for x in c.planes(c.byte(8), n)]
     require(max(values) <= MASK, "bits are shifted out")
     return values
-
 def decode_delta(c, n):
     values, shift = [c.varint()], c.byte(63)
     for z in c.planes(c.byte(8), n - 1):
         values.append((values[-1] + ((z >> 1 ^ -(z & 1)) << shift)) & MASK)
     return values
-
 def decode_dictionary(c, n):
     count = c.varint()
-    require(1 <= count <= min(65536, n), "a dictionary's size is out of range")
+    require(1 <= count <= min(1024, n), "a dictionary's size is out of range")
     words = [c.varint() for _ in range(count)]
-    require(len(set(words)) == count, "a dictionary has a value twice")
+    require(all(a < b for a, b in zip(words, words[1:])), "a dictionary does not ascend")
     indexes = c.planes(1 if count <= 256 else 2, n, full=False)
     require(max(indexes) < count, "an index is beyond the dictionary")
     return [words[i] for i in indexes]
-
 def decode_runs(c, n):
     count = c.varint()
     require(1 <= count <= n, "a number of runs is out of range")
@@ -135,7 +123,6 @@ def decode_runs(c, n):
     lengths = [x + 1 for x in c.planes(c.byte(8), count)]
     require(sum(lengths) == n, "lengths of runs do not add up to the rows")
     return [word for word, length in zip(words, lengths) for _ in range(length)]
-
 def decode_steps(c, n):
     codes = c.take(n)
     require(max(codes) <= 3, "an unknown code of steps")
@@ -147,7 +134,6 @@ def decode_steps(c, n):
         previous = (previous + step) & MASK if code >= 2 else previous
         values.append(previous if code else 0)
     return values
-
 def decode_text(c, n):
     sizes = [c.varint() for _ in range(n)]
     require(max(sizes) <= MAX_STRING, "a string is too long")
@@ -188,10 +174,8 @@ def check_frame(frame, raw_size, at):
 
 def decompress(frames, sizes):
     """All frames in one go: starting a program for each would take too long."""
-    if not frames:
-        return []
     run = subprocess.run(["zstd", "-dcq"], input=b"".join(frames), capture_output=True, check=False)
-    require(run.returncode == 0 and len(run.stdout) == sum(sizes), "a payload does not decompress")
+    require(not frames or run.returncode == 0 and len(run.stdout) == sum(sizes), "a payload does not decompress")
     return [run.stdout[end - size:end] for end, size in zip(accumulate(sizes), sizes)]
 
 # Sections 2 to 5: the parts of a snapshot.
@@ -206,20 +190,32 @@ def frame_at(data, at, end, tag, what):
     require(xxh64(frame[:-8]) == int.from_bytes(frame[-8:], "little"), "the %s's hash is wrong" % what, at)
     return frame
 
-def read_entry(entry, at):
-    b = SimpleNamespace(entry=entry, at=at)
-    (b.table, b.column, encoding, flags, reserved, b.first_row, b.rows, b.raw_size, b.stored_size, reserved2, b.hash
-     ) = struct.unpack("<HHBBHQIIIIQ", entry)
-    understand(flags < 2 and not reserved and not reserved2, "reserved bits of a block are set", at)
-    require(1 <= b.rows <= MAX_ROWS and 1 <= b.raw_size <= MAX_RAW and 1 <= b.stored_size <= MAX_STORED,
-            "a size of a block is out of range", at)
+def know_column(b, encoding, flags, at):
     b.known = COLUMNS.get((b.table, b.column))
-    understand(b.known or not flags & 1, "a critical column is not known to this reader", at)
-    understand(not b.known or encoding < len(DECODERS), "an encoding is not known to this reader", at)
+    known = encoding < len(DECODERS) if b.known else not flags & 1
+    understand(known, "a column with encoding %d is not known and must be" % encoding, at)
     b.decode = DECODERS[encoding] if b.known else None
-    require(not b.known or b.known.critical == bool(flags & 1), "a critical flag is not the registry's", at)
-    require(not b.decode or b.known.is_text == (b.decode is decode_text), "a block's encoding does not fit", at)
+    require(not b.known or (b.known.critical, b.known.is_text) == (bool(flags & 1), b.decode is decode_text),
+            "a block's flags or encoding are not its column's", at)
     return b
+
+def read_block(data, at, end, sequence):
+    """A block, or a batch, which has table 0."""
+    b = SimpleNamespace(at=at, is_batch=data.startswith(b"SBAT", at + 8))
+    size, tag, layout = (28, b"SBAT", "<HHQ") if b.is_batch else (56, b"SBLK", "<HHBBHQIIIIQ")
+    head = data[at:min(at + size, end)]
+    require(head[:16] == struct.pack("<II4sI", MAGIC, size - 8, tag, sequence) and len(head) == size, "no block", at)
+    fields = struct.unpack(layout, head[16:])
+    b.fields = (0, 0, 0, 1, 0, 0, 0, *fields[:2], 0, fields[2]) if b.is_batch else fields
+    b.table, b.column, encoding, flags, reserved, b.first_row, b.rows, b.raw_size, b.stored_size, reserved2, b.hash = b.fields
+    b.end = at + size + b.stored_size
+    b.payload = data[at + size:b.end]
+    require(b.end <= end and xxh64(head[:-8] + b.payload) == b.hash, "a block's hash is wrong", at)
+    understand(flags < 2 and not reserved and not reserved2, "reserved bits of a block are set", at)
+    require((b.is_batch or b.table and 1 <= b.rows <= MAX_ROWS) and 1 <= b.raw_size <= MAX_RAW
+            and 1 <= b.stored_size <= MAX_STORED, "a size of a block is out of range", at)
+    check_frame(b.payload, b.raw_size, at + size)
+    return b if b.is_batch else know_column(b, encoding, flags, at)
 
 def read_member(data, end):
     """The snapshot that ends at end: rows[(table, column)] and columns[(table, column)] of those that are understood."""
@@ -227,47 +223,60 @@ def read_member(data, end):
     m = SimpleNamespace(rows={}, columns={}, blocks=[])
     trailer = frame_at(data, end - 80, end, b"SEND", "trailer")
     m.flags, size, directory_at, count, interval, _, _, identity = struct.unpack("<I7Q", trailer[12:72])
-    understand(m.flags < 16, "reserved flags of a trailer are set", end - 80)
-    require(size <= end and directory_at <= size, "a trailer's sizes are wrong", end - 80)
-    require(interval == 0 or m.flags & SAMPLED, "a sampling interval, but not sampled", end - 80)
+    understand(m.flags & ~NO_DIRECTORY < 16, "reserved flags of a trailer are set", end - 80)
+    require(directory_at <= size <= end and (not interval or m.flags & SAMPLED), "a trailer's fields are wrong", end - 80)
     m.start, directory_at = end - size, end - size + directory_at
     header = frame_at(data, m.start, end - 80, b"SNAPHEAP", "header")
     major, _, required, _, reserved = struct.unpack("<HHIII", header[16:32])
-    understand(major == 1, "major version %d" % major, m.start)
-    understand(required == 0 and reserved == 0, "required features or reserved bits of a header are set", m.start)
-    directory = frame_at(data, directory_at, end - 80, b"SDIR", "directory")
-    require(len(directory) == 24 + 40 * count and struct.unpack_from("<I", directory, 12) == (count,)
-            and directory_at + len(directory) == end - 80, "a directory of wrong size", directory_at)
+    understand(major == 1 and required <= BATCHES and not reserved, "a header of a newer version", m.start)
+    directory = b"" if m.flags & NO_DIRECTORY else frame_at(data, directory_at, end - 80, b"SDIR", "directory")
+    require(directory_at + len(directory) == end - 80, "a directory of wrong size", directory_at)
     at = m.start + len(header)
-    for i in range(count):
-        b = read_entry(directory[16 + 40 * i:56 + 40 * i], at)
-        require(b.first_row == m.rows.get((b.table, b.column), 0), "a block's first row is wrong", at)
-        m.rows[b.table, b.column] = b.first_row + b.rows
-        m.blocks += [b]
-        at += 56 + b.stored_size
-    require(at == directory_at, "the blocks do not end where the directory begins", at)
-    hashes = [header[-8:], *(b.entry[-8:] for b in m.blocks), directory[-8:]]
+    while at < directory_at:
+        m.blocks += [read_block(data, at, directory_at, len(m.blocks))]
+        at = m.blocks[-1].end
+    require(at == directory_at and len(m.blocks) == count, "not as many blocks as the trailer says", at)
+    hashes = [header[-8:], *(struct.pack("<Q", b.hash) for b in m.blocks), directory[-8:]]
     require(xxh64(b"".join(hashes) + trailer[:64]) == identity, "the identity is wrong", end - 80)
-    read_blocks(data, m)
+    read_columns(m)
+    batches, entries = sum(b.is_batch for b in m.blocks), (struct.pack("<HHBBHQIIIIQ", *b.fields) for b in m.blocks)
+    require(batches <= MAX_BATCHES * required, "more batches than the header allows", m.start)
+    require(directory[12:-8] == struct.pack("<I", count) + b"".join(entries) if directory else batches == count == 1,
+            "the directory's entries are not the blocks", directory_at)
     return m
 
-def read_blocks(data, m):
-    require(sum(b.rows for b in m.blocks) <= MAX_VALUES, "more than %d values" % MAX_VALUES, answer="over the limit")
-    for i, b in enumerate(m.blocks):
-        head, b.payload = data[b.at:b.at + 56], data[b.at + 56:b.at + 56 + b.stored_size]
-        require(head == struct.pack("<II4sI", MAGIC, 48, b"SBLK", i) + b.entry, "a block is not its entry's", b.at)
-        require(xxh64(head[:48] + b.payload) == b.hash, "a block's hash is wrong", b.at)
-        check_frame(b.payload, b.raw_size, b.at + 56)
-    for b, raw in zip(m.blocks, decompress([b.payload for b in m.blocks], [b.raw_size for b in m.blocks])):
-        cursor = Cursor(raw)
-        if not b.decode:
-            continue
-        try:
-            values = b.decode(cursor, b.rows)
-            require(cursor.at == len(raw), "bytes are left over")
-        except Refusal as e:
-            raise Refusal(e.answer, "%s.%s: %s" % (b.known.table, b.known.name, e.reason), b.at) from e
-        m.columns.setdefault((b.table, b.column), [] if b.known.is_text else array("Q")).extend(values)
+def read_batch(b):
+    """Section 6.1: the columns of a batch."""
+    c, parts, table, rows, number = Cursor(b.raw), [], 0, 0, 0
+    for _ in range(c.varint() or 1025):
+        how = c.byte(255)
+        if how & 64:
+            table, rows, number = c.varint(), c.varint(), 0
+        step, start, size = c.varint(), c.at, c.varint()
+        number += step
+        require(0 < table < 65536 and number < 65536 and (step or how & 64) and 0 < rows <= MAX_ROWS
+                and (size or not how & 63) and len(parts) < 1024, "a batch's column is out of range", b.at)
+        part = SimpleNamespace(table=table, column=number, rows=rows, first_row=0, at=b.at, size=size,
+                               raw=None if how & 63 else b.raw[start:c.at])
+        parts.append((part, how & 63, how >> 7))
+    for part, *_ in parts:
+        part.raw = part.raw or c.take(part.size)
+    require(c.at == len(b.raw), "bytes are left over in a batch", b.at)
+    b.fields = (*b.fields[:5], sum({1 << part.table if part.table < 64 else 1 for part, *_ in parts}), *b.fields[6:])
+    return [know_column(part, encoding, flags, b.at) for part, encoding, flags in parts]
+
+def read_columns(m):
+    m.parts = []
+    for b, b.raw in zip(m.blocks, decompress([b.payload for b in m.blocks], [b.raw_size for b in m.blocks])):
+        m.parts += read_batch(b) if b.is_batch else [b]
+    for b in m.parts:
+        require(b.first_row == m.rows.get((b.table, b.column), 0), "a block's first row is wrong", b.at)
+        m.rows[b.table, b.column] = b.first_row + b.rows
+    require(sum(m.rows.values()) <= MAX_VALUES, "more than %d values" % MAX_VALUES, answer="over the limit")
+    for b in (b for b in m.parts if b.decode):
+        cursor = Cursor(b.raw)
+        m.columns.setdefault((b.table, b.column), [] if b.known.is_text else array("Q")).extend(b.decode(cursor, b.rows))
+        require(cursor.at == len(b.raw), "bytes are left over in %s.%s" % (b.known.table, b.known.name), b.at)
     m.columns = dict(sorted(m.columns.items()))
 
 # Section 7: what must hold between the tables.
@@ -300,15 +309,10 @@ def check_names(m):
     keys = values_of(m, "properties", "key")
     require(len(set(keys)) == len(keys), "a property is there twice")
     require(all(parent <= row for row, parent in enumerate(values_of(m, "stacks", "parent"))), "a stack's parent is later")
-    inlined, state = values_of(m, "frames", "inlined_into"), {0: "good"}
-    for start in range(1, len(inlined) + 1):
-        path = []
-        while start not in state:
-            state[start] = "open"
-            path.append(start)
-            start = inlined[start - 1]
-        require(state[start] == "good", "frames are inlined into each other")
-        state.update(dict.fromkeys(path, "good"))
+    into = [0, *values_of(m, "frames", "inlined_into")]
+    for _ in range(len(into).bit_length()):
+        into = [into[frame] for frame in into]
+    require(not any(into), "frames are inlined into each other")
 
 def check_objects(m):
     """Returns the objects' types and shapes."""
@@ -368,9 +372,8 @@ def read_members(data):
     members, end = [], len(data)
     while end or not members:
         m = read_member(data, end)
-        check_counts(m)
-        check_ids(m)
-        check_names(m)
+        for check in check_counts, check_ids, check_names:
+            check(m)
         check_totals(m, *check_objects(m))
         members, end = [m] + members, m.start
     return members
@@ -378,7 +381,6 @@ def read_members(data):
 # Output, as snap-dump does it: a byte HH that is not UTF-8 becomes U+EFHH, and so do those of text that uses these itself.
 SPECIAL = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff'
                      '\udc80-\udcff\uef80-\uefff]')
-
 def escape(match):
     c = match.group()
     if "\udc80" <= c < "\ufe00":
@@ -390,8 +392,7 @@ def dump(m):
         known = COLUMNS[key]
         if known.is_text:
             values = ('"%s"' % SPECIAL.sub(escape, v.decode("utf-8", "surrogateescape")) for v in values)
-        lines = "".join(map("- %s\n".__mod__, values))
-        sys.stdout.buffer.write(("%s.%s:\n%s" % (known.table, known.name, lines)).encode())
+        sys.stdout.buffer.write(("%s.%s:\n" % (known.table, known.name) + "".join(map("- %s\n".__mod__, values))).encode())
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)

@@ -349,10 +349,11 @@ static enum snap_status show_blocks(struct snap_reader *reader)
 		{"offset", PRINT_NUMBER},    {"stored_bytes", PRINT_NUMBER},
 		{"raw_bytes", PRINT_NUMBER}, {"first_row", PRINT_NUMBER},
 		{"rows", PRINT_NUMBER},      {"hash", PRINT_HEX},
-		{"critical", PRINT_NUMBER},  {"table", PRINT_TEXT},
-		{"column", PRINT_TEXT},      {"encoding", PRINT_TEXT},
+		{"critical", PRINT_NUMBER},  {"batch", PRINT_NUMBER},
+		{"table", PRINT_TEXT},       {"column", PRINT_TEXT},
+		{"encoding", PRINT_TEXT},
 	};
-	struct print_table *table = print_begin("snap-info-blocks/1", columns, 10);
+	struct print_table *table = print_begin("snap-info-blocks/1", columns, 11);
 	struct snap_block_info b;
 	for (uint64_t i = 0; snap_reader_block(reader, i, &b); i++) {
 		char encoding[16];
@@ -364,8 +365,9 @@ static enum snap_status show_blocks(struct snap_reader *reader)
 			print_number(b.offset),    print_number(b.stored_size),
 			print_number(b.raw_size),  print_number(b.first_row),
 			print_number(b.row_count), print_number(b.hash),
-			print_number(b.flags & 1), text_cell(names.table),
-			text_cell(names.column),   text_cell(encoding),
+			print_number(b.flags & 1), print_number(b.batch),
+			text_cell(names.table),    text_cell(names.column),
+			text_cell(encoding),
 		};
 		print_row(table, cells);
 	}
@@ -468,7 +470,8 @@ static int show_series(const char *file, bool verify)
 	int result = CLI_YES;
 	struct snap_error error;
 	struct snap_reader_info info;
-	struct snap_reader *reader = cli_open_member(file, 1);
+	struct snap_reader *(*open)(const char *, int64_t) = verify ? cli_open_to_verify : cli_open_member;
+	struct snap_reader *reader = open(file, 1);
 	struct print_table *table = verify ? print_begin("snap-info-verify/1", verify_columns, 5)
 					   : print_begin("snap-info-members/1", member_columns, 8);
 	for (int64_t member = 1;; member++) {
@@ -480,7 +483,7 @@ static int show_series(const char *file, bool verify)
 		snap_reader_close(reader);
 		if (cli_names_member(file) || info.member >= info.member_count)
 			break;
-		reader = cli_open_member(file, member + 1);
+		reader = open(file, member + 1);
 	}
 	print_end(table);
 	return result;

@@ -68,6 +68,7 @@ bool snap_reader_block(const struct snap_reader *reader, uint64_t index, struct 
 		.row_count = block->row_count,
 		.raw_size = block->raw_size,
 		.stored_size = block->stored_size,
+		.batch = block->batch,
 	};
 	return true;
 }

@@ -146,7 +146,7 @@ static enum snap_status load_entry(void *context, const struct snapfmt_block *bl
 {
 	struct loading *loading = context;
 	struct snap_reader *reader = loading->reader;
-	uint64_t size = SNAPFMT_BLOCK_HEADER_SIZE + (uint64_t)block->stored_size;
+	uint64_t size = snapfmt_block_header_size(block) + (uint64_t)block->stored_size;
 	if (size > loading->end - loading->offset)
 		return libsnap_fail(error, SNAP_CORRUPT, loading->offset,
 				    "block %u reaches into the directory", block->sequence);
@@ -154,6 +154,24 @@ static enum snap_status load_entry(void *context, const struct snapfmt_block *bl
 	loading->offset += size;
 	add_hash(&loading->identity, block->hash);
 	return SNAP_OK;
+}
+
+/* A snapshot of one batch has no directory: the batch lies between header and trailer. */
+static enum snap_status load_only_batch(struct loading *loading, struct snap_error *error)
+{
+	uint8_t bytes[SNAPFMT_BATCH_HEADER_SIZE];
+	uint64_t at = loading->offset;
+	size_t size = loading->end - at < sizeof bytes ? (size_t)(loading->end - at) : sizeof bytes;
+	enum snap_status status = libsnap_source_read(&loading->reader->source, at, bytes, size, error);
+	if (status != SNAP_OK)
+		return status;
+	struct cursor c = cursor_over(bytes, size);
+	struct snapfmt_block batch;
+	const char *reason;
+	enum snapfmt_result result = snapfmt_read_block(&c, &batch, &reason);
+	if (result != SNAPFMT_GOOD || !snapfmt_is_batch(&batch) || batch.sequence != 0)
+		return libsnap_fail(error, SNAP_CORRUPT, at, "there is no directory, and no batch after the header");
+	return load_entry(loading, &batch, error);
 }
 
 enum snap_status libsnap_load_directory(struct snap_reader *reader, const struct libsnap_member *member,
@@ -172,14 +190,18 @@ enum snap_status libsnap_load_directory(struct snap_reader *reader, const struct
 	struct libsnap_directory directory = {.offset = loading.end,
 					      .count = (uint32_t)trailer->block_count};
 	enum snap_status status = libsnap_reserve_blocks(reader, directory.count, error);
-	if (status == SNAP_OK)
+	const bool has_directory = !(trailer->flags & SNAPFMT_NO_DIRECTORY);
+	if (status == SNAP_OK && has_directory)
 		status = libsnap_read_directory(reader, &directory, load_entry, &loading, error);
+	else if (status == SNAP_OK)
+		status = load_only_batch(&loading, error);
 	if (status != SNAP_OK)
 		return status;
 	if (loading.offset != loading.end)
 		return libsnap_fail(error, SNAP_CORRUPT, loading.offset,
 				    "the blocks do not end where the directory begins");
-	add_hash(&loading.identity, directory.hash);
+	if (has_directory)
+		add_hash(&loading.identity, directory.hash);
 	if (!libsnap_hash_agrees(trailer->identity, snapfmt_identity(&loading.identity, trailer)))
 		return libsnap_fail(error, SNAP_CORRUPT, member->start + member->size - SNAPFMT_TRAILER_SIZE,
 				    "the trailer's identity is not that of the snapshot");

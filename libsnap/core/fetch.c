@@ -40,7 +40,7 @@ static enum snap_status need_stored(struct libsnap_decoder *decoder, const struc
 				    const uint8_t **stored, struct snap_error *error)
 {
 	const struct libsnap_source *source = &decoder->reader->source;
-	size_t size = SNAPFMT_BLOCK_HEADER_SIZE + (size_t)block->stored_size;
+	size_t size = libsnap_block_header_size(block) + (size_t)block->stored_size;
 	if (source->memory && block->offset <= source->size && size <= source->size - block->offset) {
 		*stored = source->memory + block->offset;
 		return SNAP_OK;
@@ -71,16 +71,17 @@ static enum snap_status check_header(const struct libsnap_block *block, const ui
 		.hash = block->hash,
 	};
 	uint8_t header[SNAPFMT_BLOCK_HEADER_SIZE];
+	const size_t size = libsnap_block_header_size(block);
 	struct sink s = sink_over(header, sizeof header);
 	snapfmt_write_block(&s, &wanted);
-	if (memcmp(header, stored, sizeof header) != 0)
+	if (memcmp(header, stored, size) != 0)
 		return libsnap_fail(error, SNAP_CORRUPT, block->offset,
 				    "the header of block %u is not what the directory says",
 				    block->sequence);
 	struct snapfmt_hasher hasher;
 	snapfmt_hasher_begin(&hasher);
-	snapfmt_hasher_add(&hasher, stored, SNAPFMT_BLOCK_HEADER_SIZE - 8);
-	snapfmt_hasher_add(&hasher, stored + SNAPFMT_BLOCK_HEADER_SIZE, block->stored_size);
+	snapfmt_hasher_add(&hasher, stored, size - 8);
+	snapfmt_hasher_add(&hasher, stored + size, block->stored_size);
 	if (!libsnap_hash_agrees(snapfmt_hasher_end(&hasher), block->hash))
 		return libsnap_fail(error, SNAP_CORRUPT, block->offset, "the hash of block %u is wrong",
 				    block->sequence);
@@ -93,6 +94,10 @@ enum snap_status libsnap_fetch(struct libsnap_decoder *decoder, const struct lib
 	if (libsnap_is_lost(block))
 		return libsnap_fail(error, SNAP_CORRUPT, block->offset, "block %u is lost or damaged",
 				    block->sequence);
+	if (block->batch) {
+		memcpy(raw, decoder->reader->batches[block->batch - 1].raw + block->inside, block->raw_size);
+		return SNAP_OK;
+	}
 	const uint8_t *stored;
 	enum snap_status status = need_zstd(decoder, error);
 	if (status == SNAP_OK)
@@ -101,8 +106,8 @@ enum snap_status libsnap_fetch(struct libsnap_decoder *decoder, const struct lib
 		status = check_header(block, stored, error);
 	if (status != SNAP_OK)
 		return status;
-	return libsnap_decompress(decoder->zstd, stored + SNAPFMT_BLOCK_HEADER_SIZE, block->stored_size,
-				  raw, block->raw_size, block->offset, error);
+	return libsnap_decompress(decoder->zstd, stored + libsnap_block_header_size(block), block->stored_size, raw,
+				  block->raw_size, block->offset, error);
 }
 
 /* Into the decoder's own buffer. */

@@ -37,6 +37,11 @@ void libsnap_forget_blocks(struct snap_reader *reader)
 	libsnap_reader_free(reader, reader->blocks, reader->block_capacity, sizeof *reader->blocks);
 	libsnap_reader_free(reader, reader->order, reader->order_capacity, sizeof *reader->order);
 	libsnap_reader_free(reader, reader->columns, reader->column_capacity, sizeof *reader->columns);
+	for (size_t i = 0; i < reader->batch_count; i++)
+		libsnap_reader_free(reader, reader->batches[i].raw, reader->batches[i].raw_size, 1);
+	libsnap_reader_free(reader, reader->batches, reader->batch_capacity, sizeof *reader->batches);
+	reader->batches = NULL;
+	reader->batch_count = reader->batch_capacity = 0;
 	reader->blocks = NULL;
 	reader->order = NULL;
 	reader->columns = NULL;

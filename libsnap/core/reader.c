@@ -124,15 +124,16 @@ static enum snap_status check_trailer(const struct snapfmt_trailer *trailer, uin
 				      struct snap_error *error)
 {
 	const char *wrong = NULL;
-	if (trailer->block_count > SNAPFMT_MAX_BLOCKS)
-		wrong = "too many blocks";
+	const bool has_directory = !(trailer->flags & SNAPFMT_NO_DIRECTORY);
+	const uint64_t directory_size = has_directory ? SNAPFMT_DIRECTORY_SIZE(trailer->block_count) : 0;
+	if (trailer->block_count > SNAPFMT_MAX_BLOCKS || (!has_directory && trailer->block_count != 1))
+		wrong = "an impossible number of blocks";
 	else if (trailer->snapshot_size < LEAST_MEMBER ||
 		 trailer->snapshot_size - SNAPFMT_TRAILER_SIZE > at)
 		wrong = "an impossible size";
 	else if (trailer->directory_offset < SNAPFMT_HEADER_SIZE ||
 		 trailer->directory_offset > trailer->snapshot_size ||
-		 trailer->snapshot_size - trailer->directory_offset !=
-			 SNAPFMT_DIRECTORY_SIZE(trailer->block_count) + SNAPFMT_TRAILER_SIZE)
+		 trailer->snapshot_size - trailer->directory_offset != directory_size + SNAPFMT_TRAILER_SIZE)
 		wrong = "an impossible directory offset";
 	else if (trailer->sampling_interval && !(trailer->flags & SNAP_SNAPSHOT_SAMPLED))
 		wrong = "a sampling interval, but is not sampled";
@@ -245,6 +246,17 @@ static enum snap_status read_header(struct snap_reader *reader, struct libsnap_m
 	return SNAP_OK;
 }
 
+static enum snap_status open_batches(struct snap_reader *reader, const struct libsnap_member *member,
+				     struct snap_error *error)
+{
+	uint64_t lost;
+	enum snap_status status = libsnap_open_batches(reader, false, &lost, error);
+	if (status == SNAP_OK && reader->batch_count && !(member->header.required_features & SNAPFMT_FEATURE_BATCHES))
+		return libsnap_fail(error, SNAP_CORRUPT, member->start,
+				    "the header does not say that there are batches");
+	return status;
+}
+
 static enum snap_status open_member(struct snap_reader *reader, int64_t wanted, struct snap_error *error)
 {
 	struct libsnap_member member = {0};
@@ -260,12 +272,13 @@ static enum snap_status open_member(struct snap_reader *reader, int64_t wanted, 
 	reader->info.offset = member.start;
 	reader->info.size = member.size;
 	reader->info.identity = member.trailer.identity;
-	reader->info.flags = member.trailer.flags;
+	reader->info.flags = member.trailer.flags & ~SNAPFMT_NO_DIRECTORY;
 	reader->info.major_version = member.header.major;
 	reader->info.minor_version = member.header.minor;
 	reader->info.sampling_interval_bytes = member.trailer.sampling_interval;
 	reader->info.unknown_references = member.trailer.unknown_references;
-	return libsnap_index_blocks(reader, false, error);
+	status = open_batches(reader, &member, error);
+	return status == SNAP_OK ? libsnap_index_blocks(reader, false, error) : status;
 }
 
 /* ---- opening ---- */

@@ -44,12 +44,20 @@ void libsnap_source_close(struct libsnap_source *);
 /* ---- the directory in memory (directory.c) ---- */
 
 struct libsnap_block {
-	uint64_t offset; /* of its header in the file */
+	uint64_t offset; /* of its header in the file; of its batch's, if it lies in one */
 	uint64_t first_row, hash;
-	uint32_t column; /* SNAP_COLUMN */
+	uint32_t column; /* SNAP_COLUMN; 0: a batch, not opened yet, with its tables' bits, if known, as first_row */
+	uint32_t batch;  /* number from 1 of the batch that it lies in; 0: a block of its own */
+	uint32_t inside; /* where in the batch */
 	uint32_t row_count, raw_size, stored_size, sequence;
 	uint8_t encoding, flags;
 	uint8_t lost; /* set and read atomically */
+};
+
+/* What is in a batch, decompressed and checked (batches.c). */
+struct libsnap_batch {
+	uint8_t *raw;
+	size_t raw_size;
 };
 
 /* The blocks of one column, in the order of their rows: reader->order[first] and on. */
@@ -71,6 +79,8 @@ struct snap_reader {
 	pthread_mutex_t lock;
 	struct libsnap_block *blocks;
 	size_t block_count, block_capacity;
+	struct libsnap_batch *batches;
+	size_t batch_count, batch_capacity;
 	uint32_t *order;
 	size_t order_capacity;
 	struct libsnap_column *columns;
@@ -115,7 +125,15 @@ typedef enum snap_status libsnap_take_entry(void *context, const struct snapfmt_
 enum snap_status libsnap_read_directory(struct snap_reader *, struct libsnap_directory *,
 					libsnap_take_entry *take, void *context,
 					struct snap_error *);
-/* Forgets blocks, columns and rows (index.c). */
+static inline size_t libsnap_block_header_size(const struct libsnap_block *block)
+{
+	return block->column ? SNAPFMT_BLOCK_HEADER_SIZE : SNAPFMT_BATCH_HEADER_SIZE;
+}
+/* Puts the columns that are in batches in the place of the batches (batches.c).  A salvaged batch that is not whole is
+ * left out, and the bits of its tables are added to *lost_tables: all of them if that is not known. */
+enum snap_status libsnap_open_batches(struct snap_reader *, bool salvaged, uint64_t *lost_tables,
+				      struct snap_error *);
+/* Forgets blocks, batches, columns and rows (index.c). */
 void libsnap_forget_blocks(struct snap_reader *);
 /* The directory of a sound member, into reader->blocks; checks places, sizes and identity. */
 enum snap_status libsnap_load_directory(struct snap_reader *, const struct libsnap_member *,

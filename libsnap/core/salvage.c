@@ -150,7 +150,8 @@ struct matching {
 static bool is_same(const struct libsnap_block *a, const struct snapfmt_block *b)
 {
 	return a->sequence == b->sequence && a->hash == b->hash &&
-	       a->column == SNAP_COLUMN(b->table, b->column) && a->first_row == b->first_row &&
+	       a->column == SNAP_COLUMN(b->table, b->column) &&
+	       (snapfmt_is_batch(b) || a->first_row == b->first_row) &&
 	       a->row_count == b->row_count && a->raw_size == b->raw_size &&
 	       a->stored_size == b->stored_size && a->encoding == b->encoding && a->flags == b->flags;
 }
@@ -165,8 +166,10 @@ static enum snap_status match_entry(void *context, const struct snapfmt_block *e
 	block->lost = 1;
 	for (; m->next < m->found_count && m->keys[m->next] >> 32 <= entry->sequence; m->next++) {
 		const struct libsnap_block *found = &m->found[(uint32_t)m->keys[m->next]];
-		if (block->lost && is_same(found, entry))
-			*block = *found;
+		if (block->lost && is_same(found, entry)) {
+			block->offset = found->offset;
+			block->lost = 0;
+		}
 	}
 	m->lost += block->lost;
 	return SNAP_OK;
@@ -261,17 +264,23 @@ static uint64_t last_whole_row(const struct snap_reader *reader, const struct li
 
 /* Without a directory, a column of which no block was found is taken as absent only where all missing blocks
  * are known to be others, and its table is known to have been finished. */
-static void find_doubts(struct snap_reader *reader, uint64_t lost_blocks)
+static void find_doubts(const struct salvaged *s, uint64_t lost_blocks, uint64_t lost_tables)
 {
+	struct snap_reader *reader = s->reader;
 	bool explained = lost_blocks <= count_row_gaps(reader);
 	const struct libsnap_block *last =
 		reader->block_count ? &reader->blocks[reader->block_count - 1] : NULL;
-	for (uint32_t table = 0; table <= SNAPFMT_TABLE_COUNT; table++) {
+	/* A trailer says how many blocks there were: if none of them is lost, nothing is behind the last. */
+	if (s->has_trailer && lost_blocks == 0)
+		last = NULL;
+	for (uint16_t table = 0; table <= SNAPFMT_TABLE_COUNT; table++) {
 		/* Rows that are known only by their ids come behind. */
 		uint64_t from = explained ? reader->rows[table] : 0;
 		if (last && last->column >> 16 == table && from > 0)
 			from = last_whole_row(reader, last);
-		reader->doubtful_from[table] = from;
+		if (s->has_directory)
+			from = UINT64_MAX;
+		reader->doubtful_from[table] = lost_tables & snapfmt_table_bit(table) ? 0 : from;
 	}
 }
 
@@ -363,10 +372,13 @@ static enum snap_status rebuild(struct salvaged *s, const struct snap_error *dam
 	if (status != SNAP_OK)
 		return status;
 	libsnap_note_damage(reader, lost, damage);
-	status = libsnap_index_blocks(reader, true, error);
-	if (status != SNAP_OK || s->has_directory)
+	uint64_t lost_tables;
+	status = libsnap_open_batches(reader, true, &lost_tables, error);
+	if (status == SNAP_OK)
+		status = libsnap_index_blocks(reader, true, error);
+	if (status != SNAP_OK || (s->has_directory && !lost_tables))
 		return status;
-	find_doubts(reader, lost);
+	find_doubts(s, lost, lost_tables);
 	status = extend_rows(reader, error);
 	return status == SNAP_OK ? libsnap_extend_layout(reader, error) : status;
 }
@@ -401,7 +413,7 @@ enum snap_status libsnap_salvage(struct snap_reader *reader, int64_t wanted,
 	info->size = s.end - s.start;
 	info->flags = SNAP_SNAPSHOT_PARTIAL;
 	if (s.has_trailer) {
-		info->flags |= s.trailer.flags;
+		info->flags |= s.trailer.flags & ~SNAPFMT_NO_DIRECTORY;
 		info->identity = s.trailer.identity;
 		info->sampling_interval_bytes = s.trailer.sampling_interval;
 		info->unknown_references = s.trailer.unknown_references;

@@ -126,9 +126,7 @@ static enum snap_status verify_blocks(struct snap_reader *reader,
 		const struct libsnap_block *block = &reader->blocks[i];
 		status = verify_block(&b, block, error);
 		if (progress && status == SNAP_OK)
-			progress(context,
-				 block->offset + SNAPFMT_BLOCK_HEADER_SIZE + block->stored_size -
-					 reader->info.offset,
+			progress(context, block->offset + block->stored_size - reader->info.offset,
 				 reader->info.size);
 	}
 	libsnap_reader_free(reader, b.raw, b.raw_capacity, 1);

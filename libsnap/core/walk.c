@@ -77,26 +77,27 @@ static enum snap_status try_header(struct libsnap_walk *walk, struct libsnap_fra
 static enum snap_status try_block(struct libsnap_walk *walk, struct libsnap_frame *frame,
 				  uint64_t left, struct snap_error *error)
 {
-	if (left < SNAPFMT_BLOCK_HEADER_SIZE)
-		return SNAP_OK;
 	const uint8_t *bytes;
-	enum snap_status status = look(walk, frame->offset, SNAPFMT_BLOCK_HEADER_SIZE, &bytes, error);
+	size_t size = left < SNAPFMT_BLOCK_HEADER_SIZE ? (size_t)left : SNAPFMT_BLOCK_HEADER_SIZE;
+	enum snap_status status = look(walk, frame->offset, size, &bytes, error);
 	if (status != SNAP_OK)
 		return status;
-	struct cursor c = cursor_over(bytes, SNAPFMT_BLOCK_HEADER_SIZE);
+	struct cursor c = cursor_over(bytes, size);
 	enum snapfmt_result result = snapfmt_read_block(&c, &frame->block, &frame->reason);
 	uint32_t stored_size = frame->block.stored_size;
-	if ((result != SNAPFMT_GOOD && result != SNAPFMT_NEWER) || stored_size > SNAPFMT_MAX_STORED ||
-	    stored_size > left - SNAPFMT_BLOCK_HEADER_SIZE)
+	if ((result != SNAPFMT_GOOD && result != SNAPFMT_NEWER) || stored_size > SNAPFMT_MAX_STORED)
 		return SNAP_OK;
-	size_t size = SNAPFMT_BLOCK_HEADER_SIZE + (size_t)stored_size;
+	size_t header_size = snapfmt_block_header_size(&frame->block);
+	if (stored_size > left - header_size)
+		return SNAP_OK;
+	size = header_size + stored_size;
 	status = look(walk, frame->offset, size, &bytes, error);
 	if (status != SNAP_OK)
 		return status;
 	struct snapfmt_hasher hasher;
 	snapfmt_hasher_begin(&hasher);
-	snapfmt_hasher_add(&hasher, bytes, SNAPFMT_BLOCK_HEADER_SIZE - 8);
-	snapfmt_hasher_add(&hasher, bytes + SNAPFMT_BLOCK_HEADER_SIZE, stored_size);
+	snapfmt_hasher_add(&hasher, bytes, header_size - 8);
+	snapfmt_hasher_add(&hasher, bytes + header_size, stored_size);
 	if (!libsnap_hash_agrees(snapfmt_hasher_end(&hasher), frame->block.hash)) {
 		walk->wasted += size;
 		return SNAP_OK;
@@ -171,6 +172,7 @@ static enum snap_status try_frame(struct libsnap_walk *walk, struct libsnap_fram
 	} kinds[] = {
 		{{'S', 'N', 'A', 'P'}, try_header},
 		{{'S', 'B', 'L', 'K'}, try_block},
+		{{'S', 'B', 'A', 'T'}, try_block},
 		{{'S', 'D', 'I', 'R'}, try_directory},
 		{{'S', 'E', 'N', 'D'}, try_trailer},
 	};

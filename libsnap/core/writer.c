@@ -62,6 +62,7 @@ static void free_writer(struct snap_writer *w)
 		     sizeof(*w->merged.references));
 	libsnap_free(allocator, w->record.bytes, w->record.capacity, 1);
 	libsnap_free(allocator, w->merged_record.bytes, w->merged_record.capacity, 1);
+	libsnap_batch_free(w);
 	libsnap_shapes_free(&w->shapes, allocator);
 	libsnap_totals_free(&w->totals);
 	libsnap_names_free(&w->names);

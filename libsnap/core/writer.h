@@ -229,6 +229,13 @@ struct libsnap_out {
 	struct libsnap_pages blocks; /* struct snapfmt_block */
 };
 
+/* writer_batch.c */
+struct libsnap_batch_out {
+	struct snapfmt_batch_column *columns; /* SNAPFMT_BATCH_MAX_COLUMNS */
+	uint8_t *bytes, *raw;                 /* SNAPFMT_BATCH_MAX_SIZE; raw: as it is written */
+	size_t count, size, written;          /* written: batches so far */
+};
+
 struct snap_writer {
 	const struct snap_allocator *allocator;
 	const struct snap_io *io;
@@ -254,6 +261,7 @@ struct snap_writer {
 	struct libsnap_order order;
 
 	struct libsnap_out out;
+	struct libsnap_batch_out batch;
 	struct libsnap_compressor *compressor, *trial; /* trial: to choose encodings by */
 	uint8_t *raw, *stored;
 	uint64_t *sample;
@@ -387,6 +395,8 @@ struct libsnap_column_out {
 	size_t bound_count;
 	uint64_t deferred; /* rows of default that are not written unless something else comes */
 	uint64_t written;
+	uint8_t encoding;
+	bool chosen; /* encoding is that of the block to come */
 };
 struct libsnap_table_out {
 	struct snap_writer *writer;
@@ -401,7 +411,16 @@ enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *v
 enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);
 enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
-				    uint64_t first_row, uint32_t row_count);
+				    uint64_t first_row, uint32_t row_count, bool only_block);
+
+/* writer_batch.c: all rows of small columns wait here for each other */
+/* *added: the column is in the batch; it may be too large. */
+enum snap_status libsnap_batch_add(struct snap_writer *, const struct snapfmt_block *,
+				   const uint8_t *raw, size_t raw_size, bool *added);
+/* Writes what waits, if it should lie before a block that is about to be written. */
+enum snap_status libsnap_batch_precede(struct snap_writer *, const struct snapfmt_block *);
+enum snap_status libsnap_batch_flush(struct snap_writer *);
+void libsnap_batch_free(struct snap_writer *);
 
 /* writer_rows.c, writer_tables.c */
 enum snap_status libsnap_write_rows(struct snap_writer *);

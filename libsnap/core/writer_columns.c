@@ -14,8 +14,10 @@ static enum snap_status write_block(struct snap_writer *w, struct snapfmt_block 
 {
 	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
 	size_t stored_size;
-	enum snap_status status = libsnap_compress(w->compressor, raw, raw_size, payload,
-						   LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
+	enum snap_status status = libsnap_batch_precede(w, block);
+	if (status == SNAP_OK)
+		status = libsnap_compress(w->compressor, raw, raw_size, payload,
+					  LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	block->raw_size = (uint32_t)raw_size;
@@ -92,27 +94,42 @@ static enum snap_status choose_encoding(struct snap_writer *w, const struct libs
 	return try_encodings(w, c, w->sample, sample_count, best);
 }
 
-static enum snap_status write_values(struct snap_writer *w, struct libsnap_column_out *c,
-				     const uint64_t *values, size_t count)
+/* Into w->raw. */
+static enum snap_status encode_values(struct snap_writer *w, struct libsnap_column_out *c,
+				      const uint64_t *values, size_t count, size_t *raw_size)
 {
-	uint8_t encoding;
-	enum snap_status status = choose_encoding(w, c, values, count, &encoding);
+	enum snap_status status = SNAP_OK;
+	if (!c->chosen)
+		status = choose_encoding(w, c, values, count, &c->encoding);
 	if (status != SNAP_OK)
 		return status;
-	size_t raw_size = encode(c, encoding, values, count, w->raw);
-	if (raw_size == 0) {
+	*raw_size = encode(c, c->encoding, values, count, w->raw);
+	if (*raw_size == 0) {
 		/* The sample said nothing of what this encoding cannot do. */
-		encoding = SNAPFMT_PLANES;
-		raw_size = snapfmt_encode_planes(values, count, w->raw, RAW_SIZE);
+		c->encoding = SNAPFMT_PLANES;
+		*raw_size = snapfmt_encode_planes(values, count, w->raw, RAW_SIZE);
 	}
-	if (raw_size == 0)
-		return too_large(w);
-	struct snapfmt_block block = {.table = c->info->table,
+	return *raw_size ? SNAP_OK : too_large(w);
+}
+
+static struct snapfmt_block block_of(const struct libsnap_column_out *c, uint8_t encoding, size_t count)
+{
+	return (struct snapfmt_block){.table = c->info->table,
 				      .column = c->info->column,
 				      .encoding = encoding,
 				      .flags = c->info->critical ? SNAPFMT_BLOCK_CRITICAL : 0,
 				      .first_row = c->written,
 				      .row_count = (uint32_t)count};
+}
+
+static enum snap_status write_values(struct snap_writer *w, struct libsnap_column_out *c,
+				     const uint64_t *values, size_t count)
+{
+	size_t raw_size;
+	enum snap_status status = encode_values(w, c, values, count, &raw_size);
+	if (status != SNAP_OK)
+		return status;
+	struct snapfmt_block block = block_of(c, c->encoding, count);
 	c->written += count;
 	return write_block(w, &block, w->raw, raw_size);
 }
@@ -120,12 +137,7 @@ static enum snap_status write_values(struct snap_writer *w, struct libsnap_colum
 static enum snap_status write_same(struct snap_writer *w, struct libsnap_column_out *c,
 				   uint64_t value, size_t count)
 {
-	struct snapfmt_block block = {.table = c->info->table,
-				      .column = c->info->column,
-				      .encoding = SNAPFMT_CONSTANT,
-				      .flags = c->info->critical ? SNAPFMT_BLOCK_CRITICAL : 0,
-				      .first_row = c->written,
-				      .row_count = (uint32_t)count};
+	struct snapfmt_block block = block_of(c, SNAPFMT_CONSTANT, count);
 	size_t raw_size = snapfmt_encode_constant(&value, 1, w->raw, RAW_SIZE);
 	c->written += count;
 	return write_block(w, &block, w->raw, raw_size);
@@ -143,10 +155,39 @@ static enum snap_status write_deferred(struct libsnap_table_out *t, struct libsn
 	return status;
 }
 
+static bool is_absent(const struct libsnap_column_out *c)
+{
+	return !c->varied && c->same == c->info->default_value && c->written == 0 && !c->info->always;
+}
+
+/* Puts what is small of a table's only block into a batch. */
+static enum snap_status batch_column(struct libsnap_table_out *t, struct libsnap_column_out *c)
+{
+	struct snap_writer *w = t->writer;
+	size_t raw_size = 0;
+	enum snap_status status = SNAP_OK;
+	if (is_absent(c))
+		return SNAP_OK;
+	if (c->varied)
+		status = encode_values(w, c, c->values, t->rows, &raw_size);
+	else
+		raw_size = snapfmt_encode_constant(&c->same, 1, w->raw, RAW_SIZE);
+	if (status != SNAP_OK)
+		return status;
+	c->chosen = true;
+	struct snapfmt_block block = block_of(c, c->varied ? c->encoding : SNAPFMT_CONSTANT, t->rows);
+	bool added;
+	status = libsnap_batch_add(w, &block, w->raw, raw_size, &added);
+	if (status == SNAP_OK && added)
+		c->written = t->row_count;
+	return status;
+}
+
 static enum snap_status flush_column(struct libsnap_table_out *t, struct libsnap_column_out *c)
 {
-	if (!c->varied && c->same == c->info->default_value && c->written == 0 &&
-	    !c->info->always) {
+	if (c->written == t->row_count)
+		return SNAP_OK;
+	if (is_absent(c)) {
 		c->deferred += t->rows;
 		return SNAP_OK;
 	}
@@ -230,6 +271,9 @@ static enum snap_status keep_row_count(struct libsnap_table_out *t)
 
 enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status status)
 {
+	const bool only_block = t->rows == t->row_count;
+	for (size_t i = 0; i < t->column_count && t->rows > 0 && only_block && status == SNAP_OK; i++)
+		status = batch_column(t, &t->columns[i]);
 	if (status == SNAP_OK)
 		status = libsnap_table_flush(t);
 	if (status == SNAP_OK)
@@ -241,7 +285,7 @@ enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status
 }
 
 enum snap_status libsnap_block_text(struct snap_writer *w, const uint8_t *raw, size_t raw_size,
-				    uint64_t first_row, uint32_t row_count)
+				    uint64_t first_row, uint32_t row_count, bool only_block)
 {
 	struct snapfmt_block block = {.table = SNAP_STRINGS,
 				      .column = 0,
@@ -249,5 +293,9 @@ enum snap_status libsnap_block_text(struct snap_writer *w, const uint8_t *raw, s
 				      .flags = SNAPFMT_BLOCK_CRITICAL,
 				      .first_row = first_row,
 				      .row_count = row_count};
-	return write_block(w, &block, raw, raw_size);
+	bool added = false;
+	enum snap_status status = SNAP_OK;
+	if (only_block)
+		status = libsnap_batch_add(w, &block, raw, raw_size, &added);
+	return status == SNAP_OK && !added ? write_block(w, &block, raw, raw_size) : status;
 }

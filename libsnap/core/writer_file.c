@@ -161,14 +161,19 @@ static enum snap_status open_to_append(struct snap_writer *w)
 
 enum snap_status libsnap_out_begin(struct snap_writer *w)
 {
+	return w->out.append ? open_to_append(w) : SNAP_OK;
+}
+
+/* Once it is known whether there are blocks: where one is, a batch may be. */
+static enum snap_status put_header(struct snap_writer *w, uint32_t required_features)
+{
 	struct libsnap_out *out = &w->out;
-	enum snap_status status = out->append ? open_to_append(w) : SNAP_OK;
-	if (status != SNAP_OK)
-		return status;
 	uint8_t bytes[SNAPFMT_HEADER_SIZE];
 	struct sink s = sink_over(bytes, sizeof(bytes));
-	struct snapfmt_header header = {
-		.frame_size = SNAPFMT_HEADER_SIZE, .major = SNAPFMT_MAJOR, .minor = SNAPFMT_MINOR};
+	struct snapfmt_header header = {.frame_size = SNAPFMT_HEADER_SIZE,
+					.major = SNAPFMT_MAJOR,
+					.minor = SNAPFMT_MINOR,
+					.required_features = required_features};
 	snapfmt_write_header(&s, &header);
 	snapfmt_hasher_begin(&out->identity);
 	add_to_identity(out, header.hash);
@@ -182,6 +187,11 @@ enum snap_status libsnap_out_block(struct snap_writer *w, struct snapfmt_block *
 	if (out->blocks.count >= SNAPFMT_MAX_BLOCKS)
 		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "over %u blocks",
 				    SNAPFMT_MAX_BLOCKS);
+	enum snap_status status = SNAP_OK;
+	if (out->blocks.count == 0)
+		status = put_header(w, SNAPFMT_FEATURE_BATCHES);
+	if (status != SNAP_OK)
+		return status;
 	struct snapfmt_block *entry = libsnap_pages_add(&out->blocks);
 	if (!entry)
 		return libsnap_fail_memory(&w->problem);
@@ -189,10 +199,10 @@ enum snap_status libsnap_out_block(struct snap_writer *w, struct snapfmt_block *
 	block->hash = snapfmt_block_hash(block, payload);
 	*entry = *block;
 	add_to_identity(out, block->hash);
-	struct sink s = sink_over(payload - SNAPFMT_BLOCK_HEADER_SIZE, SNAPFMT_BLOCK_HEADER_SIZE);
+	size_t header_size = snapfmt_block_header_size(block);
+	struct sink s = sink_over(payload - header_size, header_size);
 	snapfmt_write_block(&s, block);
-	return put(w, payload - SNAPFMT_BLOCK_HEADER_SIZE,
-		   SNAPFMT_BLOCK_HEADER_SIZE + block->stored_size);
+	return put(w, payload - header_size, header_size + block->stored_size);
 }
 
 /* Through w->stored, as much as fits at a time. */
@@ -227,8 +237,9 @@ static enum snap_status put_trailer(struct snap_writer *w, uint64_t directory_of
 	struct libsnap_out *out = &w->out;
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE];
 	struct sink s = sink_over(bytes, sizeof(bytes));
+	bool has_directory = out->offset > directory_offset;
 	struct snapfmt_trailer trailer = {
-		.flags = w->flags,
+		.flags = w->flags | (has_directory ? 0 : SNAPFMT_NO_DIRECTORY),
 		.snapshot_size = out->offset + SNAPFMT_TRAILER_SIZE,
 		.directory_offset = directory_offset,
 		.block_count = out->blocks.count,
@@ -264,8 +275,14 @@ static enum snap_status publish(struct snap_writer *w)
 
 enum snap_status libsnap_out_finish(struct snap_writer *w, uint64_t *identity)
 {
-	uint64_t directory_offset = w->out.offset;
-	enum snap_status status = put_directory(w);
+	struct libsnap_out *out = &w->out;
+	enum snap_status status = libsnap_batch_flush(w);
+	if (status == SNAP_OK && out->blocks.count == 0)
+		status = put_header(w, 0);
+	uint64_t directory_offset = out->offset;
+	bool one_batch = out->blocks.count == 1 && snapfmt_is_batch(libsnap_pages_at(&out->blocks, 0));
+	if (status == SNAP_OK && !one_batch)
+		status = put_directory(w);
 	if (status == SNAP_OK)
 		status = put_trailer(w, directory_offset, identity);
 	if (status == SNAP_OK && w->out.file)

@@ -25,8 +25,9 @@ static enum snap_status write_strings(struct snap_writer *w)
 				libsnap_names_text(&w->names, n->string_order[i], &size);
 			sink_bytes(&s, bytes, size);
 		}
-		enum snap_status status = libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), at,
-							     (uint32_t)(end - at));
+		enum snap_status status =
+			libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), at,
+					   (uint32_t)(end - at), end - at == n->string_count);
 		if (status != SNAP_OK)
 			return status;
 		at = end;

@@ -388,7 +388,7 @@ struct snap_reader_info {
 	uint32_t flags; /* SNAP_SNAPSHOT_... */
 	uint16_t major_version, minor_version;
 	uint64_t sampling_interval_bytes, unknown_references;
-	uint64_t block_count;
+	uint64_t block_count; /* as snap_reader_block() counts them */
 	bool damaged;         /* only with partial: something was missing or wrong */
 	uint64_t lost_blocks; /* at least so many */
 	struct snap_error damage; /* the first thing that was wrong, if damaged */
@@ -410,11 +410,14 @@ SNAP_API bool snap_column_describe(uint32_t column, struct snap_column_info *out
 /* Walks the registry: index from 0; false past the last. */
 SNAP_API bool snap_column_at(size_t index, struct snap_column_info *out);
 
+/* A stretch of rows of a column: in a block of its own, or with others in a batch.  Then offset and hash are the batch's,
+ * and stored_size is a share of the batch's; all shares add up to it. */
 struct snap_block_info {
 	uint32_t column; /* SNAP_COLUMN(table, number), known or not */
 	uint8_t encoding, flags;
 	uint64_t offset, first_row, hash;
 	uint32_t row_count, raw_size, stored_size;
+	uint32_t batch; /* number from 1 in the snapshot; 0: a block of its own */
 };
 SNAP_API bool snap_reader_block(const struct snap_reader *, uint64_t index, struct snap_block_info *out);
 /* "planes", "delta" ...; NULL if unknown.  Static. */

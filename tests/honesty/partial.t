@@ -12,7 +12,7 @@ cat >"$work/blocks.py" <<'END'
 import sys
 sys.path.insert(0, sys.argv[2])
 import reader
-for b in reader.read_members(open(sys.argv[1], "rb").read())[0].blocks:
+for b in reader.read_members(open(sys.argv[1], "rb").read())[0].parts:
     print("%s.%s" % (b.known.table, b.known.name), b.first_row, b.rows, b.at + 56)
 END
 python3 "$work/blocks.py" "$work/whole.snap" "$top/spec" >"$work/blocks"

@@ -146,20 +146,70 @@ class Column:
                        first=a, rows=b - a, raw=raw, **self.fields)
 
 
+class Batch:
+    """Columns in one block (section 6.1)."""
+
+    def __init__(self, columns, raw=None, **fields):
+        self.columns, self.raw, self.fields = columns, raw, fields
+
+    def blocks(self):
+        entries, bytes_, table, number = varint(len(self.columns)), b"", 0, 0
+        tables = 0
+        for column in self.columns:
+            b, = column.blocks()
+            new = b["table"] != table
+            entries += bytes([b["encoding"] | new << 6 | b.get("set_flags", b["flags"]) << 7])
+            entries += varint(b["table"]) + varint(b.get("set_rows", b["rows"])) if new else b""
+            entries += varint(b["column"] - (0 if new else number))
+            entries += b["raw"] if b["encoding"] == 0 else varint(b.get("length", len(b["raw"])))
+            bytes_ += b["raw"] if b["encoding"] != 0 else b""
+            table, number = b["table"], b["column"]
+            tables |= 1 << table if table < 64 else 1
+        raw = entries + bytes_ if self.raw is None else self.raw
+        names = ", ".join(c.name for c in self.columns)
+        yield dict(name=names, table=0, column=0, encoding=0, flags=1, first=tables, rows=0, raw=raw, **self.fields)
+
+
+def batch_bytes(b, sequence):
+    """Returns header, payload and the directory's entry."""
+    frame = b.get("payload")
+    frame = zstd_frame(b["raw"], **b.get("frame", {})) if frame is None else frame
+    sizes = b.get("raw_size", len(b["raw"])), b.get("stored_size", len(frame))
+    head = struct.pack("<II4sIHH", b.get("magic", MAGIC), b.get("frame_size", 20), b.get("tag", b"SBAT"),
+                       b.get("sequence", sequence), *sizes)
+    head += struct.pack("<Q", b.get("hash", xxh64(head + frame)))
+    entry = struct.pack("<HHBBHQIIII", 0, 0, 0, 1, 0, b["first"], 0, *sizes, 0) + head[-8:]
+    return head, frame, entry
+
+
 def block_bytes(b, sequence):
-    """Returns header and payload."""
+    """Returns header, payload and the directory's entry."""
+    if b["table"] == 0 and "rows" in b and b["rows"] == 0:
+        return batch_bytes(b, sequence)
     frame = b.get("payload")
     frame = zstd_frame(b["raw"], **b.get("frame", {})) if frame is None else frame
     head = struct.pack("<II4sIHHBBHQIIII", b.get("magic", MAGIC), b.get("frame_size", 48), b.get("tag", b"SBLK"),
                        b.get("sequence", sequence), b["table"], b["column"], b["encoding"], b.get("set_flags", b["flags"]),
                        b.get("reserved", 0), b.get("set_first", b["first"]), b.get("set_rows", b["rows"]),
                        b.get("raw_size", len(b["raw"])), b.get("stored_size", len(frame)), b.get("reserved2", 0))
-    return head + struct.pack("<Q", b.get("hash", xxh64(head + frame))), frame
+    head += struct.pack("<Q", b.get("hash", xxh64(head + frame)))
+    return head, frame, head[16:]
 
 
-def snapshot(columns, header=None, directory=None, trailer=None, between=b""):
-    """A list of (what it is, bytes)."""
+def describe(b, count):
+    if b["rows"] == 0:
+        return "block %d: a batch of %s (section 4.1)" % (count, b["name"])
+    encoding = ENCODINGS[b["encoding"]] if b["encoding"] < len(ENCODINGS) else "encoding %d" % b["encoding"]
+    return "block %d: %s, %s, %d rows from %d (section 4)" % (count, b["name"], encoding, b["rows"], b["first"])
+
+
+def snapshot(columns, header=None, directory=None, trailer=None, between=b"", alone=False):
+    """A list of (what it is, bytes).  alone: there is no directory."""
     h, d, t = header or {}, directory or {}, trailer or {}
+    if any(isinstance(c, Batch) for c in columns):
+        h = {"minor": 1, "required": 1, **h}
+    if alone:
+        t = {"flags": 32, **t}
     extra = h.get("extra", b"")
     head = struct.pack("<II8sHHIIIQ", h.get("magic", MAGIC), h.get("frame_size", 40 + len(extra)),
                        h.get("tag", b"SNAPHEAP"), h.get("major", 1), h.get("minor", 0), h.get("required", 0),
@@ -169,24 +219,25 @@ def snapshot(columns, header=None, directory=None, trailer=None, between=b""):
     hashes, entries, size, count = head[-8:], b"", len(head), 0
     for column in columns:
         for b in column.blocks():
-            block, frame = block_bytes(b, count)
-            encoding = ENCODINGS[b["encoding"]] if b["encoding"] < len(ENCODINGS) else "encoding %d" % b["encoding"]
-            parts.append(("block %d: %s, %s, %d rows from %d (section 4)" % (count, b["name"], encoding, b["rows"], b["first"]),
-                          block))
+            block, frame, entry = block_bytes(b, count)
+            parts.append((describe(b, count), block))
             parts.append(("its payload: a Zstandard frame around %d bytes" % len(b["raw"]), frame))
             if between and count == 0:
                 parts.append(("bytes that belong to nothing", between))
                 size += len(between)
             hashes += block[-8:]
-            entries += b.get("entry", bytes)(block[16:])
+            entries += b.get("entry", bytes)(entry)
             size += len(block) + len(frame)
             count += 1
     entries = d.get("entries", entries)
     body = struct.pack("<II4sI", d.get("magic", MAGIC), d.get("frame_size", 16 + len(entries)), d.get("tag", b"SDIR"),
                        d.get("count", count)) + entries
     body += struct.pack("<Q", d.get("hash", xxh64(body)))
-    parts.append(("directory (section 5.1)", body))
-    hashes += body[-8:]
+    if alone:
+        body = b""
+    else:
+        parts.append(("directory (section 5.1)", body))
+        hashes += body[-8:]
     tail = struct.pack("<II4sI6Q", t.get("magic", MAGIC), t.get("frame_size", 72), t.get("tag", b"SEND"), t.get("flags", 0),
                        t.get("size", size + len(body) + 80), t.get("directory", size), t.get("count", count),
                        t.get("interval", 0), t.get("unknown", 0), t.get("spare", 0))
@@ -214,7 +265,7 @@ def key(object_id):
 NO_LABEL = 3
 
 
-def tiny(change=None, drop=(), more=(), **whole):
+def tiny_columns(change=None, drop=()):
     columns = {
         "strings.text": STRINGS,
         "properties.key": [1], "properties.value": [2],
@@ -233,7 +284,11 @@ def tiny(change=None, drop=(), more=(), **whole):
         new = change.get(name, values)
         if name not in drop:
             out.append(new if isinstance(new, Column) else Column(name, new))
-    return snapshot(out + [c if isinstance(c, Column) else Column(*c) for c in more], **whole)
+    return out
+
+
+def tiny(change=None, drop=(), more=(), **whole):
+    return snapshot(tiny_columns(change, drop) + list(more), **whole)
 
 
 def column(name, values, encoding=None, raw=None, **fields):
@@ -631,6 +686,101 @@ rows("totals-dimension-missing", "no dimension type, though objects have one.",
 rows("totals-only-with-objects", "totals only, but there are objects.", trailer={"flags": 4})
 bad("series-first", "Section 2: the first member of a series is bad.",
     tiny({"types.name": [6]}) + snapshot([Column("timeline.time", [1, 2, 3])]))
+
+
+# ---- batches (sections 4.1 and 6.1) ----
+
+
+def in_batch(columns, raw=None, **fields):
+    """A snapshot of one batch, and what is wrong with it in fields."""
+    return snapshot([Batch(columns, raw, **fields)], alone=True)
+
+
+def batch(name, says, raw=None, columns=(Column("timeline.time", [1, 2]),), **fields):
+    bad("batch-" + name, "Section 4.1: " + says if raw is None else "Section 6.1: " + says, in_batch(list(columns), raw, **fields))
+
+
+TIME, COUNT = Column("timeline.time", [1, 2, 3]), Column("timeline.count", [7, 7, 7], "constant")
+good("batch", "Section 6.1: two objects that refer to each other, and a root, all in one batch; so there is no directory.",
+     snapshot([Batch(tiny_columns())], alone=True))
+good("batch-and-blocks", "Section 6.1: what is small is in a batch, the rest in blocks.",
+     snapshot([Batch(tiny_columns(drop=["objects.size", "references.target"])),
+               Column("objects.size", [24, 24]), Column("references.target", [2, 1])]))
+good("batch-directory", "Section 5.1: one batch, and a directory although none is needed.", snapshot([Batch(tiny_columns())]))
+good("batches", "Section 6.1: two batches, and a table that is in both.", snapshot([Batch([TIME]), Batch([COUNT])]))
+good("batch-constant", "Section 6.1: a constant's value stands in its entry.",
+     in_batch([Column("timeline.time", [2**64 - 1] * 3, "constant"), COUNT]))
+good("batch-continued", "Section 6.1: the first rows of a column are in a batch, the others in a block.",
+     snapshot([Batch([TIME]), Column("timeline.time", [4, 5], set_first=3), Column("timeline.count", [7] * 5, "constant")]))
+good("batch-unknown", "Section 6.1: columns in a batch that this version does not know, and that are not critical, are skipped.",
+     in_batch([TIME, Column("18.77", [1, 2, 3], 50, b"whatever"), Column("18.78", [9] * 3, 0, b"\x09"), Column("900.0", [1]),
+               Column("900.3", [1])]))
+good("no-batch", "Section 3: there may be batches, but there are none.", tiny(header={"minor": 1, "required": 1}))
+batch("frame-size", "a frame size other than 20.", frame_size=19)
+batch("tag", "another tag.", tag=b"SBAX")
+batch("sequence", "a sequence that is not 0.", sequence=1)
+batch("hash", "a hash that does not agree.", hash=1)
+batch("raw-size-0", "a raw size of 0.", raw_size=0)
+batch("raw-size", "a raw size that is not the content size.", raw_size=9)
+batch("stored-size-0", "a stored size of 0.", stored_size=0)
+batch("stored-size", "a stored size that is not the payload's.", stored_size=9)
+batch("frame-checksum", "a frame whose own checksum is wrong.", frame={"checksum": 0x12345678})
+bad("batch-undeclared", "Section 3: a batch, but the header does not say that there may be one.",
+    snapshot([Batch([TIME])], header={"required": 0}))
+bad("batch-undeclared-alone", "Section 3: nothing but a batch, but the header does not say that there may be one.",
+    snapshot([Batch([TIME])], header={"required": 0}, alone=True))
+bad("batch-as-block", "Section 4: a block of table 0.", snapshot([TIME, Column("0.0", [1], raw=b"\0\1\1")]))
+bad("batch-entry-tables", "Section 5.1: an entry with other tables than the batch has.",
+    snapshot([Batch([TIME], entry=lambda e: e[:8] + b"\2" + e[9:])]))
+bad("batch-entry-no-tables", "Section 5.1: an entry without tables.",
+    snapshot([Batch([TIME], entry=lambda e: e[:8] + bytes(8) + e[16:])]))
+bad("batch-entry-rows", "Section 5.1: an entry of a batch with a row count.",
+    snapshot([Batch([TIME], entry=lambda e: e[:16] + b"\1" + e[17:])]))
+bad("batch-entry-critical", "Section 5.1: an entry of a batch that is not critical.",
+    snapshot([Batch([TIME], entry=lambda e: e[:5] + b"\0" + e[6:])]))
+bad("batches-many", "Section 9: 65 batches.", snapshot([Batch([Column("900.%d" % i, [1])]) for i in range(65)]))
+bad("no-directory-block", "Section 5.2: no directory, and a block that is no batch.",
+    snapshot([TIME], header={"minor": 1, "required": 1}, alone=True))
+bad("no-directory-batches", "Section 5.2: no directory, but two batches.", snapshot([Batch([TIME]), Batch([COUNT])], alone=True))
+bad("no-directory-empty", "Section 5.2: no directory, and no batch either.",
+    snapshot([], header={"minor": 1, "required": 1}, alone=True))
+bad("no-directory-count", "Section 5.2: no directory, and a block count other than 1.",
+    snapshot([Batch([TIME])], trailer={"flags": 32, "count": 2}, alone=True))
+bad("no-directory-but-one", "Section 5.2: the flag says that there is no directory, but there is.",
+    snapshot([Batch([TIME])], trailer={"flags": 32}))
+batch("empty", "no columns.", b"\0")
+batch("few-entries", "more columns than entries.", b"\2\x40\x12\2\0\1")
+batch("many-columns", "1,025 columns.", varint(1025) + b"\x40" + varint(900) + b"\1\0\1" + b"\0\1\1" * 1024)
+batch("no-table", "the first entry begins no table.", b"\1\2\0\1")
+batch("table-0", "a column of table 0.", b"\1\x40\0\1\0\1")
+batch("table-large", "a table over 65,535.", b"\1\x40" + varint(65536) + b"\1\0\1")
+batch("column-0-again", "an entry that does not begin a table has step 0.", b"\2\x40\x12\2\0\1\0\0\1")
+batch("column-large", "a column over 65,535.", b"\2\x40" + varint(900) + b"\2\1\1\0" + varint(65535) + b"\1")
+batch("column-wraps", "a column that is 1 modulo 2^64 only.", b"\2\x40\x12\2\2\1\0" + varint(2**64 - 1) + b"\1")
+batch("rows-0", "no rows.", b"\1\x40\x12\0\0\1")
+batch("rows-many", "more than 1,048,576 rows.", b"\1\x40\x12" + varint(1048577) + b"\0\1")
+batch("size-0", "a column of no bytes.", b"\1\x41" + varint(900) + b"\1\0\0")
+batch("size-beyond", "a column of more bytes than are left.", b"\1\x41\x12\1\0\4\0\1\1")
+batch("size-large", "a column of 2^64 − 1 bytes.", b"\1\x41\x12\1\0" + varint(2**64 - 1) + b"\0\1\1")
+batch("left-over", "a byte is left over.", b"\1\x40\x12\2\0\1\0")
+batch("varint", "a varint with a needless last byte.", b"\1\x40\x92\0\2\0\1")
+batch("encoding", "a column whose bytes break the rules of its encoding.", b"\1\x41\x12\2\0\2\0\1")
+bad("batch-critical", "Section 6.1: a column that is not critical says that it is.",
+    in_batch([Column("timeline.time", [1], set_flags=1)]))
+bad("batch-not-critical", "Section 6.1: a column that is critical does not say so.",
+    in_batch([Column("strings.text", [b"a"], set_flags=0)]))
+bad("batch-text", "Section 6.1: text in a column of integers.", in_batch([Column("timeline.time", [b"a"], "text")]))
+bad("batch-rows-differ", "Section 7: a table with other rows in a batch than in a block.",
+    snapshot([Batch([TIME]), Column("timeline.count", [1, 2])]))
+bad("batch-column-twice", "Section 6.1: a column twice in a batch.", in_batch([TIME, Column("900.0", [1]), TIME]))
+bad("batch-column-in-two", "Section 6.1: a column in two batches.", snapshot([Batch([TIME]), Batch([TIME])]))
+bad("batch-after-block", "Section 6.1: a column in a batch that has rows before.", snapshot([TIME, Batch([TIME])]))
+unsupported("batch-critical-column", "Section 6.1: an unknown column in a batch that is critical.",
+            in_batch([TIME, Column("18.77", [1, 2, 3], set_flags=1)]))
+unsupported("batch-encoding", "Section 6.1: an unknown encoding of a column that is known.",
+            in_batch([Column("timeline.time", [1, 2, 3], 50, b"??")]))
+unsupported("no-directory-and-more", "Section 5.2: a reserved flag beside that of a snapshot without a directory.",
+            snapshot([Batch([TIME])], trailer={"flags": 32 | 64}, alone=True))
 
 
 def as_hex(says, parts):

@@ -33,7 +33,7 @@ encodings=$(python3 - "$work/random.snap" "$top/spec" <<'END'
 import sys
 sys.path.insert(0, sys.argv[2])
 import reader
-used = {b.decode.__name__ for b in reader.read_members(open(sys.argv[1], "rb").read())[0].blocks}
+used = {b.decode.__name__ for b in reader.read_members(open(sys.argv[1], "rb").read())[0].parts}
 print(*sorted(used))
 END
 )

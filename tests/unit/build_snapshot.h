@@ -8,6 +8,14 @@
 
 #define BUILD_MAX_BLOCKS 256
 
+#define SAMPLE_COLUMNS 40
+
+struct sample_column {
+	uint32_t column;
+	size_t count;
+	uint64_t values[16];
+};
+
 struct build {
 	uint8_t *bytes;
 	size_t size, capacity;
@@ -39,7 +47,8 @@ static inline void build_begin(struct build *b)
 {
 	b->start = b->size;
 	b->block_count = 0;
-	b->header = (struct snapfmt_header){.major = SNAPFMT_MAJOR, .minor = SNAPFMT_MINOR};
+	b->header = (struct snapfmt_header){
+		.major = SNAPFMT_MAJOR, .minor = SNAPFMT_MINOR, .required_features = SNAPFMT_FEATURE_BATCHES};
 	struct sink s = build_room(b, SNAPFMT_HEADER_SIZE);
 	snapfmt_write_header(&s, &b->header);
 	build_took(b, &s);
@@ -60,7 +69,7 @@ static inline void build_raw(struct build *b, struct snapfmt_block like, const v
 	like.hash = snapfmt_block_hash(&like, stored);
 	b->offsets[b->block_count] = b->size;
 	b->blocks[b->block_count++] = like;
-	struct sink s = build_room(b, SNAPFMT_BLOCK_HEADER_SIZE + stored_size);
+	struct sink s = build_room(b, snapfmt_block_header_size(&like) + stored_size);
 	snapfmt_write_block(&s, &like);
 	sink_bytes(&s, stored, stored_size);
 	build_took(b, &s);
@@ -118,6 +127,32 @@ static inline void build_strings(struct build *b, const char *const *strings, si
 	build_raw(b, build_like(b, SNAP_STRING_TEXT, SNAPFMT_TEXT, count), raw, size);
 }
 
+/* Whole columns in a batch. */
+static inline void build_batch(struct build *b, const struct sample_column *columns, size_t count)
+{
+	static uint8_t bytes[SNAPFMT_BATCH_MAX_SIZE], raw[SNAPFMT_BATCH_MAX_SIZE];
+	struct snapfmt_batch_column entries[BUILD_MAX_BLOCKS];
+	struct snapfmt_block like = {.flags = SNAPFMT_BLOCK_CRITICAL};
+	uint32_t used = 0;
+	REQUIRE(count <= BUILD_MAX_BLOCKS);
+	for (size_t i = 0; i < count; i++) {
+		struct snapfmt_block alone = build_like(b, columns[i].column, SNAPFMT_PLANES, columns[i].count);
+		entries[i] = (struct snapfmt_batch_column){
+			.table = alone.table, .column = alone.column, .encoding = alone.encoding, .flags = alone.flags,
+			.row_count = alone.row_count, .offset = used};
+		entries[i].size = (uint32_t)snapfmt_encode_planes(columns[i].values, columns[i].count, bytes + used,
+								  sizeof bytes - used);
+		REQUIRE(entries[i].size > 0);
+		used += entries[i].size;
+		like.first_row |= snapfmt_table_bit(alone.table);
+	}
+	struct sink s = sink_over(raw, sizeof raw);
+	snapfmt_write_batch_start(&s, entries, count, bytes);
+	sink_bytes(&s, bytes, used);
+	REQUIRE(!s.failed);
+	build_raw(b, like, raw, (size_t)(s.at - raw));
+}
+
 /* Directory and trailer; with, if not NULL, gives flags, sampling interval and unknown references. */
 static inline void build_end(struct build *b, const struct snapfmt_trailer *with)
 {
@@ -162,14 +197,7 @@ static inline void build_free(struct build *b)
 
 /* ---- a small whole snapshot: 6 objects of 2 types ---- */
 
-#define SAMPLE_COLUMNS 40
-
 /* Each line is one block of a column; a test may change values before it builds. */
-struct sample_column {
-	uint32_t column;
-	size_t count;
-	uint64_t values[16];
-};
 struct sample {
 	struct sample_column columns[SAMPLE_COLUMNS];
 	size_t column_count;
@@ -249,6 +277,21 @@ static inline void build_sample_blocks(struct build *b, const struct sample *sam
 	build_strings(b, sample_strings, sizeof sample_strings / sizeof *sample_strings);
 	for (size_t i = 0; i < sample->column_count; i++)
 		build_column(b, sample->columns[i].column, sample->columns[i].values, sample->columns[i].count);
+}
+
+/* The same in blocks and batches: two batches, with blocks before, between and behind. */
+static inline void build_mixed_sample(struct build *b)
+{
+	const struct sample *sample = &sample_good;
+	build_begin(b);
+	build_strings(b, sample_strings, sizeof sample_strings / sizeof *sample_strings);
+	build_batch(b, sample->columns, 9);
+	for (size_t i = 9; i < 28; i++)
+		build_column(b, sample->columns[i].column, sample->columns[i].values, sample->columns[i].count);
+	build_batch(b, sample->columns + 28, 5);
+	for (size_t i = 33; i < sample->column_count; i++)
+		build_column(b, sample->columns[i].column, sample->columns[i].values, sample->columns[i].count);
+	build_end(b, &sample->trailer);
 }
 
 static inline void build_sample(struct build *b, const struct sample *sample)

@@ -100,10 +100,12 @@ static void test_numbers(void)
 {
 	const struct named numbers[] = {
 		{"format", "major", SNAPFMT_MAJOR}, {"format", "minor", SNAPFMT_MINOR},
+		{"required_features", "batches", __builtin_ctz(SNAPFMT_FEATURE_BATCHES)},
 		{"trailer_flags", "partial", __builtin_ctz(SNAP_SNAPSHOT_PARTIAL)},
 		{"trailer_flags", "sampled", __builtin_ctz(SNAP_SNAPSHOT_SAMPLED)},
 		{"trailer_flags", "totals_only", __builtin_ctz(SNAP_SNAPSHOT_TOTALS_ONLY)},
 		{"trailer_flags", "contents", __builtin_ctz(SNAP_SNAPSHOT_CONTENTS)},
+		{"trailer_flags", "no_directory", __builtin_ctz(SNAPFMT_NO_DIRECTORY)},
 		{"tails", "none", SNAP_TAIL_NONE}, {"tails", "indexed", SNAP_TAIL_INDEXED},
 		{"tails", "labelled", SNAP_TAIL_LABELLED},
 		{"dimensions", "all", SNAP_BY_ALL}, {"dimensions", "type", SNAP_BY_TYPE},

@@ -76,6 +76,87 @@ static void test_bad_block(void)
 	build_free(&b);
 }
 
+/* ---- batches ---- */
+
+static uint32_t batch_of(const struct build *b, unsigned number)
+{
+	for (uint32_t i = 0; i < b->block_count; i++)
+		if (snapfmt_is_batch(&b->blocks[i]) && --number == 0)
+			return i;
+	const bool has_this_batch = false;
+	REQUIRE(has_this_batch);
+	return 0;
+}
+
+static enum snap_status read_first(struct snap_reader *reader, uint32_t id, uint64_t *value, struct snap_error *error)
+{
+	struct snap_column *column;
+	REQUIRE(snap_column_open(&column, reader, id, error) == SNAP_OK);
+	enum snap_status status = snap_column_read(column, 0, 1, value, error);
+	snap_column_close(column);
+	return status;
+}
+
+/* What was in the batch is lost and not absent, and the message says what; what was not in it is there. */
+static void test_bad_batch(bool with_directory)
+{
+	struct build b = {0};
+	struct snap_error error;
+	struct snap_reader *reader;
+	struct snap_reader_info info;
+	uint64_t value;
+	build_mixed_sample(&b);
+	size_t directory = b.offsets[b.block_count];
+	b.bytes[b.offsets[batch_of(&b, 1)] + 40] ^= 1;
+	if (!with_directory)
+		b.bytes[directory + 20] ^= 1;
+	CHECK(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, &error) == SNAP_CORRUPT);
+	if (with_directory)
+		CHECK(strstr(error.message, "columns of properties, modules, frames, stacks are lost"));
+	REQUIRE(open_partial(&reader, b.bytes, b.size, 0, &error) == SNAP_OK);
+	snap_reader_info(reader, &info);
+	CHECK(info.damaged && info.lost_blocks == 1);
+	CHECK(snap_reader_row_count(reader, SNAP_FRAMES) == 2); /* the stacks know them */
+	CHECK(read_first(reader, SNAP_FRAME_LINE, &value, &error) == SNAP_CORRUPT && strstr(error.message, "lost"));
+	CHECK(read_first(reader, SNAP_FRAME_OFFSET, &value, &error) == SNAP_CORRUPT);
+	CHECK(read_first(reader, SNAP_OBJECT_SIZE, &value, &error) == SNAP_OK && value == 48);
+	CHECK(read_first(reader, SNAP_ROOT_OBJECT, &value, &error) == SNAP_OK && value == 1);
+	/* Whether there were generations is known only from a directory. */
+	CHECK(read_first(reader, SNAP_OBJECT_GENERATION, &value, &error) == (with_directory ? SNAP_OK : SNAP_CORRUPT));
+	snap_reader_close(reader);
+	build_free(&b);
+}
+
+/* Nothing but a batch: its header or trailer may be lost, but not the batch itself. */
+static void test_one_batch(void)
+{
+	struct build b = {0};
+	struct snap_error error;
+	struct snap_reader *reader;
+	uint64_t value;
+	const struct sample_column columns[] = {
+		{SNAP_OBJECT_ADDRESS, 4, {4096, 4160, 0, 4352}},
+		{SNAP_OBJECT_SIZE, 4, {48, 48, 32, 48}},
+		{SNAP_ROOT_OBJECT, 2, {1, 4}},
+	};
+	build_begin(&b);
+	build_batch(&b, columns, 3);
+	build_end(&b, &sample_good.trailer);
+	size_t batch_end = b.offsets[1];
+	REQUIRE(open_partial(&reader, b.bytes, batch_end, 0, &error) == SNAP_OK);
+	CHECK(snap_reader_row_count(reader, SNAP_OBJECTS) == 4);
+	CHECK(read_first(reader, SNAP_OBJECT_SIZE, &value, &error) == SNAP_OK && value == 48);
+	CHECK_NAMED(read_first(reader, SNAP_OBJECT_GENERATION, &value, &error) == SNAP_OK, "objects are whole: roots come behind");
+	CHECK_NAMED(read_first(reader, SNAP_ROOT_LABEL, &value, &error) == SNAP_CORRUPT, "the last table may go on");
+	snap_reader_close(reader);
+	b.bytes[20] ^= 1;
+	REQUIRE(open_partial(&reader, b.bytes, b.size, 0, &error) == SNAP_OK);
+	CHECK_NAMED(read_first(reader, SNAP_ROOT_LABEL, &value, &error) == SNAP_OK && value == 0,
+		    "with a trailer nothing is behind");
+	snap_reader_close(reader);
+	build_free(&b);
+}
+
 static void test_no_trailer(void)
 {
 	struct build b = {0};
@@ -249,6 +330,9 @@ static void test_every_damage(void)
 int main(void)
 {
 	test_bad_block();
+	test_bad_batch(true);
+	test_bad_batch(false);
+	test_one_batch();
 	test_no_trailer();
 	test_hole();
 	test_lost_tables();

@@ -79,6 +79,8 @@ struct snap_reader *cli_open(const char *file);
 struct snap_reader *cli_open_any(const char *file);
 /* The same; member says which one, unless FILE says #N. */
 struct snap_reader *cli_open_member(const char *file, int64_t member);
+/* As --partial would, and silent: snap_reader_verify() is to tell what is wrong. */
+struct snap_reader *cli_open_to_verify(const char *file, int64_t member);
 /* Whether file is FILE#N. */
 bool cli_names_member(const char *file);
 /* Marks the answer as coming from incomplete data: n rows were lost in file. */

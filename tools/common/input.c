@@ -92,25 +92,36 @@ static int seekable_input(void)
 }
 
 static enum snap_status open_reader(struct snap_reader **out, const char *path, int64_t member,
-				    struct snap_error *error)
+				    bool partial, struct snap_error *error)
 {
 	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
 	options.max_memory_bytes = cli_common.memory_bytes;
-	options.partial = cli_common.partial;
+	options.partial = partial;
 	options.member = member;
 	if (strcmp(path, "-") == 0)
 		return snap_reader_open_descriptor(out, seekable_input(), &options, error);
 	return snap_reader_open(out, path, &options, error);
 }
 
-struct snap_reader *cli_open_member(const char *file, int64_t member)
+static struct snap_reader *open_or_exit(const char *file, int64_t member, bool partial)
 {
 	struct snap_reader *reader;
 	struct snap_error error;
 	char *path = split_member(file ? file : "-", &member);
-	if (open_reader(&reader, path, member, &error) != SNAP_OK)
+	if (open_reader(&reader, path, member, partial, &error) != SNAP_OK)
 		exit(cli_report(file ? file : "-", &error));
 	free(path);
+	return reader;
+}
+
+struct snap_reader *cli_open_to_verify(const char *file, int64_t member)
+{
+	return open_or_exit(file, member, true);
+}
+
+struct snap_reader *cli_open_member(const char *file, int64_t member)
+{
+	struct snap_reader *reader = open_or_exit(file, member, cli_common.partial);
 	struct snap_reader_info info;
 	snap_reader_info(reader, &info);
 	if (info.damaged)
