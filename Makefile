@@ -77,14 +77,16 @@ $(BUILD)/bin/snap-import: $(IMPORT)
 $(BUILD)/bin/snap-dump: $(call objects,tools/dump)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/snap-refs: $(call objects,tools/refs)
+$(BUILD)/bin/snap-symbolize: $(call objects,tools/symbolize)
+$(BUILD)/bin/snap-symbolize: TOOL_LIBS := -ldw -lelf
 $(BUILD)/bin/snap-record: $(call objects,tools/record) | $(TRACKER)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
-	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz -o $@
+	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz $(TOOL_LIBS) -o $@
 
 $(filter %/import %/json_scan %/siphash %/pickle %/v8,$(UNITS)): $(IMPORT)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(COMMON) $(BUILD)/libsnap.a
-	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz -o $@
+	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz $(TOOL_LIBS) -o $@
 
 $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 	@mkdir -p $(@D)

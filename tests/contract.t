@@ -18,6 +18,7 @@ ask() { # TOOL FILE OPTIONS...
 	snap-filter) snap-filter --totals -o - "$@" "$file" ;;
 	snap-make) snap-make -o - "$@" "$file" ;;
 	snap-import) snap-import "$@" v8 -o - "$file" ;;
+	snap-symbolize) snap-symbolize --quiet -o - "$@" "$file" ;;
 	snap-record) snap-record "$@" "./$file" ;;
 	*) "$tool" "$@" "$file" ;;
 	esac

@@ -21,4 +21,4 @@ _snap_complete() {
 	mapfile -t COMPREPLY < <(compgen -f -- "$word")
 }
 complete -o filenames -F _snap_complete snap-check snap-diff snap-dump snap-export snap-filter snap-import snap-info \
-	snap-make snap-merge snap-record snap-refs snap-top
+	snap-make snap-merge snap-record snap-refs snap-symbolize snap-top

@@ -256,14 +256,10 @@ enum snap_status snap_writer_unknown_references(struct snap_writer *w, uint64_t 
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_finish(struct snap_writer *w, struct snap_writer_summary *out,
-				    struct snap_error *error)
+static enum snap_status end_writer(struct snap_writer *w, enum snap_status status,
+				   uint64_t identity, struct snap_writer_summary *out,
+				   struct snap_error *error)
 {
-	if (!w)
-		return SNAP_OK;
-	uint64_t identity = 0;
-	enum snap_status status =
-		libsnap_writer_failed(w) ? w->failure.status : finish(w, &identity);
 	status = libsnap_writer_end_call(w, status, error);
 	if (status == SNAP_OK && out)
 		*out = (struct snap_writer_summary){
@@ -276,6 +272,30 @@ enum snap_status snap_writer_finish(struct snap_writer *w, struct snap_writer_su
 		};
 	free_writer(w);
 	return status;
+}
+
+enum snap_status snap_writer_finish(struct snap_writer *w, struct snap_writer_summary *out,
+				    struct snap_error *error)
+{
+	if (!w)
+		return SNAP_OK;
+	uint64_t identity = 0;
+	enum snap_status status =
+		libsnap_writer_failed(w) ? w->failure.status : finish(w, &identity);
+	return end_writer(w, status, identity, out, error);
+}
+
+enum snap_status libsnap_writer_finish_copy(struct snap_writer *w, libsnap_write_copy *write,
+					    void *context, struct snap_writer_summary *out,
+					    struct snap_error *error)
+{
+	uint64_t identity = 0;
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : make_buffers(w);
+	if (status == SNAP_OK)
+		status = write(w, context);
+	if (status == SNAP_OK)
+		status = libsnap_out_finish(w, &identity);
+	return end_writer(w, status, identity, out, error);
 }
 
 void snap_writer_abort(struct snap_writer *w)

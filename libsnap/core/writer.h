@@ -24,7 +24,7 @@ struct libsnap_module {
 	uint32_t path, build_id;
 	uint64_t base, size;
 };
-struct libsnap_frame {
+struct libsnap_frame_row {
 	uint32_t function, file, line, module;
 	uint64_t offset;
 	uint32_t inlined_into, zero;
@@ -278,6 +278,12 @@ static inline bool libsnap_writer_failed(const struct snap_writer *w)
 }
 enum snap_status libsnap_misuse(struct snap_writer *, const char *format, ...) LIBSNAP_PRINTF(2, 3);
 
+/* Instead of snap_writer_finish, for what is not made of rows: write puts out a header and all blocks, with what it
+ * cannot do in w->problem. */
+typedef enum snap_status libsnap_write_copy(struct snap_writer *, void *context);
+enum snap_status libsnap_writer_finish_copy(struct snap_writer *, libsnap_write_copy *write, void *context,
+					    struct snap_writer_summary *out, struct snap_error *error);
+
 /* writer_totals.c */
 void libsnap_totals_init(struct libsnap_totals *, const struct snap_allocator *);
 void libsnap_totals_free(struct libsnap_totals *);
@@ -410,6 +416,8 @@ enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *v
 /* Ends the blocks here, whole or not. */
 enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);
+/* Compresses what a column's rows were encoded to, and writes it. */
+enum snap_status libsnap_write_block(struct snap_writer *, struct snapfmt_block *, const uint8_t *raw, size_t raw_size);
 enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
 				    uint64_t first_row, uint32_t row_count, bool only_block);
 
@@ -423,6 +431,9 @@ enum snap_status libsnap_batch_flush(struct snap_writer *);
 void libsnap_batch_free(struct snap_writer *);
 
 /* writer_rows.c, writer_tables.c */
+typedef enum snap_status libsnap_text_at(struct snap_writer *, void *context, size_t i, const char **bytes, size_t *size);
+/* The table of strings; each text is asked for twice, and wanted until the next is. */
+enum snap_status libsnap_write_texts(struct snap_writer *, size_t count, libsnap_text_at *, void *context);
 enum snap_status libsnap_write_rows(struct snap_writer *);
 enum snap_status libsnap_write_tables(struct snap_writer *);
 enum snap_status libsnap_write_roots(struct snap_writer *);
@@ -430,6 +441,9 @@ enum snap_status libsnap_write_roots(struct snap_writer *);
 /* writer_file.c */
 enum snap_status libsnap_out_open(struct snap_writer *, const char *path, bool append);
 enum snap_status libsnap_out_begin(struct snap_writer *);
+/* The same, with a header that there is already. */
+enum snap_status libsnap_out_begin_with(struct snap_writer *, const uint8_t *header, size_t size,
+					uint64_t hash);
 /* payload has SNAPFMT_BLOCK_HEADER_SIZE bytes free before it. */
 enum snap_status libsnap_out_block(struct snap_writer *, struct snapfmt_block *, uint8_t *payload);
 enum snap_status libsnap_out_finish(struct snap_writer *, uint64_t *identity);

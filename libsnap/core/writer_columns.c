@@ -9,8 +9,8 @@
 #define SAMPLE_STRETCHES 4u
 #define RAW_SIZE         SNAPFMT_MAX_RAW
 
-static enum snap_status write_block(struct snap_writer *w, struct snapfmt_block *block,
-				    const uint8_t *raw, size_t raw_size)
+enum snap_status libsnap_write_block(struct snap_writer *w, struct snapfmt_block *block, const uint8_t *raw,
+				     size_t raw_size)
 {
 	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
 	size_t stored_size;
@@ -131,7 +131,7 @@ static enum snap_status write_values(struct snap_writer *w, struct libsnap_colum
 		return status;
 	struct snapfmt_block block = block_of(c, c->encoding, count);
 	c->written += count;
-	return write_block(w, &block, w->raw, raw_size);
+	return libsnap_write_block(w, &block, w->raw, raw_size);
 }
 
 static enum snap_status write_same(struct snap_writer *w, struct libsnap_column_out *c,
@@ -140,7 +140,7 @@ static enum snap_status write_same(struct snap_writer *w, struct libsnap_column_
 	struct snapfmt_block block = block_of(c, SNAPFMT_CONSTANT, count);
 	size_t raw_size = snapfmt_encode_constant(&value, 1, w->raw, RAW_SIZE);
 	c->written += count;
-	return write_block(w, &block, w->raw, raw_size);
+	return libsnap_write_block(w, &block, w->raw, raw_size);
 }
 
 /* Rows of default that turned out to be followed by others. */
@@ -297,5 +297,5 @@ enum snap_status libsnap_block_text(struct snap_writer *w, const uint8_t *raw, s
 	enum snap_status status = SNAP_OK;
 	if (only_block)
 		status = libsnap_batch_add(w, &block, raw, raw_size, &added);
-	return status == SNAP_OK && !added ? write_block(w, &block, raw, raw_size) : status;
+	return status == SNAP_OK && !added ? libsnap_write_block(w, &block, raw, raw_size) : status;
 }

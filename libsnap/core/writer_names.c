@@ -52,7 +52,7 @@ void libsnap_names_init(struct libsnap_names *n, const struct snap_allocator *al
 	libsnap_pages_init(&n->strings, allocator, sizeof(uint64_t));
 	libsnap_intern_init(&n->string_ids, allocator);
 	libsnap_set_init(&n->modules, allocator, sizeof(struct libsnap_module));
-	libsnap_set_init(&n->frames, allocator, sizeof(struct libsnap_frame));
+	libsnap_set_init(&n->frames, allocator, sizeof(struct libsnap_frame_row));
 	libsnap_set_init(&n->stacks, allocator, sizeof(struct libsnap_stack));
 	libsnap_set_init(&n->types, allocator, sizeof(struct libsnap_type));
 	libsnap_set_init(&n->threads, allocator, sizeof(struct libsnap_thread));
@@ -221,7 +221,7 @@ enum snap_status snap_writer_frame(struct snap_writer *w, const struct snap_fram
 		status = check_id(w, "module", &w->names.modules.rows, f->module, false);
 	if (status == SNAP_OK)
 		status = check_id(w, "frame", &w->names.frames.rows, f->inlined_into, false);
-	struct libsnap_frame row = {f->function, f->file,         f->line, f->module,
+	struct libsnap_frame_row row = {f->function, f->file,         f->line, f->module,
 				    f->offset,   f->inlined_into, 0};
 	if (status == SNAP_OK)
 		status = add_row(w, &w->names.frames, &row, id);

@@ -39,7 +39,7 @@ static void mark_stacks(struct snap_writer *w)
 			n->stacks[stack->parent - 1] = 1;
 	}
 	for (uint64_t id = w->names.frames.rows.count; id > 0; id--) {
-		const struct libsnap_frame *frame = libsnap_set_at(&w->names.frames, (uint32_t)id);
+		const struct libsnap_frame_row *frame = libsnap_set_at(&w->names.frames, (uint32_t)id);
 		if (!n->frames[id - 1])
 			continue;
 		if (frame->inlined_into)
@@ -106,7 +106,7 @@ static void keep_names(struct snap_writer *w)
 				    ((struct libsnap_thread *)libsnap_set_at(&names->threads, id))
 					    ->name);
 	for (uint32_t id = 1; id <= names->frames.rows.count; id++) {
-		const struct libsnap_frame *frame = libsnap_set_at(&names->frames, id);
+		const struct libsnap_frame_row *frame = libsnap_set_at(&names->frames, id);
 		if (!libsnap_number(n->frames, id))
 			continue;
 		keep_string(n, frame->function);

@@ -3,35 +3,44 @@
 
 #define TEXT_RAW 262144u /* a block of strings is closed when it has so many bytes */
 
-static enum snap_status write_strings(struct snap_writer *w)
+/* As many texts from at on as one block takes. */
+static enum snap_status write_some_texts(struct snap_writer *w, size_t count, libsnap_text_at *text_at,
+					 void *context, size_t *at)
 {
-	const struct libsnap_numbers *n = &w->numbers;
-	size_t at = 0;
-	while (at < n->string_count) {
-		size_t size, end = at;
-		uint64_t raw_size = 0;
-		while (end < n->string_count && end - at < LIBSNAP_BLOCK_ROWS &&
-		       raw_size < TEXT_RAW) {
-			libsnap_names_text(&w->names, n->string_order[end++], &size);
-			raw_size += size + LIBSNAP_VARINT_MAX;
-		}
-		struct sink s = sink_over(w->raw, SNAPFMT_MAX_RAW);
-		for (size_t i = at; i < end; i++) {
-			libsnap_names_text(&w->names, n->string_order[i], &size);
-			sink_varint(&s, size);
-		}
-		for (size_t i = at; i < end; i++) {
-			const char *bytes =
-				libsnap_names_text(&w->names, n->string_order[i], &size);
-			sink_bytes(&s, bytes, size);
-		}
-		enum snap_status status =
-			libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), at,
-					   (uint32_t)(end - at), end - at == n->string_count);
+	size_t size, first = *at, end = first;
+	uint64_t raw_size = 0;
+	const char *bytes;
+	struct sink s = sink_over(w->raw, SNAPFMT_MAX_RAW);
+	for (; end < count && end - first < LIBSNAP_BLOCK_ROWS && raw_size < TEXT_RAW; end++) {
+		enum snap_status status = text_at(w, context, end, &bytes, &size);
 		if (status != SNAP_OK)
 			return status;
-		at = end;
+		raw_size += size + LIBSNAP_VARINT_MAX;
+		sink_varint(&s, size);
 	}
+	for (size_t i = first; i < end; i++) {
+		enum snap_status status = text_at(w, context, i, &bytes, &size);
+		if (status != SNAP_OK)
+			return status;
+		sink_bytes(&s, bytes, size);
+	}
+	*at = end;
+	return libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), first, (uint32_t)(end - first),
+				  end - first == count);
+}
+
+enum snap_status libsnap_write_texts(struct snap_writer *w, size_t count, libsnap_text_at *text_at, void *context)
+{
+	enum snap_status status = SNAP_OK;
+	for (size_t at = 0; at < count && status == SNAP_OK;)
+		status = write_some_texts(w, count, text_at, context, &at);
+	return status;
+}
+
+static enum snap_status own_text(struct snap_writer *w, void *context, size_t i, const char **bytes, size_t *size)
+{
+	(void)context;
+	*bytes = libsnap_names_text(&w->names, w->numbers.string_order[i], size);
 	return SNAP_OK;
 }
 
@@ -62,7 +71,7 @@ static void module_row(const struct libsnap_numbers *n, const void *row, uint64_
 
 static void frame_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
 {
-	const struct libsnap_frame *f = row;
+	const struct libsnap_frame_row *f = row;
 	values[0] = libsnap_number(n->strings, f->function);
 	values[1] = libsnap_number(n->strings, f->file);
 	values[2] = f->line;
@@ -170,7 +179,7 @@ enum snap_status libsnap_write_tables(struct snap_writer *w)
 {
 	const struct libsnap_names *names = &w->names;
 	const struct libsnap_numbers *n = &w->numbers;
-	enum snap_status status = write_strings(w);
+	enum snap_status status = libsnap_write_texts(w, n->string_count, own_text, NULL);
 	if (status == SNAP_OK)
 		status = write_properties(w);
 	if (status == SNAP_OK)

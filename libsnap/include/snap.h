@@ -200,6 +200,7 @@ enum snap_tail { SNAP_TAIL_NONE = 0, SNAP_TAIL_INDEXED = 1, SNAP_TAIL_LABELLED =
 /* ---- writing ---- */
 
 struct snap_writer;
+struct snap_reader;
 
 /* Append members only at the end. */
 struct snap_writer_options {
@@ -333,12 +334,27 @@ struct snap_writer_summary {
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_finish(struct snap_writer *, struct snap_writer_summary *out, struct snap_error *);
 
+/* Other names for the frames of a snapshot that is there already (FORMAT.md, section 7.1). */
+struct snap_naming {
+	/* The whole table: a frame that a stack names has its old row.  Ids of strings are those of the snapshot, and
+	 * beyond them, in their order, those of texts. */
+	const struct snap_frame *frames;
+	size_t frame_count;
+	const char *const *texts; /* not terminated; at most SNAP_MAX_STRING_SIZE bytes each */
+	const size_t *text_sizes;
+	size_t text_count;
+};
+
+/* Like snap_writer_finish, of a writer that was given nothing: the snapshot is a copy of that of from, whose frames are
+ * replaced.  Its flags and sampling interval are taken over; an index is not.  A reader that is damaged is SNAP_MISUSE. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_finish_renamed(struct snap_writer *, struct snap_reader *from, const struct snap_naming *naming,
+			   struct snap_writer_summary *out, struct snap_error *);
+
 /* Forgets everything; no file appears or changes. */
 SNAP_API void snap_writer_abort(struct snap_writer *);
 
 /* ---- reading ---- */
-
-struct snap_reader;
 
 #define SNAP_LAST_MEMBER 0
 

@@ -1,0 +1,52 @@
+/* Names for addresses: what the parts of snap-symbolize share. */
+#ifndef SYMBOLIZE_H
+#define SYMBOLIZE_H
+
+#include <elfutils/libdwfl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where files are looked for, for the whole process.  Call once, before any module is opened. */
+struct symbol_options {
+	const char *sysroot;       /* before the path of every module; NULL: none */
+	const char *debug_folders; /* where separate debug files are, separated by colons; NULL: the usual */
+	bool debuginfod;           /* ask the servers in $DEBUGINFOD_URLS */
+};
+void symbols_setup(const struct symbol_options *options);
+
+/* One function at an address, by its linkage name; NULL and 0 where not known. */
+struct symbol {
+	const char *function, *file;
+	uint32_t line;
+};
+
+struct unit;
+
+struct module {
+	Dwfl *dwfl;
+	Dwfl_Module *dwfl_module;
+	struct unit *units; /* of debug information */
+	size_t unit_count;
+	struct span *spans; /* of addresses to units, by address */
+	size_t span_count;
+	Dwarf_Addr bias;  /* address in the file = address in debug information + bias */
+	char reason[256]; /* why there is no file */
+};
+
+/* Opens the file of a module, or its separate debug file, if its build-id (hexadecimal; "": any) is the wanted one;
+ * false with the reason otherwise.  Texts of symbols live until the module is closed. */
+bool module_open(struct module *, const char *path, const char *build_id);
+void module_close(struct module *);
+
+/* The functions at an offset from where the module was loaded, innermost first, each inlined into the next.
+ * Returns how many, at most max; 0: not known. */
+size_t module_symbols(struct module *, uint64_t offset, struct symbol *out, size_t max);
+
+/* ---- debug information (units.c) ---- */
+
+void units_open(struct module *);
+void units_close(struct module *);
+size_t units_symbols(struct module *, uint64_t address, struct symbol *out, size_t max);
+
+#endif
