@@ -17,6 +17,7 @@ programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 $(BUILD)/format/%.o:  SEES := -Iformat -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
+$(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
 $(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/include
 $(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap/core -Ilibsnap/include -Iformat
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
@@ -91,6 +92,25 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(COMMON) $(BUILD)/libsnap.a
 $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 	@mkdir -p $(@D)
 	$(call say,MAKE $@)$(BUILD)/bin/snap-make -o $@ $<
+
+# The extension for one CPython; those of several versions lie side by side.
+PYTHON ?= python3
+ask_python = $(shell $(PYTHON) -c 'import sysconfig as s; print($(1))')
+python:
+	@$(MAKE) --no-print-directory python-package PYTHON_SUFFIX="$(call ask_python,s.get_config_var("EXT_SUFFIX"))" \
+		PYTHON_SEES="-isystem $(call ask_python,s.get_path("include"))"
+PYTHON_OBJECTS = $(patsubst libsnap/python/%.c,$(BUILD)/libsnap/python/%$(PYTHON_SUFFIX).o,$(sort $(wildcard libsnap/python/*.c)))
+$(BUILD)/libsnap/python/%$(PYTHON_SUFFIX).o: libsnap/python/%.c
+	@mkdir -p $(@D)
+	$(call say,CC $< for $(PYTHON_SUFFIX))$(CC) $(STD) $(WARN) $(SEES) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/python/snap/_snap$(PYTHON_SUFFIX): $(PYTHON_OBJECTS) $(BUILD)/libsnap.a
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(CC) -shared $(CFLAGS) $(LDFLAGS) $^ -Wl,--exclude-libs,ALL -lzstd -o $@
+$(BUILD)/python/snap/%: libsnap/python/snap/%
+	@mkdir -p $(@D)
+	@cp $< $@
+python-package: $(BUILD)/python/snap/_snap$(PYTHON_SUFFIX) \
+	$(patsubst libsnap/python/%,$(BUILD)/python/%,$(filter-out %.pyc %__pycache__,$(wildcard libsnap/python/snap/*)))
 
 units: $(UNITS)
 import-archives: $(BUILD)/libsnap.a $(COMMON) $(IMPORT)
@@ -173,7 +193,7 @@ dist:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
+.PHONY: all python python-package units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
 	install uninstall dist clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

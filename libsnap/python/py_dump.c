@@ -1,0 +1,245 @@
+/* The walk itself: every object once, with its references, into a snapshot. */
+#include <string.h>
+
+#include "py_walk.h"
+
+void py_fail(struct py_walk *w, enum snap_status status, const char *message)
+{
+	if (!py_going(w))
+		return;
+	w->status = status;
+	w->error = (struct snap_error){.status = status, .offset = SNAP_NO_OFFSET};
+	strncpy(w->error.message, message, sizeof(w->error.message) - 1);
+}
+
+uint32_t py_note(struct py_walk *w, const PyObject *object)
+{
+	if (!py_going(w))
+		return 0;
+	uint32_t *slot = py_index_slot(&w->index, object);
+	if (slot && *slot)
+		return *slot;
+	struct py_object *added = slot ? py_area_add(&w->objects, sizeof(*added)) : NULL;
+	if (!added || w->object_count == UINT32_MAX) {
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+		return 0;
+	}
+	added->object = (PyObject *)(uintptr_t)object;
+	*slot = ++w->object_count;
+	return *slot;
+}
+
+/* False: there is nothing to refer to, or no going on. */
+static bool count_reference(struct py_walk *w, PyObject *to, enum snap_reference_kind kind)
+{
+	uint32_t id = to ? py_note(w, to) : 0;
+	if (!id || kind >= SNAP_REF_FIRST_WEAK)
+		return id != 0;
+	uint32_t *edge = py_area_add(&w->edges, sizeof(*edge));
+	if (!edge) {
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
+		return false;
+	}
+	*edge = id;
+	py_object_at(w, id)->found++;
+	return true;
+}
+
+void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
+{
+	if (count_reference(w, to, kind))
+		w->status = snap_writer_reference(w->writer, (uintptr_t)w->from, (uintptr_t)to, kind, label,
+						  &w->error);
+}
+
+void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
+{
+	if (count_reference(w, to, SNAP_REF_VALUE))
+		w->status = snap_writer_keyed_reference(w->writer, (uintptr_t)w->from, (uintptr_t)to, SNAP_REF_VALUE,
+							(uintptr_t)key, &w->error);
+}
+
+/* ---- text ---- */
+
+uint32_t py_string(struct py_walk *w, const char *text)
+{
+	uint32_t id = 0;
+	if (py_going(w))
+		w->status = snap_writer_string(w->writer, text, strlen(text), &id, &w->error);
+	return id;
+}
+
+static size_t put_character(char *out, Py_UCS4 c)
+{
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	size_t extra = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+	static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
+	out[0] = (char)(first[extra] | c >> 6 * extra);
+	for (size_t i = 1; i <= extra; i++)
+		out[i] = (char)(0x80 | (c >> 6 * (extra - i) & 0x3f));
+	return extra + 1;
+}
+
+size_t py_text(PyObject *string, char *out, size_t size)
+{
+	size_t at = 0;
+	bool readable = string && PyUnicode_Check(string);
+#if !PY_SINCE(3, 12)
+	readable = readable && PyUnicode_IS_READY(string);
+#endif
+	Py_ssize_t length = readable ? PyUnicode_GET_LENGTH(string) : 0;
+	for (Py_ssize_t i = 0; i < length && at + 5 <= size; i++)
+		at += put_character(out + at, PyUnicode_READ_CHAR(string, i));
+	out[at] = 0;
+	return at;
+}
+
+#define NAME_MAX_BYTES 4096u
+
+uint64_t py_name_label(struct py_walk *w, PyObject *name)
+{
+	uint32_t id = py_map_get(&w->names, name);
+	if (id || !py_going(w))
+		return id ? SNAP_LABEL_STRING(id) : SNAP_LABEL_NONE;
+	char text[NAME_MAX_BYTES];
+	size_t size = py_text(name, text, sizeof(text));
+	w->status = snap_writer_string(w->writer, text, size, &id, &w->error);
+	if (py_going(w) && !py_map_put(&w->names, name, id))
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for names");
+	return SNAP_LABEL_STRING(id);
+}
+
+/* ---- objects ---- */
+
+static uint32_t name_of(struct py_walk *w, PyObject *object, const struct py_type *type)
+{
+	char text[512];
+	switch (type->layout) {
+	case PY_FUNCTION: return (uint32_t)(py_name_label(w, ((PyFunctionObject *)object)->func_qualname) / 4);
+	case PY_CODE: return py_code_name(w, (PyCodeObject *)object);
+	case PY_FRAME: return w->layouts ? py_frame_name(w, object) : 0;
+	case PY_TYPE: py_type_name(w, (PyTypeObject *)object, text, sizeof(text)); return py_string(w, text);
+	case PY_GENERATOR: return (uint32_t)(py_name_label(w, ((PyGenObject *)object)->gi_qualname) / 4);
+	case PY_C_FUNCTION: return py_string(w, ((PyCFunctionObject *)object)->m_ml->ml_name);
+	case PY_MODULE: {
+		PyObject *name = PyDict_GetItemString(PyModule_GetDict(object), "__name__");
+		return name && PyUnicode_Check(name) ? (uint32_t)(py_name_label(w, name) / 4) : 0;
+	}
+	default: return 0;
+	}
+}
+
+static void write_object(struct py_walk *w, uint32_t id)
+{
+	struct py_object *known = py_object_at(w, id);
+	PyObject *object = known->object;
+	const struct py_type *type = py_type_of(w, object);
+	known->first_edge = w->edges.size / sizeof(uint32_t);
+	if (!type)
+		return;
+	struct snap_object row = {
+		.id = (uintptr_t)object,
+		.size = py_size(w, object, type),
+		.count = 1,
+		.type = type->id,
+		.name = name_of(w, object, type),
+		.generation = known->flags >> PY_GENERATION,
+		.flags = known->flags & PY_GARBAGE ? SNAP_OBJECT_UNCOLLECTABLE : 0,
+	};
+	if (w->options->traces && py_going(w))
+		row.stack = py_trace_of(w, (const char *)object - type->before);
+	if (w->options->hashes && py_going(w))
+		row.content = py_content_of(w, object, type);
+	if (!py_going(w))
+		return;
+	w->status = snap_writer_object(w->writer, &row, &w->error);
+	w->from = object;
+	if (py_going(w))
+		py_references(w, object, type);
+}
+
+static void mark_garbage(struct py_walk *w)
+{
+	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "gc");
+	PyObject *garbage = module ? PyDict_GetItemString(PyModule_GetDict(module), "garbage") : NULL;
+	for (Py_ssize_t i = 0; garbage && PyList_CheckExact(garbage) && i < PyList_GET_SIZE(garbage); i++) {
+		uint32_t id = py_note(w, PyList_GET_ITEM(garbage, i));
+		if (id)
+			py_object_at(w, id)->flags |= PY_GARBAGE;
+	}
+}
+
+static void write_graph(struct py_walk *w)
+{
+	py_collector_walk(w);
+	uint32_t tracked = w->object_count;
+	for (uint32_t id = 1; id <= tracked && py_going(w); id++)
+		py_mark(w, py_object_at(w, id)->object);
+	mark_garbage(w);
+	py_known_roots(w);
+	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++)
+		write_object(w, id);
+	py_foreign_roots(w);
+}
+
+static void set_property(struct py_walk *w, const char *key, const char *value)
+{
+	if (py_going(w))
+		w->status = snap_writer_property(w->writer, key, value, &w->error);
+}
+
+static void set_properties(struct py_walk *w)
+{
+	char text[64];
+	set_property(w, "program", w->options->program);
+	set_property(w, "time", w->options->time);
+	const char *version = Py_GetVersion();
+	size_t length = strcspn(version, " ");
+	PyOS_snprintf(text, sizeof(text), "CPython %.*s", (int)(length < 40 ? length : 40), version);
+	set_property(w, "runtime", text);
+	set_property(w, "producer", "snap.dump " SNAP_VERSION);
+	PyOS_snprintf(text, sizeof(text), "%lu", w->options->pid);
+	set_property(w, "pid", text);
+	if (w->options->hashes)
+		set_property(w, "hash_key", "derived");
+	PyOS_snprintf(text, sizeof(text), "%zu", w->options->trace_limit);
+	if (w->options->traces)
+		set_property(w, "traceback_limit", text);
+	if (w->options->graph && !w->layouts)
+		set_property(w, "layouts", "unknown");
+}
+
+static void open_writer(struct py_walk *w, const struct snap_allocator *allocator)
+{
+	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	options.allocator = allocator;
+	w->status = w->options->path ?
+		snap_writer_open(&w->writer, w->options->path, &options, &w->error) :
+		snap_writer_open_descriptor(&w->writer, w->options->descriptor, &options, &w->error);
+}
+
+void py_dump(struct py_walk *w, const struct py_options *options)
+{
+	struct py_memory memory = {0};
+	struct snap_allocator allocator = py_memory_allocator(&memory);
+	*w = (struct py_walk){.options = options, .status = SNAP_OK};
+	w->sizeof_name = PyUnicode_FromString("__sizeof__");
+	w->module_name = PyUnicode_FromString("__module__");
+	py_sizes_init(w);
+	w->layouts = !options->plain && py_layouts_hold();
+	open_writer(w, &allocator);
+	set_properties(w);
+	if (options->graph)
+		write_graph(w);
+	else if (options->traces)
+		py_trace_rows(w);
+	if (py_going(w))
+		w->status = snap_writer_timeline(w->writer, options->time_ns, 0, 0, options->resident_bytes, &w->error);
+	if (py_going(w))
+		w->status = snap_writer_finish(w->writer, NULL, &w->error);
+	else
+		snap_writer_abort(w->writer);
+}

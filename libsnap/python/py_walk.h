@@ -1,0 +1,231 @@
+/* The walk over CPython's objects, from the inside.  It runs in a forked child that holds the interpreter's
+ * lock: nothing here runs Python code or waits for a lock, and all memory is mapped by the child itself. */
+#ifndef SNAP_PY_WALK_H
+#define SNAP_PY_WALK_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <frameobject.h>
+
+#include "snap.h"
+
+#if PY_VERSION_HEX < 0x03080000 || defined(PYPY_VERSION) || defined(Py_GIL_DISABLED)
+#error "This extension is for CPython 3.8 and later, with its global interpreter lock."
+#endif
+
+#define PY_SINCE(major, minor) (PY_VERSION_HEX >= ((major) << 24 | (minor) << 16))
+
+/* ---- memory (py_memory.c) ---- */
+
+/* Bytes that grow where they are or move; all zero is an empty one. */
+struct py_area {
+	char *bytes;
+	size_t size, capacity;
+};
+/* size bytes at the end, zeroed; NULL: no memory. */
+void *py_area_add(struct py_area *, size_t size);
+void py_area_free(struct py_area *);
+
+struct py_memory {
+	void *free_lists[16];
+	char *chunk;
+	size_t chunk_left;
+};
+/* For libsnap: blocks up to 32 KiB are reused by size, larger ones mapped.  Ends with the process. */
+struct snap_allocator py_memory_allocator(struct py_memory *);
+
+/* Pointers to numbers other than 0. */
+struct py_map {
+	struct py_map_entry {
+		const void *key;
+		uint32_t value;
+	} *entries;
+	size_t capacity, count;
+};
+uint32_t py_map_get(const struct py_map *, const void *key);
+bool py_map_put(struct py_map *, const void *key, uint32_t value);
+void py_map_free(struct py_map *);
+
+/* ---- addresses to ids (py_index.c) ---- */
+
+/* Objects are at least 16 bytes, so no two begin in the same 16. */
+struct py_index {
+	struct py_index_chunk {
+		uintptr_t key;
+		uint32_t *ids;
+	} *chunks;
+	size_t capacity, count;
+	struct py_index_chunk last;
+};
+/* Where the id of an address is kept, 0 at first; NULL: no memory. */
+uint32_t *py_index_slot(struct py_index *, const void *address);
+void py_index_free(struct py_index *);
+
+/* ---- types (py_types.c) ---- */
+
+enum py_layout {
+	PY_OTHER, PY_LIST, PY_TUPLE, PY_DICT, PY_SET, PY_STRING, PY_BYTES, PY_INTEGER, PY_FLOAT, PY_FUNCTION,
+	PY_MODULE, PY_TYPE, PY_FRAME, PY_TRACEBACK, PY_GENERATOR, PY_CODE, PY_WEAK, PY_CELL, PY_C_FUNCTION,
+	PY_EXCEPTION,
+};
+
+struct py_member {
+	Py_ssize_t offset;
+	uint32_t label; /* string id */
+};
+
+struct py_type {
+	PyTypeObject *type;
+	uint32_t id; /* in the snapshot */
+	enum py_layout layout;
+	bool exact;                 /* the type itself, not one derived from it */
+	bool is_lru_cache;
+	size_t before;              /* bytes of a block before the object: collector's header, managed dict */
+	PyCFunction size;           /* __sizeof__, if it is written in C and not object's */
+	size_t member_first, member_count;
+};
+
+/* ---- the walk ---- */
+
+#define PY_NAMESPACE 1u  /* a dict whose keys are names in the program */
+#define PY_REACHED 2u    /* from a known root */
+#define PY_GARBAGE 4u    /* in gc.garbage */
+#define PY_GENERATION 4  /* so many bits to the left */
+
+struct py_object {
+	PyObject *object;
+	uint64_t first_edge;
+	uint32_t found; /* references to it */
+	uint8_t flags;
+};
+
+struct py_options {
+	const char *path;  /* or NULL */
+	int descriptor;    /* if there is no path */
+	bool graph, traces, hashes, keys;
+	bool plain;                /* private structures are not to be read */
+	const char *program, *time; /* properties */
+	PyObject *thread_names;    /* dict of ident: name, or NULL */
+	size_t trace_limit;        /* frames that tracemalloc keeps of a stack */
+	unsigned long pid;
+	uint64_t time_ns, resident_bytes;
+	uint64_t hash_key[2];      /* random */
+};
+
+struct py_walk {
+	const struct py_options *options;
+	struct snap_writer *writer;
+	enum snap_status status; /* the first failure; after it nothing more is done */
+	struct snap_error error;
+	bool layouts;            /* private structures are as we know them */
+
+	struct py_index index;
+	struct py_area objects;  /* struct py_object, by id - 1 */
+	struct py_area edges;    /* uint32_t: ids of what each object holds, in the order of objects */
+	uint32_t object_count;
+
+	struct py_map type_numbers; /* PyTypeObject to its number in types + 1 */
+	struct py_area types;       /* struct py_type */
+	struct py_area members;     /* struct py_member */
+	struct py_map names;        /* str objects to string ids */
+	struct py_map closures;     /* ids of closures' code objects, by tuple */
+	PyObject *sizeof_name, *module_name;
+	PyCFunction object_sizeof;
+
+	struct py_area visited;     /* PyObject *, of the object at hand; NULL: has been labelled */
+	size_t visited_at;
+	const PyObject *from;
+	struct py_area roots;       /* uint32_t: ids of known roots */
+};
+
+static inline bool py_going(const struct py_walk *w)
+{
+	return w->status == SNAP_OK;
+}
+void py_fail(struct py_walk *, enum snap_status, const char *message);
+static inline struct py_object *py_object_at(const struct py_walk *w, uint32_t id)
+{
+	return (struct py_object *)(void *)w->objects.bytes + (id - 1);
+}
+
+/* py_dump.c */
+/* The id of an object, which is queued if it is new; 0 after a failure. */
+uint32_t py_note(struct py_walk *, const PyObject *);
+/* A reference from the object at hand; to may be NULL. */
+void py_refer(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
+void py_refer_key(struct py_walk *, PyObject *to, PyObject *key);
+uint32_t py_string(struct py_walk *, const char *text);
+/* The label of a str object: its text. */
+uint64_t py_name_label(struct py_walk *, PyObject *name);
+/* The text of a str in UTF-8 (at most size - 1 bytes), without touching the object. */
+size_t py_text(PyObject *string, char *out, size_t size);
+void py_dump(struct py_walk *, const struct py_options *);
+
+
+/* py_types.c: NULL after a failure; valid until the next call. */
+const struct py_type *py_type_of(struct py_walk *, PyObject *);
+PyObject *py_type_dict(PyTypeObject *);
+/* "module.qualname", as far as there is room. */
+void py_type_name(struct py_walk *, PyTypeObject *, char *out, size_t size);
+
+/* py_sizes.c */
+void py_sizes_init(struct py_walk *);
+uint64_t py_size(const struct py_walk *, PyObject *, const struct py_type *);
+
+/* py_collector.c */
+/* Calls note for each object that the collector tracks. */
+void py_collector_walk(struct py_walk *);
+
+/* py_labels.c */
+/* Marks what the object at hand says of others: which dicts are namespaces, which tuples closures. */
+void py_mark(struct py_walk *, PyObject *);
+void py_references(struct py_walk *, PyObject *, const struct py_type *);
+/* Labels one of the references that the object's type reported. */
+void py_claim(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
+void py_claim_field(struct py_walk *, PyObject *to, const char *label);
+void py_claim_internal(struct py_walk *, PyObject *to, const char *label);
+
+/* The same, labelled with the object that is the key. */
+void py_claim_key(struct py_walk *, PyObject *to, PyObject *key);
+
+/* py_layout.c */
+/* Makes objects of which everything is known; false, with an exception set, if it cannot. */
+bool py_layouts_prepare(void);
+/* Whether private structures say of them what is true. */
+bool py_layouts_hold(void);
+
+/* py_instances.c */
+/* Whether the values of an instance without a dict are those of a tuple. */
+bool py_instance_holds(PyObject *instance, PyObject *names, PyObject *values);
+bool py_values_are_embedded(PyObject *dict);
+PyObject *py_instance_dict(const struct py_walk *, PyObject *); /* borrowed, and only if there is one */
+size_t py_inline_values_size(PyObject *);
+void py_claim_instance(struct py_walk *, PyObject *, const struct py_type *);
+void py_claim_type(struct py_walk *, PyTypeObject *);
+void py_refer_static_type(struct py_walk *, PyTypeObject *);
+
+/* py_frames.c */
+void py_claim_frame(struct py_walk *, PyObject *frame);
+void py_claim_generator(struct py_walk *, PyObject *generator);
+/* Whether a waiting generator's variables are these, and the thread's innermost frame is that of a code object. */
+bool py_generator_holds(PyObject *generator, PyObject *names, PyObject *values);
+bool py_thread_runs(PyCodeObject *code);
+/* "function (file:line)" */
+uint32_t py_frame_name(struct py_walk *, PyObject *frame);
+void py_frame_roots(struct py_walk *);
+uint32_t py_code_name(struct py_walk *, PyCodeObject *);
+
+/* py_roots.c */
+void py_known_roots(struct py_walk *);
+void py_root(struct py_walk *, PyObject *, const struct snap_root *);
+/* What no known root reaches, but something that is no object holds. */
+void py_foreign_roots(struct py_walk *);
+
+/* py_traces.c */
+uint32_t py_trace_of(struct py_walk *, const void *block);
+void py_trace_rows(struct py_walk *);
+
+/* py_contents.c */
+uint32_t py_content_of(struct py_walk *, PyObject *, const struct py_type *);
+
+#endif

@@ -1,0 +1,133 @@
+"""Heap snapshots of this process, for snap-top, snap-diff and snap-refs.
+
+    import snap
+    snap.dump("app.snap")
+
+The process stands still for no longer than a fork(): a child walks the objects and writes the file.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+import tracemalloc
+
+from . import _snap
+
+__all__ = ["dump", "Pending"]
+__version__ = _snap.__version__
+
+
+class Pending:
+    """A snapshot that a child process writes."""
+
+    def __init__(self, file, started):
+        self._file = file
+        self.pid, self._pipe, self.stopped_seconds = started
+        self._said = b""
+        self._finished = False
+
+    def wait(self, timeout=None):
+        """Waits until the file is there.  OSError, ValueError or MemoryError say why it is not; TimeoutError: not yet."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._finished:
+            left = None if deadline is None else max(0, deadline - time.monotonic())
+            if not select.select([self._pipe], [], [], left)[0]:
+                raise TimeoutError("the snapshot is still being written")
+            self._read()
+
+    def cancel(self):
+        """Ends the child; if it was not done, no file appears."""
+        if not self._finished:
+            os.kill(self.pid, signal.SIGKILL)
+            self._end()
+
+    def _read(self):
+        said = os.read(self._pipe, _snap.OUTCOME_SIZE - len(self._said))
+        self._said += said
+        if said and len(self._said) < _snap.OUTCOME_SIZE:
+            return
+        self._raise(self._end())
+
+    def _end(self):
+        self._finished = True
+        os.close(self._pipe)
+        try:
+            return os.waitpid(self.pid, 0)[1]
+        except ChildProcessError:  # someone else waits for all children
+            return 0
+
+    def _raise(self, wait_status):
+        if len(self._said) < _snap.OUTCOME_SIZE:
+            how = "was killed by signal %d" % (wait_status & 0x7F) if wait_status & 0x7F else "ended early"
+            raise _ChildDied("the child process that writes the snapshot " + how)
+        status, number, message = _snap.outcome(self._said)
+        if status == "ok":
+            return
+        if number:
+            raise OSError(number, message, self._file)
+        if status == "out of memory":
+            raise MemoryError(message)
+        raise ValueError(message)
+
+    def __del__(self):
+        if not getattr(self, "_finished", True):
+            os.close(self._pipe)
+            try:
+                os.waitpid(self.pid, os.WNOHANG)
+            except OSError:
+                pass
+
+
+class _ChildDied(OSError):
+    pass
+
+
+def _thread_names():
+    threading = sys.modules.get("threading")
+    active = list(getattr(threading, "_active", {}).items())
+    return {ident: thread._name for ident, thread in active if isinstance(getattr(thread, "_name", None), str)}
+
+
+def _start(file, graph, traces, hashes, keys, plain):
+    is_descriptor = isinstance(file, int)
+    path = None if is_descriptor else os.fsencode(file)
+    limit = tracemalloc.get_traceback_limit() if traces else 0
+    program = sys.argv[0] if getattr(sys, "argv", None) else sys.executable or ""
+    program = program.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
+    return Pending(file, _snap.start_dump(path, file if is_descriptor else -1, program, _thread_names(),
+                                          graph, traces, limit, hashes, keys, plain))
+
+
+def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
+    """Writes a snapshot of all objects to file, a path or an open descriptor.
+
+    graph   objects, references and roots: who holds
+    traces  where objects were allocated, as tracemalloc knows it; default: if it is tracing.
+            Without graph: all of tracemalloc's traces.
+    hashes  a keyed hash of each str and bytes, so that duplicates can be found
+    keys    the text of all str keys of dicts; else only of those that are names in the program
+    wait    False: do not wait for the child; returns a Pending.
+
+    A file that is there is replaced when the new one is whole.  Raises OSError, ValueError or MemoryError with the reason.
+    """
+    if traces is None:
+        traces = tracemalloc.is_tracing()
+    if traces and not tracemalloc.is_tracing():
+        raise ValueError("traces: tracemalloc is not tracing")
+    if not graph and not traces:
+        raise ValueError("nothing to write: neither graph nor traces")
+    pending = _start(file, graph, traces, hashes, keys, False)
+    if not wait:
+        return pending
+    try:
+        pending.wait()
+    except _ChildDied:
+        if isinstance(file, int):
+            raise
+        _start(file, graph, traces, hashes, keys, True).wait()
+    except BaseException:
+        pending.cancel()
+        raise
+    return None

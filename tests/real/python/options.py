@@ -1,0 +1,89 @@
+"""What snap.dump() does beside labels: sizes, errors, traces, and what is stored of keys.  Prints TAP without a plan."""
+import os
+import sys
+import tracemalloc
+
+import snap
+from graph import Graph
+
+work, version = sys.argv[1], "CPython %d.%d.%d" % sys.version_info[:3]
+
+
+def check(condition, what, *details):
+    print("%s - %s: %s" % ("ok" if condition else "not ok", version, what))
+    for detail in details if not condition else ():
+        print("# %r" % (detail,))
+
+
+class Plain:
+    def __init__(self, value):
+        self.attribute = value
+
+
+def caught(function, *arguments):
+    try:
+        function(*arguments)
+    except Exception as e:
+        return e
+
+
+def allocated(make):
+    """Bytes per object, as tracemalloc sees them."""
+    keep = [None] * 1000
+    tracemalloc.start()
+    first = tracemalloc.get_traced_memory()[0]
+    for i in range(1000):
+        keep[i] = make()
+    size = (tracemalloc.get_traced_memory()[0] - first) / 1000
+    tracemalloc.stop()
+    return size, keep
+
+
+class Three:
+    def __init__(self):
+        self.a = self.b = self.c = shared
+
+
+# ---- all snapshots first: a loaded one is itself many objects ----
+
+path = os.path.join(work, "options.snap")
+shared, private_key = [], "".join(["a ", "secret ", "key"])
+table = {private_key: shared}
+check(isinstance(caught(snap.dump, os.path.join(work, "no/such/file")), FileNotFoundError), "no such folder")
+check(not os.listdir(work) or os.listdir(work) == ["walk.snap"], "a failure leaves nothing", os.listdir(work))
+check(isinstance(caught(lambda: snap.dump(path, traces=True)), ValueError), "traces, but tracemalloc is off")
+check(isinstance(caught(lambda: snap.dump(path, graph=False)), ValueError), "nothing to write")
+size, keep = allocated(Three)
+pending = snap.dump(path, wait=False)
+pending.wait()
+check(0 < pending.stopped_seconds < 1, "the stop is measured", pending.stopped_seconds)
+with open(path + ".fd", "wb") as file:
+    snap.dump(file.fileno(), hashes=True, keys=True)
+tracemalloc.start(5)
+traced = [Plain(bytes(1000)) for i in range(200)]
+line = sys._getframe().f_lineno - 1
+snap.dump(path + ".traced")
+current = tracemalloc.get_traced_memory()[0]
+snap.dump(path + ".traces", graph=False)
+tracemalloc.stop()
+
+graph = Graph(path)
+node = graph.node(keep[500])
+ours = node.size + sum(graph.by_address[r.target].size for r in node.references if r.label == "__dict__")
+check(abs(ours - size) < 8, "an instance's size is what was allocated for it", ours, size)
+check(private_key.encode() not in graph.strings, "keys are not stored")
+check("hash_key" not in graph.properties and "layouts" not in graph.properties, "properties", graph.properties)
+graph = Graph(path + ".fd")
+check(private_key.encode() in graph.strings, "all keys, if asked for")
+check(graph.properties.get("hash_key") == "derived", "hashes", graph.properties)
+check(graph.node(private_key).content, "a string has a content")
+graph = Graph(path + ".traced")
+stack = graph.node(traced[3]).stack
+lines = []
+while stack:
+    lines.append(graph.of("frames", "line")[graph.of("stacks", "frame")[stack - 1] - 1])
+    stack = graph.of("stacks", "parent")[stack - 1]
+check(line in lines, "an object's place of allocation", line, lines)
+check(graph.properties.get("traceback_limit") == "5", "the limit of stacks")
+total = sum(node.size * node.count for node in Graph(path + ".traces").rows)
+check(abs(total / current - 1) < 0.1, "all traces", total, current)
