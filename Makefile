@@ -19,7 +19,7 @@ $(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/include -Iformat -fvisibi
 $(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
 $(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
 $(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/include
-$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap/core -Ilibsnap/include -Iformat
+$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/include -Iformat
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
 
 LIBRARY = $(foreach folder,format libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))

@@ -99,6 +99,25 @@ static inline struct opened open_graph(const struct buffer *buffer, bool follow_
 	return opened;
 }
 
+static inline struct snap_graph_set *set_of(struct snap_graph *graph, const uint64_t *rows,
+					    size_t count)
+{
+	struct snap_graph_set *set;
+	REQUIRE(snap_graph_set_open(&set, graph, NULL) == SNAP_OK);
+	for (size_t i = 0; i < count; i++)
+		snap_graph_set_add(set, rows[i]);
+	return set;
+}
+
+static inline enum snap_status merge_paths(struct snap_graph *graph, const uint64_t *rows,
+					   size_t count, struct snap_graph_paths *out)
+{
+	struct snap_graph_set *set = set_of(graph, rows, count);
+	enum snap_status status = snap_graph_merge_paths(graph, set, out, NULL);
+	snap_graph_set_close(set);
+	return status;
+}
+
 static inline void close_graph(struct opened opened)
 {
 	snap_graph_close(opened.graph);

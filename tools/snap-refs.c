@@ -41,7 +41,7 @@ static void open_graph(struct refs *refs, bool weak)
 static bool find_targets(struct refs *refs, char **words, size_t count)
 {
 	bool all_found = true;
-	refs->bits = refs_zeroed(refs->objects / 64 + 1, sizeof(*refs->bits));
+	refs_must(refs, snap_graph_set_open(&refs->targets, refs->graph, &refs->error));
 	for (size_t i = 0; i < count; i++) {
 		if (refs_add_target(refs, words[i]))
 			continue;
@@ -50,7 +50,7 @@ static bool find_targets(struct refs *refs, char **words, size_t count)
 		free(escaped);
 		all_found = false;
 	}
-	refs_list_targets(refs);
+	refs->count = snap_graph_set_count(refs->targets);
 	return all_found;
 }
 
@@ -155,9 +155,8 @@ int main(int argc, char **argv)
 	report_damage(&refs);
 	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
 		snap_column_close(refs.columns[i]);
+	snap_graph_set_close(refs.targets);
 	snap_graph_close(refs.graph);
 	snap_reader_close(refs.reader);
-	free(refs.rows);
-	free(refs.bits);
 	return cli_finish(found ? CLI_YES : CLI_NO);
 }

@@ -122,7 +122,7 @@ static enum snap_status find_group(struct snap_graph *graph, struct table *table
 
 /* A synthetic object's own group, below the one that reached it.  One that only repeats the label
  * above it, or has no name, starts none. */
-static enum snap_status extend_group(struct snap_graph *graph, struct table *table, uint32_t row,
+static enum snap_status extend_group(struct snap_graph *graph, struct table *table, uint64_t row,
 				     bool is_root, uint32_t *group, struct snap_error *error)
 {
 	uint32_t type = libsnap_graph_shape(graph, row)->type;
@@ -151,96 +151,97 @@ static enum snap_status attribute_roots(struct snap_graph *graph, struct table *
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN,
 					   SNAP_ROOT_LABEL};
 	struct stream stream;
+	const uint64_t *values[STREAM_COLUMNS];
+	uint64_t first;
+	size_t count;
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
-	while (status == SNAP_OK && stream.position < stream.rows) {
-		const uint64_t *values[STREAM_COLUMNS];
-		size_t count;
-		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
-						   error);
-		if (status != SNAP_OK)
+	while (status == SNAP_OK) {
+		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
+		if (status != SNAP_OK || count == 0)
 			break;
-		stream.position += count;
-		for (size_t i = 0; !lost && status == SNAP_OK && i < count; i++) {
-			uint32_t row = (uint32_t)(values[0][i] - 1), group;
-			if (graph->group[row] != NONE)
+		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+			uint64_t row = values[0][i] - 1;
+			uint32_t group, kind = values[1][i] < UINT32_MAX ? (uint32_t)values[1][i]
+									 : UINT32_MAX;
+			if (libsnap_numbers_get(&graph->group, row) != SNAP_GRAPH_NONE)
 				continue;
-			struct group wanted = {.parent = NONE,
-					       .name = values[2][i],
-					       .kind = values[1][i] < UINT32_MAX
-							       ? (uint32_t)values[1][i]
-							       : UINT32_MAX};
+			struct group wanted = {.parent = NONE, .name = values[2][i], .kind = kind};
 			status = find_group(graph, table, wanted, &group, error);
 			if (status == SNAP_OK)
 				status = extend_group(graph, table, row, true, &group, error);
 			if (status == SNAP_OK)
-				graph->group[row] = group;
+				libsnap_numbers_set(&graph->group, row, group);
 		}
 	}
 	libsnap_graph_stream_close(&stream);
 	return status;
 }
 
-/* Rows by distance, so that a row comes after its parent; ends is room for one number per row and
- * one more. Returns how many are reached. */
-static uint32_t sort_by_distance(const struct snap_graph *graph, uint32_t *order, uint32_t *ends)
+/* Of what hangs on a root entry whose words are lost. */
+#define LOST (NONE - 1)
+
+/* A row belongs to the group of its parent: up to the first that is known, and down again.  Ways
+ * down are kept in a list that is as long as they are. */
+static enum snap_status attribute_row(struct snap_graph *graph, struct table *table,
+				      struct numbers *way, uint64_t row, struct snap_error *error)
 {
-	memset(ends, 0, ((size_t)graph->objects + 1) * sizeof(*ends));
-	for (uint32_t row = 0; row < graph->objects; row++)
-		if (graph->distance[row] != NONE)
-			ends[graph->distance[row]]++;
-	uint32_t sum = 0;
-	for (uint32_t i = 0; i <= graph->objects; i++)
-		ends[i] = sum += ends[i];
-	for (uint32_t row = graph->objects; row-- > 0;)
-		if (graph->distance[row] != NONE)
-			order[--ends[graph->distance[row]]] = row;
-	return sum;
+	uint64_t count = 0, at = row, known = SNAP_GRAPH_NONE;
+	while (at != SNAP_GRAPH_NONE && !libsnap_graph_has_failed(graph)) {
+		known = libsnap_numbers_get(&graph->group, at);
+		if (known != SNAP_GRAPH_NONE)
+			break;
+		libsnap_numbers_set(way, count++, at);
+		at = libsnap_numbers_get(&graph->parent, at);
+	}
+	uint32_t group = known != SNAP_GRAPH_NONE ? (uint32_t)known : LOST;
+	while (count-- > 0) {
+		enum snap_status status = SNAP_OK;
+		at = libsnap_numbers_get(way, count);
+		if (libsnap_graph_has_failed(graph))
+			return libsnap_graph_check_pages(graph, error);
+		if (group != LOST)
+			status = extend_group(graph, table, at, false, &group, error);
+		if (status != SNAP_OK)
+			return status;
+		libsnap_numbers_set(&graph->group, at, group);
+	}
+	return SNAP_OK;
 }
 
 static enum snap_status attribute_all(struct snap_graph *graph, struct table *table,
 				      struct snap_error *error)
 {
-	uint32_t *order = libsnap_graph_take(graph, graph->objects, 4);
-	uint32_t *ends = libsnap_graph_take(graph, graph->objects + 1u, 4);
-	enum snap_status status = SNAP_OK;
-	if (order == NULL || ends == NULL)
-		status = libsnap_fail_memory(error);
-	uint32_t count = status == SNAP_OK ? sort_by_distance(graph, order, ends) : 0;
-	libsnap_graph_give(graph, ends, graph->objects + 1u, 4);
-	for (uint32_t i = 0; status == SNAP_OK && i < count; i++) {
-		uint32_t row = order[i];
-		if (graph->distance[row] == 0)
-			continue;
-		uint32_t group = graph->group[graph->parent[row]];
-		if (group == NONE) /* its root entry's words are lost */
-			continue;
-		status = extend_group(graph, table, row, false, &group, error);
-		graph->group[row] = group;
+	struct numbers way = {.graph = NULL};
+	enum snap_status status = libsnap_numbers_open(&way, graph, graph->objects, false, error);
+	for (uint64_t row = 0; status == SNAP_OK && row < graph->objects; row++) {
+		if (libsnap_numbers_get(&graph->distance, row) != SNAP_GRAPH_NONE)
+			status = attribute_row(graph, table, &way, row, error);
+		if (status == SNAP_OK && (row & 0xfffff) == 0) {
+			libsnap_graph_progress(graph, "root of each object", row, graph->objects);
+			status = libsnap_graph_check_pages(graph, error);
+		}
 	}
-	libsnap_graph_give(graph, order, graph->objects, 4);
+	libsnap_numbers_close(&way);
 	return status;
 }
 
 enum snap_status snap_graph_attribute_roots(struct snap_graph *graph, struct snap_error *error)
 {
-	if (graph->group != NULL)
+	if (libsnap_numbers_is_open(&graph->group))
 		return SNAP_OK;
+	struct table table = {NULL, 0};
 	enum snap_status status = snap_graph_search(graph, error);
 	if (status == SNAP_OK)
-		status = libsnap_graph_reserve(graph, "root of each object",
-					       graph->objects * 12ull + 4, error);
-	if (status != SNAP_OK)
-		return status;
-	graph->group = libsnap_graph_take(graph, graph->objects, 4);
-	if (graph->group == NULL)
-		return libsnap_fail_memory(error);
-	memset(graph->group, 0xff, (size_t)graph->objects * 4);
-	struct table table = {NULL, 0};
-	status = attribute_roots(graph, &table, error);
+		status = libsnap_graph_prepare(graph, graph->objects * 8, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&graph->group, graph, graph->objects, false, error);
+	if (status == SNAP_OK)
+		status = attribute_roots(graph, &table, error);
 	if (status == SNAP_OK)
 		status = attribute_all(graph, &table, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_check_pages(graph, error);
 	libsnap_graph_give(graph, table.slots, table.size, 4);
 	if (status != SNAP_OK)
 		libsnap_graph_free_groups(graph);
@@ -252,9 +253,8 @@ void libsnap_graph_free_groups(struct snap_graph *graph)
 	for (size_t i = 0; i < graph->group_count; i++)
 		libsnap_graph_give(graph, graph->groups[i].label, graph->groups[i].label_size, 1);
 	libsnap_graph_give(graph, graph->groups, graph->group_capacity, sizeof(struct group));
-	libsnap_graph_give(graph, graph->group, graph->objects, 4);
+	libsnap_numbers_close(&graph->group);
 	graph->groups = NULL;
-	graph->group = NULL;
 	graph->group_count = graph->group_capacity = 0;
 }
 
@@ -275,7 +275,8 @@ void snap_graph_group(const struct snap_graph *graph, uint32_t index, struct sna
 
 uint32_t snap_graph_group_of(const struct snap_graph *graph, uint64_t row)
 {
-	if (graph->group == NULL || row >= graph->objects)
+	if (!libsnap_numbers_is_open(&graph->group) || row >= graph->objects)
 		return SNAP_GRAPH_NO_GROUP;
-	return graph->group[row];
+	uint64_t group = libsnap_numbers_get(&graph->group, row);
+	return group < graph->group_count ? (uint32_t)group : SNAP_GRAPH_NO_GROUP;
 }

@@ -3,14 +3,26 @@
 
 #include <inttypes.h>
 
-enum snap_status libsnap_graph_reserve(const struct snap_graph *graph, const char *what,
-				       uint64_t bytes, struct snap_error *error)
+enum snap_status libsnap_graph_reserve(struct snap_graph *graph, const char *what, uint64_t bytes,
+				       struct snap_error *error)
 {
 	uint64_t limit = graph->options.max_memory_bytes;
 	uint64_t needed;
 	if (libsnap_add_overflows(graph->used, bytes, &needed))
 		needed = UINT64_MAX;
-	if (needed <= limit)
+	/* Moving takes some memory, too. */
+	if (graph->may_move && needed > limit - limit / 32) {
+		graph->may_move = false;
+		enum snap_status status = libsnap_graph_prepare(graph, UINT64_MAX, error);
+		if (status != SNAP_OK)
+			return status;
+		needed = graph->used + bytes;
+	}
+	if (needed > limit && graph->outside.pages != NULL)
+		libsnap_pages_shrink(graph->outside.pages, needed - limit);
+	if (libsnap_graph_has_failed(graph))
+		return libsnap_graph_check_pages(graph, error);
+	if (libsnap_graph_room(graph) >= bytes)
 		return SNAP_OK;
 	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 			    "%s: %" PRIu64 " bytes of memory are needed, %" PRIu64 " are allowed",
@@ -65,16 +77,19 @@ enum snap_status libsnap_graph_grow(struct snap_graph *graph, const char *what, 
 {
 	if (needed <= *capacity)
 		return SNAP_OK;
-	size_t old = *capacity;
+	size_t wanted = *capacity + *capacity / 2 + 16, size;
+	if (wanted < needed)
+		wanted = needed;
+	if (__builtin_mul_overflow(wanted, element_size, &size))
+		return libsnap_fail_memory(error);
 	/* Old and new may exist together while they are moved. */
-	enum snap_status status =
-		libsnap_graph_reserve(graph, what, 2 * (uint64_t)needed * element_size, error);
+	enum snap_status status = libsnap_graph_reserve(graph, what, size, error);
 	if (status != SNAP_OK)
 		return status;
-	void *grown = libsnap_grow(graph->allocator, *array, capacity, needed, element_size);
+	void *grown = libsnap_graph_resize(graph, *array, *capacity * element_size, size);
 	if (grown == NULL)
 		return libsnap_fail_memory(error);
 	*array = grown;
-	count_bytes(graph, *capacity - old, element_size);
+	*capacity = wanted;
 	return SNAP_OK;
 }

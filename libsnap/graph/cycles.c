@@ -1,218 +1,271 @@
-/* Strongly connected components (Tarjan, without recursion). */
+/* Strongly connected components, without recursion (Tarjan, as Pearce needs it: one number for each
+ * object, and stacks that are used at their top only). */
 #include "graph.h"
 
-#include <string.h>
-
-/* Nodes on the component stack keep their index in `low`; a finished node has DONE there. */
-#define DONE NONE
-
-struct tarjan {
-	const struct adjacency *graph;
-	uint32_t *index, *low,
-		*next; /* of a node; index 0: not seen yet.  next becomes the node's component */
-	uint32_t *calls, *stack;
-	uint32_t depth, open, seen;
+/* Objects get the numbers of their visit from 0 on, lowered to the lowest that they lead to.  Once
+ * its component is complete, an object has CLOSED, or, in the n-th cycle, CLOSED - 1 - n.  Numbers
+ * of visits are given again, so the two never meet. */
+struct search {
+	struct snap_graph *graph;
+	struct numbers *low;
+	uint64_t closed;                     /* CLOSED: the largest number */
+	struct numbers calls, visits, edges; /* of the objects being visited, the innermost last */
+	struct numbers open;                 /* visited, of components that are not complete */
+	uint64_t depth, open_count, next_visit, cycles;
 };
 
-static void enter(struct tarjan *t, uint32_t node)
+static void enter(struct search *s, uint64_t row)
 {
-	t->index[node] = t->low[node] = ++t->seen;
-	t->next[node] = t->graph->start[node];
-	t->calls[t->depth++] = node;
-	t->stack[t->open++] = node;
+	libsnap_numbers_set(s->low, row, s->next_visit);
+	libsnap_numbers_set(&s->calls, s->depth, row);
+	libsnap_numbers_set(&s->visits, s->depth, s->next_visit++);
+	libsnap_numbers_set(&s->edges, s->depth++, libsnap_graph_get_start(s->graph, row));
 }
 
-/* Goes on with the innermost node; true: it is finished, and *root says whether it closes a
- * component. */
-static bool advance(struct tarjan *t, uint32_t *node, bool *root)
+static bool refers_to_itself(const struct snap_graph *graph, uint64_t row)
 {
-	uint32_t v = *node = t->calls[t->depth - 1], end = t->graph->start[v + 1], low = t->low[v];
-	for (uint32_t e = t->next[v]; e < end; e++) {
-		uint32_t to = t->graph->to[e];
-		if (t->index[to] == 0) {
-			t->low[v] = low;
-			t->next[v] = e + 1;
-			enter(t, to);
-			return false;
-		}
-		if (t->low[to] != DONE && t->index[to] < low)
-			low = t->index[to];
-	}
-	t->low[v] = low;
-	*root = low == t->index[v];
-	if (--t->depth > 0 && !*root && low < t->low[t->calls[t->depth - 1]])
-		t->low[t->calls[t->depth - 1]] = low;
-	return true;
-}
-
-static bool refers_to_itself(const struct adjacency *graph, uint32_t node)
-{
-	for (uint32_t e = graph->start[node]; e < graph->start[node + 1]; e++)
-		if (graph->to[e] == node)
+	uint64_t end = libsnap_graph_get_start(graph, row + 1);
+	for (uint64_t at = libsnap_graph_get_start(graph, row); at < end; at++)
+		if (libsnap_graph_get_to(graph, at) == row)
 			return true;
 	return false;
 }
 
-static enum snap_status close_component(struct snap_graph *graph, struct tarjan *t, uint32_t root,
-					struct snap_error *error)
+/* A component is what is open from the visit on. */
+static void close_component(struct search *s, uint64_t row, uint64_t visit)
 {
-	bool is_cycle = t->stack[t->open - 1] != root || refers_to_itself(t->graph, root);
-	uint32_t component = NONE;
-	if (is_cycle) {
-		enum snap_status status = libsnap_graph_grow(
-			graph, "cycles", (void **)&graph->cycles, &graph->cycle_capacity,
-			graph->cycle_count + 1, sizeof(*graph->cycles), error);
-		if (status != SNAP_OK)
-			return status;
-		component = (uint32_t)graph->cycle_count++;
-		graph->cycles[component] = (struct cycle){.first = NONE, .was = component};
+	bool is_cycle = false;
+	uint64_t number = s->closed - 1 - s->cycles;
+	while (s->open_count > 0 && !libsnap_graph_has_failed(s->graph)) {
+		uint64_t other = libsnap_numbers_get(&s->open, s->open_count - 1);
+		if (libsnap_numbers_get(s->low, other) < visit)
+			break;
+		is_cycle = true;
+		libsnap_numbers_set(s->low, other, number);
+		s->open_count--;
+		s->next_visit--;
 	}
-	uint32_t node;
-	do {
-		node = t->stack[--t->open];
-		t->low[node] = DONE;
-		t->next[node] = component;
-		if (is_cycle) {
-			struct cycle *cycle = &graph->cycles[component];
-			cycle->objects++;
-			if (node < cycle->first)
-				cycle->first = node;
-		}
-	} while (node != root);
-	return SNAP_OK;
+	is_cycle = is_cycle || refers_to_itself(s->graph, row);
+	s->cycles += is_cycle;
+	s->next_visit--;
+	libsnap_numbers_set(s->low, row, is_cycle ? number : s->closed);
 }
 
-static enum snap_status find_components(struct snap_graph *graph, struct tarjan *t,
-					struct snap_error *error)
+/* Goes on with the innermost object. */
+static void advance(struct search *s)
 {
-	uint32_t nodes = graph->objects;
-	memset(t->index, 0, (size_t)nodes * sizeof(*t->index));
-	for (uint32_t first = 0; first < nodes; first++) {
-		if (t->index[first] != 0)
+	uint64_t top = s->depth - 1, row = libsnap_numbers_get(&s->calls, top);
+	uint64_t low = libsnap_numbers_get(s->low, row);
+	uint64_t at = libsnap_numbers_get(&s->edges, top);
+	uint64_t end = libsnap_graph_get_start(s->graph, row + 1);
+	for (; at < end; at++) {
+		uint64_t to = libsnap_graph_get_to(s->graph, at);
+		uint64_t other = libsnap_numbers_get(s->low, to);
+		if (other == SNAP_GRAPH_NONE) {
+			/* It is looked at once more, when it is complete. */
+			libsnap_numbers_set(s->low, row, low);
+			libsnap_numbers_set(&s->edges, top, at);
+			enter(s, to);
+			return;
+		}
+		if (other < low)
+			low = other;
+	}
+	libsnap_numbers_set(s->low, row, low);
+	s->depth--;
+	uint64_t visit = libsnap_numbers_get(&s->visits, top);
+	if (low == visit)
+		close_component(s, row, visit);
+	else
+		libsnap_numbers_set(&s->open, s->open_count++, row);
+}
+
+static enum snap_status find_components(struct search *s, struct snap_error *error)
+{
+	struct snap_graph *graph = s->graph;
+	for (uint64_t row = 0; row < graph->objects && !libsnap_graph_has_failed(graph); row++) {
+		if ((row & 0xfffff) == 0)
+			libsnap_graph_progress(graph, "cycles", row, graph->objects);
+		if (libsnap_numbers_get(s->low, row) != SNAP_GRAPH_NONE)
 			continue;
-		enter(t, first);
-		while (t->depth > 0) {
-			uint32_t node;
-			bool root;
-			if (!advance(t, &node, &root) || !root)
-				continue;
-			enum snap_status status = close_component(graph, t, node, error);
-			if (status != SNAP_OK)
-				return status;
-		}
+		enter(s, row);
+		while (s->depth > 0 && !libsnap_graph_has_failed(graph))
+			advance(s);
 	}
-	return SNAP_OK;
+	return libsnap_graph_check_pages(graph, error);
 }
 
-static void add_bytes(void *context, uint64_t row, uint64_t bytes)
+static enum snap_status open_search(struct search *s, struct snap_error *error)
+{
+	struct snap_graph *graph = s->graph;
+	uint64_t objects = graph->objects;
+	s->low = &graph->cycle;
+	s->closed = graph->wide ? SNAP_GRAPH_NONE - 1 : NONE - 1;
+	enum snap_status status = libsnap_numbers_open(s->low, graph, objects, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&s->calls, graph, objects, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&s->visits, graph, objects, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&s->edges, graph, objects, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&s->open, graph, objects, false, error);
+	return status;
+}
+
+static void close_search(struct search *s)
+{
+	libsnap_numbers_close(&s->calls);
+	libsnap_numbers_close(&s->visits);
+	libsnap_numbers_close(&s->edges);
+	libsnap_numbers_close(&s->open);
+}
+
+/* ---- what they are ---- */
+
+static void add_object(void *context, uint64_t row, uint64_t bytes)
 {
 	struct snap_graph *graph = context;
-	if (graph->cycle[row] == NONE)
+	uint64_t cycle = libsnap_numbers_get(&graph->cycle, row);
+	if (cycle == SNAP_GRAPH_NONE)
 		return;
-	uint64_t *sum = &graph->cycles[graph->cycle[row]].bytes;
-	if (libsnap_add_overflows(*sum, bytes, sum))
-		*sum = UINT64_MAX;
+	uint64_t sum = libsnap_numbers_get(&graph->cycle_bytes, cycle);
+	if (libsnap_add_overflows(sum, bytes, &sum))
+		sum = UINT64_MAX;
+	libsnap_numbers_set(&graph->cycle_bytes, cycle, sum);
 }
 
-static bool comes_first(const struct cycle *a, const struct cycle *b)
+/* Cycles by the order in which they were found, and how many objects each has. */
+static void count_objects(struct snap_graph *graph, uint64_t closed)
 {
-	return a->bytes != b->bytes ? a->bytes > b->bytes : a->first < b->first;
-}
-
-static void sift(struct cycle *cycles, size_t at, size_t count)
-{
-	for (size_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count && comes_first(&cycles[child], &cycles[child + 1]))
-			child++;
-		if (!comes_first(&cycles[at], &cycles[child]))
+	for (uint64_t i = 0; i < graph->cycle_count; i++) {
+		libsnap_numbers_set(&graph->cycle_bytes, i, 0);
+		libsnap_numbers_set(&graph->cycle_objects, i, 0);
+		libsnap_numbers_set(&graph->cycle_order, i, i);
+	}
+	for (uint64_t row = 0; row < graph->objects && !libsnap_graph_has_failed(graph); row++) {
+		uint64_t number = libsnap_numbers_get(&graph->cycle, row);
+		if (number == closed) {
+			libsnap_numbers_set(&graph->cycle, row, SNAP_GRAPH_NONE);
+			continue;
+		}
+		uint64_t cycle = closed - 1 - number;
+		if (cycle >= graph->cycle_count) /* only after a failure */
 			return;
-		struct cycle cycle = cycles[at];
-		cycles[at] = cycles[child];
-		cycles[child] = cycle;
+		uint64_t objects = libsnap_numbers_get(&graph->cycle_objects, cycle);
+		if (objects == 0)
+			libsnap_numbers_set(&graph->cycle_first, cycle, row);
+		libsnap_numbers_set(&graph->cycle_objects, cycle, objects + 1);
+		libsnap_numbers_set(&graph->cycle, row, cycle);
 	}
 }
 
-static void sort_cycles(struct cycle *cycles, size_t count)
+static bool comes_after(const void *context, uint64_t a, uint64_t b)
 {
-	for (size_t i = count / 2; i-- > 0;)
-		sift(cycles, i, count);
-	for (size_t end = count; end-- > 1;) {
-		struct cycle cycle = cycles[0];
-		cycles[0] = cycles[end];
-		cycles[end] = cycle;
-		sift(cycles, 0, end);
+	const struct snap_graph *graph = context;
+	uint64_t left = libsnap_numbers_get(&graph->cycle_bytes, a);
+	uint64_t right = libsnap_numbers_get(&graph->cycle_bytes, b);
+	if (left != right)
+		return left < right;
+	return libsnap_numbers_get(&graph->cycle_first, a) >
+	       libsnap_numbers_get(&graph->cycle_first, b);
+}
+
+/* Cycles are numbered by their order. */
+static void renumber(struct snap_graph *graph, struct numbers *place)
+{
+	for (uint64_t i = 0; i < graph->cycle_count; i++)
+		libsnap_numbers_set(place, libsnap_numbers_get(&graph->cycle_order, i), i);
+	for (uint64_t row = 0; row < graph->objects && !libsnap_graph_has_failed(graph); row++) {
+		uint64_t cycle = libsnap_numbers_get(&graph->cycle, row);
+		if (cycle != SNAP_GRAPH_NONE)
+			libsnap_numbers_set(&graph->cycle, row, libsnap_numbers_get(place, cycle));
 	}
 }
 
-/* Numbers the cycles by their order; place is room for one number each. */
-static void renumber(struct snap_graph *graph, uint32_t *place)
+static enum snap_status describe(struct snap_graph *graph, uint64_t closed,
+				 struct snap_error *error)
 {
-	for (size_t i = 0; i < graph->cycle_count; i++)
-		place[graph->cycles[i].was] = (uint32_t)i;
-	for (uint32_t row = 0; row < graph->objects; row++)
-		if (graph->cycle[row] != NONE)
-			graph->cycle[row] = place[graph->cycle[row]];
+	struct numbers room = {.graph = NULL};
+	uint64_t count = graph->cycle_count;
+	enum snap_status status = libsnap_graph_prepare(graph, count * 24, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&graph->cycle_bytes, graph, count, true, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&graph->cycle_objects, graph, count, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&graph->cycle_first, graph, count, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&graph->cycle_order, graph, count, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&room, graph, count, false, error);
+	if (status == SNAP_OK) {
+		count_objects(graph, closed);
+		status = libsnap_graph_check_pages(graph, error);
+	}
+	if (status == SNAP_OK)
+		status = libsnap_graph_each_size(graph, add_object, graph, error);
+	if (status == SNAP_OK) {
+		libsnap_numbers_sort(&graph->cycle_order, &room, count, comes_after, graph);
+		renumber(graph, &room);
+		status = libsnap_graph_check_pages(graph, error);
+	}
+	libsnap_numbers_close(&room);
+	return status;
+}
+
+static void free_cycles(struct snap_graph *graph)
+{
+	libsnap_numbers_close(&graph->cycle);
+	libsnap_numbers_close(&graph->cycle_order);
+	libsnap_numbers_close(&graph->cycle_bytes);
+	libsnap_numbers_close(&graph->cycle_objects);
+	libsnap_numbers_close(&graph->cycle_first);
+	graph->cycle_count = 0;
 }
 
 enum snap_status snap_graph_find_cycles(struct snap_graph *graph, struct snap_error *error)
 {
-	uint32_t nodes = graph->objects;
-	if (graph->cycle != NULL)
+	if (libsnap_numbers_is_open(&graph->cycle))
 		return SNAP_OK;
-	enum snap_status status = libsnap_graph_need_held(graph, "cycles", error);
+	struct search search = {.graph = graph};
+	enum snap_status status = libsnap_graph_prepare(graph, graph->objects * 20, error);
 	if (status == SNAP_OK)
-		status = libsnap_graph_reserve(graph, "cycles", nodes * 20ull, error);
+		status = open_search(&search, error);
+	if (status == SNAP_OK)
+		status = find_components(&search, error);
+	close_search(&search);
+	graph->cycle_count = search.cycles;
+	if (status == SNAP_OK)
+		status = describe(graph, search.closed, error);
 	if (status != SNAP_OK)
-		return status;
-	struct tarjan t = {.graph = &graph->held};
-	t.index = libsnap_graph_take(graph, nodes, 4);
-	t.low = libsnap_graph_take(graph, nodes, 4);
-	t.next = libsnap_graph_take(graph, nodes, 4);
-	t.calls = libsnap_graph_take(graph, nodes, 4);
-	t.stack = libsnap_graph_take(graph, nodes, 4);
-	graph->cycle_count = 0;
-	libsnap_graph_progress(graph, "cycles", 0, 1);
-	if (t.index == NULL || t.low == NULL || t.next == NULL || t.calls == NULL ||
-	    t.stack == NULL)
-		status = libsnap_fail_memory(error);
-	if (status == SNAP_OK)
-		status = find_components(graph, &t, error);
-	graph->cycle = t.next;
-	if (status == SNAP_OK)
-		status = libsnap_graph_each_size(graph, add_bytes, graph, error);
-	if (status == SNAP_OK) {
-		sort_cycles(graph->cycles, graph->cycle_count);
-		renumber(graph, t.index);
-	} else {
-		libsnap_graph_give(graph, graph->cycle, nodes, 4);
-		graph->cycle = NULL;
-	}
-	libsnap_graph_progress(graph, "cycles", 1, 1);
-	libsnap_graph_give(graph, t.index, nodes, 4);
-	libsnap_graph_give(graph, t.low, nodes, 4);
-	libsnap_graph_give(graph, t.calls, nodes, 4);
-	libsnap_graph_give(graph, t.stack, nodes, 4);
+		free_cycles(graph);
 	return status;
 }
 
 uint64_t snap_graph_cycle_count(const struct snap_graph *graph)
 {
-	return graph->cycle != NULL ? graph->cycle_count : 0;
+	return graph->cycle_count;
 }
 
 void snap_graph_cycle(const struct snap_graph *graph, uint64_t index, struct snap_graph_cycle *out)
 {
 	*out = (struct snap_graph_cycle){.first = SNAP_GRAPH_NONE};
-	if (index >= snap_graph_cycle_count(graph))
+	if (index >= graph->cycle_count)
 		return;
-	const struct cycle *cycle = &graph->cycles[index];
-	*out = (struct snap_graph_cycle){
-		.objects = cycle->objects, .bytes = cycle->bytes, .first = cycle->first};
+	uint64_t cycle = libsnap_numbers_get(&graph->cycle_order, index);
+	/* After a failure it may be any. */
+	if (cycle >= graph->cycle_count)
+		return;
+	*out = (struct snap_graph_cycle){.objects =
+						 libsnap_numbers_get(&graph->cycle_objects, cycle),
+					 .bytes = libsnap_numbers_get(&graph->cycle_bytes, cycle),
+					 .first = libsnap_numbers_get(&graph->cycle_first, cycle)};
 }
 
 uint64_t snap_graph_cycle_of(const struct snap_graph *graph, uint64_t row)
 {
-	if (graph->cycle == NULL || row >= graph->objects || graph->cycle[row] == NONE)
+	if (!libsnap_numbers_is_open(&graph->cycle) || row >= graph->objects)
 		return SNAP_GRAPH_NONE;
-	return graph->cycle[row];
+	return libsnap_numbers_get(&graph->cycle, row);
 }

@@ -357,11 +357,11 @@ static uint64_t worst_case(const struct snap_graph *graph)
 
 enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error *error)
 {
-	uint32_t nodes = graph->held.nodes;
 	if (graph->dominator != NULL || graph->outside.dominated)
 		return SNAP_OK;
-	if (graph->held.start == NULL || libsnap_graph_room(graph) < worst_case(graph))
+	if (graph->held.start == NULL || !libsnap_graph_fits(graph, worst_case(graph)))
 		return libsnap_graph_dominate_outside(graph, error);
+	uint32_t nodes = graph->held.nodes;
 	enum snap_status status = SNAP_OK;
 	struct preorder pre = {.number = libsnap_graph_take(graph, nodes, 4)};
 	pre.order = libsnap_graph_take(graph, nodes, 4);
@@ -404,7 +404,7 @@ uint64_t snap_graph_dominator(const struct snap_graph *graph, uint64_t row)
 	if (row >= graph->objects)
 		return SNAP_GRAPH_NONE;
 	if (graph->outside.dominated)
-		return libsnap_graph_dominator_outside(graph, row);
+		return libsnap_paged_number((struct paged *)&graph->outside.dominator_of, row);
 	if (graph->dominator == NULL || graph->number[row] == NONE)
 		return SNAP_GRAPH_NONE;
 	uint32_t dominator = graph->dominator[graph->number[row]];
@@ -416,7 +416,7 @@ uint64_t snap_graph_retained(const struct snap_graph *graph, uint64_t row)
 	if (row >= graph->objects)
 		return 0;
 	if (graph->outside.dominated)
-		return libsnap_graph_retained_outside(graph, row);
+		return libsnap_paged_get((struct paged *)&graph->outside.retained_of, row);
 	if (graph->dominator == NULL || graph->number[row] == NONE)
 		return 0;
 	return graph->retained[graph->number[row]];

@@ -2,11 +2,12 @@
 #ifndef LIBSNAP_GRAPH_H
 #define LIBSNAP_GRAPH_H
 
+#include "bits.h"
 #include "core.h"
-#include "pages.h"
+#include "numbers.h"
 #include "snap_graph.h"
 
-/* No node, no row: the largest count of nodes is one less. */
+/* None of what is counted in 32 bits.  Rows and references are so where all of them can be. */
 #define NONE UINT32_MAX
 
 /* Successors of every node: those of v are to[start[v]] up to to[start[v + 1] - 1].  The last node
@@ -24,14 +25,14 @@ struct shape {
 
 /* Where the rows of a run and their references lie (FORMAT.md, 7.3). */
 struct run {
-	uint32_t first_row, shape;
-	uint32_t first_tail;      /* row in the table of tails */
+	uint64_t first_row;
+	uint32_t shape;
+	uint64_t first_tail;      /* row in the table of tails */
 	uint64_t first_reference; /* row in the table of references */
 	uint64_t first_label;     /* row in the table of tail labels */
 };
 
-/* A run is found from every 64th row, a tail's place from every 256th. */
-#define ROWS_PER_MARK  64u
+/* A tail's place is found from every 256th. */
 #define TAILS_PER_MARK 256u
 
 struct snap_graph {
@@ -43,7 +44,9 @@ struct snap_graph {
 	bool damaged; /* when it was opened: a partial reader that had lost something */
 	uint64_t lost_references;
 
-	uint32_t objects, roots, types, shape_count, slot_count, run_count, tail_count;
+	uint64_t objects, roots, tail_count;
+	uint32_t types, shape_count, slot_count, run_count;
+	bool wide; /* rows or references need more than 32 bits: then all is outside */
 	uint64_t stored_references, stored_labels;
 	uint8_t *type_kinds;
 	struct shape *shapes;
@@ -51,15 +54,16 @@ struct snap_graph {
 	uint64_t *slot_labels;
 	struct run *runs; /* run_count, and a sentinel */
 	size_t run_capacity;
-	uint32_t *run_marks;  /* the run of row i * ROWS_PER_MARK */
-	uint64_t *tail_marks; /* the sum of the tails before tail i * TAILS_PER_MARK */
+	uint32_t *run_marks; /* the run of row i << mark_shift */
+	unsigned mark_shift;
+	struct numbers tail_marks; /* the sum of the tails before tail i * TAILS_PER_MARK */
 
 	struct adjacency held;         /* objects + 1 nodes; start is NULL while they lie outside */
 	uint64_t held_count, followed; /* references that are held: with those of roots, without */
-	struct adjacency owners;       /* reversed, without roots; on demand */
+	struct numbers owners_start, owners; /* reversed, without roots; on demand */
 
-	uint32_t *distance, *parent; /* of snap_graph_search; NULL before */
-	uint32_t *group;             /* of snap_graph_attribute_roots */
+	struct numbers distance, parent; /* of snap_graph_search */
+	struct numbers group;            /* of snap_graph_attribute_roots */
 	struct group *groups;
 	size_t group_count, group_capacity;
 	uint32_t *order, *number,
@@ -67,15 +71,17 @@ struct snap_graph {
 	uint32_t reached;   /* rows that have a number, and the roots' node */
 	uint64_t *retained; /* by number */
 	struct outside {    /* what memory has no room for */
-		struct pages *pages;                             /* NULL: nothing */
+		struct pages *pages;                             /* NULL: all is in memory */
 		struct paged start, to;                          /* as in held */
 		struct paged number, order, dominator, retained; /* while they are found */
-		struct paged dominator_of, retained_of; /* of a row: a row or NONE, bytes */
+		struct paged dominator_of, retained_of;          /* of a row */
 		bool dominated;
 	} outside;
-	uint32_t *cycle; /* of snap_graph_find_cycles: by row */
-	struct cycle *cycles;
-	size_t cycle_count, cycle_capacity;
+	bool may_move;        /* all is in memory, and could go outside */
+	struct numbers cycle; /* of snap_graph_find_cycles: by row */
+	struct numbers cycle_order, cycle_bytes, cycle_objects, cycle_first;
+	uint64_t cycle_count;
+	struct numbers *numbers; /* all that are open */
 
 	struct snap_column *columns[24]; /* opened on demand: values.c */
 	char text[512];                  /* of the last label */
@@ -89,15 +95,11 @@ struct group {
 	size_t label_size;
 };
 
-struct cycle {
-	uint64_t bytes;
-	uint32_t objects, first, was;
-};
-
 /* ---- memory (budget.c) ---- */
 
-/* SNAP_LIMIT if what would take more than the caller allows. */
-enum snap_status libsnap_graph_reserve(const struct snap_graph *, const char *what, uint64_t bytes,
+/* SNAP_LIMIT if what would take more than the caller allows, even where all numbers go outside, and
+ * the cache of pages makes room. */
+enum snap_status libsnap_graph_reserve(struct snap_graph *, const char *what, uint64_t bytes,
 				       struct snap_error *error);
 void *libsnap_graph_take(struct snap_graph *, size_t count, size_t element_size);
 void *libsnap_graph_take_zeroed(struct snap_graph *, size_t count, size_t element_size);
@@ -115,7 +117,7 @@ static inline void libsnap_graph_progress(const struct snap_graph *graph, const 
 		graph->options.progress(graph->options.progress_context, what, done, total);
 }
 
-/* ---- outside of memory (outside.c, outside_dominators.c) ---- */
+/* ---- outside of memory (outside.c, dominators_outside.c) ---- */
 
 /* What is left of the memory that is allowed. */
 static inline uint64_t libsnap_graph_room(const struct snap_graph *graph)
@@ -123,29 +125,61 @@ static inline uint64_t libsnap_graph_room(const struct snap_graph *graph)
 	uint64_t limit = graph->options.max_memory_bytes;
 	return graph->used < limit ? limit - graph->used : 0;
 }
+/* Whether so many bytes fit, and leave what moving outside needs. */
+static inline bool libsnap_graph_fits(const struct snap_graph *graph, uint64_t bytes)
+{
+	uint64_t slack = graph->options.max_memory_bytes / 16;
+	return bytes <= UINT64_MAX - slack && libsnap_graph_room(graph) >= bytes + slack;
+}
 /* Gives start and to a place outside, while there is none in memory. */
 enum snap_status libsnap_graph_open_outside(struct snap_graph *, uint64_t references,
 					    struct snap_error *error);
-/* Brings the references back, where they lie outside; SNAP_LIMIT if they do not fit. */
-enum snap_status libsnap_graph_need_held(struct snap_graph *, const char *what,
-					 struct snap_error *error);
-/* Moves them out, and gives the cache what that leaves. */
-enum snap_status libsnap_graph_move_outside(struct snap_graph *, struct snap_error *error);
+/* Before a question that takes so many bytes in memory: where there is no room for them, all that
+ * is known goes outside, and so will what is found. */
+enum snap_status libsnap_graph_prepare(struct snap_graph *, uint64_t bytes,
+				       struct snap_error *error);
 enum snap_status libsnap_graph_dominate_outside(struct snap_graph *, struct snap_error *error);
-/* Of a row, as the public functions answer. */
-uint64_t libsnap_graph_dominator_outside(const struct snap_graph *, uint64_t row);
-uint64_t libsnap_graph_retained_outside(const struct snap_graph *, uint64_t row);
-static inline uint32_t libsnap_graph_get_start(struct snap_graph *graph, uint64_t node)
+/* Opens dominator_of and retained_of. */
+enum snap_status libsnap_graph_open_answers(struct snap_graph *, struct snap_error *error);
+/* SNAP_OK, or the first failure of the files. */
+static inline enum snap_status libsnap_graph_check_pages(const struct snap_graph *graph,
+							 struct snap_error *error)
 {
-	return graph->held.start != NULL ? graph->held.start[node]
-					 : libsnap_paged_get32(&graph->outside.start, node);
+	return graph->outside.pages != NULL ? libsnap_pages_check(graph->outside.pages, error)
+					    : SNAP_OK;
 }
-static inline void libsnap_graph_set_start(struct snap_graph *graph, uint64_t node, uint32_t start)
+static inline bool libsnap_graph_has_failed(const struct snap_graph *graph)
+{
+	return graph->outside.pages != NULL && graph->outside.pages->failed != SNAP_OK;
+}
+
+/* ---- successors, in memory or outside ---- */
+
+static inline uint64_t libsnap_graph_get_start(const struct snap_graph *graph, uint64_t node)
+{
+	return graph->held.start != NULL
+		       ? graph->held.start[node]
+		       : libsnap_paged_get((struct paged *)&graph->outside.start, node);
+}
+static inline void libsnap_graph_set_start(struct snap_graph *graph, uint64_t node, uint64_t start)
 {
 	if (graph->held.start != NULL)
-		graph->held.start[node] = start;
+		graph->held.start[node] = (uint32_t)start;
 	else
-		libsnap_paged_set32(&graph->outside.start, node, start);
+		libsnap_paged_set(&graph->outside.start, node, start);
+}
+static inline uint64_t libsnap_graph_get_to(const struct snap_graph *graph, uint64_t at)
+{
+	return graph->held.start != NULL
+		       ? graph->held.to[at]
+		       : libsnap_paged_get((struct paged *)&graph->outside.to, at);
+}
+static inline void libsnap_graph_set_to(struct snap_graph *graph, uint64_t at, uint64_t to)
+{
+	if (graph->held.start != NULL)
+		graph->held.to[at] = (uint32_t)to;
+	else
+		libsnap_paged_set(&graph->outside.to, at, to);
 }
 
 /* ---- columns (values.c) ---- */
@@ -176,7 +210,12 @@ enum snap_status libsnap_graph_stream_open(struct stream *, struct snap_graph *,
 enum snap_status libsnap_graph_stream_peek(struct stream *, uint64_t wanted, size_t *count,
 					   const uint64_t *values[STREAM_COLUMNS], bool *lost,
 					   struct snap_error *error);
-/* The same, moves on, and fails where rows are lost. */
+/* The next rows that are not lost, and the number of the first; moves on.  *count is 0 at the end.
+ */
+enum snap_status libsnap_graph_stream_next(struct stream *, uint64_t *first, size_t *count,
+					   const uint64_t *values[STREAM_COLUMNS],
+					   struct snap_error *error);
+/* As peek, but moves on, and fails where rows are lost. */
 enum snap_status libsnap_graph_stream_take(struct stream *, uint64_t wanted, size_t *count,
 					   const uint64_t *values[STREAM_COLUMNS],
 					   struct snap_error *error);
@@ -192,7 +231,7 @@ enum snap_status libsnap_graph_each_size(struct snap_graph *,
 /* Either the same slot of many objects, or a stretch of one object's tail. */
 struct span {
 	bool is_tail;
-	uint32_t row;   /* the first, or the one */
+	uint64_t row;   /* the first, or the one */
 	uint32_t slot;  /* number of the slot in the shape, or of slots before the tail */
 	uint64_t index; /* of the first element in the tail */
 	size_t count;
@@ -204,8 +243,9 @@ struct span {
 struct walk {
 	struct snap_graph *graph;
 	struct stream references, labels, tails;
-	uint32_t run, slot, row; /* where the next reference is; row within the run */
-	uint64_t index, length;  /* within the tail, once its length is known */
+	uint32_t run, slot;
+	uint64_t row;           /* where the next reference is; row within the run */
+	uint64_t index, length; /* within the tail, once its length is known */
 	bool in_tail, has_length;
 	uint64_t lost;
 };
@@ -218,22 +258,62 @@ void libsnap_graph_walk_close(struct walk *);
 
 /* ---- rows (rows.c) ---- */
 
-uint32_t libsnap_graph_run(const struct snap_graph *, uint32_t row);
-static inline const struct shape *libsnap_graph_shape(const struct snap_graph *graph, uint32_t row)
+uint32_t libsnap_graph_run(const struct snap_graph *, uint64_t row);
+static inline const struct shape *libsnap_graph_shape(const struct snap_graph *graph, uint64_t row)
 {
 	return &graph->shapes[graph->runs[libsnap_graph_run(graph, row)].shape];
 }
 
-/* Kind and label of the reference by which the search reached each row; rows ascend, none is a root
- * object. */
-enum snap_status libsnap_graph_tree_labels(struct snap_graph *, const uint32_t *rows, size_t count,
-					   uint64_t *labels, uint32_t *kinds,
+/* ---- searches (spread.c) ---- */
+
+/* Breadth first from the roots, the rows of one distance in order. */
+struct spread {
+	const char *what;                  /* for progress */
+	uint64_t *seen;                    /* rows set are not entered; those reached are set */
+	struct numbers *distance, *parent; /* or NULL */
+};
+enum snap_status libsnap_graph_spread(struct snap_graph *, const struct spread *,
+				      struct snap_error *error);
+
+/* ---- some rows (marks.c) ---- */
+
+/* The rank of a marked row is the number of marked rows below it. */
+struct marks {
+	uint64_t *bits;
+	uint64_t *below; /* per so many words, once they were counted */
+	uint64_t count;
+};
+#define WORDS_PER_RANK 8
+enum snap_status libsnap_marks_open(struct marks *, struct snap_graph *, struct snap_error *error);
+void libsnap_marks_close(struct marks *, struct snap_graph *);
+void libsnap_marks_count(struct marks *, const struct snap_graph *);
+uint64_t libsnap_marks_rank(const struct marks *, uint64_t row);
+/* The lowest marked row from `row` on, or SNAP_GRAPH_NONE. */
+uint64_t libsnap_marks_next(const struct marks *, const struct snap_graph *, uint64_t row);
+
+/* Kind and label of the reference by which the search reached each marked row, by rank; of root
+ * objects, NONE. */
+enum snap_status libsnap_graph_tree_labels(struct snap_graph *, const struct marks *,
+					   struct numbers *labels, struct numbers *kinds,
 					   struct snap_error *error);
 
 /* ---- loading (layout.c, load.c), freeing ---- */
 
+/* wide: numbers take 64 bits even where 32 would do. */
+enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader *,
+				    const struct snap_graph_options *options, bool wide,
+				    struct snap_error *error);
 enum snap_status libsnap_graph_load_layout(struct snap_graph *, struct snap_error *error);
 enum snap_status libsnap_graph_load_adjacency(struct snap_graph *, struct snap_error *error);
+/* Sets of the public interface. */
+struct snap_graph_set {
+	struct snap_graph *graph;
+	uint64_t *bits, count;
+};
+struct snap_graph_numbers {
+	struct numbers numbers;
+};
+
 void libsnap_graph_free_groups(struct snap_graph *);
 void libsnap_graph_free_dominators(struct snap_graph *);
 

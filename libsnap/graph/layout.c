@@ -3,48 +3,72 @@
 
 #include <inttypes.h>
 
+/* Of what is held as structures in memory. */
 #define MAX_COUNT (UINT32_MAX - 2)
+/* Of rows and references: what is far beyond any file, so that sums stay below 2^64. */
+#define MAX_ROWS (UINT64_C(1) << 56)
 
 static enum snap_status count_rows(const struct snap_graph *graph, enum snap_table table,
-				   const char *what, uint32_t *out, struct snap_error *error)
+				   const char *what, uint64_t most, uint64_t *out,
+				   struct snap_error *error)
 {
 	uint64_t rows = snap_reader_row_count(graph->reader, table);
-	if (rows > MAX_COUNT)
+	if (rows > most)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
-				    "%" PRIu64 " %s, at most %" PRIu32 " can be held in memory",
-				    rows, what, MAX_COUNT);
-	*out = (uint32_t)rows;
+				    "%" PRIu64 " %s, at most %" PRIu64 " can be held", rows, what,
+				    most);
+	*out = rows;
 	return SNAP_OK;
+}
+
+static enum snap_status count_narrow(const struct snap_graph *graph, enum snap_table table,
+				     const char *what, uint32_t *out, struct snap_error *error)
+{
+	uint64_t count = 0;
+	enum snap_status status = count_rows(graph, table, what, MAX_COUNT, &count, error);
+	*out = (uint32_t)count;
+	return status;
 }
 
 static enum snap_status count_tables(struct snap_graph *graph, struct snap_error *error)
 {
-	uint32_t references, labels;
-	enum snap_status status =
-		count_rows(graph, SNAP_OBJECTS, "objects", &graph->objects, error);
+	uint64_t references, labels;
+	enum snap_status status = count_narrow(graph, SNAP_TYPES, "types", &graph->types, error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_TYPES, "types", &graph->types, error);
+		status = count_narrow(graph, SNAP_SHAPES, "shapes", &graph->shape_count, error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_SHAPES, "shapes", &graph->shape_count, error);
+		status = count_narrow(graph, SNAP_SLOTS, "slots", &graph->slot_count, error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_SLOTS, "slots", &graph->slot_count, error);
+		status = count_narrow(graph, SNAP_RUNS, "runs", &graph->run_count, error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_RUNS, "runs", &graph->run_count, error);
+		status = count_rows(graph, SNAP_OBJECTS, "objects", MAX_ROWS, &graph->objects,
+				    error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_TAILS, "tails", &graph->tail_count, error);
+		status =
+			count_rows(graph, SNAP_TAILS, "tails", MAX_ROWS, &graph->tail_count, error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_ROOTS, "roots", &graph->roots, error);
+		status = count_rows(graph, SNAP_ROOTS, "roots", MAX_ROWS, &graph->roots, error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_REFERENCES, "references", &references, error);
+		status = count_rows(graph, SNAP_REFERENCES, "references", MAX_ROWS, &references,
+				    error);
 	if (status == SNAP_OK)
-		status = count_rows(graph, SNAP_TAIL_LABELS, "labels", &labels, error);
+		status = count_rows(graph, SNAP_TAIL_LABELS, "labels", MAX_ROWS, &labels, error);
 	return status;
+}
+
+/* About four marks for each run, and not so many that they count beside the objects. */
+static uint64_t choose_marks(struct snap_graph *graph)
+{
+	uint64_t most = (uint64_t)graph->run_count * 4 + 64;
+	while (graph->objects >> graph->mark_shift > most || graph->mark_shift < 6)
+		graph->mark_shift++;
+	return (graph->objects >> graph->mark_shift) + 1;
 }
 
 static enum snap_status take_layout(struct snap_graph *graph, struct snap_error *error)
 {
 	graph->run_capacity = (size_t)graph->run_count + 2; /* see place_lost(), and the end */
-	size_t run_marks = graph->objects / ROWS_PER_MARK + 1;
+	uint64_t run_marks = choose_marks(graph);
 	uint64_t bytes = graph->types + (graph->shape_count + 1ull) * sizeof(struct shape) +
 			 graph->slot_count * 9ull + graph->run_capacity * sizeof(struct run) +
 			 run_marks * 4ull;
@@ -58,7 +82,6 @@ static enum snap_status take_layout(struct snap_graph *graph, struct snap_error 
 	graph->slot_labels = libsnap_graph_take(graph, graph->slot_count, 8);
 	graph->runs = libsnap_graph_take(graph, graph->run_capacity, sizeof(struct run));
 	graph->run_marks = libsnap_graph_take(graph, run_marks, 4);
-	graph->held.nodes = graph->objects + 1;
 	if (graph->type_kinds == NULL || graph->shapes == NULL || graph->slot_kinds == NULL ||
 	    graph->slot_labels == NULL || graph->runs == NULL || graph->run_marks == NULL)
 		return libsnap_fail_memory(error);
@@ -69,10 +92,18 @@ static enum snap_status take_layout(struct snap_graph *graph, struct snap_error 
 static enum snap_status take_starts(struct snap_graph *graph, struct snap_error *error)
 {
 	uint64_t references = snap_reader_row_count(graph->reader, SNAP_REFERENCES) + graph->roots;
-	uint64_t starts = graph->objects + 2ull, marks = graph->tail_count / TAILS_PER_MARK + 1;
+	uint64_t starts = graph->objects + 2, marks = graph->tail_count / TAILS_PER_MARK + 1;
 	uint64_t bytes = (starts + references) * 4 + marks * 8;
-	if (libsnap_graph_room(graph) < bytes + bytes / 4)
-		return libsnap_graph_open_outside(graph, references, error);
+	if (starts > MAX_COUNT || references > MAX_COUNT)
+		graph->wide = true;
+	enum snap_status status = SNAP_OK;
+	if (graph->wide || libsnap_graph_room(graph) < bytes + bytes / 4)
+		status = libsnap_graph_open_outside(graph, references, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&graph->tail_marks, graph, marks, true, error);
+	if (status != SNAP_OK || graph->outside.pages != NULL)
+		return status;
+	graph->held.nodes = (uint32_t)graph->objects + 1;
 	graph->held.start = libsnap_graph_take(graph, starts, 4);
 	return graph->held.start != NULL ? SNAP_OK : libsnap_fail_memory(error);
 }
@@ -156,10 +187,10 @@ static void store_runs(struct snap_graph *graph, uint64_t row, size_t count,
 {
 	for (size_t i = 0; i < count; i++) {
 		bool good = values[0][i] >= 1 && values[0][i] <= graph->shape_count &&
-			    values[1][i] <= MAX_COUNT;
+			    values[1][i] <= MAX_ROWS;
 		graph->runs[row + i] = (struct run){
 			.shape = good ? (uint32_t)(values[0][i] - 1) : NONE,
-			.first_row = (uint32_t)values[1][i],
+			.first_row = values[1][i],
 		};
 	}
 }
@@ -231,7 +262,7 @@ static void place_lost(struct snap_graph *graph)
 	graph->shapes[graph->shape_count] = (struct shape){0};
 	graph->runs[graph->run_count++] = (struct run){
 		.shape = graph->shape_count,
-		.first_row = (uint32_t)(graph->objects - rows),
+		.first_row = graph->objects - rows,
 	};
 }
 
@@ -242,26 +273,26 @@ static enum snap_status place_runs(struct snap_graph *graph, struct snap_error *
 		place_lost(graph);
 	for (uint32_t i = 0; i < graph->run_count; i++) {
 		struct run *run = &graph->runs[i];
-		uint32_t count = run->first_row;
+		uint64_t count = run->first_row;
 		if (run->shape == NONE || count == 0 || count > graph->objects - rows)
 			return corrupt(error, "runs do not add up to the objects");
-		run->first_row = (uint32_t)rows;
-		run->first_tail = (uint32_t)tails;
-		for (uint64_t mark = (rows + ROWS_PER_MARK - 1) / ROWS_PER_MARK;
-		     mark * ROWS_PER_MARK < rows + count; mark++)
+		run->first_row = rows;
+		run->first_tail = tails;
+		unsigned shift = graph->mark_shift;
+		for (uint64_t mark = (rows + (UINT64_C(1) << shift) - 1) >> shift;
+		     mark << shift < rows + count; mark++)
 			graph->run_marks[mark] = i;
 		rows += count;
 		if (graph->shapes[run->shape].tail != SNAP_TAIL_NONE)
 			tails += count;
 	}
-	graph->runs[graph->run_count] =
-		(struct run){.first_row = (uint32_t)rows, .first_tail = (uint32_t)tails};
+	graph->runs[graph->run_count] = (struct run){.first_row = rows, .first_tail = tails};
 	if (rows != graph->objects)
 		return corrupt(error, "runs do not add up to the objects");
 	/* A table without any column: all its values are 0. */
 	if (graph->tail_count != tails && graph->tail_count != 0 && !graph->damaged)
 		return corrupt(error, "tails are not as many as objects with one");
-	graph->tail_count = (uint32_t)tails;
+	graph->tail_count = tails;
 	return SNAP_OK;
 }
 
@@ -279,7 +310,7 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 	run->first_reference = placing->references;
 	run->first_label = placing->labels;
 	uint64_t tail_before = placing->tail_sum;
-	for (uint32_t row = run->first_row; row < run[1].first_row;) {
+	for (uint64_t row = run->first_row; row < run[1].first_row;) {
 		const uint64_t *values[STREAM_COLUMNS] = {NULL};
 		size_t count = run[1].first_row - row;
 		uint64_t tail = placing->tails.position;
@@ -290,12 +321,13 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 				return status;
 		}
 		for (size_t i = 0; i < count; i++, row++) {
-			libsnap_graph_set_start(graph, row, (uint32_t)placing->references);
+			libsnap_graph_set_start(graph, row, placing->references);
 			placing->references += shape->slot_count;
 			if (values[0] != NULL) {
 				if ((tail + i) % TAILS_PER_MARK == 0)
-					graph->tail_marks[(tail + i) / TAILS_PER_MARK] =
-						placing->tail_sum;
+					libsnap_numbers_set(&graph->tail_marks,
+							    (tail + i) / TAILS_PER_MARK,
+							    placing->tail_sum);
 				if (values[0][i] > placing->limit)
 					return corrupt(error,
 						       "a tail is longer than all references");
@@ -318,17 +350,11 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 	static const uint32_t column[] = {SNAP_TAIL_LENGTH};
 	uint64_t rows = snap_reader_row_count(graph->reader, SNAP_REFERENCES);
 	uint64_t labels = snap_reader_row_count(graph->reader, SNAP_TAIL_LABELS);
-	size_t marks = graph->tail_count / TAILS_PER_MARK + 1;
-	enum snap_status status =
-		libsnap_graph_reserve(graph, "layout of references", marks * 8ull, error);
-	if (status != SNAP_OK)
-		return status;
-	graph->tail_marks = libsnap_graph_take(graph, marks, 8);
-	if (graph->tail_marks == NULL)
-		return libsnap_fail_memory(error);
-	struct placing placing = {.limit = graph->damaged || rows == 0 ? MAX_COUNT : rows};
-	status = libsnap_graph_stream_open(&placing.tails, graph, column, 1, graph->tail_count,
-					   error);
+	bool is_known = !graph->damaged && rows != 0;
+	uint64_t most = graph->wide ? MAX_ROWS : MAX_COUNT;
+	struct placing placing = {.limit = is_known ? rows : most};
+	enum snap_status status = libsnap_graph_stream_open(&placing.tails, graph, column, 1,
+							    graph->tail_count, error);
 	for (uint32_t i = 0; status == SNAP_OK && i < graph->run_count; i++)
 		status = place_run(graph, &placing, &graph->runs[i], error);
 	libsnap_graph_stream_close(&placing.tails);
@@ -338,7 +364,7 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 	    ((placing.references != rows && rows != 0) || placing.labels != labels))
 		return corrupt(error,
 			       "references or their labels are more than runs and tails need");
-	libsnap_graph_set_start(graph, graph->objects, (uint32_t)placing.references);
+	libsnap_graph_set_start(graph, graph->objects, placing.references);
 	graph->stored_references = placing.references;
 	graph->stored_labels = placing.labels;
 	return SNAP_OK;

@@ -41,15 +41,16 @@ static bool place_span_outside(struct snap_graph *graph, const struct span *span
 	if (span->kinds == NULL && span->kind >= SNAP_REF_FIRST_WEAK && !weak)
 		return true;
 	if (span->is_tail)
-		at = libsnap_paged_get32(&outside->start, span->row) + span->slot + span->index;
+		at = libsnap_paged_get(&outside->start, span->row) + span->slot + span->index;
 	for (size_t i = 0; i < span->count; i++, at++) {
 		if (span->kinds != NULL && span->kinds[i] >= SNAP_REF_FIRST_WEAK && !weak)
 			continue;
 		if (!span->is_tail)
-			at = libsnap_paged_get32(&outside->start, span->row + i) + span->slot;
+			at = libsnap_paged_get(&outside->start, span->row + i) + span->slot;
 		bad |= span->targets[i] > graph->objects;
-		if (at < graph->stored_references) /* not so only after a failure */
-			libsnap_paged_set32(&outside->to, at, (uint32_t)span->targets[i]);
+		/* Zeros are there already.  A place is beyond the last only after a failure. */
+		if (span->targets[i] != 0 && at < graph->stored_references)
+			libsnap_paged_set(&outside->to, at, span->targets[i]);
 	}
 	return !bad;
 }
@@ -81,7 +82,7 @@ static void close_gaps(struct snap_graph *graph)
 {
 	uint32_t *start = graph->held.start, *to = graph->held.to;
 	uint32_t written = 0, at = 0;
-	for (uint32_t row = 0; row < graph->objects; row++) {
+	for (uint64_t row = 0; row < graph->objects; row++) {
 		uint32_t end = start[row + 1];
 		start[row] = written;
 		for (; at < end; at++) {
@@ -95,52 +96,44 @@ static void close_gaps(struct snap_graph *graph)
 
 static void close_gaps_outside(struct snap_graph *graph)
 {
-	struct outside *outside = &graph->outside;
-	uint32_t written = 0, at = 0;
-	for (uint32_t row = 0; row < graph->objects; row++) {
-		uint32_t end = libsnap_paged_get32(&outside->start, row + 1u);
-		libsnap_paged_set32(&outside->start, row, written);
-		for (; at < end; at++) {
-			uint32_t id = libsnap_paged_get32(&outside->to, at);
+	struct paged *start = &graph->outside.start, *to = &graph->outside.to;
+	uint64_t written = 0, at = 0;
+	for (uint64_t row = 0; row < graph->objects; row++) {
+		uint64_t end = libsnap_paged_get(start, row + 1);
+		libsnap_paged_set(start, row, written);
+		for (; at < end && !libsnap_graph_has_failed(graph); at++) {
+			uint64_t id = libsnap_paged_get(to, at);
 			if (id != 0)
-				libsnap_paged_set32(&outside->to, written++, id - 1);
+				libsnap_paged_set(to, written++, id - 1);
 		}
 	}
-	libsnap_paged_set32(&outside->start, graph->objects, written);
+	libsnap_paged_set(start, graph->objects, written);
 }
 
 static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *error)
 {
 	static const uint32_t column[] = {SNAP_ROOT_OBJECT};
-	uint32_t at = libsnap_graph_get_start(graph, graph->objects);
+	uint64_t at = libsnap_graph_get_start(graph, graph->objects), first, told = 0;
 	struct stream stream;
+	const uint64_t *values[STREAM_COLUMNS];
+	size_t count;
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, column, 1, graph->roots, error);
-	while (status == SNAP_OK && stream.position < stream.rows) {
-		const uint64_t *values[STREAM_COLUMNS];
-		size_t count;
-		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
-						   error);
-		if (status != SNAP_OK)
+	while (status == SNAP_OK) {
+		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
+		if (status != SNAP_OK || count == 0)
 			break;
-		stream.position += count;
-		for (size_t i = 0; !lost && i < count; i++) {
-			if (values[0][i] == 0 || values[0][i] > graph->objects) {
+		told += count;
+		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+			if (values[0][i] == 0 || values[0][i] > graph->objects)
 				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 						      "a root that is no object");
-				break;
-			}
-			uint32_t row = (uint32_t)(values[0][i] - 1);
-			if (graph->held.to != NULL)
-				graph->held.to[at++] = row;
 			else
-				libsnap_paged_set32(&graph->outside.to, at++, row);
+				libsnap_graph_set_to(graph, at++, values[0][i] - 1);
 		}
-		if (lost)
-			graph->lost_references += count;
 	}
-	libsnap_graph_set_start(graph, graph->objects + 1ull, at);
+	graph->lost_references += graph->roots - told;
+	libsnap_graph_set_start(graph, graph->objects + 1, at);
 	graph->held_count = at;
 	libsnap_graph_stream_close(&stream);
 	return status;
@@ -175,14 +168,14 @@ static void give_rest(struct snap_graph *graph)
 
 enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct snap_error *error)
 {
-	size_t capacity = (size_t)graph->stored_references + graph->roots;
-	if (capacity > NONE - 1)
+	uint64_t capacity = graph->stored_references + graph->roots;
+	if (capacity > NONE - 1 && !graph->wide)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
-				    "too many references to be held in memory");
+				    "damaged references are too many to be held");
 	bool outside = graph->outside.pages != NULL;
 	enum snap_status status =
-		outside ? libsnap_paged_open(&graph->outside.to, graph->outside.pages, capacity, 4,
-					     error)
+		outside ? libsnap_paged_open(&graph->outside.to, graph->outside.pages, capacity,
+					     graph->wide, error)
 			: take_successors(graph, capacity, error);
 	if (status == SNAP_OK)
 		status = load_references(graph, error);
@@ -201,8 +194,9 @@ enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct s
 	return status;
 }
 
-enum snap_status snap_graph_open(struct snap_graph **out, struct snap_reader *reader,
-				 const struct snap_graph_options *options, struct snap_error *error)
+enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader *reader,
+				    const struct snap_graph_options *options, bool wide,
+				    struct snap_error *error)
 {
 	struct snap_graph_options own = SNAP_GRAPH_OPTIONS_INIT;
 	enum snap_status status = libsnap_copy_options(&own, sizeof(own), options, error);
@@ -214,6 +208,7 @@ enum snap_status snap_graph_open(struct snap_graph **out, struct snap_reader *re
 	if (graph == NULL)
 		return libsnap_fail_memory(error);
 	graph->reader = reader;
+	graph->wide = wide;
 	graph->options = own;
 	graph->allocator = own.allocator;
 	graph->io = own.io != NULL ? own.io : libsnap_system_io();
@@ -227,8 +222,15 @@ enum snap_status snap_graph_open(struct snap_graph **out, struct snap_reader *re
 		snap_graph_close(graph);
 		return status;
 	}
+	graph->may_move = graph->outside.pages == NULL;
 	*out = graph;
 	return SNAP_OK;
+}
+
+enum snap_status snap_graph_open(struct snap_graph **out, struct snap_reader *reader,
+				 const struct snap_graph_options *options, struct snap_error *error)
+{
+	return libsnap_graph_open(out, reader, options, false, error);
 }
 
 void snap_graph_close(struct snap_graph *graph)
@@ -241,19 +243,15 @@ void snap_graph_close(struct snap_graph *graph)
 	libsnap_graph_give(graph, graph->slot_kinds, graph->slot_count, 1);
 	libsnap_graph_give(graph, graph->slot_labels, graph->slot_count, 8);
 	libsnap_graph_give(graph, graph->runs, graph->run_capacity, sizeof(struct run));
-	libsnap_graph_give(graph, graph->run_marks, graph->objects / ROWS_PER_MARK + 1, 4);
-	libsnap_graph_give(graph, graph->tail_marks, graph->tail_count / TAILS_PER_MARK + 1, 8);
-	libsnap_graph_give(graph, graph->held.start, graph->objects + 2u, 4);
+	uint64_t run_marks = (graph->objects >> graph->mark_shift) + 1;
+	libsnap_graph_give(graph, graph->run_marks, run_marks, 4);
+	libsnap_graph_give(graph, graph->held.start, graph->objects + 2, 4);
 	libsnap_graph_give(graph, graph->held.to, graph->held.capacity, 4);
-	libsnap_graph_give(graph, graph->owners.start, graph->objects + 1u, 4);
-	libsnap_graph_give(graph, graph->owners.to, graph->owners.capacity, 4);
-	libsnap_graph_give(graph, graph->distance, graph->objects, 4);
-	libsnap_graph_give(graph, graph->parent, graph->objects, 4);
 	libsnap_graph_free_groups(graph);
 	libsnap_graph_free_dominators(graph);
+	while (graph->numbers != NULL)
+		libsnap_numbers_close(graph->numbers);
 	libsnap_pages_close(graph->outside.pages);
-	libsnap_graph_give(graph, graph->cycle, graph->objects, 4);
-	libsnap_graph_give(graph, graph->cycles, graph->cycle_capacity, sizeof(struct cycle));
 	const struct snap_allocator *allocator = graph->allocator;
 	libsnap_free(allocator, graph, 1, sizeof(*graph));
 }

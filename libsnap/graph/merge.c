@@ -5,112 +5,86 @@
 
 /* A step is folded into one of so many before it, if it is the same: x.next.next,
  * x.data.next.data.next ... */
-#define FOLD 4
-
-/* Rows on the way to a target, as bits; the rank of a row is the number of such rows below it. */
-struct marks {
-	uint64_t *bits;
-	uint32_t *below; /* per word */
-	uint32_t count;
-};
+#define FOLD    4
+#define MAX_RUN (UINT64_C(1) << 29) /* that are counted */
 
 struct merge {
 	struct snap_graph *graph;
-	size_t words;
+	const struct snap_graph_set *targets;
 	struct marks on_way;
-	uint64_t *targets;      /* bits */
-	uint32_t *rows, *order; /* rows on the way, ascending, and by distance */
-	uint64_t *labels; /* of the reference to each, by rank; of root objects, the string of the
-			     entry */
-	uint32_t *kinds;
-	uint32_t *entries; /* of root objects: the entry */
-	uint32_t *step;    /* by rank */
-	uint8_t *since;    /* steps since the last folding, by rank */
-	uint32_t *run;     /* foldings in a row, by rank */
+	struct numbers order; /* rows on the way, by distance */
+	/* By rank: the reference to each, or of root objects the string of the entry; the entry;
+	 * the step; and how many foldings are in a row, times FOLD, and steps since the last. */
+	struct numbers labels, kinds, entries, step, run;
 	struct snap_graph_step *steps;
 	size_t step_count, step_capacity;
 	uint32_t *table; /* open addressing over steps */
 	size_t table_size;
 };
 
-static bool has_bit(const uint64_t *bits, uint32_t row)
-{
-	return bits[row / 64] >> row % 64 & 1;
-}
-
-static void set_bit(uint64_t *bits, uint32_t row)
-{
-	bits[row / 64] |= UINT64_C(1) << row % 64;
-}
-
-static uint32_t rank_of(const struct marks *marks, uint32_t row)
-{
-	uint64_t before = marks->bits[row / 64] & ((UINT64_C(1) << row % 64) - 1);
-	return marks->below[row / 64] + (uint32_t)__builtin_popcountll(before);
-}
-
 /* ---- rows on the way ---- */
 
-static void mark_ways(struct merge *merge, const uint64_t *rows, size_t count, uint64_t *unreached)
+static enum snap_status mark_ways(struct merge *merge, uint64_t *unreached,
+				  struct snap_error *error)
 {
-	const struct snap_graph *graph = merge->graph;
+	struct snap_graph *graph = merge->graph;
+	uint64_t *bits = merge->on_way.bits;
 	*unreached = 0;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t row = (uint32_t)rows[i];
-		if (rows[i] >= graph->objects || graph->distance[row] == NONE) {
+	for (uint64_t target = snap_graph_set_next(merge->targets, 0); target != SNAP_GRAPH_NONE;
+	     target = snap_graph_set_next(merge->targets, target + 1)) {
+		if (snap_graph_distance(graph, target) == SNAP_GRAPH_NONE) {
 			++*unreached;
 			continue;
 		}
-		set_bit(merge->targets, row);
-		for (; row != NONE && !has_bit(merge->on_way.bits, row); row = graph->parent[row]) {
-			set_bit(merge->on_way.bits, row);
-			merge->on_way.count++;
-		}
+		for (uint64_t row = target; row != SNAP_GRAPH_NONE && !libsnap_has_bit(bits, row);
+		     row = libsnap_numbers_get(&graph->parent, row))
+			libsnap_set_bit(bits, row);
 	}
+	libsnap_marks_count(&merge->on_way, graph);
+	return libsnap_graph_check_pages(graph, error);
 }
 
-static enum snap_status take_rows(struct merge *merge, struct snap_error *error)
+static enum snap_status open_numbers(struct merge *merge, struct snap_error *error)
 {
 	struct snap_graph *graph = merge->graph;
-	uint32_t count = merge->on_way.count;
-	enum snap_status status =
-		libsnap_graph_reserve(graph, "merged paths", count * 37ull, error);
-	if (status != SNAP_OK)
-		return status;
-	merge->rows = libsnap_graph_take(graph, count, 4);
-	merge->order = libsnap_graph_take(graph, count, 4);
-	merge->labels = libsnap_graph_take(graph, count, 8);
-	merge->kinds = libsnap_graph_take(graph, count, 4);
-	merge->entries = libsnap_graph_take(graph, count, 4);
-	merge->step = libsnap_graph_take(graph, count, 4);
-	merge->since = libsnap_graph_take_zeroed(graph, count, 1);
-	merge->run = libsnap_graph_take_zeroed(graph, count, 4);
-	if (merge->rows == NULL || merge->order == NULL || merge->labels == NULL ||
-	    merge->kinds == NULL || merge->entries == NULL || merge->step == NULL ||
-	    merge->since == NULL || merge->run == NULL)
-		return libsnap_fail_memory(error);
-	uint32_t at = 0;
-	for (size_t word = 0; word < merge->words; word++) {
-		merge->on_way.below[word] = at;
-		for (uint64_t bits = merge->on_way.bits[word]; bits != 0; bits &= bits - 1)
-			merge->rows[at++] = (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(bits);
-	}
-	return SNAP_OK;
+	uint64_t count = merge->on_way.count;
+	struct numbers *const all[] = {&merge->order, &merge->kinds, &merge->entries, &merge->step,
+				       &merge->run};
+	enum snap_status status = libsnap_graph_prepare(graph, count * 28, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(&merge->labels, graph, count, true, error);
+	for (size_t i = 0; status == SNAP_OK && i < sizeof(all) / sizeof(all[0]); i++)
+		status = libsnap_numbers_open(all[i], graph, count, false, error);
+	return status;
 }
 
-/* Ranks by distance.  Every distance up to the largest occurs, so there are at most count; step is
+/* Rows by distance.  Every distance up to the largest occurs, so there are at most count; step is
  * used as room. */
 static void sort_by_distance(struct merge *merge)
 {
-	const uint32_t *distance = merge->graph->distance;
-	uint32_t *ends = merge->step, sum = 0;
-	memset(ends, 0, merge->on_way.count * sizeof(*ends));
-	for (uint32_t i = 0; i < merge->on_way.count; i++)
-		ends[distance[merge->rows[i]]]++;
-	for (uint32_t i = 0; i < merge->on_way.count; i++)
-		ends[i] = sum += ends[i];
-	for (uint32_t i = merge->on_way.count; i-- > 0;)
-		merge->order[--ends[distance[merge->rows[i]]]] = i;
+	const struct snap_graph *graph = merge->graph;
+	struct numbers *ends = &merge->step;
+	uint64_t sum = 0, row, distance, end;
+	for (row = libsnap_marks_next(&merge->on_way, graph, 0); row != SNAP_GRAPH_NONE;
+	     row = libsnap_marks_next(&merge->on_way, graph, row + 1)) {
+		distance = libsnap_numbers_get(&graph->distance, row);
+		end = libsnap_numbers_get(ends, distance);
+		libsnap_numbers_set(ends, distance, end == SNAP_GRAPH_NONE ? 1 : end + 1);
+	}
+	for (uint64_t i = 0; i < merge->on_way.count; i++) {
+		end = libsnap_numbers_get(ends, i);
+		if (end == SNAP_GRAPH_NONE)
+			break;
+		libsnap_numbers_set(ends, i, sum);
+		sum += end;
+	}
+	for (row = libsnap_marks_next(&merge->on_way, graph, 0); row != SNAP_GRAPH_NONE;
+	     row = libsnap_marks_next(&merge->on_way, graph, row + 1)) {
+		distance = libsnap_numbers_get(&graph->distance, row);
+		end = libsnap_numbers_get(ends, distance);
+		libsnap_numbers_set(ends, distance, end + 1);
+		libsnap_numbers_set(&merge->order, end, row);
+	}
 }
 
 static enum snap_status label_roots(struct merge *merge, struct snap_error *error)
@@ -119,60 +93,30 @@ static enum snap_status label_roots(struct merge *merge, struct snap_error *erro
 					   SNAP_ROOT_LABEL};
 	struct snap_graph *graph = merge->graph;
 	struct stream stream;
-	memset(merge->entries, 0xff, merge->on_way.count * sizeof(*merge->entries));
-	for (uint32_t i = 0; i < merge->on_way.count; i++)
-		if (graph->distance[merge->rows[i]] == 0)
-			merge->labels[i] = merge->kinds[i] = 0;
+	const uint64_t *values[STREAM_COLUMNS];
+	uint64_t first;
+	size_t count;
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
-	while (status == SNAP_OK && stream.position < stream.rows) {
-		const uint64_t *values[STREAM_COLUMNS];
-		size_t count;
-		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
-						   error);
-		for (size_t i = 0; status == SNAP_OK && !lost && i < count; i++) {
-			uint32_t row = (uint32_t)(values[0][i] - 1);
-			if (!has_bit(merge->on_way.bits, row))
+	while (status == SNAP_OK) {
+		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
+		if (status != SNAP_OK || count == 0)
+			break;
+		for (size_t i = 0; i < count; i++) {
+			uint64_t row = values[0][i] - 1;
+			if (!libsnap_has_bit(merge->on_way.bits, row))
 				continue;
-			uint32_t rank = rank_of(&merge->on_way, row);
-			if (merge->entries[rank] != NONE)
+			uint64_t rank = libsnap_marks_rank(&merge->on_way, row);
+			if (libsnap_numbers_get(&merge->entries, rank) != SNAP_GRAPH_NONE)
 				continue;
-			merge->entries[rank] = (uint32_t)(stream.position + i);
-			merge->kinds[rank] = values[1][i] < NONE ? (uint32_t)values[1][i] : NONE;
-			merge->labels[rank] = values[2][i];
+			libsnap_numbers_set(&merge->entries, rank, first + i);
+			libsnap_numbers_set(&merge->kinds, rank,
+					    values[1][i] < NONE ? values[1][i] : NONE);
+			libsnap_numbers_set(&merge->labels, rank, values[2][i]);
 		}
-		if (status == SNAP_OK)
-			stream.position += count;
 	}
 	libsnap_graph_stream_close(&stream);
 	return status;
-}
-
-/* Labels of all but root objects: those are left out by packing the others, which the callee wants
- * ascending. */
-static enum snap_status label_others(struct merge *merge, struct snap_error *error)
-{
-	struct snap_graph *graph = merge->graph;
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < merge->on_way.count; i++)
-		if (graph->distance[merge->rows[i]] != 0)
-			merge->rows[count++] = merge->rows[i];
-	enum snap_status status = libsnap_graph_tree_labels(graph, merge->rows, count,
-							    merge->labels, merge->kinds, error);
-	if (status != SNAP_OK)
-		return status;
-	/* Back to their ranks, from the last; and the rows again. */
-	for (uint32_t i = count; i-- > 0;) {
-		uint32_t rank = rank_of(&merge->on_way, merge->rows[i]);
-		merge->labels[rank] = merge->labels[i];
-		merge->kinds[rank] = merge->kinds[i];
-	}
-	uint32_t at = 0;
-	for (size_t word = 0; word < merge->words; word++)
-		for (uint64_t bits = merge->on_way.bits[word]; bits != 0; bits &= bits - 1)
-			merge->rows[at++] = (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(bits);
-	return SNAP_OK;
 }
 
 /* ---- steps ---- */
@@ -183,15 +127,22 @@ struct key {
 	uint32_t kind;
 };
 
-/* Of depth 0, label is the number of the entry, and the key's that of its string: compare by
- * example's. */
-static bool is_same(const struct merge *merge, const struct snap_graph_step *step,
-		    const struct key *key)
+/* Of depth 0, label is the number of the entry, and the key's that of its string: that of the
+ * example. */
+static struct key key_of(const struct merge *merge, const struct snap_graph_step *step)
 {
 	uint64_t label = libsnap_graph_fold_label(step->label);
 	if (step->depth == 0)
-		label = merge->labels[rank_of(&merge->on_way, (uint32_t)step->example)];
-	return step->type == key->type && step->kind == key->kind && label == key->label;
+		label = libsnap_numbers_get(&merge->labels,
+					    libsnap_marks_rank(&merge->on_way, step->example));
+	return (struct key){.type = step->type, .kind = step->kind, .label = label};
+}
+
+static bool is_same(const struct merge *merge, const struct snap_graph_step *step,
+		    const struct key *key)
+{
+	struct key own = key_of(merge, step);
+	return own.type == key->type && own.kind == key->kind && own.label == key->label;
 }
 
 static uint64_t mix(uint64_t x)
@@ -215,14 +166,6 @@ static size_t find_slot(const struct merge *merge, uint32_t parent, const struct
 			break;
 	}
 	return at;
-}
-
-static struct key key_of(const struct merge *merge, const struct snap_graph_step *step)
-{
-	uint64_t label = libsnap_graph_fold_label(step->label);
-	if (step->depth == 0)
-		label = merge->labels[rank_of(&merge->on_way, (uint32_t)step->example)];
-	return (struct key){.type = step->type, .kind = step->kind, .label = label};
 }
 
 static enum snap_status enlarge(struct merge *merge, struct snap_error *error)
@@ -257,7 +200,7 @@ static uint32_t find_fold(const struct merge *merge, uint32_t parent, const stru
 	return NONE;
 }
 
-static enum snap_status add_step(struct merge *merge, uint32_t parent, uint32_t rank,
+static enum snap_status add_step(struct merge *merge, uint32_t parent, struct snap_graph_step step,
 				 const struct key *key, uint32_t *out, struct snap_error *error)
 {
 	enum snap_status status = SNAP_OK;
@@ -273,55 +216,79 @@ static enum snap_status add_step(struct merge *merge, uint32_t parent, uint32_t 
 		if (status != SNAP_OK)
 			return status;
 		merge->table[slot] = (uint32_t)merge->step_count;
-		merge->steps[merge->step_count++] = (struct snap_graph_step){
-			.parent = parent,
-			.first_child = NONE,
-			.next = NONE,
-			.type = key->type,
-			.kind = key->kind,
-			.label = parent == NONE ? merge->entries[rank] : merge->labels[rank],
-			.repeats = 1,
-			.names = 1,
-			.depth = parent == NONE ? 0 : merge->steps[parent].depth + 1,
-			.example = merge->rows[rank],
-		};
+		step.parent = parent;
+		step.depth = parent == NONE ? 0 : merge->steps[parent].depth + 1;
+		step.first_child = step.next = NONE;
+		step.repeats = step.names = 1;
+		merge->steps[merge->step_count++] = step;
 	}
 	*out = merge->table[slot];
 	return SNAP_OK;
 }
 
-static enum snap_status merge_row(struct merge *merge, uint32_t rank, struct snap_error *error)
+/* The step before, into which the row's own may be folded: then *index, else NONE. */
+static uint32_t find_before(struct merge *merge, uint64_t row, uint64_t rank, const struct key *key,
+			    uint32_t *index)
+{
+	uint64_t parent = libsnap_numbers_get(&merge->graph->parent, row);
+	uint64_t above = libsnap_marks_rank(&merge->on_way, parent);
+	uint32_t before = (uint32_t)libsnap_numbers_get(&merge->step, above);
+	uint64_t run = libsnap_numbers_get(&merge->run, above) / FOLD;
+	uint64_t since = libsnap_numbers_get(&merge->run, above) % FOLD;
+	*index = find_fold(merge, before, key);
+	if (*index != NONE) {
+		struct snap_graph_step *step = &merge->steps[*index];
+		run += run < MAX_RUN;
+		since = 0;
+		if (step->repeats <= run)
+			step->repeats = (uint32_t)run + 1;
+	} else if (++since == FOLD) {
+		run = since = 0;
+	}
+	libsnap_numbers_set(&merge->run, rank, run * FOLD + since);
+	return before;
+}
+
+static enum snap_status merge_row(struct merge *merge, uint64_t row, struct snap_error *error)
 {
 	const struct snap_graph *graph = merge->graph;
-	uint32_t row = merge->rows[rank], before = NONE, index = NONE;
-	bool is_root = graph->distance[row] == 0;
-	struct key key = {.type = libsnap_graph_shape(graph, row)->type,
-			  .kind = merge->kinds[rank]};
-	key.label = is_root ? merge->labels[rank] : libsnap_graph_fold_label(merge->labels[rank]);
-	if (!is_root) {
-		uint32_t above = rank_of(&merge->on_way, graph->parent[row]);
-		before = merge->step[above];
-		index = find_fold(merge, before, &key);
-		if (index != NONE) {
-			merge->run[rank] = merge->run[above] + 1;
-			if (merge->steps[index].repeats <= merge->run[rank])
-				merge->steps[index].repeats = merge->run[rank] + 1;
-		} else if (merge->since[above] + 1 < FOLD) {
-			merge->run[rank] = merge->run[above];
-			merge->since[rank] = (uint8_t)(merge->since[above] + 1);
-		}
+	bool is_root = libsnap_numbers_get(&graph->distance, row) == 0;
+	uint64_t rank = libsnap_marks_rank(&merge->on_way, row);
+	struct snap_graph_step step = {.type = libsnap_graph_shape(graph, row)->type,
+				       .kind = (uint32_t)libsnap_numbers_get(&merge->kinds, rank),
+				       .example = row};
+	uint64_t label = step.label = libsnap_numbers_get(&merge->labels, rank);
+	if (step.kind == NONE && !is_root) /* a partial reader lost the reference */
+		label = step.label = SNAP_LABEL_NONE;
+	if (is_root)
+		step.label = libsnap_numbers_get(&merge->entries, rank);
+	if (is_root && step.label == SNAP_GRAPH_NONE) {
+		step.label = NONE;
+		step.kind = 0;
+		label = 0;
+		libsnap_numbers_set(&merge->labels, rank, 0);
 	}
+	struct key key = {.type = step.type, .kind = step.kind, .label = label};
+	uint32_t before = NONE, index = NONE;
+	if (is_root) {
+		libsnap_numbers_set(&merge->run, rank, 0);
+	} else {
+		key.label = libsnap_graph_fold_label(label);
+		before = find_before(merge, row, rank, &key, &index);
+	}
+	if (libsnap_graph_has_failed(graph))
+		return libsnap_graph_check_pages(graph, error);
 	if (index == NONE) {
-		enum snap_status status = add_step(merge, before, rank, &key, &index, error);
+		enum snap_status status = add_step(merge, before, step, &key, &index, error);
 		if (status != SNAP_OK)
 			return status;
 	}
-	struct snap_graph_step *step = &merge->steps[index];
-	if (!is_root && step->label != merge->labels[rank])
-		step->label = key.label;
-	step->objects++;
-	step->ends += has_bit(merge->targets, row);
-	merge->step[rank] = index;
+	struct snap_graph_step *merged = &merge->steps[index];
+	if (!is_root && merged->label != label)
+		merged->label = key.label;
+	merged->objects++;
+	merged->ends += snap_graph_set_has(merge->targets, row);
+	libsnap_numbers_set(&merge->step, rank, index);
 	return SNAP_OK;
 }
 
@@ -388,33 +355,37 @@ static void link_steps(struct snap_graph_paths *out, uint32_t *order)
 static void free_merge(struct merge *merge)
 {
 	struct snap_graph *graph = merge->graph;
-	uint32_t count = merge->on_way.count;
-	libsnap_graph_give(graph, merge->on_way.bits, merge->words, 8);
-	libsnap_graph_give(graph, merge->on_way.below, merge->words, 4);
-	libsnap_graph_give(graph, merge->targets, merge->words, 8);
-	libsnap_graph_give(graph, merge->rows, count, 4);
-	libsnap_graph_give(graph, merge->order, count, 4);
-	libsnap_graph_give(graph, merge->labels, count, 8);
-	libsnap_graph_give(graph, merge->kinds, count, 4);
-	libsnap_graph_give(graph, merge->entries, count, 4);
-	libsnap_graph_give(graph, merge->step, count, 4);
-	libsnap_graph_give(graph, merge->since, count, 1);
-	libsnap_graph_give(graph, merge->run, count, 4);
+	libsnap_marks_close(&merge->on_way, graph);
+	libsnap_numbers_close(&merge->order);
+	libsnap_numbers_close(&merge->labels);
+	libsnap_numbers_close(&merge->kinds);
+	libsnap_numbers_close(&merge->entries);
+	libsnap_numbers_close(&merge->step);
+	libsnap_numbers_close(&merge->run);
 	libsnap_graph_give(graph, merge->table, merge->table_size, 4);
 	libsnap_graph_give(graph, merge->steps, merge->step_capacity, sizeof(*merge->steps));
 }
 
 static enum snap_status merge_rows(struct merge *merge, struct snap_error *error)
 {
-	enum snap_status status = take_rows(merge, error);
+	struct snap_graph *graph = merge->graph;
+	enum snap_status status = open_numbers(merge, error);
 	if (status != SNAP_OK)
 		return status;
+	libsnap_graph_progress(graph, "merged paths", 0, merge->on_way.count);
 	sort_by_distance(merge);
-	status = label_others(merge, error);
+	status = libsnap_graph_tree_labels(graph, &merge->on_way, &merge->labels, &merge->kinds,
+					   error);
 	if (status == SNAP_OK)
 		status = label_roots(merge, error);
-	for (uint32_t i = 0; status == SNAP_OK && i < merge->on_way.count; i++)
-		status = merge_row(merge, merge->order[i], error);
+	for (uint64_t i = 0; status == SNAP_OK && i < merge->on_way.count; i++) {
+		uint64_t row = libsnap_numbers_get(&merge->order, i);
+		status = libsnap_graph_check_pages(graph, error);
+		if (status == SNAP_OK)
+			status = merge_row(merge, row, error);
+		if ((i & 0xfffff) == 0xfffff)
+			libsnap_graph_progress(graph, "merged paths", i, merge->on_way.count);
+	}
 	return status;
 }
 
@@ -443,27 +414,18 @@ static enum snap_status hand_over(struct merge *merge, struct snap_graph_paths *
 	return status;
 }
 
-enum snap_status snap_graph_merge_paths(struct snap_graph *graph, const uint64_t *rows,
-					size_t count, struct snap_graph_paths *out,
-					struct snap_error *error)
+enum snap_status snap_graph_merge_paths(struct snap_graph *graph, const struct snap_graph_set *set,
+					struct snap_graph_paths *out, struct snap_error *error)
 {
-	if (graph->distance == NULL)
+	if (!libsnap_numbers_is_open(&graph->distance))
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "no search was made");
-	struct merge merge = {.graph = graph, .words = graph->objects / 64 + 1};
+	struct merge merge = {.graph = graph, .targets = set};
 	struct snap_graph_paths paths = {.first = NONE};
-	enum snap_status status =
-		libsnap_graph_reserve(graph, "merged paths", merge.words * 20ull, error);
-	if (status != SNAP_OK)
-		return status;
-	merge.on_way.bits = libsnap_graph_take_zeroed(graph, merge.words, 8);
-	merge.on_way.below = libsnap_graph_take(graph, merge.words, 4);
-	merge.targets = libsnap_graph_take_zeroed(graph, merge.words, 8);
-	if (merge.on_way.bits == NULL || merge.on_way.below == NULL || merge.targets == NULL) {
-		status = libsnap_fail_memory(error);
-	} else {
-		mark_ways(&merge, rows, count, &paths.unreached);
+	enum snap_status status = libsnap_marks_open(&merge.on_way, graph, error);
+	if (status == SNAP_OK)
+		status = mark_ways(&merge, &paths.unreached, error);
+	if (status == SNAP_OK)
 		status = merge_rows(&merge, error);
-	}
 	if (status == SNAP_OK)
 		status = hand_over(&merge, &paths, error);
 	free_merge(&merge);

@@ -1,134 +1,129 @@
-/* References and answers in temporary files, where memory has no room for them. */
+/* What goes into temporary files, where memory has no room for it. */
 #include "graph.h"
 
-#include <inttypes.h>
-
-/* What is not for the cache is for lists, marks and places of pages. */
+/* What is not for the cache is for sets, lists and places of pages. */
 static uint64_t cache_bytes(const struct snap_graph *graph)
 {
 	uint64_t room = libsnap_graph_room(graph);
+	if (graph->outside.pages != NULL)
+		room += libsnap_pages_bytes(graph->outside.pages);
 	return room - room / 4;
+}
+
+static enum snap_status open_pages(struct snap_graph *graph, uint64_t bytes, uint64_t later,
+				   struct snap_error *error)
+{
+	struct pages **pages = &graph->outside.pages;
+	enum snap_status status = libsnap_pages_open(pages, graph, later, error);
+	if (status == SNAP_OK)
+		status = libsnap_pages_resize(*pages, bytes, error);
+	if (status != SNAP_OK) {
+		libsnap_pages_close(*pages);
+		*pages = NULL;
+	}
+	return status;
 }
 
 enum snap_status libsnap_graph_open_outside(struct snap_graph *graph, uint64_t references,
 					    struct snap_error *error)
 {
-	struct outside *outside = &graph->outside;
 	libsnap_graph_progress(graph, "references, in temporary files", 0, references);
-	enum snap_status status =
-		libsnap_pages_open(&outside->pages, graph, cache_bytes(graph), error);
+	enum snap_status status = open_pages(graph, cache_bytes(graph), cache_bytes(graph), error);
 	if (status == SNAP_OK)
-		status = libsnap_pages_resize(outside->pages, cache_bytes(graph), error);
-	if (status == SNAP_OK)
-		status = libsnap_paged_open(&outside->start, outside->pages, graph->objects + 2ull,
-					    4, error);
+		status = libsnap_paged_open(&graph->outside.start, graph->outside.pages,
+					    graph->objects + 2, graph->wide, error);
 	return status;
 }
 
-static void give_held(struct snap_graph *graph)
+static enum snap_status move_array(struct snap_graph *graph, struct paged *to, const uint32_t *from,
+				   uint64_t count, struct snap_error *error)
 {
-	libsnap_graph_give(graph, graph->held.start, graph->objects + 2u, 4);
-	libsnap_graph_give(graph, graph->held.to, graph->held.capacity, 4);
-	graph->held.start = graph->held.to = NULL;
-	graph->held.capacity = 0;
+	struct pages *pages = graph->outside.pages;
+	enum snap_status status = libsnap_paged_open(to, pages, count, false, error);
+	for (uint64_t i = 0; status == SNAP_OK && i < count; i++)
+		libsnap_paged_set(to, i, from[i]);
+	return status == SNAP_OK ? libsnap_pages_check(pages, error) : status;
 }
 
-enum snap_status libsnap_graph_move_outside(struct snap_graph *graph, struct snap_error *error)
+static enum snap_status move_held(struct snap_graph *graph, struct snap_error *error)
 {
 	struct outside *outside = &graph->outside;
-	uint64_t held = (graph->objects + 2ull) * 4 + graph->held.capacity * 4ull;
-	uint64_t room = libsnap_graph_room(graph);
-	if (graph->held.start == NULL)
+	struct adjacency *held = &graph->held;
+	if (held->start == NULL)
 		return SNAP_OK;
-	enum snap_status status = SNAP_OK;
-	if (outside->pages == NULL) {
-		status = libsnap_pages_open(&outside->pages, graph, room / 2 + held / 2, error);
-		if (status == SNAP_OK)
-			status = libsnap_pages_resize(outside->pages, room / 2, error);
-	}
+	enum snap_status status =
+		move_array(graph, &outside->start, held->start, graph->objects + 2, error);
 	if (status == SNAP_OK)
-		status = libsnap_paged_open(&outside->start, outside->pages, graph->objects + 2ull,
-					    4, error);
-	if (status == SNAP_OK)
-		status = libsnap_paged_open(&outside->to, outside->pages, graph->held_count, 4,
-					    error);
-	for (uint64_t i = 0; status == SNAP_OK && i < graph->objects + 2ull; i++)
-		libsnap_paged_set32(&outside->start, i, graph->held.start[i]);
-	for (uint64_t i = 0; status == SNAP_OK && i < graph->held_count; i++)
-		libsnap_paged_set32(&outside->to, i, graph->held.to[i]);
-	if (status == SNAP_OK)
-		status = libsnap_pages_check(outside->pages, error);
+		status = move_array(graph, &outside->to, held->to, graph->held_count, error);
 	if (status != SNAP_OK) {
-		libsnap_pages_close(outside->pages);
-		outside->pages = NULL;
+		libsnap_paged_close(&outside->start);
+		libsnap_paged_close(&outside->to);
 		return status;
 	}
-	give_held(graph);
-	/* As if the cache were not there: its pages are given back first. */
-	room = libsnap_graph_room(graph) + libsnap_pages_bytes(outside->pages);
-	return libsnap_pages_resize(outside->pages, room - room / 4, error);
-}
-
-enum snap_status libsnap_graph_need_held(struct snap_graph *graph, const char *what,
-					 struct snap_error *error)
-{
-	struct outside *outside = &graph->outside;
-	uint64_t cache = outside->pages != NULL ? libsnap_pages_bytes(outside->pages) : 0;
-	uint64_t needed = (graph->objects + 2ull + graph->held_count) * 4, room;
-	if (graph->held.start != NULL)
-		return SNAP_OK;
-	room = libsnap_graph_room(graph) + cache;
-	if (room < needed + needed / 8)
-		return libsnap_fail(
-			error, SNAP_LIMIT, SNAP_NO_OFFSET,
-			"%s: %" PRIu64 " bytes of memory are needed, %" PRIu64 " are allowed", what,
-			graph->used - cache + needed + needed / 8, graph->options.max_memory_bytes);
-	enum snap_status status = libsnap_pages_resize(outside->pages, (room - needed) / 8, error);
-	if (status != SNAP_OK)
-		return status;
-	graph->held.start = libsnap_graph_take(graph, graph->objects + 2u, 4);
-	graph->held.to = libsnap_graph_take(graph, graph->held_count, 4);
-	graph->held.capacity = (uint32_t)graph->held_count;
-	if (graph->held.start == NULL || graph->held.to == NULL) {
-		give_held(graph);
-		return libsnap_fail_memory(error);
-	}
-	for (uint64_t i = 0; i < graph->objects + 2ull; i++)
-		graph->held.start[i] = libsnap_paged_get32(&outside->start, i);
-	for (uint64_t i = 0; i < graph->held_count; i++)
-		graph->held.to[i] = libsnap_paged_get32(&outside->to, i);
-	status = libsnap_pages_check(outside->pages, error);
-	if (status != SNAP_OK) {
-		give_held(graph);
-		return status;
-	}
-	libsnap_paged_close(&outside->start);
-	libsnap_paged_close(&outside->to);
+	libsnap_graph_give(graph, held->start, graph->objects + 2, 4);
+	libsnap_graph_give(graph, held->to, held->capacity, 4);
+	*held = (struct adjacency){.nodes = held->nodes};
 	return SNAP_OK;
 }
 
-/* Reading moves pages, though it does not change the graph. */
-static struct paged *array_of(const struct paged *array)
+static enum snap_status move_dominators(struct snap_graph *graph, struct snap_error *error)
 {
-	return (struct paged *)array;
+	struct outside *outside = &graph->outside;
+	if (graph->dominator == NULL)
+		return SNAP_OK;
+	enum snap_status status = libsnap_graph_open_answers(graph, error);
+	for (uint64_t row = 0; status == SNAP_OK && row < graph->objects; row++) {
+		libsnap_paged_set_number(&outside->dominator_of, row,
+					 snap_graph_dominator(graph, row));
+		libsnap_paged_set(&outside->retained_of, row, snap_graph_retained(graph, row));
+	}
+	if (status == SNAP_OK)
+		status = libsnap_pages_check(outside->pages, error);
+	if (status == SNAP_OK) {
+		libsnap_graph_free_dominators(graph);
+		outside->dominated = true;
+	} else {
+		libsnap_paged_close(&outside->dominator_of);
+		libsnap_paged_close(&outside->retained_of);
+	}
+	return status;
 }
 
-uint64_t libsnap_graph_dominator_outside(const struct snap_graph *graph, uint64_t row)
+static enum snap_status move_all(struct snap_graph *graph, struct snap_error *error)
 {
-	uint32_t dominator = libsnap_paged_get32(array_of(&graph->outside.dominator_of), row);
-	/* After a failure all answers are the ones that lead nowhere. */
-	bool good = dominator != NONE && graph->outside.pages->failed == SNAP_OK;
-	return good ? dominator : SNAP_GRAPH_NONE;
+	enum snap_status status = move_held(graph, error);
+	if (status == SNAP_OK)
+		status = move_dominators(graph, error);
+	for (struct numbers *at = graph->numbers; status == SNAP_OK && at != NULL; at = at->next)
+		status = libsnap_numbers_move(at, error);
+	return status;
 }
 
-uint64_t libsnap_graph_retained_outside(const struct snap_graph *graph, uint64_t row)
+enum snap_status libsnap_graph_prepare(struct snap_graph *graph, uint64_t bytes,
+				       struct snap_error *error)
 {
-	uint64_t retained = libsnap_paged_get64(array_of(&graph->outside.retained_of), row);
-	return graph->outside.pages->failed == SNAP_OK ? retained : 0;
+	struct outside *outside = &graph->outside;
+	enum snap_status status = SNAP_OK;
+	graph->may_move &= libsnap_graph_fits(graph, bytes);
+	if (outside->pages == NULL) {
+		if (libsnap_graph_fits(graph, bytes))
+			return SNAP_OK;
+		uint64_t room = libsnap_graph_room(graph);
+		libsnap_graph_progress(graph, "to temporary files", 0, 1);
+		status = open_pages(graph, room / 2, room / 2 + graph->used / 2, error);
+	}
+	if (status == SNAP_OK)
+		status = move_all(graph, error);
+	if (status != SNAP_OK)
+		return status;
+	/* Questions before this one may have left the cache too small, or taken much beside it. */
+	uint64_t wanted = cache_bytes(graph), now = libsnap_pages_bytes(outside->pages);
+	if (now < wanted - wanted / 4 || now > wanted + wanted / 4)
+		status = libsnap_pages_resize(outside->pages, wanted, error);
+	return status;
 }
 
 enum snap_status snap_graph_check(const struct snap_graph *graph, struct snap_error *error)
 {
-	return graph->outside.pages != NULL ? libsnap_pages_check(graph->outside.pages, error)
-					    : SNAP_OK;
+	return libsnap_graph_check_pages(graph, error);
 }

@@ -82,11 +82,12 @@ uint32_t libsnap_paged_fetch(struct paged *array, uint64_t page)
 	struct pages *pages = array->pages;
 	const struct snap_io *io = pages->graph->io;
 	size_t size = (size_t)1 << pages->page_shift, got = 0;
-	uint32_t index = pages->failed == SNAP_OK ? choose_frame(pages) : pages->frame_count;
+	bool good = pages->failed == SNAP_OK && page < array->page_count;
+	uint32_t index = good ? choose_frame(pages) : pages->frame_count;
 	if (index < pages->frame_count && empty(pages, index) != SNAP_OK)
 		index = pages->frame_count;
 	uint8_t *memory = pages->memory + ((uint64_t)index << pages->page_shift);
-	bool stored = array->frames[page] == PAGE_STORED;
+	bool stored = good && array->frames[page] == PAGE_STORED;
 	if (index < pages->frame_count && stored) {
 		int failed = io->read_at(io->context, array->file, page << pages->page_shift,
 					 memory, size, &got);
@@ -164,16 +165,31 @@ enum snap_status libsnap_pages_resize(struct pages *pages, uint64_t bytes, struc
 	for (uint32_t i = 0; i < pages->taken && pages->failed == SNAP_OK; i++)
 		(void)!empty(pages, i);
 	enum snap_status status = libsnap_pages_check(pages, error);
-	if (status == SNAP_OK && size > old)
-		status = libsnap_graph_reserve(graph, "a cache", size - old, error);
+	if (status == SNAP_OK && old == 0)
+		status = libsnap_graph_reserve(graph, "a cache", size, error);
 	if (status != SNAP_OK)
 		return status;
+	if (size > old && libsnap_graph_room(graph) < size - old)
+		return SNAP_OK;
 	uint8_t *block = libsnap_graph_resize(graph, pages->memory, (size_t)old, (size_t)size);
 	if (block != NULL)
 		lay_out(pages, block, (uint32_t)count);
 	else if (pages->memory == NULL)
 		return libsnap_fail_memory(error);
 	return SNAP_OK;
+}
+
+void libsnap_pages_shrink(struct pages *pages, uint64_t bytes)
+{
+	uint64_t now = libsnap_pages_bytes(pages),
+		 least = (LEAST_FRAMES + 1) * frame_bytes(pages->page_shift);
+	uint64_t more = now / 8;
+	if (now < least + bytes)
+		return;
+	if (now - least - bytes < more)
+		more = now - least - bytes;
+	/* What fails is remembered, or leaves the cache as it was. */
+	(void)!libsnap_pages_resize(pages, now - bytes - more, NULL);
 }
 
 uint64_t libsnap_pages_bytes(const struct pages *pages)
@@ -190,9 +206,9 @@ enum snap_status libsnap_pages_check(const struct pages *pages, struct snap_erro
 }
 
 enum snap_status libsnap_paged_open(struct paged *array, struct pages *pages, uint64_t count,
-				    size_t element_size, struct snap_error *error)
+				    bool wide, struct snap_error *error)
 {
-	unsigned shift = pages->page_shift - (element_size == 8 ? 3 : 2);
+	unsigned shift = pages->page_shift - (wide ? 3 : 2);
 	uint64_t page_count = (count >> shift) + 1;
 	enum snap_status status =
 		libsnap_graph_reserve(pages->graph, "places of pages", page_count * 4, error);
@@ -203,6 +219,7 @@ enum snap_status libsnap_paged_open(struct paged *array, struct pages *pages, ui
 		return libsnap_fail_memory(error);
 	memset(frames, 0xff, page_count * 4);
 	*array = (struct paged){.pages = pages,
+				.wide = wide,
 				.frames = frames,
 				.page_count = page_count,
 				.shift = shift,

@@ -12,9 +12,10 @@ struct pages;
 #define PAGE_NEW    UINT32_MAX       /* zeros, which no file holds */
 #define PAGE_STORED (UINT32_MAX - 1) /* in the file */
 
-/* An array of 4- or 8-byte elements that are zero at first. */
+/* An array of 4-byte elements or, where wide, of 8-byte ones, that are zero at first. */
 struct paged {
 	struct pages *pages;
+	bool wide;
 	uint32_t *frames; /* where each page is in the cache */
 	uint64_t page_count;
 	unsigned shift; /* a page holds 1 << shift elements */
@@ -48,12 +49,14 @@ void libsnap_pages_close(struct pages *); /* and all its arrays */
 /* Puts what arrays hold into their files, and gives the cache that many bytes, or a few more where
  * these are too few.  One that could not be changed stays as large as it was. */
 enum snap_status libsnap_pages_resize(struct pages *, uint64_t bytes, struct snap_error *error);
+/* Gives back that many bytes and some more, if the cache has them. */
+void libsnap_pages_shrink(struct pages *, uint64_t bytes);
 uint64_t libsnap_pages_bytes(const struct pages *); /* of the cache */
 /* SNAP_OK, or the first failure. */
 enum snap_status libsnap_pages_check(const struct pages *, struct snap_error *error);
 
-enum snap_status libsnap_paged_open(struct paged *, struct pages *, uint64_t count,
-				    size_t element_size, struct snap_error *error);
+enum snap_status libsnap_paged_open(struct paged *, struct pages *, uint64_t count, bool wide,
+				    struct snap_error *error);
 void libsnap_paged_close(struct paged *);
 /* Brings a page into the cache, and says to which frame. */
 uint32_t libsnap_paged_fetch(struct paged *, uint64_t page);
@@ -63,7 +66,8 @@ static inline void *libsnap_paged_at(struct paged *array, uint64_t index, unsign
 {
 	struct pages *pages = array->pages;
 	uint64_t page = index >> array->shift;
-	uint32_t frame = array->frames[page];
+	/* After a failure numbers may be of nothing. */
+	uint32_t frame = page < array->page_count ? array->frames[page] : PAGE_NEW;
 	if (frame >= PAGE_STORED)
 		frame = libsnap_paged_fetch(array, page);
 	pages->state[frame] |= state;
@@ -71,24 +75,31 @@ static inline void *libsnap_paged_at(struct paged *array, uint64_t index, unsign
 	return pages->memory + ((uint64_t)frame << pages->page_shift) + (within << size_shift);
 }
 
-static inline uint32_t libsnap_paged_get32(struct paged *array, uint64_t index)
+static inline uint64_t libsnap_paged_get(struct paged *array, uint64_t index)
 {
+	if (array->wide)
+		return *(uint64_t *)libsnap_paged_at(array, index, 3, FRAME_USED);
 	return *(uint32_t *)libsnap_paged_at(array, index, 2, FRAME_USED);
 }
 
-static inline void libsnap_paged_set32(struct paged *array, uint64_t index, uint32_t value)
+static inline void libsnap_paged_set(struct paged *array, uint64_t index, uint64_t value)
 {
-	*(uint32_t *)libsnap_paged_at(array, index, 2, FRAME_USED | FRAME_DIRTY) = value;
+	if (array->wide)
+		*(uint64_t *)libsnap_paged_at(array, index, 3, FRAME_USED | FRAME_DIRTY) = value;
+	else
+		*(uint32_t *)libsnap_paged_at(array, index, 2, FRAME_USED | FRAME_DIRTY) =
+			(uint32_t)value;
 }
 
-static inline uint64_t libsnap_paged_get64(struct paged *array, uint64_t index)
+/* Numbers, of which NONE is stored as 0: what was not set yet is none. */
+static inline uint64_t libsnap_paged_number(struct paged *array, uint64_t index)
 {
-	return *(uint64_t *)libsnap_paged_at(array, index, 3, FRAME_USED);
+	return libsnap_paged_get(array, index) - 1;
 }
 
-static inline void libsnap_paged_set64(struct paged *array, uint64_t index, uint64_t value)
+static inline void libsnap_paged_set_number(struct paged *array, uint64_t index, uint64_t number)
 {
-	*(uint64_t *)libsnap_paged_at(array, index, 3, FRAME_USED | FRAME_DIRTY) = value;
+	libsnap_paged_set(array, index, number + 1);
 }
 
 #endif

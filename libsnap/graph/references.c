@@ -2,16 +2,15 @@
 #include "graph.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* Where the tail of a row begins among all elements of tails, and its length. */
-static enum snap_status find_tail(struct snap_graph *graph, const struct run *run, uint32_t row,
+static enum snap_status find_tail(struct snap_graph *graph, const struct run *run, uint64_t row,
 				  uint64_t *offset, uint64_t *length, struct snap_error *error)
 {
-	uint32_t tail = run->first_tail + (row - run->first_row);
-	uint32_t mark = tail / TAILS_PER_MARK;
-	uint64_t sum = graph->tail_marks[mark], value;
-	for (uint32_t i = mark * TAILS_PER_MARK; i < tail; i++) {
+	uint64_t tail = run->first_tail + (row - run->first_row);
+	uint64_t mark = tail / TAILS_PER_MARK;
+	uint64_t sum = libsnap_numbers_get(&graph->tail_marks, mark), value;
+	for (uint64_t i = mark * TAILS_PER_MARK; i < tail; i++) {
 		enum snap_status status =
 			libsnap_graph_value(graph, SNAP_TAIL_LENGTH, i, &value, error);
 		if (status != SNAP_OK)
@@ -22,7 +21,7 @@ static enum snap_status find_tail(struct snap_graph *graph, const struct run *ru
 	return libsnap_graph_value(graph, SNAP_TAIL_LENGTH, tail, length, error);
 }
 
-static enum snap_status visit_slots(struct snap_graph *graph, const struct run *run, uint32_t row,
+static enum snap_status visit_slots(struct snap_graph *graph, const struct run *run, uint64_t row,
 				    bool *go_on, snap_graph_visit *visit, void *context,
 				    struct snap_error *error)
 {
@@ -45,7 +44,7 @@ static enum snap_status visit_slots(struct snap_graph *graph, const struct run *
 	return SNAP_OK;
 }
 
-static enum snap_status visit_tail(struct snap_graph *graph, const struct run *run, uint32_t row,
+static enum snap_status visit_tail(struct snap_graph *graph, const struct run *run, uint64_t row,
 				   bool *go_on, snap_graph_visit *visit, void *context,
 				   struct snap_error *error)
 {
@@ -88,12 +87,11 @@ enum snap_status snap_graph_owned(struct snap_graph *graph, uint64_t row, snap_g
 	if (row >= graph->objects)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64,
 				    row);
-	const struct run *run = &graph->runs[libsnap_graph_run(graph, (uint32_t)row)];
+	const struct run *run = &graph->runs[libsnap_graph_run(graph, row)];
 	bool go_on = true;
-	enum snap_status status =
-		visit_slots(graph, run, (uint32_t)row, &go_on, visit, context, error);
+	enum snap_status status = visit_slots(graph, run, row, &go_on, visit, context, error);
 	if (status == SNAP_OK && go_on && graph->shapes[run->shape].tail != SNAP_TAIL_NONE)
-		status = visit_tail(graph, run, (uint32_t)row, &go_on, visit, context, error);
+		status = visit_tail(graph, run, row, &go_on, visit, context, error);
 	return status;
 }
 
@@ -144,62 +142,77 @@ enum snap_status snap_graph_roots(struct snap_graph *graph, snap_graph_visit *vi
 {
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN};
 	struct stream stream;
+	const uint64_t *values[STREAM_COLUMNS];
+	uint64_t first;
+	size_t count;
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, columns, 2, graph->roots, error);
 	bool go_on = true;
-	while (status == SNAP_OK && go_on && stream.position < stream.rows) {
-		const uint64_t *values[STREAM_COLUMNS];
-		size_t count;
-		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->roots, &count, values, &lost,
-						   error);
-		if (status != SNAP_OK)
+	while (status == SNAP_OK && go_on) {
+		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
+		if (status != SNAP_OK || count == 0)
 			break;
-		for (size_t i = 0; !lost && go_on && i < count; i++) {
+		for (size_t i = 0; go_on && i < count; i++) {
 			struct snap_graph_reference reference = {
 				.owner = SNAP_GRAPH_NONE,
 				.target = values[0][i] - 1,
-				.label = stream.position + i,
+				.label = first + i,
 				.kind = values[1][i] < UINT32_MAX ? (uint32_t)values[1][i]
 								  : UINT32_MAX};
 			go_on = visit(context, &reference);
 		}
-		stream.position += count;
 	}
 	libsnap_graph_stream_close(&stream);
 	return status;
 }
 
+/* Starts are ends at first: from the last, each owner takes the place before those after it, so
+ * that owners ascend. */
+static void place_owners(struct snap_graph *graph, struct numbers *start, struct numbers *owners)
+{
+	uint64_t sum = 0;
+	for (uint64_t at = 0; at < graph->followed; at++) {
+		uint64_t to = libsnap_graph_get_to(graph, at);
+		uint64_t before = libsnap_numbers_get(start, to);
+		libsnap_numbers_set(start, to, before == SNAP_GRAPH_NONE ? 1 : before + 1);
+	}
+	for (uint64_t row = 0; row < graph->objects; row++) {
+		uint64_t count = libsnap_numbers_get(start, row);
+		sum += count == SNAP_GRAPH_NONE ? 0 : count;
+		libsnap_numbers_set(start, row, sum);
+	}
+	libsnap_numbers_set(start, graph->objects, sum);
+	for (uint64_t row = graph->objects, at = graph->followed; row-- > 0;) {
+		uint64_t first = libsnap_graph_get_start(graph, row);
+		while (at > first && !libsnap_graph_has_failed(graph)) {
+			uint64_t to = libsnap_graph_get_to(graph, --at);
+			uint64_t place = libsnap_numbers_get(start, to) - 1;
+			libsnap_numbers_set(start, to, place);
+			libsnap_numbers_set(owners, place, row);
+		}
+	}
+}
+
 static enum snap_status reverse(struct snap_graph *graph, struct snap_error *error)
 {
-	const struct adjacency *held = &graph->held;
-	uint32_t nodes = graph->objects, edges = (uint32_t)graph->followed;
-	enum snap_status status = libsnap_graph_need_held(graph, "who refers to what", error);
+	struct numbers *start = &graph->owners_start, *owners = &graph->owners;
+	uint64_t edges = graph->followed;
+	enum snap_status status =
+		libsnap_graph_prepare(graph, (graph->objects + 1 + edges) * 4, error);
 	if (status == SNAP_OK)
-		status = libsnap_graph_reserve(graph, "who refers to what",
-					       (nodes + 1ull + edges) * 4, error);
-	if (status != SNAP_OK)
-		return status;
-	uint32_t *start = libsnap_graph_take_zeroed(graph, nodes + 1u, 4);
-	uint32_t *to = libsnap_graph_take(graph, edges, 4);
-	if (start == NULL || to == NULL) {
-		libsnap_graph_give(graph, start, nodes + 1u, 4);
-		libsnap_graph_give(graph, to, edges, 4);
-		return libsnap_fail_memory(error);
+		status = libsnap_numbers_open(start, graph, graph->objects + 1, false, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(owners, graph, edges, false, error);
+	libsnap_graph_progress(graph, "who refers to what", 0, 1);
+	if (status == SNAP_OK)
+		place_owners(graph, start, owners);
+	if (status == SNAP_OK)
+		status = libsnap_graph_check_pages(graph, error);
+	if (status != SNAP_OK) {
+		libsnap_numbers_close(start);
+		libsnap_numbers_close(owners);
 	}
-	for (uint32_t e = 0; e < edges; e++)
-		start[held->to[e]]++;
-	uint32_t sum = 0;
-	for (uint32_t v = 0; v < nodes; v++)
-		start[v] = sum += start[v];
-	start[nodes] = edges;
-	/* Backwards, so that each start ends where it belongs and owners ascend. */
-	for (uint32_t v = nodes; v-- > 0;)
-		for (uint32_t e = held->start[v + 1]; e-- > held->start[v];)
-			to[--start[held->to[e]]] = v;
-	graph->owners =
-		(struct adjacency){.nodes = nodes, .capacity = edges, .start = start, .to = to};
-	return SNAP_OK;
+	return status;
 }
 
 struct filter {
@@ -225,7 +238,7 @@ enum snap_status snap_graph_owners(struct snap_graph *graph, uint64_t row, snap_
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64,
 				    row);
 	enum snap_status status = SNAP_OK;
-	if (graph->owners.start == NULL)
+	if (!libsnap_numbers_is_open(&graph->owners))
 		status = reverse(graph, error);
 	if (status != SNAP_OK)
 		return status;
@@ -234,13 +247,15 @@ enum snap_status snap_graph_owners(struct snap_graph *graph, uint64_t row, snap_
 				.go_on = true,
 				.visit = visit,
 				.context = context};
-	const struct adjacency *owners = &graph->owners;
-	for (uint32_t e = owners->start[row]; filter.go_on && e < owners->start[row + 1]; e++) {
-		if (e > owners->start[row] && owners->to[e] == owners->to[e - 1])
+	uint64_t end = libsnap_numbers_get(&graph->owners_start, row + 1), last = SNAP_GRAPH_NONE;
+	uint64_t at = libsnap_numbers_get(&graph->owners_start, row);
+	for (; filter.go_on && at < end && !libsnap_graph_has_failed(graph); at++) {
+		uint64_t owner = libsnap_numbers_get(&graph->owners, at);
+		if (owner == last)
 			continue;
-		status = snap_graph_owned(graph, owners->to[e], visit_if_target, &filter, error);
+		status = snap_graph_owned(graph, last = owner, visit_if_target, &filter, error);
 		if (status != SNAP_OK)
 			return status;
 	}
-	return SNAP_OK;
+	return libsnap_graph_check_pages(graph, error);
 }

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-uint32_t libsnap_graph_run(const struct snap_graph *graph, uint32_t row)
+uint32_t libsnap_graph_run(const struct snap_graph *graph, uint64_t row)
 {
-	uint32_t mark = row / ROWS_PER_MARK;
+	uint64_t mark = row >> graph->mark_shift;
 	uint32_t low = graph->run_marks[mark], high = graph->run_count - 1;
-	if (mark < (graph->objects - 1) / ROWS_PER_MARK)
+	if (mark < (graph->objects - 1) >> graph->mark_shift)
 		high = graph->run_marks[mark + 1];
 	while (low < high) {
 		uint32_t middle = low + (high - low + 1) / 2;
@@ -31,7 +31,7 @@ enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row,
 {
 	if (row >= graph->objects)
 		return no_row(error, row);
-	uint32_t shape = graph->runs[libsnap_graph_run(graph, (uint32_t)row)].shape;
+	uint32_t shape = graph->runs[libsnap_graph_run(graph, row)].shape;
 	uint32_t type = graph->shapes[shape].type;
 	struct snap_graph_object object = {
 		.row = row, .shape = shape < graph->shape_count ? shape + 1u : 0, .type = type};
@@ -53,7 +53,7 @@ enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row,
 
 uint64_t snap_graph_type(const struct snap_graph *graph, uint64_t row)
 {
-	return row < graph->objects ? libsnap_graph_shape(graph, (uint32_t)row)->type : 0;
+	return row < graph->objects ? libsnap_graph_shape(graph, row)->type : 0;
 }
 
 enum snap_status snap_graph_type_name(struct snap_graph *graph, uint64_t type, const char **bytes,
@@ -77,23 +77,21 @@ enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t addr
 {
 	static const uint32_t column[] = {SNAP_OBJECT_ADDRESS};
 	struct stream stream;
+	const uint64_t *values[STREAM_COLUMNS];
+	uint64_t first;
+	size_t count;
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, column, 1, graph->objects, error);
 	bool found = false;
-	while (status == SNAP_OK && !found && stream.position < stream.rows) {
-		const uint64_t *values[STREAM_COLUMNS];
-		size_t count;
-		bool lost;
-		status = libsnap_graph_stream_peek(&stream, graph->objects, &count, values, &lost,
-						   error);
-		if (status != SNAP_OK)
+	while (status == SNAP_OK && !found) {
+		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
+		if (status != SNAP_OK || count == 0)
 			break;
-		for (size_t i = 0; !lost && !found && i < count; i++) {
+		for (size_t i = 0; !found && i < count; i++) {
 			found = values[0][i] == address && address != 0;
 			if (found)
-				*row = stream.position + i;
+				*row = first + i;
 		}
-		stream.position += count;
 	}
 	libsnap_graph_stream_close(&stream);
 	return status == SNAP_OK && !found ? SNAP_END : status;

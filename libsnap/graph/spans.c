@@ -34,10 +34,10 @@ static enum snap_status settle(struct walk *walk, bool *end, struct snap_error *
 	const struct snap_graph *graph = walk->graph;
 	*end = false;
 	for (; walk->run < graph->run_count;
-	     walk->run++, walk->slot = walk->row = 0, walk->in_tail = false) {
+	     walk->run++, walk->slot = 0, walk->row = 0, walk->in_tail = false) {
 		const struct run *run = &graph->runs[walk->run];
 		const struct shape *shape = &graph->shapes[run->shape];
-		uint32_t rows = run[1].first_row - run->first_row;
+		uint64_t rows = run[1].first_row - run->first_row;
 		if (walk->slot < shape->slot_count)
 			return SNAP_OK;
 		if (shape->tail == SNAP_TAIL_NONE)
@@ -71,7 +71,7 @@ static enum snap_status next_of_slot(struct walk *walk, struct span *span, bool 
 	const struct snap_graph *graph = walk->graph;
 	const struct run *run = &graph->runs[walk->run];
 	const struct shape *shape = &graph->shapes[run->shape];
-	uint32_t rows = run[1].first_row - run->first_row;
+	uint64_t rows = run[1].first_row - run->first_row;
 	const uint64_t *values[STREAM_COLUMNS] = {NULL};
 	size_t count;
 	enum snap_status status = libsnap_graph_stream_peek(&walk->references, rows - walk->row,
@@ -85,7 +85,7 @@ static enum snap_status next_of_slot(struct walk *walk, struct span *span, bool 
 			      .kind = graph->slot_kinds[shape->first_slot + walk->slot],
 			      .label = graph->slot_labels[shape->first_slot + walk->slot]};
 	walk->references.position += count;
-	walk->row += (uint32_t)count;
+	walk->row += count;
 	if (walk->row == rows) {
 		walk->row = 0;
 		walk->slot++;

@@ -115,6 +115,25 @@ enum snap_status libsnap_graph_stream_peek(struct stream *stream, uint64_t wante
 	return SNAP_OK;
 }
 
+enum snap_status libsnap_graph_stream_next(struct stream *stream, uint64_t *first, size_t *count,
+					   const uint64_t *values[STREAM_COLUMNS],
+					   struct snap_error *error)
+{
+	bool lost = true;
+	*count = 0;
+	while (lost && stream->position < stream->rows) {
+		size_t shown;
+		*first = stream->position;
+		enum snap_status status = libsnap_graph_stream_peek(
+			stream, stream->rows - stream->position, &shown, values, &lost, error);
+		if (status != SNAP_OK)
+			return status;
+		stream->position += shown;
+		*count = lost ? 0 : shown;
+	}
+	return SNAP_OK;
+}
+
 enum snap_status libsnap_graph_stream_take(struct stream *stream, uint64_t wanted, size_t *count,
 					   const uint64_t *values[STREAM_COLUMNS],
 					   struct snap_error *error)

@@ -2,7 +2,9 @@
  *
  * Objects are named by their row; SNAP_GRAPH_NONE is no row.  A graph is opened from a reader, which must stay open
  * as long; then each question is prepared by one call (which does the work, and may fail), and answered row by row.
- * What a question needs is checked against max_memory_bytes before it starts: SNAP_LIMIT says how much it would be.
+ * What has no room in max_memory_bytes lies in temporary files, and the answers are the same: then ask in order of rows
+ * where you can, and snap_graph_check whether all answers could be read.  SNAP_LIMIT: not even the least fits, which
+ * is about a byte for each object, and what describes shapes, types and merged paths.
  *
  * Only references that hold are followed (kinds below SNAP_REF_FIRST_WEAK), unless the options say otherwise.
  * Contract for memory, threads, safety and errors: snap.h. */
@@ -35,9 +37,8 @@ struct snap_graph_options {
 };
 #define SNAP_GRAPH_OPTIONS_INIT { .struct_size = sizeof(struct snap_graph_options) }
 
-/* Loads the references: about 4 bytes for each, and 4 for each object.  Where that is more than max_memory_bytes they lie
- * in temporary files, and only questions of single rows, walks and dominators are answered; others are SNAP_LIMIT, as are
- * more than 2^32 - 2 objects or references.  A snapshot without references gives a graph without edges. */
+/* Loads the references: about 4 bytes for each, and 4 for each object.  A snapshot without references gives a graph
+ * without edges. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_open(struct snap_graph **out, struct snap_reader *, const struct snap_graph_options *options,
 		struct snap_error *error);
@@ -51,6 +52,47 @@ struct snap_graph_info {
 	uint64_t memory_bytes, peak_memory_bytes;
 };
 SNAP_API void snap_graph_info(const struct snap_graph *, struct snap_graph_info *out);
+
+/* What questions would take, from the numbers of rows alone. */
+struct snap_graph_estimate {
+	uint64_t memory_bytes; /* with so many, nothing goes into files */
+	uint64_t least_bytes;  /* with fewer than about so many, answers are SNAP_LIMIT */
+	uint64_t file_bytes;   /* of temporary files, at most, where there is less than memory_bytes */
+};
+SNAP_API void snap_graph_estimate(struct snap_reader *, struct snap_graph_estimate *out);
+
+/* SNAP_OK, or why answers could not be read from temporary files since the graph was opened. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_check(const struct snap_graph *, struct snap_error *error);
+
+/* ---- sets, numbers and memory for callers, counted with the graph's: close them before it ---- */
+
+struct snap_graph_set; /* of rows */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_set_open(struct snap_graph_set **out, struct snap_graph *, struct snap_error *error);
+SNAP_API void snap_graph_set_close(struct snap_graph_set *);
+SNAP_API bool snap_graph_set_add(struct snap_graph_set *, uint64_t row); /* false: there is no such row */
+SNAP_API bool snap_graph_set_has(const struct snap_graph_set *, uint64_t row);
+SNAP_API uint64_t snap_graph_set_count(const struct snap_graph_set *);
+/* The lowest from row on; SNAP_GRAPH_NONE: there is none. */
+SNAP_API uint64_t snap_graph_set_next(const struct snap_graph_set *, uint64_t row);
+
+/* So many numbers up to `largest`; SNAP_GRAPH_NONE at first, and beyond the last.  They may lie in temporary files. */
+struct snap_graph_numbers;
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_numbers_open(struct snap_graph_numbers **out, struct snap_graph *, uint64_t count, uint64_t largest,
+			struct snap_error *error);
+SNAP_API void snap_graph_numbers_close(struct snap_graph_numbers *);
+SNAP_API uint64_t snap_graph_numbers_get(const struct snap_graph_numbers *, uint64_t index);
+SNAP_API void snap_graph_numbers_set(struct snap_graph_numbers *, uint64_t index, uint64_t number);
+/* Sorts the first of them, of equal ones those that were first. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_numbers_sort(struct snap_graph_numbers *, uint64_t count,
+			bool (*comes_after)(const void *context, uint64_t a, uint64_t b), const void *context,
+			struct snap_error *error);
+
+/* Gives memory while max_memory_bytes has room for it. */
+SNAP_API struct snap_allocator snap_graph_allocator(struct snap_graph *);
 
 /* ---- objects ---- */
 
@@ -118,13 +160,14 @@ SNAP_API const char *snap_root_kind_name(uint32_t kind);
 
 /* ---- shortest paths ---- */
 
-/* Searches breadth first from all roots, in table order.  Once is enough; later calls do nothing. */
+/* Searches breadth first from all roots.  Once is enough; later calls do nothing. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_search(struct snap_graph *, struct snap_error *error);
 
 /* References between a root object and row: 0 for a root object itself, SNAP_GRAPH_NONE if no root reaches it. */
 SNAP_API uint64_t snap_graph_distance(const struct snap_graph *, uint64_t row);
-/* The row before it on the path found; SNAP_GRAPH_NONE for root objects and what is not reached. */
+/* The row before it on the path found, the lowest of those at the distance before; SNAP_GRAPH_NONE for root objects and
+ * what is not reached. */
 SNAP_API uint64_t snap_graph_parent(const struct snap_graph *, uint64_t row);
 
 /* The steps of one shortest path, from the root entry to row, labelled.  SNAP_END: no root reaches it. */
@@ -161,16 +204,16 @@ struct snap_graph_paths {
 	uint32_t first;                /* of depth 0; UINT32_MAX: none */
 	uint64_t unreached;            /* targets that no root reaches */
 };
-/* rows: targets, each once.  Needs snap_graph_search. */
+/* Needs snap_graph_search. */
 SNAP_API SNAP_MUST_USE enum snap_status
-snap_graph_merge_paths(struct snap_graph *, const uint64_t *rows, size_t count, struct snap_graph_paths *out,
+snap_graph_merge_paths(struct snap_graph *, const struct snap_graph_set *targets, struct snap_graph_paths *out,
 		       struct snap_error *error);
 SNAP_API void snap_graph_free_paths(struct snap_graph *, struct snap_graph_paths *);
 
 /* ---- which root it belongs to ---- */
 
-/* An object belongs to the root entry that first reaches it, breadth first, roots in table order; entries of the same
- * kind and label are one group.  An object of a synthetic type starts a group of its own below the one that reached
+/* An object belongs to the root entry at which its shortest path begins (snap_graph_parent), the first in table order of
+ * those of one object; entries of the same kind and label are one group.  An object of a synthetic type starts a group of its own below the one that reached
  * it: "(GC roots)" -> "(GC roots)/(Strong roots)".  Searches, if that was not done. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_attribute_roots(struct snap_graph *, struct snap_error *error);
@@ -188,30 +231,25 @@ SNAP_API uint32_t snap_graph_group_of(const struct snap_graph *, uint64_t row);
 /* ---- dominators ---- */
 
 /* Finds for every object the one through which all paths from the roots to it pass: in 40 bytes for each and 4 for each
- * reference, or less.  Where max_memory_bytes is less than 28 and 4, in temporary files, from about 1 byte for each. */
+ * reference, or less. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_dominate(struct snap_graph *, struct snap_error *error);
 
 /* The immediate dominator; SNAP_GRAPH_NONE: there is none but the roots together, or no root reaches row. */
 SNAP_API uint64_t snap_graph_dominator(const struct snap_graph *, uint64_t row);
-/* Bytes that would be free if row were; 0 if no root reaches it.  Saturates at UINT64_MAX.  Where answers lie in temporary
- * files, ask in order of rows if you can, and then snap_graph_check whether all could be read. */
+/* Bytes that would be free if row were; 0 if no root reaches it.  Saturates at UINT64_MAX. */
 SNAP_API uint64_t snap_graph_retained(const struct snap_graph *, uint64_t row);
-
-/* SNAP_OK, or why answers could not be read from temporary files since the graph was opened. */
-SNAP_API SNAP_MUST_USE enum snap_status
-snap_graph_check(const struct snap_graph *, struct snap_error *error);
 
 /* Bytes and objects that would be free if all these were, each counted once; needs snap_graph_search.
  * Targets that no root reaches count for nothing. */
 SNAP_API SNAP_MUST_USE enum snap_status
-snap_graph_retained_by(struct snap_graph *, const uint64_t *rows, size_t count, uint64_t *bytes, uint64_t *objects,
+snap_graph_retained_by(struct snap_graph *, const struct snap_graph_set *, uint64_t *bytes, uint64_t *objects,
 		       struct snap_error *error);
 
 typedef void snap_graph_tell_freed(void *context, uint64_t row, uint64_t bytes);
 /* The same objects one by one, rows ascending; tell may call nothing that changes the graph. */
 SNAP_API SNAP_MUST_USE enum snap_status
-snap_graph_freed_by(struct snap_graph *, const uint64_t *rows, size_t count, snap_graph_tell_freed *tell, void *context,
+snap_graph_freed_by(struct snap_graph *, const struct snap_graph_set *, snap_graph_tell_freed *tell, void *context,
 		    struct snap_error *error);
 
 /* ---- cycles ---- */

@@ -1,7 +1,7 @@
 /* How long the questions of snap_graph.h take on a snapshot, in processor time, and how much
  *memory.
  *
- *	graph FILE                           measure
+ *	graph FILE [MEMORY]                  measure, in so many MiB of memory
  *	graph --make OBJECTS REFERENCES FILE write a snapshot to measure: many types, lists, trees,
  *hubs and caches */
 #include "snap_graph.h"
@@ -47,7 +47,7 @@ static bool skip(void *context, const struct snap_graph_reference *reference)
 	return true;
 }
 
-static int measure(const char *path)
+static int measure(const char *path, uint64_t memory_bytes)
 {
 	struct snap_error error = {.message = ""};
 	struct snap_reader *reader;
@@ -56,7 +56,7 @@ static int measure(const char *path)
 	struct snap_graph_info info;
 	struct snap_graph_paths paths;
 	uint64_t bytes, objects, references = 0;
-	options.max_memory_bytes = UINT64_C(16) << 30;
+	options.max_memory_bytes = memory_bytes;
 	double start = now();
 	must(snap_reader_open(&reader, path, NULL, &error), &error);
 	must(snap_graph_open(&graph, reader, &options, &error), &error);
@@ -75,19 +75,18 @@ static int measure(const char *path)
 	must(snap_graph_references(graph, skip, &references, &error), &error);
 	lap("a walk over references", &start, graph);
 	uint64_t count = info.objects / 16;
-	uint64_t *rows = malloc((count + 1) * sizeof(*rows));
-	if (rows == NULL)
-		return 2;
+	struct snap_graph_set *set;
+	must(snap_graph_set_open(&set, graph, &error), &error);
 	for (uint64_t i = 0; i < count; i++)
-		rows[i] = i * 16;
-	must(snap_graph_retained_by(graph, rows, count, &bytes, &objects, &error), &error);
+		snap_graph_set_add(set, i * 16);
+	must(snap_graph_retained_by(graph, set, &bytes, &objects, &error), &error);
 	lap("retained by 1/16 of all", &start, graph);
-	must(snap_graph_merge_paths(graph, rows, count, &paths, &error), &error);
+	must(snap_graph_merge_paths(graph, set, &paths, &error), &error);
 	lap("merged paths to these", &start, graph);
 	printf("%zu steps, %" PRIu64 " cycles, %" PRIu64 " groups of roots\n", paths.count,
 	       snap_graph_cycle_count(graph), (uint64_t)snap_graph_group_count(graph));
 	snap_graph_free_paths(graph, &paths);
-	free(rows);
+	snap_graph_set_close(set);
 	snap_graph_close(graph);
 	snap_reader_close(reader);
 	return 0;
@@ -167,10 +166,10 @@ static int make(uint64_t objects, uint64_t references, const char *path)
 
 int main(int argc, char **argv)
 {
-	if (argc == 2)
-		return measure(argv[1]);
+	if (argc == 2 || argc == 3)
+		return measure(argv[1], (argc == 3 ? strtoull(argv[2], NULL, 10) : 16384) << 20);
 	if (argc == 5 && strcmp(argv[1], "--make") == 0)
 		return make(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), argv[4]);
-	fprintf(stderr, "usage: graph FILE | graph --make OBJECTS REFERENCES FILE\n");
+	fprintf(stderr, "usage: graph FILE [MEMORY] | graph --make OBJECTS REFERENCES FILE\n");
 	return 2;
 }

@@ -2,6 +2,8 @@
  */
 #include "graph_make.h"
 
+#include "graph/graph.h"
+
 /* ---- a random graph, and what is true of it, found the slow way ---- */
 
 #define MAX_NODES 24
@@ -226,35 +228,6 @@ static void check_dominators(const struct model *m, struct snap_graph *graph)
 	}
 }
 
-/* The same with little memory, where all is in temporary files, and with more, where predecessors
- * are listed bit by bit. */
-static void check_tight(const struct model *m, const struct buffer *buffer)
-{
-	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
-	struct snap_reader *reader;
-	REQUIRE(snap_reader_open_memory(&reader, buffer->bytes, buffer->size, NULL, NULL) ==
-		SNAP_OK);
-	options.follow_weak = m->follow_weak;
-	for (options.max_memory_bytes = 1024; options.max_memory_bytes <= 4096;
-	     options.max_memory_bytes += 256) {
-		struct snap_graph *graph;
-		enum snap_status status = snap_graph_open(&graph, reader, &options, NULL);
-		if (status == SNAP_OK) {
-			struct snap_graph_info info;
-			status = snap_graph_dominate(graph, NULL);
-			if (status == SNAP_OK)
-				check_dominators(m, graph);
-			snap_graph_info(graph, &info);
-			REQUIRE(info.peak_memory_bytes <= options.max_memory_bytes);
-			REQUIRE(snap_graph_check(graph, NULL) == SNAP_OK);
-			snap_graph_close(graph);
-		}
-		REQUIRE(status == SNAP_OK ||
-			(status == SNAP_LIMIT && options.max_memory_bytes < 4096));
-	}
-	snap_reader_close(reader);
-}
-
 struct told {
 	uint64_t gone, bytes; /* gone: bits */
 };
@@ -287,9 +260,11 @@ static void check_retained_by(const struct model *m, struct snap_graph *graph)
 			wanted_objects++;
 			wanted |= UINT64_C(1) << m->row[v];
 		}
-	REQUIRE(snap_graph_retained_by(graph, rows, count, &bytes, &objects, NULL) == SNAP_OK);
+	struct snap_graph_set *set = set_of(graph, rows, count);
+	REQUIRE(snap_graph_retained_by(graph, set, &bytes, &objects, NULL) == SNAP_OK);
 	REQUIRE(bytes == wanted_bytes && objects == wanted_objects);
-	REQUIRE(snap_graph_freed_by(graph, rows, count, tell_gone, &told, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_freed_by(graph, set, tell_gone, &told, NULL) == SNAP_OK);
+	snap_graph_set_close(set);
 	REQUIRE(told.gone == wanted && told.bytes == wanted_bytes);
 }
 
@@ -426,7 +401,7 @@ static void check_paths(const struct model *m, struct snap_graph *graph)
 			ways += on_way[row]++ == 0;
 	}
 	struct snap_graph_paths paths;
-	REQUIRE(snap_graph_merge_paths(graph, rows, m->nodes, &paths, NULL) == SNAP_OK);
+	REQUIRE(merge_paths(graph, rows, m->nodes, &paths) == SNAP_OK);
 	uint64_t ends = 0, objects = 0, through = 0;
 	for (size_t i = 0; i < paths.count; i++) {
 		const struct snap_graph_step *step = &paths.steps[i];
@@ -448,7 +423,8 @@ static void check_paths(const struct model *m, struct snap_graph *graph)
 	snap_graph_free_paths(graph, &paths);
 }
 
-/* The roots' own breadth-first order, over the references as the snapshot orders them. */
+/* Breadth first, the rows of one distance in order, over the references as the snapshot has them.
+ */
 struct queue {
 	const struct model *m;
 	uint64_t rows[MAX_NODES];
@@ -456,6 +432,12 @@ struct queue {
 	char label[MAX_NODES][256];
 	bool seen[MAX_NODES];
 };
+
+static int compare_rows(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+	return *a < *b ? -1 : *a > *b;
+}
 
 static void enqueue(struct queue *queue, uint64_t row, const char *above, bool is_root)
 {
@@ -487,9 +469,14 @@ static void check_attribution(const struct model *m, struct snap_graph *graph)
 	struct queue queue = {.m = m};
 	for (uint32_t i = 0; i < m->root_count; i++)
 		enqueue(&queue, m->row[m->roots[i]], labels[m->root_labels[i]], true);
-	for (uint32_t i = 0; i < queue.count; i++)
+	for (uint32_t i = 0, end = 0; i < queue.count; i++) {
+		if (i == end) {
+			end = queue.count;
+			qsort(queue.rows + i, end - i, sizeof(*queue.rows), compare_rows);
+		}
 		REQUIRE(snap_graph_owned(graph, queue.rows[i], enqueue_target, &queue, NULL) ==
 			SNAP_OK);
+	}
 	REQUIRE(snap_graph_attribute_roots(graph, NULL) == SNAP_OK);
 	for (uint32_t row = 0; row < m->nodes; row++) {
 		uint32_t index = snap_graph_group_of(graph, row);
@@ -541,6 +528,38 @@ static void find_rows(struct model *m, struct snap_graph *graph)
 	REQUIRE(snap_graph_find_address(graph, 7, &row, NULL) == SNAP_END);
 }
 
+/* All questions; before one of them, all that is known goes outside of memory. */
+#define CHECKS 7
+static void check_all(const struct model *m, struct snap_graph *graph, uint32_t moved_before)
+{
+	static void (*const checks[CHECKS])(const struct model *, struct snap_graph *) = {
+		check_references, check_search, check_dominators, check_retained_by,
+		check_cycles,     check_paths,  check_attribution};
+	for (uint32_t i = 0; i < CHECKS; i++) {
+		if (i == moved_before)
+			REQUIRE(libsnap_graph_prepare(graph, UINT64_MAX, NULL) == SNAP_OK);
+		checks[i](m, graph);
+	}
+	REQUIRE(snap_graph_check(graph, NULL) == SNAP_OK);
+}
+
+/* The same with pages in files: little has room beside them. */
+static void check_outside(const struct model *m, struct snap_reader *reader, bool wide,
+			  uint32_t moved_before)
+{
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	struct snap_graph *graph;
+	struct snap_graph_info info;
+	options.follow_weak = m->follow_weak;
+	options.max_memory_bytes = 16384;
+	REQUIRE(libsnap_graph_open(&graph, reader, &options, wide, NULL) == SNAP_OK);
+	check_all(m, graph, moved_before);
+	REQUIRE(graph->outside.pages != NULL && graph->wide == wide);
+	snap_graph_info(graph, &info);
+	REQUIRE(info.peak_memory_bytes <= options.max_memory_bytes);
+	snap_graph_close(graph);
+}
+
 static void test_random(uint32_t rounds)
 {
 	struct buffer buffer = {NULL, 0, 0};
@@ -550,18 +569,13 @@ static void test_random(uint32_t rounds)
 		struct opened opened = open_graph(&buffer, m.follow_weak);
 		find_names(&m, opened);
 		find_rows(&m, opened.graph);
-		check_references(&m, opened.graph);
-		check_search(&m, opened.graph);
-		check_dominators(&m, opened.graph);
-		check_tight(&m, &buffer);
-		check_retained_by(&m, opened.graph);
-		check_cycles(&m, opened.graph);
-		check_paths(&m, opened.graph);
-		check_attribution(&m, opened.graph);
+		check_all(&m, opened.graph, CHECKS);
+		check_outside(&m, opened.reader, true, CHECKS);
+		check_outside(&m, opened.reader, false, round % CHECKS);
 		close_graph(opened);
 	}
 	free(buffer.bytes);
-	CHECK_NAMED(true, "random graphs agree with naive answers");
+	CHECK_NAMED(true, "random graphs agree with naive answers, inside and outside of memory");
 }
 
 /* ---- lack of memory ---- */
@@ -595,11 +609,14 @@ static bool go_on(void *context, const struct snap_graph_reference *reference)
 
 static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
 {
-	uint64_t rows[MAX_NODES], bytes, freed;
+	uint64_t bytes, freed;
 	struct snap_graph_paths paths;
-	for (uint64_t i = 0; i < objects; i++)
-		rows[i] = i;
-	enum snap_status status = snap_graph_owners(graph, 0, go_on, NULL, NULL);
+	struct snap_graph_set *set = NULL;
+	enum snap_status status = snap_graph_set_open(&set, graph, NULL);
+	for (uint64_t i = 0; status == SNAP_OK && i < objects; i++)
+		snap_graph_set_add(set, i);
+	if (status == SNAP_OK)
+		status = snap_graph_owners(graph, 0, go_on, NULL, NULL);
 	if (status == SNAP_OK)
 		status = snap_graph_attribute_roots(graph, NULL);
 	if (status == SNAP_OK)
@@ -607,16 +624,17 @@ static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
 	if (status == SNAP_OK)
 		status = snap_graph_find_cycles(graph, NULL);
 	if (status == SNAP_OK)
-		status = snap_graph_retained_by(graph, rows, objects, &bytes, &freed, NULL);
+		status = snap_graph_retained_by(graph, set, &bytes, &freed, NULL);
 	for (uint64_t i = 0; i < objects && status == SNAP_OK; i++) {
 		status = snap_graph_path(graph, i, go_on, NULL, NULL);
 		status = status == SNAP_END ? SNAP_OK : status;
 	}
-	if (status != SNAP_OK)
-		return status;
-	status = snap_graph_merge_paths(graph, rows, objects, &paths, NULL);
-	if (status == SNAP_OK)
-		snap_graph_free_paths(graph, &paths);
+	if (status == SNAP_OK) {
+		status = snap_graph_merge_paths(graph, set, &paths, NULL);
+		if (status == SNAP_OK)
+			snap_graph_free_paths(graph, &paths);
+	}
+	snap_graph_set_close(set);
 	return status;
 }
 

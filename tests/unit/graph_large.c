@@ -77,7 +77,7 @@ static void test_list(uint32_t length, bool back)
 	rows[0] = last;
 	rows[1] = first;
 	struct snap_graph_paths paths;
-	REQUIRE(snap_graph_merge_paths(graph, rows, 2, &paths, NULL) == SNAP_OK);
+	REQUIRE(merge_paths(graph, rows, 2, &paths) == SNAP_OK);
 	CHECK(paths.count == 3 && paths.steps[2].repeats == length - 1 && paths.steps[2].ends == 1);
 	CHECK(paths.steps[0].ends == 1 && paths.steps[0].through == 2 &&
 	      paths.steps[2].objects == length - 1);
@@ -163,7 +163,7 @@ static void test_folding(void)
 			rows[count++] = row;
 	REQUIRE(count == 50 && snap_graph_search(opened.graph, NULL) == SNAP_OK);
 	struct snap_graph_paths paths;
-	REQUIRE(snap_graph_merge_paths(opened.graph, rows, count, &paths, NULL) == SNAP_OK);
+	REQUIRE(merge_paths(opened.graph, rows, count, &paths) == SNAP_OK);
 	CHECK(paths.count == 3 && paths.steps[0].ends == 1 && paths.steps[2].ends == 49);
 	CHECK(paths.steps[1].repeats == 49 && paths.steps[1].objects == 49 &&
 	      paths.steps[2].parent == 1);
@@ -224,7 +224,7 @@ static void test_many_arrays(uint32_t arrays)
 	}
 	CHECK_NAMED(bad == 0, "tails and roots of many arrays");
 	struct snap_graph_paths paths;
-	REQUIRE(snap_graph_merge_paths(graph, rows, arrays, &paths, NULL) == SNAP_OK);
+	REQUIRE(merge_paths(graph, rows, arrays, &paths) == SNAP_OK);
 	CHECK(paths.count == arrays && snap_graph_group_count(graph) == arrays);
 	snap_graph_free_paths(graph, &paths);
 	free(rows);
@@ -297,11 +297,13 @@ static void test_empty(void)
 	CHECK(snap_graph_find_cycles(graph, NULL) == SNAP_OK && snap_graph_cycle_count(graph) == 0);
 	CHECK(snap_graph_attribute_roots(graph, NULL) == SNAP_OK &&
 	      snap_graph_group_count(graph) == 0);
-	CHECK(snap_graph_merge_paths(graph, &row, 1, &paths, NULL) == SNAP_OK && paths.count == 0);
+	CHECK(merge_paths(graph, &row, 1, &paths) == SNAP_OK && paths.count == 0);
 	CHECK(paths.first == UINT32_MAX && paths.unreached == 1);
 	snap_graph_free_paths(graph, &paths);
-	CHECK(snap_graph_retained_by(graph, &row, 1, &bytes, &objects, NULL) == SNAP_OK &&
-	      bytes == 0 && objects == 0);
+	struct snap_graph_set *set = set_of(graph, &row, 1);
+	CHECK(snap_graph_retained_by(graph, set, &bytes, &objects, NULL) == SNAP_OK && bytes == 0 &&
+	      objects == 0);
+	snap_graph_set_close(set);
 	CHECK(snap_graph_owned(graph, 0, count_step, NULL, NULL) == SNAP_MISUSE);
 	CHECK(snap_graph_references(graph, count_step, NULL, NULL) == SNAP_OK);
 	close_graph(opened);

@@ -210,7 +210,7 @@ static bool compare(struct model *m, const struct buffer *buffer, uint64_t *fold
 	}
 	struct snap_graph_paths paths;
 	REQUIRE(snap_graph_search(opened.graph, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_merge_paths(opened.graph, rows, count, &paths, NULL) == SNAP_OK);
+	REQUIRE(merge_paths(opened.graph, rows, count, &paths) == SNAP_OK);
 	bool good = paths.unreached == 0 && (count == 0) == (paths.count == 0);
 	for (size_t i = 0; i < paths.count; i++)
 		*folded += paths.steps[i].names > 1;
@@ -280,8 +280,7 @@ static struct snap_graph_step first_field(uint32_t objects, uint32_t names, bool
 						NULL) == SNAP_OK);
 	struct snap_graph_paths paths;
 	REQUIRE(snap_graph_search(opened.graph, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_merge_paths(opened.graph, rows, (size_t)objects * names, &paths, NULL) ==
-		SNAP_OK);
+	REQUIRE(merge_paths(opened.graph, rows, (size_t)objects * names, &paths) == SNAP_OK);
 	*steps = paths.count;
 	struct snap_graph_step field = paths.steps[2];
 	snap_graph_free_paths(opened.graph, &paths);

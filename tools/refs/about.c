@@ -11,7 +11,7 @@ static void add_targets(struct refs *refs, struct own_bytes *own)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
 	struct snap_scan *scan;
-	uint64_t first, bytes;
+	uint64_t first;
 	size_t count;
 	const uint64_t *const *values;
 	enum snap_status status;
@@ -19,18 +19,16 @@ static void add_targets(struct refs *refs, struct own_bytes *own)
 	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
 		for (size_t i = 0; i < count; i++) {
 			uint64_t row = first + i;
-			if (row >= refs->objects || !refs_has_bit(refs->bits, row))
+			if (!snap_graph_set_has(refs->targets, row))
 				continue;
-			if (__builtin_mul_overflow(values[0][i], values[1][i], &bytes))
-				bytes = UINT64_MAX - 1;
-			struct refs_group *group =
-				refs_group(&own->groups, snap_graph_type(refs->graph, row), 0,
-					   values[2][i], row);
-			group->count += values[1][i];
-			if (__builtin_add_overflow(group->bytes, bytes, &group->bytes))
-				group->bytes = UINT64_MAX - 1;
-			if (__builtin_add_overflow(own->bytes, bytes, &own->bytes))
-				own->bytes = UINT64_MAX - 1;
+			const struct refs_group added = {
+				.type = snap_graph_type(refs->graph, row),
+				.label = values[2][i],
+				.row = row,
+				.count = values[1][i],
+				.bytes = refs_multiply(values[0][i], values[1][i])};
+			refs_groups_add(&own->groups, &added);
+			own->bytes = refs_add(own->bytes, added.bytes);
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
@@ -55,37 +53,37 @@ static void show_stack(struct refs *refs, uint64_t stack)
 
 void refs_show_targets(struct refs *refs)
 {
-	struct own_bytes own = {.bytes = 0};
+	struct own_bytes own = {.groups = {.refs = refs}};
 	add_targets(refs, &own);
 	struct refs_line all = refs_line("all");
 	uint64_t freed;
 	all.count = refs->count;
 	all.bytes = own.bytes;
-	refs_must(refs, snap_graph_retained_by(refs->graph, refs->rows, refs->count, &all.retained,
-					       &freed, &refs->error));
+	refs_must(refs, snap_graph_retained_by(refs->graph, refs->targets, &all.retained, &freed,
+					       &refs->error));
 	refs_print(refs, &all);
 	struct refs_groups *groups = &own.groups;
 	refs_groups_sort(groups);
-	for (size_t i = 0; i < groups->count; i++) {
-		const struct refs_group *group = &groups->groups[i];
+	for (uint64_t i = 0; i < groups->count; i++) {
+		struct refs_group group = refs_groups_at(groups, i);
 		struct refs_line line = refs_line("target");
 		if (refs_over_limit(refs->limit, i)) {
 			refs_print_rest(refs, groups->count - i, "types and sites");
 			break;
 		}
 		line.number = i + 1;
-		line.count = group->count;
-		line.bytes = group->bytes;
-		refs_describe(refs, &line, group->row);
-		if (group->count == 1)
-			line.retained = snap_graph_retained(refs->graph, group->row);
-		if (group->count == 1 &&
-		    snap_graph_distance(refs->graph, group->row) == SNAP_GRAPH_NONE)
+		line.count = group.count;
+		line.bytes = group.bytes;
+		refs_describe(refs, &line, group.row);
+		if (group.count == 1)
+			line.retained = snap_graph_retained(refs->graph, group.row);
+		if (group.count == 1 &&
+		    snap_graph_distance(refs->graph, group.row) == SNAP_GRAPH_NONE)
 			line.kind = "unreachable";
-		refs_append_site(refs, &line.site, group->label);
+		refs_append_site(refs, &line.site, group.label);
 		refs_print(refs, &line);
 	}
 	if (groups->count == 1)
-		show_stack(refs, groups->groups[0].label);
+		show_stack(refs, refs_groups_at(groups, 0).label);
 	refs_groups_free(groups);
 }

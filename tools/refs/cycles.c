@@ -1,8 +1,6 @@
 /* Cycles: all of them, or those that the targets are in, and the types of their members. */
 #include "refs.h"
 
-#include <stdlib.h>
-
 #define SEARCHES 100
 
 static bool is_reached(const struct refs *refs, uint64_t row)
@@ -10,182 +8,210 @@ static bool is_reached(const struct refs *refs, uint64_t row)
 	return snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE;
 }
 
-static void want(struct refs *refs, enum refs_cycles which, bool *wanted, uint64_t cycles)
+/* The cycles to show, in the graph's order: most bytes first. */
+struct chosen {
+	struct refs *refs;
+	struct snap_graph_numbers *cycles; /* by place: the cycle */
+	struct snap_graph_numbers *places; /* by cycle */
+	struct snap_graph_numbers *keepers;
+	uint64_t count, rest;
+};
+
+/* Fields of keepers, by place. */
+enum {
+	NEAREST, /* the member that the roots reach first */
+	ENTRIES, /* members that no other member dominates */
+	ENTRY,   /* the last of these */
+	OUTSIDE, /* the lowest holder that is no member */
+	FIELDS
+};
+
+static uint64_t get(const struct chosen *chosen, uint64_t place, int field)
 {
-	for (uint64_t i = 0; which != REFS_CYCLES_OF_TARGETS && i < cycles; i++) {
-		struct snap_graph_cycle cycle;
-		snap_graph_cycle(refs->graph, i, &cycle);
-		wanted[i] = which == REFS_CYCLES || !is_reached(refs, cycle.first);
-	}
-	for (size_t i = 0; which == REFS_CYCLES_OF_TARGETS && i < refs->count; i++) {
-		uint64_t cycle = snap_graph_cycle_of(refs->graph, refs->rows[i]);
-		if (cycle != SNAP_GRAPH_NONE)
-			wanted[cycle] = true;
-	}
+	return snap_graph_numbers_get(chosen->keepers, place * FIELDS + (uint64_t)field);
 }
 
-/* Which cycles to show, in the graph's order: most bytes first. */
-static uint64_t *choose(struct refs *refs, enum refs_cycles which, size_t *count, uint64_t *rest)
+static void set(const struct chosen *chosen, uint64_t place, int field, uint64_t value)
 {
-	uint64_t cycles = snap_graph_cycle_count(refs->graph), found = 0;
-	bool *wanted = refs_zeroed(cycles, sizeof(*wanted));
-	want(refs, which, wanted, cycles);
-	uint64_t *chosen = refs_zeroed(cycles, sizeof(*chosen));
-	*count = 0;
-	for (uint64_t i = 0; i < cycles; i++) {
-		found += wanted[i];
-		if (wanted[i] && !refs_over_limit(refs->limit, *count))
-			chosen[(*count)++] = i;
+	snap_graph_numbers_set(chosen->keepers, place * FIELDS + (uint64_t)field, value);
+}
+
+static uint64_t place_of(const struct chosen *chosen, uint64_t row)
+{
+	uint64_t cycle = snap_graph_cycle_of(chosen->refs->graph, row);
+	return cycle != SNAP_GRAPH_NONE ? snap_graph_numbers_get(chosen->places, cycle)
+					: SNAP_GRAPH_NONE;
+}
+
+static bool is_wanted(const struct refs *refs, enum refs_cycles which,
+		      const struct snap_graph_numbers *targets, uint64_t index)
+{
+	struct snap_graph_cycle cycle;
+	if (which == REFS_CYCLES_OF_TARGETS)
+		return snap_graph_numbers_get(targets, index) != SNAP_GRAPH_NONE;
+	snap_graph_cycle(refs->graph, index, &cycle);
+	return which == REFS_CYCLES || !is_reached(refs, cycle.first);
+}
+
+static struct chosen choose(struct refs *refs, enum refs_cycles which)
+{
+	uint64_t cycles = snap_graph_cycle_count(refs->graph);
+	uint64_t most = refs->limit == 0 || refs->limit > cycles ? cycles : refs->limit;
+	struct snap_graph_numbers *targets = NULL;
+	struct chosen chosen = {.refs = refs,
+				.cycles = refs_numbers(refs, most, cycles),
+				.places = refs_numbers(refs, cycles, most)};
+	if (which == REFS_CYCLES_OF_TARGETS) {
+		targets = refs_numbers(refs, cycles, 1);
+		for (uint64_t row = refs_next_target(refs, 0); row != SNAP_GRAPH_NONE;
+		     row = refs_next_target(refs, row + 1))
+			snap_graph_numbers_set(targets, snap_graph_cycle_of(refs->graph, row), 1);
 	}
-	*rest = found - *count;
-	free(wanted);
+	for (uint64_t i = 0; i < cycles; i++) {
+		if (!is_wanted(refs, which, targets, i))
+			continue;
+		if (chosen.count == most) {
+			chosen.rest++;
+			continue;
+		}
+		snap_graph_numbers_set(chosen.places, i, chosen.count);
+		snap_graph_numbers_set(chosen.cycles, chosen.count++, i);
+	}
+	snap_graph_numbers_close(targets);
 	return chosen;
+}
+
+static void free_chosen(struct chosen *chosen)
+{
+	snap_graph_numbers_close(chosen->cycles);
+	snap_graph_numbers_close(chosen->places);
+	snap_graph_numbers_close(chosen->keepers);
 }
 
 /* ---- what keeps cycles alive ---- */
 
-/* By cycle. */
-struct keeper {
-	uint64_t nearest; /* the member that the roots reach first */
-	uint64_t entries; /* members that no other member dominates */
-	uint64_t entry;   /* the last of these */
-	uint64_t outside; /* the lowest holder that is no member */
-	bool is_wanted;
-};
-
-struct keepers {
-	struct refs *refs;
-	struct keeper *items;
-};
-
 static bool note_holder(void *context, const struct snap_graph_reference *reference)
 {
-	struct keepers *keepers = context;
-	const struct snap_graph *graph = keepers->refs->graph;
-	uint64_t cycle = snap_graph_cycle_of(graph, reference->target);
-	if (cycle == SNAP_GRAPH_NONE || !keepers->items[cycle].is_wanted ||
-	    snap_graph_cycle_of(graph, reference->owner) == cycle ||
-	    (reference->kind >= SNAP_REF_FIRST_WEAK && !keepers->refs->follows_weak))
+	const struct chosen *chosen = context;
+	uint64_t place = place_of(chosen, reference->target);
+	if (place == SNAP_GRAPH_NONE || place_of(chosen, reference->owner) == place ||
+	    (reference->kind >= SNAP_REF_FIRST_WEAK && !chosen->refs->follows_weak))
 		return true;
-	struct keeper *keeper = &keepers->items[cycle];
-	if (reference->owner < keeper->outside)
-		keeper->outside = reference->owner;
+	if (reference->owner < get(chosen, place, OUTSIDE))
+		set(chosen, place, OUTSIDE, reference->owner);
 	return true;
 }
 
-static struct keeper *find_keepers(struct refs *refs, const uint64_t *chosen, size_t count)
+static void note_member(const struct chosen *chosen, uint64_t place, uint64_t row)
 {
-	const struct snap_graph *graph = refs->graph;
-	uint64_t cycles = snap_graph_cycle_count(graph);
-	struct keeper *keepers = refs_zeroed(cycles, sizeof(*keepers));
+	const struct snap_graph *graph = chosen->refs->graph;
+	uint64_t nearest = get(chosen, place, NEAREST);
+	if (nearest == SNAP_GRAPH_NONE ||
+	    snap_graph_distance(graph, row) < snap_graph_distance(graph, nearest))
+		set(chosen, place, NEAREST, row);
+	uint64_t dominator = snap_graph_dominator(graph, row);
+	if (dominator != SNAP_GRAPH_NONE && place_of(chosen, dominator) == place)
+		return;
+	set(chosen, place, ENTRIES, get(chosen, place, ENTRIES) + 1);
+	set(chosen, place, ENTRY, row);
+}
+
+static void find_keepers(struct refs *refs, struct chosen *chosen)
+{
 	bool any_garbage = false;
-	for (size_t i = 0; i < count; i++) {
+	chosen->keepers = refs_numbers(refs, chosen->count * FIELDS, refs->objects);
+	for (uint64_t i = 0; i < chosen->count; i++) {
 		struct snap_graph_cycle cycle;
-		snap_graph_cycle(graph, chosen[i], &cycle);
-		keepers[chosen[i]] = (struct keeper){
-			.nearest = cycle.first, .outside = SNAP_GRAPH_NONE, .is_wanted = true};
+		snap_graph_cycle(refs->graph, snap_graph_numbers_get(chosen->cycles, i), &cycle);
+		set(chosen, i, ENTRIES, 0);
 		any_garbage |= !is_reached(refs, cycle.first);
 	}
 	for (uint64_t row = 0; row < refs->objects; row++) {
-		uint64_t cycle = snap_graph_cycle_of(graph, row);
-		if (cycle == SNAP_GRAPH_NONE || !keepers[cycle].is_wanted)
-			continue;
-		struct keeper *keeper = &keepers[cycle];
-		if (snap_graph_distance(graph, row) < snap_graph_distance(graph, keeper->nearest))
-			keeper->nearest = row;
-		uint64_t dominator = snap_graph_dominator(graph, row);
-		if (dominator == SNAP_GRAPH_NONE ||
-		    snap_graph_cycle_of(graph, dominator) != cycle) {
-			keeper->entries++;
-			keeper->entry = row;
-		}
+		uint64_t place = place_of(chosen, row);
+		if (place != SNAP_GRAPH_NONE)
+			note_member(chosen, place, row);
 	}
-	struct keepers all = {.refs = refs, .items = keepers};
 	if (any_garbage)
 		refs_must(refs,
-			  snap_graph_references(refs->graph, note_holder, &all, &refs->error));
-	return keepers;
+			  snap_graph_references(refs->graph, note_holder, chosen, &refs->error));
 }
 
 /* What would be free without the cycle: where one member dominates all others, what that retains;
  * otherwise a search of the whole graph says, of which so many more are made. */
-static uint64_t retained_by(struct refs *refs, uint64_t cycle, const struct keeper *keeper,
+static uint64_t retained_by(struct refs *refs, const struct chosen *chosen, uint64_t place,
 			    uint32_t *searches)
 {
 	struct snap_graph_cycle info;
-	uint64_t bytes, objects;
-	if (keeper->entries == 1)
-		return snap_graph_retained(refs->graph, keeper->entry);
+	struct snap_graph_set *members;
+	uint64_t bytes, objects, cycle = snap_graph_numbers_get(chosen->cycles, place);
+	if (get(chosen, place, ENTRIES) == 1)
+		return snap_graph_retained(refs->graph, get(chosen, place, ENTRY));
 	if (*searches == 0)
 		return REFS_ABSENT;
 	--*searches;
 	snap_graph_cycle(refs->graph, cycle, &info);
-	uint64_t *rows = refs_zeroed(info.objects, sizeof(*rows)), count = 0;
-	for (uint64_t row = info.first; row < refs->objects && count < info.objects; row++)
+	refs_must(refs, snap_graph_set_open(&members, refs->graph, &refs->error));
+	for (uint64_t row = info.first;
+	     row < refs->objects && snap_graph_set_count(members) < info.objects; row++)
 		if (snap_graph_cycle_of(refs->graph, row) == cycle)
-			rows[count++] = row;
-	refs_must(refs, snap_graph_retained_by(refs->graph, rows, (size_t)count, &bytes, &objects,
-					       &refs->error));
-	free(rows);
+			snap_graph_set_add(members, row);
+	refs_must(refs,
+		  snap_graph_retained_by(refs->graph, members, &bytes, &objects, &refs->error));
+	snap_graph_set_close(members);
 	return bytes;
 }
 
-static void show_keeper(struct refs *refs, uint64_t cycle, const struct keeper *keeper)
+static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t place)
 {
-	if (is_reached(refs, keeper->nearest)) {
-		refs_show_ways(refs, &keeper->nearest, 1, "kept", cycle + 1);
+	uint64_t nearest = get(chosen, place, NEAREST), outside = get(chosen, place, OUTSIDE);
+	uint64_t number = snap_graph_numbers_get(chosen->cycles, place) + 1;
+	if (is_reached(refs, nearest)) {
+		struct snap_graph_set *rows;
+		refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
+		snap_graph_set_add(rows, nearest);
+		refs_show_ways(refs, rows, "kept", number);
+		snap_graph_set_close(rows);
 		return;
 	}
 	struct refs_line line = refs_line("kept");
-	line.number = cycle + 1;
+	line.number = number;
 	line.kind = "unreachable";
-	if (keeper->outside != SNAP_GRAPH_NONE)
-		refs_describe(refs, &line, keeper->outside);
+	if (outside != SNAP_GRAPH_NONE)
+		refs_describe(refs, &line, outside);
 	refs_print(refs, &line);
 }
 
 /* ---- members ---- */
 
-/* Members by cycle (as label) and type, most first. */
-static void count_members(struct refs *refs, const uint64_t *chosen, size_t count,
+/* Members by cycle (its place, as label) and type, most first. */
+static void count_members(struct refs *refs, const struct chosen *chosen,
 			  struct refs_groups *members)
 {
-	uint64_t cycles = snap_graph_cycle_count(refs->graph);
-	bool *wanted = refs_zeroed(cycles, sizeof(*wanted));
-	for (size_t i = 0; i < count; i++)
-		wanted[chosen[i]] = true;
 	for (uint64_t row = 0; row < refs->objects; row++) {
-		uint64_t cycle = snap_graph_cycle_of(refs->graph, row);
-		if (cycle != SNAP_GRAPH_NONE && wanted[cycle])
-			refs_group(members, snap_graph_type(refs->graph, row), 0, cycle, row)
-				->count++;
+		const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
+						 .label = place_of(chosen, row),
+						 .row = row,
+						 .count = 1};
+		if (added.label != SNAP_GRAPH_NONE)
+			refs_groups_add(members, &added);
 	}
-	refs_groups_sort(members);
-	free(wanted);
+	refs_groups_sort_by_label(members);
 }
 
-static int by_cycle(const void *left, const void *right)
+static void print_members(struct refs *refs, const struct refs_groups *members, uint64_t from,
+			  uint64_t to, uint64_t number)
 {
-	const struct refs_group *a = left, *b = right;
-	if (a->label != b->label)
-		return a->label < b->label ? -1 : 1;
-	if (a->count != b->count)
-		return a->count > b->count ? -1 : 1;
-	return a->index < b->index ? -1 : a->index > b->index;
-}
-
-static void print_members(struct refs *refs, const struct refs_group *members, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
+	for (uint64_t i = from; i < to; i++) {
+		struct refs_group group = refs_groups_at(members, i);
 		struct refs_line line = refs_line("member");
-		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, count - i, "types");
+		if (refs_over_limit(refs->limit, i - from)) {
+			refs_print_rest(refs, to - i, "types");
 			return;
 		}
-		line.number = members[i].label + 1;
+		line.number = number;
 		line.depth = 1;
-		line.count = members[i].count;
-		refs_describe(refs, &line, members[i].row);
+		line.count = group.count;
+		refs_describe(refs, &line, group.row);
 		line.bytes = REFS_ABSENT;
 		refs_print(refs, &line);
 	}
@@ -193,40 +219,34 @@ static void print_members(struct refs *refs, const struct refs_group *members, s
 
 void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 {
-	size_t count;
-	uint64_t rest;
-	struct refs_groups members = {NULL, 0, 0, NULL, 0};
-	uint64_t *chosen = choose(refs, which, &count, &rest);
-	struct keeper *keepers =
-		which != REFS_CYCLES_OF_TARGETS ? find_keepers(refs, chosen, count) : NULL;
-	count_members(refs, chosen, count, &members);
-	if (members.count > 0)
-		qsort(members.groups, members.count, sizeof(*members.groups), by_cycle);
+	struct refs_groups members = {.refs = refs};
+	struct chosen chosen = choose(refs, which);
+	bool has_keepers = which != REFS_CYCLES_OF_TARGETS;
+	if (has_keepers)
+		find_keepers(refs, &chosen);
+	count_members(refs, &chosen, &members);
 	uint32_t searches = SEARCHES;
-	size_t at = 0;
-	for (size_t i = 0; i < count; i++) {
+	uint64_t at = 0;
+	for (uint64_t i = 0; i < chosen.count; i++) {
 		struct snap_graph_cycle cycle;
 		struct refs_line line = refs_line("cycle");
-		snap_graph_cycle(refs->graph, chosen[i], &cycle);
-		line.number = chosen[i] + 1;
+		uint64_t index = snap_graph_numbers_get(chosen.cycles, i), from = at;
+		snap_graph_cycle(refs->graph, index, &cycle);
+		line.number = index + 1;
 		line.count = cycle.objects;
 		line.bytes = cycle.bytes;
 		line.kind = is_reached(refs, cycle.first) ? NULL : "unreachable";
-		if (keepers != NULL && line.kind == NULL)
-			line.retained =
-				retained_by(refs, chosen[i], &keepers[chosen[i]], &searches);
+		if (has_keepers && line.kind == NULL)
+			line.retained = retained_by(refs, &chosen, i, &searches);
 		refs_describe(refs, &line, cycle.first);
 		refs_print(refs, &line);
-		size_t end = at;
-		while (end < members.count && members.groups[end].label == chosen[i])
-			end++;
-		print_members(refs, members.groups + at, end - at);
-		at = end;
-		if (keepers != NULL)
-			show_keeper(refs, chosen[i], &keepers[chosen[i]]);
+		while (at < members.count && refs_groups_at(&members, at).label == i)
+			at++;
+		print_members(refs, &members, from, at, index + 1);
+		if (has_keepers)
+			show_keeper(refs, &chosen, i);
 	}
-	free(keepers);
-	refs_print_rest(refs, rest, "cycles");
+	refs_print_rest(refs, chosen.rest, "cycles");
 	refs_groups_free(&members);
-	free(chosen);
+	free_chosen(&chosen);
 }

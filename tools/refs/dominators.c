@@ -1,20 +1,26 @@
 /* The chain of dominators of the targets, and the objects that retain most. */
 #include "refs.h"
 
-#include <stdlib.h>
-
 /* Rows on the first target's chain have their place on it, from 1; other rows that were passed,
- * this. */
-#define PASSED UINT32_MAX
+ * 0. */
+#define PASSED 0
 
 /* Climbs from one target until a row that was passed before; SNAP_GRAPH_NONE: up to the roots. */
-static uint64_t climb(const struct refs *refs, uint32_t *place, uint64_t target)
+static uint64_t climb(const struct refs *refs, struct snap_graph_numbers *place, uint64_t target)
 {
 	uint64_t row = snap_graph_dominator(refs->graph, target);
-	for (; row != SNAP_GRAPH_NONE && place[row] == 0;
-	     row = snap_graph_dominator(refs->graph, row))
-		place[row] = PASSED;
+	while (row != SNAP_GRAPH_NONE && snap_graph_numbers_get(place, row) == SNAP_GRAPH_NONE) {
+		snap_graph_numbers_set(place, row, PASSED);
+		row = snap_graph_dominator(refs->graph, row);
+	}
 	return row;
+}
+
+static void place_chain(const struct refs *refs, struct snap_graph_numbers *place, uint64_t row)
+{
+	uint64_t length = 0;
+	for (; row != SNAP_GRAPH_NONE; row = snap_graph_dominator(refs->graph, row))
+		snap_graph_numbers_set(place, row, ++length);
 }
 
 /* The closest object that dominates all targets that are reached; SNAP_GRAPH_NONE: only the roots
@@ -22,30 +28,29 @@ static uint64_t climb(const struct refs *refs, uint32_t *place, uint64_t target)
 static uint64_t common_dominator(struct refs *refs)
 {
 	const struct snap_graph *graph = refs->graph;
-	uint32_t *place = refs_zeroed(refs->objects, sizeof(*place)), highest = 0;
-	uint64_t first = SNAP_GRAPH_NONE;
-	for (size_t i = 0; i < refs->count; i++) {
-		if (snap_graph_distance(graph, refs->rows[i]) == SNAP_GRAPH_NONE)
+	struct snap_graph_numbers *place = refs_numbers(refs, refs->objects, refs->objects);
+	uint64_t first = SNAP_GRAPH_NONE, highest = 0;
+	for (uint64_t row = refs_next_target(refs, 0); row != SNAP_GRAPH_NONE;
+	     row = refs_next_target(refs, row + 1)) {
+		if (snap_graph_distance(graph, row) == SNAP_GRAPH_NONE)
 			continue;
 		if (highest == 0) {
-			first = snap_graph_dominator(graph, refs->rows[i]);
-			uint32_t length = 0;
-			for (uint64_t row = first; row != SNAP_GRAPH_NONE;
-			     row = snap_graph_dominator(graph, row))
-				place[row] = ++length;
+			first = snap_graph_dominator(graph, row);
+			place_chain(refs, place, first);
 			highest = 1;
 		}
-		uint64_t met = climb(refs, place, refs->rows[i]);
+		uint64_t met = climb(refs, place, row);
 		if (met == SNAP_GRAPH_NONE) {
 			first = SNAP_GRAPH_NONE;
 			break;
 		}
-		if (place[met] != PASSED && place[met] > highest)
-			highest = place[met];
+		uint64_t met_place = snap_graph_numbers_get(place, met);
+		if (met_place > highest)
+			highest = met_place;
 	}
-	for (uint32_t i = 1; i < highest && first != SNAP_GRAPH_NONE; i++)
+	for (uint64_t i = 1; i < highest && first != SNAP_GRAPH_NONE; i++)
 		first = snap_graph_dominator(graph, first);
-	free(place);
+	snap_graph_numbers_close(place);
 	return first;
 }
 
@@ -77,9 +82,14 @@ void refs_show_dominators(struct refs *refs)
 
 struct heap {
 	const struct snap_graph *graph;
-	uint64_t *rows; /* the worst of the best first */
-	size_t count, capacity;
+	struct snap_graph_numbers *rows; /* the worst of the best first */
+	uint64_t count, capacity;
 };
+
+static uint64_t row_at(const struct heap *heap, uint64_t at)
+{
+	return snap_graph_numbers_get(heap->rows, at);
+}
 
 static bool is_better(const struct heap *heap, uint64_t a, uint64_t b)
 {
@@ -88,19 +98,20 @@ static bool is_better(const struct heap *heap, uint64_t a, uint64_t b)
 	return left != right ? left > right : a < b;
 }
 
-static void swap(struct heap *heap, size_t a, size_t b)
+static void swap(struct heap *heap, uint64_t a, uint64_t b)
 {
-	uint64_t row = heap->rows[a];
-	heap->rows[a] = heap->rows[b];
-	heap->rows[b] = row;
+	uint64_t row = row_at(heap, a);
+	snap_graph_numbers_set(heap->rows, a, row_at(heap, b));
+	snap_graph_numbers_set(heap->rows, b, row);
 }
 
-static void sink(struct heap *heap, size_t at, size_t count)
+static void sink(struct heap *heap, uint64_t at, uint64_t count)
 {
-	for (size_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count && is_better(heap, heap->rows[child], heap->rows[child + 1]))
+	for (uint64_t child; (child = 2 * at + 1) < count; at = child) {
+		if (child + 1 < count &&
+		    is_better(heap, row_at(heap, child), row_at(heap, child + 1)))
 			child++;
-		if (!is_better(heap, heap->rows[at], heap->rows[child]))
+		if (!is_better(heap, row_at(heap, at), row_at(heap, child)))
 			return;
 		swap(heap, at, child);
 	}
@@ -109,15 +120,15 @@ static void sink(struct heap *heap, size_t at, size_t count)
 static void offer(struct heap *heap, uint64_t row)
 {
 	if (heap->count == heap->capacity) {
-		if (!is_better(heap, row, heap->rows[0]))
+		if (!is_better(heap, row, row_at(heap, 0)))
 			return;
-		heap->rows[0] = row;
+		snap_graph_numbers_set(heap->rows, 0, row);
 		sink(heap, 0, heap->count);
 		return;
 	}
-	size_t at = heap->count++;
-	heap->rows[at] = row;
-	for (; at > 0 && is_better(heap, heap->rows[(at - 1) / 2], heap->rows[at]);
+	uint64_t at = heap->count++;
+	snap_graph_numbers_set(heap->rows, at, row);
+	for (; at > 0 && is_better(heap, row_at(heap, (at - 1) / 2), row_at(heap, at));
 	     at = (at - 1) / 2)
 		swap(heap, at, (at - 1) / 2);
 }
@@ -127,21 +138,22 @@ void refs_show_retainers(struct refs *refs)
 	uint64_t capacity =
 		refs->limit == 0 || refs->limit > refs->objects ? refs->objects : refs->limit;
 	struct heap heap = {.graph = refs->graph,
-			    .rows = refs_zeroed(capacity, sizeof(*heap.rows)),
-			    .capacity = (size_t)capacity};
+			    .rows = refs_numbers(refs, capacity, refs->objects),
+			    .capacity = capacity};
 	for (uint64_t row = 0; row < refs->objects && capacity > 0; row++)
 		if (snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)
 			offer(&heap, row);
-	for (size_t end = heap.count; end-- > 1;) {
+	for (uint64_t end = heap.count; end-- > 1;) {
 		swap(&heap, 0, end);
 		sink(&heap, 0, end);
 	}
-	for (size_t i = 0; i < heap.count; i++) {
+	for (uint64_t i = 0; i < heap.count; i++) {
 		struct refs_line line = refs_line("retainer");
+		uint64_t row = row_at(&heap, i);
 		line.number = i + 1;
-		line.retained = snap_graph_retained(refs->graph, heap.rows[i]);
-		refs_describe(refs, &line, heap.rows[i]);
+		line.retained = snap_graph_retained(refs->graph, row);
+		refs_describe(refs, &line, row);
 		refs_print(refs, &line);
 	}
-	free(heap.rows);
+	snap_graph_numbers_close(heap.rows);
 }

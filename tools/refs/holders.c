@@ -22,13 +22,16 @@ static bool count_reference(void *context, const struct snap_graph_reference *re
 {
 	struct tally *tally = context;
 	struct refs *refs = tally->refs;
-	if (!refs_has_bit(refs->bits, tally->owned ? reference->owner : reference->target))
+	if (!snap_graph_set_has(refs->targets, tally->owned ? reference->owner : reference->target))
 		return true;
 	uint64_t other = tally->owned ? reference->target : reference->owner;
-	struct refs_group *group = refs_group(&tally->groups, snap_graph_type(refs->graph, other),
-					      reference->kind, fold(reference->label), other);
-	if (group->count++ == 0)
-		group->exact = reference->label;
+	const struct refs_group added = {.type = snap_graph_type(refs->graph, other),
+					 .kind = reference->kind,
+					 .label = fold(reference->label),
+					 .exact = reference->label,
+					 .row = other,
+					 .count = 1};
+	refs_groups_add(&tally->groups, &added);
 	return true;
 }
 
@@ -49,10 +52,13 @@ static void count_roots(struct tally *tally)
 			uint64_t row = values[0][i] - 1;
 			uint32_t kind =
 				values[1][i] < ROOT_KIND ? (uint32_t)values[1][i] : ROOT_KIND - 1;
-			if (row < refs->objects && refs_has_bit(refs->bits, row))
-				refs_group(&tally->groups, 0, ROOT_KIND + kind,
-					   SNAP_LABEL_STRING(values[2][i]), row)
-					->count++;
+			const struct refs_group added = {.kind = ROOT_KIND + kind,
+							 .label = SNAP_LABEL_STRING(values[2][i]),
+							 .exact = SNAP_LABEL_STRING(values[2][i]),
+							 .row = row,
+							 .count = 1};
+			if (snap_graph_set_has(refs->targets, row))
+				refs_groups_add(&tally->groups, &added);
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
@@ -64,28 +70,27 @@ static void print_groups(struct tally *tally, const char *section)
 	struct refs_groups *groups = &tally->groups;
 	refs_groups_fold_names(groups, ROOT_KIND);
 	refs_groups_sort(groups);
-	for (size_t i = 0; i < groups->count; i++) {
-		const struct refs_group *group = &groups->groups[i];
+	for (uint64_t i = 0; i < groups->count; i++) {
+		struct refs_group group = refs_groups_at(groups, i);
 		struct refs_line line = refs_line(section);
 		if (refs_over_limit(refs->limit, i)) {
 			refs_print_rest(refs, groups->count - i, "types and labels");
 			break;
 		}
 		line.number = i + 1;
-		line.count = group->count;
-		line.is_root = group->kind >= ROOT_KIND;
+		line.count = group.count;
+		line.is_root = group.kind >= ROOT_KIND;
 		if (line.is_root) {
-			line.kind = snap_root_kind_name(group->kind - ROOT_KIND);
+			line.kind = snap_root_kind_name((uint32_t)(group.kind - ROOT_KIND));
 		} else {
-			line.kind = snap_reference_kind_name(group->kind);
-			line.weak = group->kind >= SNAP_REF_FIRST_WEAK;
-			refs_describe(refs, &line, group->row);
+			line.kind = snap_reference_kind_name((uint32_t)group.kind);
+			line.weak = group.kind >= SNAP_REF_FIRST_WEAK;
+			refs_describe(refs, &line, group.row);
 			line.bytes = REFS_ABSENT;
 		}
-		if (group->names > 0)
-			line.names = group->names;
-		refs_append_label(refs, &line.label,
-				  group->count == 1 ? group->exact : group->label);
+		if (group.names > 0)
+			line.names = group.names;
+		refs_append_label(refs, &line.label, group.count == 1 ? group.exact : group.label);
 		refs_print(refs, &line);
 	}
 	refs_groups_free(groups);
@@ -93,7 +98,7 @@ static void print_groups(struct tally *tally, const char *section)
 
 void refs_show_holders(struct refs *refs)
 {
-	struct tally tally = {.refs = refs};
+	struct tally tally = {.refs = refs, .groups = {.refs = refs}};
 	count_roots(&tally);
 	refs_must(refs, snap_graph_references(refs->graph, count_reference, &tally, &refs->error));
 	print_groups(&tally, "holder");
@@ -101,7 +106,7 @@ void refs_show_holders(struct refs *refs)
 
 void refs_show_owned(struct refs *refs)
 {
-	struct tally tally = {.refs = refs, .owned = true};
+	struct tally tally = {.refs = refs, .groups = {.refs = refs}, .owned = true};
 	refs_must(refs, snap_graph_references(refs->graph, count_reference, &tally, &refs->error));
 	print_groups(&tally, "owned");
 }

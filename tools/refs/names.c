@@ -14,14 +14,31 @@ void refs_must(struct refs *refs, enum snap_status status)
 	exit(cli_report(refs->file, &refs->error));
 }
 
-void *refs_zeroed(uint64_t count, size_t element_size)
+void *refs_zeroed(struct refs *refs, uint64_t count, size_t element_size)
 {
-	if (count >= SIZE_MAX / element_size)
-		exit(cli_fail("out of memory"));
-	size_t size = (size_t)count * element_size;
-	void *pointer = cli_resize(NULL, size > 0 ? size : 1);
+	struct snap_allocator memory = snap_graph_allocator(refs->graph);
+	size_t size = count < SIZE_MAX / element_size ? (size_t)count * element_size : SIZE_MAX;
+	void *pointer = size < SIZE_MAX ? memory.resize(memory.context, NULL, 0, size + 1) : NULL;
+	if (pointer == NULL)
+		exit(cli_fail("%s: over the limit: tables of %" PRIu64 " entries need more memory",
+			      refs->file != NULL ? refs->file : "-", count));
 	memset(pointer, 0, size);
 	return pointer;
+}
+
+void refs_free(struct refs *refs, void *pointer, uint64_t count, size_t element_size)
+{
+	struct snap_allocator memory = snap_graph_allocator(refs->graph);
+	if (pointer != NULL)
+		memory.resize(memory.context, pointer, (size_t)count * element_size + 1, 0);
+}
+
+struct snap_graph_numbers *refs_numbers(struct refs *refs, uint64_t count, uint64_t largest)
+{
+	struct snap_graph_numbers *numbers;
+	refs_must(refs,
+		  snap_graph_numbers_open(&numbers, refs->graph, count, largest, &refs->error));
+	return numbers;
 }
 
 uint64_t refs_value(struct refs *refs, uint32_t column, uint64_t row)

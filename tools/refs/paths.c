@@ -61,11 +61,11 @@ static void print_tree(struct refs *refs, const struct snap_graph_paths *paths, 
 	refs_print_rest(refs, left, "targets by other paths");
 }
 
-uint64_t refs_show_ways(struct refs *refs, const uint64_t *rows, size_t count, const char *section,
+uint64_t refs_show_ways(struct refs *refs, const struct snap_graph_set *rows, const char *section,
 			uint64_t number)
 {
 	struct snap_graph_paths paths;
-	refs_must(refs, snap_graph_merge_paths(refs->graph, rows, count, &paths, &refs->error));
+	refs_must(refs, snap_graph_merge_paths(refs->graph, rows, &paths, &refs->error));
 	print_tree(refs, &paths, section, number);
 	uint64_t unreached = paths.unreached;
 	snap_graph_free_paths(refs->graph, &paths);
@@ -74,7 +74,7 @@ uint64_t refs_show_ways(struct refs *refs, const uint64_t *rows, size_t count, c
 
 void refs_show_paths(struct refs *refs)
 {
-	uint64_t unreached = refs_show_ways(refs, refs->rows, refs->count, "path", 0);
+	uint64_t unreached = refs_show_ways(refs, refs->targets, "path", 0);
 	if (unreached > 0) {
 		struct refs_line line = refs_line("unreached");
 		line.count = unreached;

@@ -14,9 +14,8 @@ struct refs {
 	uint64_t objects;    /* rows in the graph */
 	uint64_t limit;      /* lines of each list, 0: all */
 	uint64_t path_limit; /* branches of the tree of paths, 0: all */
-	uint64_t *rows;      /* the targets, ascending */
-	size_t count;
-	uint64_t *bits;            /* the same as bits */
+	struct snap_graph_set *targets;
+	uint64_t count;            /* of targets */
 	struct print_table *table; /* NULL: for people */
 	const char *section;       /* the last one printed for people */
 	bool follows_weak;
@@ -28,25 +27,36 @@ struct refs {
 /* Ends the process with status 2 unless status is good. */
 void refs_must(struct refs *, enum snap_status status);
 
-static inline bool refs_has_bit(const uint64_t *bits, uint64_t row)
+/* Zeroed memory for count elements, counted in --memory; ends the process if there is none. */
+void *refs_zeroed(struct refs *, uint64_t count, size_t element_size);
+void refs_free(struct refs *, void *pointer, uint64_t count, size_t element_size);
+/* Numbers that may lie in temporary files (snap_graph.h). */
+struct snap_graph_numbers *refs_numbers(struct refs *, uint64_t count, uint64_t largest);
+#define REFS_ANY_NUMBER (UINT64_MAX - 1)
+
+static inline uint64_t refs_next_target(const struct refs *refs, uint64_t row)
 {
-	return bits[row / 64] >> row % 64 & 1;
+	return snap_graph_set_next(refs->targets, row);
 }
 
-static inline void refs_set_bit(uint64_t *bits, uint64_t row)
+/* A sum that stays below what stands for no number. */
+static inline uint64_t refs_add(uint64_t a, uint64_t b)
 {
-	bits[row / 64] |= UINT64_C(1) << row % 64;
+	uint64_t sum;
+	return __builtin_add_overflow(a, b, &sum) || sum > REFS_ANY_NUMBER ? REFS_ANY_NUMBER : sum;
 }
 
-/* Zeroed memory for count elements; ends the process if there is none. */
-void *refs_zeroed(uint64_t count, size_t element_size);
+static inline uint64_t refs_multiply(uint64_t a, uint64_t b)
+{
+	uint64_t product;
+	return __builtin_mul_overflow(a, b, &product) || product > REFS_ANY_NUMBER ? REFS_ANY_NUMBER
+										   : product;
+}
 
 /* ---- targets (targets.c) ---- */
 
 /* Adds what the words name to the targets; false: they name nothing. */
 bool refs_add_target(struct refs *, const char *words);
-/* Makes rows of the bits. */
-void refs_list_targets(struct refs *);
 
 /* ---- names (names.c) ---- */
 
@@ -95,26 +105,28 @@ static inline bool refs_over_limit(uint64_t limit, uint64_t printed)
 
 /* Counts by three numbers. */
 struct refs_group {
-	uint64_t type, label;
-	uint32_t kind, index;
+	uint64_t type, kind, label;
 	uint64_t count, bytes, row; /* row: the first */
 	uint64_t exact;             /* the first one's label, where label stands for several */
 	uint64_t names;             /* that were folded into this group; 0: none were */
+	uint64_t index;             /* in the order they were found */
 };
 struct refs_groups {
-	struct refs_group *groups;
-	size_t count, capacity;
-	uint32_t *table;
-	size_t table_size;
+	struct refs *refs;
+	struct snap_graph_numbers *records, *table, *order;
+	uint64_t count, capacity;
 };
-struct refs_group *refs_group(struct refs_groups *, uint64_t type, uint32_t kind, uint64_t label,
-			      uint64_t row);
-/* Most bytes, or else most of them, first; then as they were found.  Indexes are renumbered. */
+/* Adds count and bytes to the group of type, kind and label; exact and row are for a new one. */
+void refs_groups_add(struct refs_groups *, const struct refs_group *);
+struct refs_group refs_groups_at(const struct refs_groups *, uint64_t index);
+/* Most bytes, or else most of them, first; then as they were found. */
 void refs_groups_sort(struct refs_groups *);
+/* By label, then most first. */
+void refs_groups_sort_by_label(struct refs_groups *);
 void refs_groups_free(struct refs_groups *);
 /* Groups that differ in nothing but their names become one, SNAP_GRAPH_ANY_NAME, as those of merged
  * paths do; kinds from limit on stay apart.  Nothing can be found or added then. */
-void refs_groups_fold_names(struct refs_groups *, uint32_t limit);
+void refs_groups_fold_names(struct refs_groups *, uint64_t limit);
 
 /* ---- sections (about.c holders.c paths.c dominators.c cycles.c unreachable.c suspects_show.c)
  * ---- */
@@ -124,7 +136,7 @@ void refs_show_holders(struct refs *);
 void refs_show_owned(struct refs *);
 void refs_show_paths(struct refs *);
 /* The merged paths to rows as lines of a section; returns how many rows no root reaches. */
-uint64_t refs_show_ways(struct refs *, const uint64_t *rows, size_t count, const char *section,
+uint64_t refs_show_ways(struct refs *, const struct snap_graph_set *rows, const char *section,
 			uint64_t number);
 void refs_show_dominators(struct refs *);
 /* Those that targets are in; all, or those that no root reaches, with what keeps each alive. */

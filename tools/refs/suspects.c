@@ -8,30 +8,36 @@
 
 #include <stdlib.h>
 
-#define NOBODY UINT32_MAX
+#define NOBODY SNAP_GRAPH_NONE
 /* Objects of one type within so many dominators are one structure, if they are at least so many. */
 #define PERIOD   4
 #define LONG_RUN 8
 /* A child with more than this part of its parent goes on where the parent left off. */
 #define MOST 0.7
 
-/* There may be as many as objects: a long list. */
-struct big {
-	uint64_t kept;    /* not in suspects below */
-	uint32_t row;     /* there are less than 2^32 */
-	uint32_t largest; /* row of the child that retains most; NOBODY: there is none */
-	uint32_t parent, first_child, sibling;
-	uint32_t head, length; /* of the run it is in; of a head, how many are in it */
-	bool is_synthetic, is_entered, is_suspect;
+/* Of each big object, rows ascending.  There may be as many as objects: a long list. */
+enum {
+	ROW,
+	KEPT,    /* bytes that are not in suspects below */
+	LARGEST, /* row of the child that retains most; NOBODY: there is none */
+	PARENT,
+	FIRST_CHILD,
+	SIBLING,
+	HEAD,   /* of the run it is in */
+	LENGTH, /* of a head: how many are in the run */
+	IS_SYNTHETIC,
+	IS_SUSPECT,
+	FIELDS
 };
 
 struct search {
 	struct refs *refs;
-	struct big *bigs; /* rows ascend */
-	uint32_t count, first_top;
-	uint32_t *order; /* those entered, parents first */
-	uint32_t entered;
+	struct snap_graph_numbers *bigs;
+	uint64_t count, first_top;
+	struct snap_graph_numbers *order; /* those entered, parents first */
+	uint64_t entered;
 	uint64_t threshold;
+	uint64_t types;
 	uint8_t *kinds; /* by type: 0 not known yet, 1 object, 2 synthetic */
 };
 
@@ -40,27 +46,37 @@ static bool is_reached(const struct refs *refs, uint64_t row)
 	return snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE;
 }
 
-static uint64_t retained_of(const struct search *search, const struct big *big)
+static uint64_t get(const struct search *search, uint64_t big, int field)
 {
-	return snap_graph_retained(search->refs->graph, big->row);
+	return snap_graph_numbers_get(search->bigs, big * FIELDS + (uint64_t)field);
 }
 
-static uint64_t type_of(const struct search *search, const struct big *big)
+static void set(const struct search *search, uint64_t big, int field, uint64_t value)
 {
-	return snap_graph_type(search->refs->graph, big->row);
+	snap_graph_numbers_set(search->bigs, big * FIELDS + (uint64_t)field, value);
 }
 
-static uint32_t find(const struct search *search, uint64_t row)
+static uint64_t retained_of(const struct search *search, uint64_t big)
 {
-	uint32_t low = 0, high = search->count;
+	return snap_graph_retained(search->refs->graph, get(search, big, ROW));
+}
+
+static uint64_t type_of(const struct search *search, uint64_t big)
+{
+	return snap_graph_type(search->refs->graph, get(search, big, ROW));
+}
+
+static uint64_t find(const struct search *search, uint64_t row)
+{
+	uint64_t low = 0, high = search->count;
 	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (search->bigs[middle].row < row)
+		uint64_t middle = low + (high - low) / 2;
+		if (get(search, middle, ROW) < row)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < search->count && search->bigs[low].row == row ? low : NOBODY;
+	return low < search->count && get(search, low, ROW) == row ? low : NOBODY;
 }
 
 /* ---- the dominator tree of what is big ---- */
@@ -83,24 +99,19 @@ static void collect(struct search *search)
 	uint64_t count = 0;
 	for (uint64_t row = 0; row < refs->objects; row++)
 		count += snap_graph_retained(refs->graph, row) > search->threshold;
-	search->bigs = refs_zeroed(count, sizeof(*search->bigs));
-	search->order = refs_zeroed(count, sizeof(*search->order));
+	search->bigs = refs_numbers(refs, count * FIELDS, REFS_ANY_NUMBER);
+	search->order = refs_numbers(refs, count, count);
 	for (uint64_t row = 0; row < refs->objects; row++) {
 		uint64_t retained = snap_graph_retained(refs->graph, row);
 		if (retained <= search->threshold)
 			continue;
-		uint32_t index = search->count++;
-		search->bigs[index] = (struct big){
-			.row = (uint32_t)row,
-			.largest = NOBODY,
-			.kept = retained,
-			.parent = NOBODY,
-			.first_child = NOBODY,
-			.sibling = NOBODY,
-			.head = index,
-			.length = 1,
-			.is_synthetic = is_synthetic(search, row),
-		};
+		uint64_t big = search->count++;
+		set(search, big, ROW, row);
+		set(search, big, KEPT, retained);
+		set(search, big, HEAD, big);
+		set(search, big, LENGTH, 1);
+		set(search, big, IS_SYNTHETIC, is_synthetic(search, row));
+		set(search, big, IS_SUSPECT, false);
 	}
 }
 
@@ -108,25 +119,27 @@ static void link_bigs(struct search *search)
 {
 	const struct snap_graph *graph = search->refs->graph;
 	search->first_top = NOBODY;
-	for (uint32_t i = search->count; i-- > 0;) {
-		struct big *big = &search->bigs[i];
-		uint64_t dominator = snap_graph_dominator(graph, big->row);
-		if (dominator != SNAP_GRAPH_NONE)
-			big->parent = find(search, dominator);
-		uint32_t *first = big->parent == NOBODY ? &search->first_top
-							: &search->bigs[big->parent].first_child;
-		big->sibling = *first;
-		*first = i;
+	for (uint64_t i = search->count; i-- > 0;) {
+		uint64_t dominator = snap_graph_dominator(graph, get(search, i, ROW));
+		uint64_t parent = dominator != SNAP_GRAPH_NONE ? find(search, dominator) : NOBODY;
+		set(search, i, PARENT, parent);
+		if (parent == NOBODY) {
+			set(search, i, SIBLING, search->first_top);
+			search->first_top = i;
+		} else {
+			set(search, i, SIBLING, get(search, parent, FIRST_CHILD));
+			set(search, parent, FIRST_CHILD, i);
+		}
 	}
 	for (uint64_t row = 0; row < search->refs->objects; row++) {
 		uint64_t dominator = snap_graph_dominator(graph, row);
 		if (dominator == SNAP_GRAPH_NONE ||
 		    snap_graph_retained(graph, dominator) <= search->threshold)
 			continue;
-		struct big *big = &search->bigs[find(search, dominator)];
-		if (big->largest == NOBODY ||
-		    snap_graph_retained(graph, row) > snap_graph_retained(graph, big->largest))
-			big->largest = (uint32_t)row;
+		uint64_t big = find(search, dominator), largest = get(search, big, LARGEST);
+		if (largest == NOBODY ||
+		    snap_graph_retained(graph, row) > snap_graph_retained(graph, largest))
+			set(search, big, LARGEST, row);
 	}
 }
 
@@ -147,57 +160,56 @@ static uint64_t label_of(struct refs *refs, uint64_t row)
 	return label;
 }
 
-static bool holds_most(const struct search *search, const struct big *parent,
-		       const struct big *child)
+static bool holds_most(const struct search *search, uint64_t parent, uint64_t child)
 {
 	return (double)retained_of(search, child) >= MOST * (double)retained_of(search, parent);
 }
 
 /* Whether another child that is as large is of the same type, and only an index or a key tells them
  * apart. */
-static bool is_one_of_many(struct search *search, const struct big *parent, const struct big *child)
+static bool is_one_of_many(struct search *search, uint64_t parent, uint64_t child)
 {
 	bool has_twin = false;
-	for (uint32_t i = parent->first_child; i != NOBODY; i = search->bigs[i].sibling) {
-		const struct big *other = &search->bigs[i];
+	for (uint64_t other = get(search, parent, FIRST_CHILD); other != NOBODY;
+	     other = get(search, other, SIBLING))
 		has_twin |= other != child && type_of(search, other) == type_of(search, child);
-	}
-	return has_twin && label_of(search->refs, child->row) % 4 != 0;
+	return has_twin && label_of(search->refs, get(search, child, ROW)) % 4 != 0;
 }
 
-static bool is_separate(struct search *search, const struct big *parent, const struct big *child)
+static bool is_separate(struct search *search, uint64_t parent, uint64_t child)
 {
-	if (parent->is_synthetic || holds_most(search, parent, child))
+	if (get(search, parent, IS_SYNTHETIC) || holds_most(search, parent, child))
 		return true;
-	uint64_t type = type_of(search, child);
-	if (type == type_of(search, parent) && child->largest != NOBODY &&
-	    type == snap_graph_type(search->refs->graph, child->largest))
+	uint64_t type = type_of(search, child), largest = get(search, child, LARGEST);
+	if (type == type_of(search, parent) && largest != NOBODY &&
+	    type == snap_graph_type(search->refs->graph, largest))
 		return false;
 	return !is_one_of_many(search, parent, child);
 }
 
-static uint32_t head_of(const struct big *bigs, uint32_t at)
+static uint64_t head_of(const struct search *search, uint64_t at)
 {
-	while (bigs[at].head != at)
-		at = bigs[at].head;
+	uint64_t head;
+	while ((head = get(search, at, HEAD)) != at && head != NOBODY)
+		at = head;
 	return at;
 }
 
 /* Joins a row to the run of one of its last dominators, if it is of the same type; what lies
  * between the two belongs to it too. */
-static void join_run(struct search *search, uint32_t index)
+static void join_run(struct search *search, uint64_t index)
 {
-	struct big *bigs = search->bigs;
-	uint32_t above = bigs[index].parent;
-	for (int i = 0; i < PERIOD && above != NOBODY; i++, above = bigs[above].parent) {
-		if (type_of(search, &bigs[above]) != type_of(search, &bigs[index]) ||
-		    bigs[above].is_synthetic)
+	uint64_t above = get(search, index, PARENT);
+	for (int i = 0; i < PERIOD && above != NOBODY; i++, above = get(search, above, PARENT)) {
+		if (type_of(search, above) != type_of(search, index) ||
+		    get(search, above, IS_SYNTHETIC))
 			continue;
-		uint32_t head = head_of(bigs, above);
-		for (uint32_t at = index; at != above; at = bigs[at].parent)
-			if (bigs[at].head == at) {
-				bigs[at].head = head;
-				bigs[head].length += bigs[at].length;
+		uint64_t head = head_of(search, above);
+		for (uint64_t at = index; at != above && at != NOBODY; at = get(search, at, PARENT))
+			if (get(search, at, HEAD) == at) {
+				set(search, at, HEAD, head);
+				set(search, head, LENGTH,
+				    get(search, head, LENGTH) + get(search, at, LENGTH));
 			}
 		return;
 	}
@@ -205,52 +217,49 @@ static void join_run(struct search *search, uint32_t index)
 
 static void enter(struct search *search)
 {
-	struct big *bigs = search->bigs;
-	for (uint32_t at = search->first_top; at != NOBODY;) {
-		struct big *big = &bigs[at];
-		big->is_entered =
-			big->parent == NOBODY || is_separate(search, &bigs[big->parent], big);
-		if (big->is_entered) {
-			search->order[search->entered++] = at;
+	for (uint64_t at = search->first_top; at != NOBODY;) {
+		uint64_t parent = get(search, at, PARENT), child = get(search, at, FIRST_CHILD);
+		if (parent == NOBODY || is_separate(search, parent, at)) {
+			snap_graph_numbers_set(search->order, search->entered++, at);
 			join_run(search, at);
-			if (big->first_child != NOBODY) {
-				at = big->first_child;
+			if (child != NOBODY) {
+				at = child;
 				continue;
 			}
 		}
-		while (at != NOBODY && bigs[at].sibling == NOBODY)
-			at = bigs[at].parent;
+		while (at != NOBODY && get(search, at, SIBLING) == NOBODY)
+			at = get(search, at, PARENT);
 		if (at != NOBODY)
-			at = bigs[at].sibling;
+			at = get(search, at, SIBLING);
 	}
 }
 
 /* ---- from the bottom up ---- */
 
-static void move(uint64_t *from, uint64_t *to, uint64_t bytes)
+static void keep_less(struct search *search, uint64_t big, uint64_t bytes)
 {
-	if (from != NULL)
-		*from = *from > bytes ? *from - bytes : 0;
-	if (to != NULL && __builtin_add_overflow(*to, bytes, to))
-		*to = UINT64_MAX;
+	uint64_t kept = get(search, big, KEPT);
+	set(search, big, KEPT, kept > bytes ? kept - bytes : 0);
 }
 
 static void judge(struct search *search)
 {
-	struct big *bigs = search->bigs;
-	for (uint32_t i = 0; i < search->entered; i++) {
-		const struct big *big = &bigs[search->order[i]];
-		if (big->parent != NOBODY)
-			move(&bigs[big->parent].kept, NULL, retained_of(search, big));
+	for (uint64_t i = 0; i < search->entered; i++) {
+		uint64_t big = snap_graph_numbers_get(search->order, i);
+		uint64_t parent = get(search, big, PARENT);
+		if (parent != NOBODY)
+			keep_less(search, parent, retained_of(search, big));
 	}
-	for (uint32_t i = search->entered; i-- > 0;) {
-		uint32_t at = search->order[i], head = head_of(bigs, at);
-		struct big *big = &bigs[at];
-		bool is_in_run = head != at && bigs[head].length >= LONG_RUN;
-		big->is_suspect = !big->is_synthetic && !is_in_run && big->kept > search->threshold;
-		uint32_t next = is_in_run ? head : big->parent;
-		if (!big->is_suspect && next != NOBODY)
-			move(NULL, &bigs[next].kept, big->kept);
+	for (uint64_t i = search->entered; i-- > 0;) {
+		uint64_t big = snap_graph_numbers_get(search->order, i);
+		uint64_t head = head_of(search, big), kept = get(search, big, KEPT);
+		bool is_in_run = head != big && get(search, head, LENGTH) >= LONG_RUN;
+		bool is_suspect =
+			!get(search, big, IS_SYNTHETIC) && !is_in_run && kept > search->threshold;
+		uint64_t next = is_in_run ? head : get(search, big, PARENT);
+		set(search, big, IS_SUSPECT, is_suspect);
+		if (!is_suspect && next != NOBODY)
+			set(search, next, KEPT, refs_add(get(search, next, KEPT), kept));
 	}
 }
 
@@ -282,68 +291,74 @@ static bool is_loose(struct search *search, uint64_t row)
 static void add_types(struct search *search, struct suspects *out)
 {
 	struct refs *refs = search->refs;
-	struct refs_groups groups = {NULL, 0, 0, NULL, 0};
+	struct refs_groups groups = {.refs = refs};
 	for (uint64_t row = 0; row < refs->objects; row++) {
 		if (!is_loose(search, row))
 			continue;
-		struct refs_group *group =
-			refs_group(&groups, snap_graph_type(refs->graph, row), 0, 0, row);
-		group->count++;
-		move(NULL, &group->bytes, snap_graph_retained(refs->graph, row));
+		const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
+						 .row = row,
+						 .count = 1,
+						 .bytes = snap_graph_retained(refs->graph, row)};
+		refs_groups_add(&groups, &added);
 	}
-	for (size_t i = 0; i < groups.count; i++) {
-		const struct refs_group *group = &groups.groups[i];
-		if (group->bytes > search->threshold)
-			*add_suspect(out) = (struct suspect){.row = group->row,
-							     .type = group->type,
+	for (uint64_t i = 0; i < groups.count; i++) {
+		struct refs_group group = refs_groups_at(&groups, i);
+		if (group.bytes > search->threshold)
+			*add_suspect(out) = (struct suspect){.row = group.row,
+							     .type = group.type,
 							     .is_type = true,
-							     .count = group->count,
-							     .bytes = group->bytes,
-							     .retained = group->bytes};
+							     .count = group.count,
+							     .bytes = group.bytes,
+							     .retained = group.bytes};
 	}
 	refs_groups_free(&groups);
 }
 
 static void add_bigs(const struct search *search, struct suspects *out)
 {
-	for (uint32_t i = 0; i < search->entered; i++) {
-		const struct big *big = &search->bigs[search->order[i]];
-		if (big->is_suspect)
-			*add_suspect(out) = (struct suspect){.row = big->row,
+	for (uint64_t i = 0; i < search->entered; i++) {
+		uint64_t big = snap_graph_numbers_get(search->order, i);
+		if (get(search, big, IS_SUSPECT))
+			*add_suspect(out) = (struct suspect){.row = get(search, big, ROW),
 							     .type = type_of(search, big),
 							     .count = 1,
-							     .bytes = big->kept,
+							     .bytes = get(search, big, KEPT),
 							     .retained = retained_of(search, big)};
 	}
 }
 
-/* For every row the suspect that holds it: the closest of its dominators that is one, or itself. */
+/* For every row the suspect that holds it: the closest of its dominators that is one, or itself.
+ * 0 while it is not known that there is none. */
 static void assign(struct search *search, struct suspects *out)
 {
 	struct refs *refs = search->refs;
-	uint64_t types = snap_reader_row_count(refs->reader, SNAP_TYPES);
-	uint32_t *by_type = refs_zeroed(types + 1, sizeof(*by_type));
-	uint32_t *owner = out->owner = refs_zeroed(refs->objects, sizeof(*owner));
-	for (uint32_t i = 0; i < out->count; i++)
+	const struct snap_graph *graph = refs->graph;
+	uint64_t *by_type = refs_zeroed(refs, search->types, sizeof(*by_type));
+	struct snap_graph_numbers *owner = out->owner =
+		refs_numbers(refs, refs->objects, out->count + 1);
+	for (uint64_t i = 0; i < out->count; i++)
 		if (out->items[i].is_type)
 			by_type[out->items[i].type] = i + 1;
 		else
-			owner[out->items[i].row] = i + 1;
+			snap_graph_numbers_set(owner, out->items[i].row, i + 1);
 	for (uint64_t row = 0; row < refs->objects; row++) {
-		uint32_t suspect = by_type[snap_graph_type(refs->graph, row)];
+		uint64_t suspect = by_type[snap_graph_type(graph, row)];
 		if (suspect != 0 && is_loose(search, row))
-			owner[row] = suspect;
+			snap_graph_numbers_set(owner, row, suspect);
 	}
 	for (uint64_t row = 0; row < refs->objects; row++) {
-		uint64_t at = row;
-		while (at != SNAP_GRAPH_NONE && owner[at] == 0)
-			at = snap_graph_dominator(refs->graph, at);
-		uint32_t found = at != SNAP_GRAPH_NONE ? owner[at] : SUSPECT_NONE;
-		for (at = row; at != SNAP_GRAPH_NONE && owner[at] == 0;
-		     at = snap_graph_dominator(refs->graph, at))
-			owner[at] = found;
+		uint64_t at = row, found = 0;
+		while (at != SNAP_GRAPH_NONE &&
+		       snap_graph_numbers_get(owner, at) == SNAP_GRAPH_NONE)
+			at = snap_graph_dominator(graph, at);
+		if (at != SNAP_GRAPH_NONE)
+			found = snap_graph_numbers_get(owner, at);
+		for (at = row;
+		     at != SNAP_GRAPH_NONE && snap_graph_numbers_get(owner, at) == SNAP_GRAPH_NONE;
+		     at = snap_graph_dominator(graph, at))
+			snap_graph_numbers_set(owner, at, found);
 	}
-	free(by_type);
+	refs_free(refs, by_type, search->types, sizeof(*by_type));
 }
 
 void refs_find_suspects(struct refs *refs, uint64_t percent, struct suspects *out)
@@ -355,10 +370,11 @@ void refs_find_suspects(struct refs *refs, uint64_t percent, struct suspects *ou
 			continue;
 		out->objects++;
 		if (snap_graph_dominator(refs->graph, row) == SNAP_GRAPH_NONE)
-			move(NULL, &out->bytes, snap_graph_retained(refs->graph, row));
+			out->bytes = refs_add(out->bytes, snap_graph_retained(refs->graph, row));
 	}
 	search.threshold = out->bytes / 100 * percent + out->bytes % 100 * percent / 100;
-	search.kinds = refs_zeroed(snap_reader_row_count(refs->reader, SNAP_TYPES) + 1, 1);
+	search.types = snap_reader_row_count(refs->reader, SNAP_TYPES) + 1;
+	search.kinds = refs_zeroed(refs, search.types, 1);
 	collect(&search);
 	link_bigs(&search);
 	enter(&search);
@@ -368,7 +384,7 @@ void refs_find_suspects(struct refs *refs, uint64_t percent, struct suspects *ou
 	if (out->count > 0)
 		qsort(out->items, out->count, sizeof(*out->items), compare);
 	assign(&search, out);
-	free(search.kinds);
-	free(search.bigs);
-	free(search.order);
+	refs_free(refs, search.kinds, search.types, 1);
+	snap_graph_numbers_close(search.bigs);
+	snap_graph_numbers_close(search.order);
 }

@@ -16,9 +16,9 @@ struct suspects {
 	size_t count;
 	uint64_t percent;
 	uint64_t objects, bytes; /* reached */
-	uint32_t *owner;         /* by row: the number, from 1, of the suspect that holds it */
+	struct snap_graph_numbers
+		*owner; /* by row: the number, from 1, of the suspect that holds it; 0: none */
 };
-#define SUSPECT_NONE UINT32_MAX
 
 void refs_find_suspects(struct refs *, uint64_t percent, struct suspects *out);
 

@@ -13,41 +13,47 @@ struct telling {
 	struct refs_groups children, held; /* kind: the suspect's number */
 };
 
-static bool is_shown(const struct telling *telling, uint32_t number)
+static uint64_t owner_of(const struct telling *telling, uint64_t row)
 {
-	return number != SUSPECT_NONE && number <= telling->shown;
+	return snap_graph_numbers_get(telling->suspects.owner, row);
+}
+
+static bool is_shown(const struct telling *telling, uint64_t number)
+{
+	return number >= 1 && number <= telling->shown;
 }
 
 /* Whether a row is the suspect, or one of the objects of a suspect type. */
 static bool is_member(const struct telling *telling, uint64_t row)
 {
 	const struct suspects *suspects = &telling->suspects;
-	const struct suspect *suspect = &suspects->items[suspects->owner[row] - 1];
+	uint64_t number = owner_of(telling, row);
+	if (number < 1 || number > suspects->count)
+		return false;
+	const struct suspect *suspect = &suspects->items[number - 1];
 	if (!suspect->is_type)
 		return suspect->row == row;
 	uint64_t dominator = snap_graph_dominator(telling->refs->graph, row);
 	return snap_graph_type(telling->refs->graph, row) == suspect->type &&
-	       (dominator == SNAP_GRAPH_NONE || suspects->owner[dominator] != suspects->owner[row]);
+	       (dominator == SNAP_GRAPH_NONE || owner_of(telling, dominator) != number);
 }
 
 /* Objects right below suspects by type: where the dominator tree spreads out. */
 static void count_children(struct telling *telling)
 {
 	struct refs *refs = telling->refs;
-	const struct suspects *suspects = &telling->suspects;
 	for (uint64_t row = 0; row < refs->objects; row++) {
 		uint64_t dominator = snap_graph_dominator(refs->graph, row);
-		if (dominator == SNAP_GRAPH_NONE || !is_shown(telling, suspects->owner[dominator]))
+		if (dominator == SNAP_GRAPH_NONE ||
+		    !is_shown(telling, owner_of(telling, dominator)) ||
+		    !is_member(telling, dominator))
 			continue;
-		if (!is_member(telling, dominator))
-			continue;
-		struct refs_group *group =
-			refs_group(&telling->children, snap_graph_type(refs->graph, row),
-				   suspects->owner[dominator], 0, row);
-		group->count++;
-		if (__builtin_add_overflow(group->bytes, snap_graph_retained(refs->graph, row),
-					   &group->bytes))
-			group->bytes = UINT64_MAX - 1;
+		const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
+						 .kind = owner_of(telling, dominator),
+						 .row = row,
+						 .count = 1,
+						 .bytes = snap_graph_retained(refs->graph, row)};
+		refs_groups_add(&telling->children, &added);
 	}
 	refs_groups_sort(&telling->children);
 }
@@ -58,7 +64,7 @@ static void count_held(struct telling *telling)
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
 	struct refs *refs = telling->refs;
 	struct snap_scan *scan;
-	uint64_t first, bytes;
+	uint64_t first;
 	size_t count;
 	const uint64_t *const *values;
 	enum snap_status status;
@@ -66,17 +72,18 @@ static void count_held(struct telling *telling)
 	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
 		for (size_t i = 0; i < count && first + i < refs->objects; i++) {
 			uint64_t row = first + i;
-			uint32_t number = telling->suspects.owner[row];
+			uint64_t number = owner_of(telling, row);
 			if (!is_shown(telling, number) ||
 			    snap_graph_distance(refs->graph, row) == SNAP_GRAPH_NONE)
 				continue;
-			struct refs_group *group =
-				refs_group(&telling->held, snap_graph_type(refs->graph, row),
-					   number, values[2][i], row);
-			group->count += values[1][i];
-			if (__builtin_mul_overflow(values[0][i], values[1][i], &bytes) ||
-			    __builtin_add_overflow(group->bytes, bytes, &group->bytes))
-				group->bytes = UINT64_MAX - 1;
+			const struct refs_group added = {
+				.type = snap_graph_type(refs->graph, row),
+				.kind = number,
+				.label = values[2][i],
+				.row = row,
+				.count = values[1][i],
+				.bytes = refs_multiply(values[0][i], values[1][i])};
+			refs_groups_add(&telling->held, &added);
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
@@ -89,9 +96,9 @@ static void show_groups(struct telling *telling, const struct refs_groups *group
 	struct refs *refs = telling->refs;
 	bool is_retained = groups == &telling->children;
 	uint64_t printed = 0, rest = 0;
-	for (size_t i = 0; i < groups->count; i++) {
-		const struct refs_group *group = &groups->groups[i];
-		if (group->kind != number)
+	for (uint64_t i = 0; i < groups->count; i++) {
+		struct refs_group group = refs_groups_at(groups, i);
+		if (group.kind != number)
 			continue;
 		if (refs_over_limit(refs->limit, printed)) {
 			rest++;
@@ -99,12 +106,12 @@ static void show_groups(struct telling *telling, const struct refs_groups *group
 		}
 		struct refs_line line = refs_line(section);
 		line.number = number;
-		line.count = group->count;
-		*(is_retained ? &line.retained : &line.bytes) = group->bytes;
-		refs_append_type(refs, &line.type, group->type);
+		line.count = group.count;
+		*(is_retained ? &line.retained : &line.bytes) = group.bytes;
+		refs_append_type(refs, &line.type, group.type);
 		if (!is_retained)
-			refs_append_site(refs, &line.site, group->label);
-		line.row = group->row;
+			refs_append_site(refs, &line.site, group.label);
+		line.row = group.row;
 		refs_print(refs, &line);
 		printed++;
 	}
@@ -187,12 +194,14 @@ static void tell_path(struct words *words, uint64_t row)
 	buffer_free(&word);
 }
 
-static const struct refs_group *largest(const struct refs_groups *groups, uint32_t number)
+static bool find_largest(const struct refs_groups *groups, uint32_t number, struct refs_group *out)
 {
-	for (size_t i = 0; i < groups->count; i++)
-		if (groups->groups[i].kind == number)
-			return &groups->groups[i];
-	return NULL;
+	for (uint64_t i = 0; i < groups->count; i++) {
+		*out = refs_groups_at(groups, i);
+		if (out->kind == number)
+			return true;
+	}
+	return false;
 }
 
 static void tell_type(struct words *words, uint64_t type)
@@ -211,14 +220,13 @@ static void show_words(struct telling *telling, uint32_t number)
 	if (!suspect->is_type)
 		tell_path(&words, suspect->row);
 	tell_type(&words, suspect->type);
-	const struct refs_group *child = largest(&telling->children, number),
-				*held = largest(&telling->held, number);
-	if (child != NULL)
-		tell_type(&words, child->type);
-	if (held != NULL && held->label != 0) {
+	struct refs_group child, held;
+	if (find_largest(&telling->children, number, &child))
+		tell_type(&words, child.type);
+	if (find_largest(&telling->held, number, &held) && held.label != 0) {
 		struct buffer word = {NULL, 0, 0};
 		refs_append_function(refs, &word,
-				     refs_value(refs, SNAP_STACK_FRAME, held->label - 1));
+				     refs_value(refs, SNAP_STACK_FRAME, held.label - 1));
 		tell_word(&words, &word);
 		buffer_free(&word);
 	}
@@ -236,20 +244,20 @@ static void show_path(struct telling *telling, uint32_t number)
 {
 	struct refs *refs = telling->refs;
 	const struct suspect *suspect = &telling->suspects.items[number - 1];
-	uint64_t *rows = refs_zeroed(suspect->count, sizeof(*rows)), count = 0;
+	struct snap_graph_set *rows;
+	refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
 	if (!suspect->is_type)
-		rows[count++] = suspect->row;
+		snap_graph_set_add(rows, suspect->row);
 	for (uint64_t row = 0; suspect->is_type && row < refs->objects; row++)
-		if (telling->suspects.owner[row] == number && is_member(telling, row) &&
-		    count < suspect->count)
-			rows[count++] = row;
+		if (owner_of(telling, row) == number && is_member(telling, row))
+			snap_graph_set_add(rows, row);
 	/* Where a type is held from many places, some of them will do. */
 	uint64_t limit = refs->path_limit;
 	if (suspect->is_type && (limit == 0 || limit > TYPE_PATHS))
 		refs->path_limit = TYPE_PATHS;
-	refs_show_ways(refs, rows, (size_t)count, "way", number);
+	refs_show_ways(refs, rows, "way", number);
 	refs->path_limit = limit;
-	free(rows);
+	snap_graph_set_close(rows);
 }
 
 static void show_suspect(struct telling *telling, uint32_t number)
@@ -275,7 +283,7 @@ static void show_suspect(struct telling *telling, uint32_t number)
 
 void refs_show_suspects(struct refs *refs, uint64_t percent)
 {
-	struct telling telling = {.refs = refs};
+	struct telling telling = {.refs = refs, .children = {.refs = refs}, .held = {.refs = refs}};
 	refs_find_suspects(refs, percent, &telling.suspects);
 	cli_progress_end();
 	telling.shown = telling.suspects.count;
@@ -295,5 +303,5 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 	refs_groups_free(&telling.children);
 	refs_groups_free(&telling.held);
 	free(telling.suspects.items);
-	free(telling.suspects.owner);
+	snap_graph_numbers_close(telling.suspects.owner);
 }

@@ -25,10 +25,7 @@ static bool matches(const char *pattern, const struct buffer *name)
 
 static bool add_row(struct refs *refs, uint64_t row)
 {
-	if (row >= refs->objects)
-		return false;
-	refs_set_bit(refs->bits, row);
-	return true;
+	return snap_graph_set_add(refs->targets, row);
 }
 
 static bool add_address(struct refs *refs, uint64_t address)
@@ -44,7 +41,7 @@ static bool add_address(struct refs *refs, uint64_t address)
 static bool add_types(struct refs *refs, const char *pattern)
 {
 	uint64_t types = snap_reader_row_count(refs->reader, SNAP_TYPES);
-	bool *wanted = refs_zeroed(types + 1, sizeof(*wanted)), any = false;
+	bool *wanted = refs_zeroed(refs, types + 1, sizeof(*wanted)), any = false;
 	struct buffer name = {NULL, 0, 0};
 	for (uint64_t type = 1; type <= types; type++) {
 		name.size = 0;
@@ -56,7 +53,7 @@ static bool add_types(struct refs *refs, const char *pattern)
 		if (wanted[snap_graph_type(refs->graph, row)])
 			any |= add_row(refs, row);
 	buffer_free(&name);
-	free(wanted);
+	refs_free(refs, wanted, types + 1, sizeof(*wanted));
 	return any;
 }
 
@@ -84,7 +81,7 @@ static bool add_sites(struct refs *refs, const char *pattern)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_STACK};
 	uint64_t stacks = snap_reader_row_count(refs->reader, SNAP_STACKS);
-	bool *wanted = refs_zeroed(stacks + 1, sizeof(*wanted)), any = false;
+	bool *wanted = refs_zeroed(refs, stacks + 1, sizeof(*wanted)), any = false;
 	struct buffer name = {NULL, 0, 0};
 	for (uint64_t stack = 1; stack <= stacks; stack++)
 		wanted[stack] = is_site(refs, pattern, stack, &name);
@@ -100,7 +97,7 @@ static bool add_sites(struct refs *refs, const char *pattern)
 			if (wanted[values[0][i]])
 				any |= add_row(refs, first + i);
 	snap_scan_close(scan);
-	free(wanted);
+	refs_free(refs, wanted, stacks + 1, sizeof(*wanted));
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
 	return any;
 }
@@ -120,16 +117,4 @@ bool refs_add_target(struct refs *refs, const char *words)
 		return add_address(refs, number);
 	cli_usage("'%s' is no target: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN",
 		  words);
-}
-
-void refs_list_targets(struct refs *refs)
-{
-	size_t count = 0;
-	for (uint64_t row = 0; row < refs->objects; row++)
-		count += refs_has_bit(refs->bits, row);
-	refs->rows = refs_zeroed(count, sizeof(*refs->rows));
-	refs->count = 0;
-	for (uint64_t row = 0; row < refs->objects; row++)
-		if (refs_has_bit(refs->bits, row))
-			refs->rows[refs->count++] = row;
 }

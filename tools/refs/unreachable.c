@@ -4,9 +4,9 @@
 void refs_show_unreachable(struct refs *refs)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
-	struct refs_groups groups = {NULL, 0, 0, NULL, 0};
+	struct refs_groups groups = {.refs = refs};
 	struct snap_scan *scan;
-	uint64_t first, bytes;
+	uint64_t first;
 	size_t count;
 	const uint64_t *const *values;
 	enum snap_status status;
@@ -16,34 +16,35 @@ void refs_show_unreachable(struct refs *refs)
 			uint64_t row = first + i;
 			if (snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)
 				continue;
-			struct refs_group *group =
-				refs_group(&groups, snap_graph_type(refs->graph, row), 0, 0, row);
-			group->count += values[1][i];
-			if (__builtin_mul_overflow(values[0][i], values[1][i], &bytes) ||
-			    __builtin_add_overflow(group->bytes, bytes, &group->bytes))
-				group->bytes = UINT64_MAX - 1;
+			const struct refs_group added = {
+				.type = snap_graph_type(refs->graph, row),
+				.row = row,
+				.count = values[1][i],
+				.bytes = refs_multiply(values[0][i], values[1][i])};
+			refs_groups_add(&groups, &added);
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
 	refs_groups_sort(&groups);
 	struct refs_line all = refs_line("garbage");
 	all.count = all.bytes = 0;
-	for (size_t i = 0; i < groups.count; i++) {
-		all.count += groups.groups[i].count;
-		if (__builtin_add_overflow(all.bytes, groups.groups[i].bytes, &all.bytes))
-			all.bytes = UINT64_MAX - 1;
+	for (uint64_t i = 0; i < groups.count; i++) {
+		struct refs_group group = refs_groups_at(&groups, i);
+		all.count = refs_add(all.count, group.count);
+		all.bytes = refs_add(all.bytes, group.bytes);
 	}
 	refs_print(refs, &all);
-	for (size_t i = 0; i < groups.count; i++) {
+	for (uint64_t i = 0; i < groups.count; i++) {
+		struct refs_group group = refs_groups_at(&groups, i);
 		struct refs_line line = refs_line("unreachable");
 		if (refs_over_limit(refs->limit, i)) {
 			refs_print_rest(refs, groups.count - i, "types");
 			break;
 		}
 		line.number = i + 1;
-		line.count = groups.groups[i].count;
-		line.bytes = groups.groups[i].bytes;
-		refs_describe(refs, &line, groups.groups[i].row);
+		line.count = group.count;
+		line.bytes = group.bytes;
+		refs_describe(refs, &line, group.row);
 		refs_print(refs, &line);
 	}
 	refs_groups_free(&groups);
