@@ -78,18 +78,6 @@ static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_
 
 /* ---- one block ---- */
 
-static inline uint32_t site_of(struct track_thread *self, uint32_t node)
-{
-	if (self->number == 0)
-		return node;
-	size_t i = node % TRACK_SITES;
-	if (self->sites[i].node != node) {
-		self->sites[i].site = track_node(node, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
-		self->sites[i].node = node;
-	}
-	return self->sites[i].site;
-}
-
 void track_allocated(void *address, size_t size, const uintptr_t *frame)
 {
 	struct track_thread *self = track_self();
@@ -106,8 +94,7 @@ void track_allocated(void *address, size_t size, const uintptr_t *frame)
 			return;
 	}
 	self->busy = true;
-	uint32_t site = site_of(self, track_walk(self, frame));
-	if (!track_block_add((uintptr_t)address, size, site))
+	if (!track_block_add((uintptr_t)address, size, track_walk(self, frame)))
 		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
 	add_up(self, (int64_t)size, 1);
 	self->busy = false;

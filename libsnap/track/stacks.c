@@ -119,3 +119,69 @@ uint32_t track_node(uint32_t parent, uint64_t frame)
 	track_unlock(&lock);
 	return id;
 }
+
+/* ---- whole stacks ---- */
+
+#define SITES_MIN 1024u
+
+struct site {
+	_Atomic uint64_t hash;
+	uint32_t check, site;
+};
+struct sites {
+	uint64_t mask, count;
+	struct site slots[];
+};
+static struct sites *_Atomic sites;
+static struct track_lock sites_lock;
+
+uint32_t track_site_find(uint64_t hash, uint32_t check)
+{
+	const struct sites *all = atomic_load_explicit(&sites, memory_order_acquire);
+	if (TRACK_UNLIKELY(!all))
+		return 0;
+	for (uint64_t i = hash & all->mask;; i = (i + 1) & all->mask) {
+		uint64_t there = atomic_load_explicit(&all->slots[i].hash, memory_order_acquire);
+		if (TRACK_LIKELY(there == hash) && all->slots[i].check == check)
+			return all->slots[i].site;
+		if (there == 0)
+			return 0;
+	}
+}
+
+static void sites_put(struct sites *all, uint64_t hash, uint32_t check, uint32_t site)
+{
+	uint64_t i = hash & all->mask;
+	while (atomic_load_explicit(&all->slots[i].hash, memory_order_relaxed))
+		i = (i + 1) & all->mask;
+	all->slots[i].check = check;
+	all->slots[i].site = site;
+	atomic_store_explicit(&all->slots[i].hash, hash, memory_order_release);
+	all->count++;
+}
+
+static struct sites *larger_sites(const struct sites *old)
+{
+	uint64_t size = old ? (old->mask + 1) * 2 : SITES_MIN;
+	struct sites *new = track_map(sizeof *new + size * sizeof *new->slots);
+	if (!new)
+		return NULL;
+	new->mask = size - 1;
+	for (uint64_t i = 0; old && i <= old->mask; i++)
+		if (old->slots[i].hash)
+			sites_put(new, old->slots[i].hash, old->slots[i].check, old->slots[i].site);
+	atomic_store_explicit(&sites, new, memory_order_release);
+	return new;
+}
+
+/* Two threads may add the same one: then it is there twice, and does no harm. */
+void track_site_add(uint64_t hash, uint32_t check, uint32_t site)
+{
+	track_lock(&sites_lock);
+	struct sites *all = atomic_load_explicit(&sites, memory_order_relaxed);
+	if (!all || all->count * 2 > all->mask)
+		all = larger_sites(all);
+	if (all)
+		sites_put(all, hash, check, site);
+	track_unlock(&sites_lock);
+}

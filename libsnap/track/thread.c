@@ -93,7 +93,6 @@ static uint32_t new_record(pid_t tid)
 
 static void begin(struct track_thread *self, pid_t tid)
 {
-	memset(self->sites, 0, sizeof self->sites);
 	self->number = new_record(tid);
 	self->busy = false;
 	self->epoch = 0;

@@ -79,7 +79,7 @@ struct track_rule {
 struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *);
 
 struct track_thread;
-/* The node of the stack of the function that was called from frame (its frame address). */
+/* The site of an allocation: the stack of the function with this frame address, and the thread. */
 uint32_t track_walk(struct track_thread *, const uintptr_t *frame);
 /* Something was unloaded: rules and stacks seen are worth nothing. */
 void track_unwind_forget(void);
@@ -102,6 +102,9 @@ struct track_node {
 };
 /* TRACK_TRUNCATED where there is no memory. */
 uint32_t track_node(uint32_t parent, uint64_t frame);
+/* Whole stacks by a hash of them, and a check; 0 if not there yet. */
+uint32_t track_site_find(uint64_t hash, uint32_t check);
+void track_site_add(uint64_t hash, uint32_t check, uint32_t site);
 const struct track_node *track_node_at(uint32_t id);
 uint32_t track_node_count(void);
 
@@ -129,11 +132,10 @@ struct track_seen {
 	uintptr_t sp, bp;
 	uintptr_t bp_slot; /* where bp was read; 0: it is that of the frame within */
 	uint64_t frame;
-	uint32_t node;
+	uint64_t hash;     /* of this and all outer frames */
 	bool fixed;        /* all that leads here from the frame within are its registers and these two slots */
 	bool uses_bp;      /* the way to its caller depends on bp */
 };
-#define TRACK_SITES 64u
 struct track_thread {
 	_Atomic pid_t tid; /* 0: free */
 	uint32_t number;   /* of the thread, 0: main or unknown */
@@ -143,9 +145,9 @@ struct track_thread {
 	uint64_t random;
 	uintptr_t stack_low, stack_high; /* known to be mapped */
 	uint32_t epoch;
-	struct { uint32_t node, site; } sites[TRACK_SITES];
 	struct track_thread *next;
 	size_t depth;
+	uint32_t root; /* of the last stack: TRACK_ROOT or TRACK_TRUNCATED */
 	struct track_seen seen[TRACK_MAX_DEPTH];  /* from the outermost */
 	struct track_seen fresh[TRACK_MAX_DEPTH]; /* of the walk under way, from the innermost */
 };

@@ -107,16 +107,25 @@ static __attribute__((noinline)) struct track_rule add_rule(uintptr_t address)
 	return rule;
 }
 
+/* Rules may be forgotten, and the slot used anew, at any moment: then what was read is not believed. */
+static inline bool read_rule(const struct kept_rule *kept, uintptr_t address, uint64_t *word)
+{
+	if (atomic_load_explicit(&kept->address, memory_order_acquire) != address)
+		return false;
+	*word = atomic_load_explicit(&kept->rule, memory_order_acquire);
+	return atomic_load_explicit(&kept->address, memory_order_relaxed) == address;
+}
+
 static inline struct track_rule rule_for(uintptr_t address)
 {
 	const struct rules *rules = atomic_load_explicit(&current, memory_order_acquire);
 	if (TRACK_UNLIKELY(!rules))
 		return add_rule(address);
 	for (uintptr_t i = slot_of(address) & rules->mask;; i = (i + 1) & rules->mask) {
-		uintptr_t at = atomic_load_explicit(&rules->slots[i].address, memory_order_acquire);
-		if (TRACK_LIKELY(at == address))
-			return unpack(atomic_load_explicit(&rules->slots[i].rule, memory_order_acquire));
-		if (at == 0)
+		uint64_t word;
+		if (TRACK_LIKELY(read_rule(&rules->slots[i], address, &word)))
+			return unpack(word);
+		if (atomic_load_explicit(&rules->slots[i].address, memory_order_relaxed) == 0)
 			return add_rule(address);
 	}
 }
@@ -353,10 +362,69 @@ static inline bool meet(struct walk *w, bool *full)
 	return false;
 }
 
+#if defined(__x86_64__)
+/* Goes on while frames are plain and new; all else is left to walk_on().  What it does is what meet(), add_fresh()
+ * and step() do, with everything in registers. */
+static inline void hurry(struct walk *w)
+{
+	struct track_thread *self = w->self;
+	const struct rules *rules = atomic_load_explicit(&current, memory_order_acquire);
+	uintptr_t address = w->at.address, sp = w->at.sp, bp = w->at.bp, bp_slot = w->at.bp_slot;
+	uintptr_t high = self->stack_high, mask = rules ? rules->mask : 0;
+	struct track_seen *fresh = self->fresh + w->fresh, *end = self->fresh + track_settings.depth;
+	const struct track_seen *near = self->seen + w->near;
+	bool fixed = w->at.fixed;
+	while (rules && fresh < end) {
+		while (near > self->seen && near[-1].sp < sp)
+			near--;
+		if (near > self->seen && near[-1].sp == sp)
+			break;
+		const struct kept_rule *kept = &rules->slots[slot_of(address) & mask];
+		uint64_t word;
+		if (!read_rule(kept, address, &word))
+			break;
+		unsigned kind = (unsigned)(word & 15); /* with bp_from_bp, which is not plain */
+		if (kind != TRACK_RULE_SP && kind != TRACK_RULE_BP)
+			break;
+		uintptr_t cfa = (kind == TRACK_RULE_SP ? sp : bp) + (uintptr_t)(intptr_t)((int64_t)word >> 36);
+		intptr_t bp_offset = (int16_t)(word >> 20);
+		if (cfa <= sp || cfa > high || cfa % sizeof cfa || (uintptr_t)-bp_offset > cfa - sp)
+			break;
+		uintptr_t caller = load(cfa - sizeof cfa);
+		if (caller < PAGE)
+			break;
+		*fresh++ = (struct track_seen){
+			.sp = sp,
+			.bp = bp,
+			.bp_slot = bp_slot,
+			.frame = TRACK_FRAME((uint16_t)(word >> 4), address),
+			.fixed = fixed,
+			.uses_bp = kind == TRACK_RULE_BP,
+		};
+		bp_slot = bp_offset ? cfa + (uintptr_t)bp_offset : 0;
+		if (bp_offset)
+			bp = load(bp_slot);
+		address = caller;
+		sp = cfa;
+		fixed = true;
+	}
+	w->at = (struct cursor){address, sp, bp, bp_slot, fixed, w->at.signal};
+	w->fresh = (size_t)(fresh - self->fresh);
+	w->near = (size_t)(near - self->seen);
+}
+#else
+static inline void hurry(struct walk *w)
+{
+	(void)w;
+}
+#endif
+
 static void walk_on(struct walk *w)
 {
 	for (;;) {
 		bool full = false;
+		if (!w->at.signal)
+			hurry(w);
 		size_t before = w->fresh;
 		if (meet(w, &full))
 			return;
@@ -373,17 +441,50 @@ static void walk_on(struct walk *w)
 	}
 }
 
-/* The innermost frames that fit; the cache cannot hold it. */
-static uint32_t cut_node(struct walk *w)
+/* ---- a site ---- */
+
+/* A sum of powers: what depends on one frame is mixed apart, so that only this is done in turn. */
+static inline uint64_t add_to_hash(uint64_t hash, uint64_t frame)
+{
+	uint64_t f = frame * 0x9e3779b97f4a7c15u;
+	return hash * 0xd6e8feb86659fd93u + (f ^ f >> 29);
+}
+
+/* Of a stack that is not known yet, or whose node was forgotten. */
+static __attribute__((noinline)) uint32_t make_site(const struct track_thread *self, uint32_t node, const struct track_seen *outer,
+						    size_t outer_count, const struct track_seen *inner, size_t inner_count)
+{
+	for (size_t i = 0; i < outer_count; i++)
+		node = track_node(node, outer[i].frame);
+	while (inner_count-- > 0)
+		node = track_node(node, inner[inner_count].frame);
+	return self->number == 0 ? node : track_node(node, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
+}
+
+/* The innermost frames that fit; the cache cannot hold such a stack. */
+static __attribute__((noinline)) uint32_t cut_site(const struct walk *w)
+{
+	const struct track_thread *self = w->self;
+	size_t known = track_settings.depth - w->fresh;
+	return make_site(self, TRACK_TRUNCATED, &self->seen[w->kept - known], known, self->fresh, w->fresh);
+}
+
+/* Puts the new frames of a walk on top of those that are kept. */
+static inline uint64_t renew(struct walk *w)
 {
 	struct track_thread *self = w->self;
-	size_t known = track_settings.depth - w->fresh;
-	uint32_t node = TRACK_TRUNCATED;
-	for (size_t i = 0; i < known; i++)
-		node = track_node(node, self->seen[w->kept - known + i].frame);
-	for (size_t i = w->fresh; i-- > 0;)
-		node = track_node(node, self->fresh[i].frame);
-	return node;
+	uint64_t hash = w->kept ? self->seen[w->kept - 1].hash : w->root;
+	if (w->kept == 0)
+		self->root = w->root;
+	size_t depth = w->kept;
+	for (size_t i = w->fresh; i-- > 0; depth++) {
+		hash = add_to_hash(hash, self->fresh[i].frame);
+		self->seen[depth] = self->fresh[i];
+		self->seen[depth].hash = hash;
+	}
+	self->depth = depth;
+	hash = add_to_hash(hash, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
+	return (hash ^ hash >> 32) | 1;
 }
 
 uint32_t track_walk(struct track_thread *self, const uintptr_t *frame)
@@ -401,14 +502,15 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame)
 	}
 	walk_on(&w);
 	if (TRACK_UNLIKELY(w.kept + w.fresh > track_settings.depth))
-		return cut_node(&w);
-	uint32_t node = w.kept ? self->seen[w.kept - 1].node : w.root;
-	size_t depth = w.kept;
-	for (size_t i = w.fresh; i-- > 0; depth++) {
-		node = track_node(node, self->fresh[i].frame);
-		self->seen[depth] = self->fresh[i];
-		self->seen[depth].node = node;
+		return cut_site(&w);
+	uint64_t hash = renew(&w);
+	uint32_t check = (uint32_t)frame[1] ^ (uint32_t)self->depth << 20;
+	uint32_t site = track_site_find(hash, check);
+	if (TRACK_UNLIKELY(site == 0)) {
+		site = make_site(self, self->root, self->seen, self->depth, NULL, 0);
+		track_site_add(hash, check, site);
 	}
-	self->depth = w.at.signal ? 0 : depth;
-	return node;
+	if (TRACK_UNLIKELY(w.at.signal))
+		self->depth = 0;
+	return site;
 }
