@@ -1,6 +1,7 @@
 /* Records on a tape, and their order in memory. */
 #include <string.h>
 
+#include "snapfmt.h"
 #include "sort.h"
 
 void libsnap_sorter_init(struct libsnap_sorter *s, const struct snap_allocator *allocator,
@@ -46,6 +47,8 @@ enum snap_status libsnap_sorter_add(struct libsnap_sorter *s, uint64_t key, cons
 
 uint64_t libsnap_sorter_memory(const struct libsnap_sorter *s)
 {
+	if (s->ascending)
+		return s->tape.memory_bytes;
 	return s->tape.memory_bytes + s->tape_records * 2 * sizeof(struct libsnap_sort_entry);
 }
 
@@ -157,13 +160,13 @@ static void sort_all_ties(struct libsnap_sorter *s, struct libsnap_sort_entry *s
 
 enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *s, struct snap_error *error)
 {
+	if (s->ascending)
+		return SNAP_OK;
 	s->entries = libsnap_alloc(s->allocator, s->tape_records, sizeof(*s->entries));
 	if (!s->entries)
 		return libsnap_fail_memory(error);
 	s->entry_count = s->tape_records;
 	list_entries(s);
-	if (s->ascending)
-		return SNAP_OK;
 	struct libsnap_sort_entry *scratch =
 		libsnap_alloc(s->allocator, s->entry_count, sizeof(*scratch));
 	if (!scratch)
@@ -175,12 +178,34 @@ enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *s, struct snap_
 	return SNAP_OK;
 }
 
-struct libsnap_record libsnap_sorter_at(const struct libsnap_sorter *s, size_t index)
+static enum snap_status next_entry(struct libsnap_sort_walk *w, struct libsnap_record *record)
 {
-	const struct libsnap_sort_entry *entry = &s->entries[index];
-	struct libsnap_record record = {.key = entry->key};
+	const struct libsnap_sorter *s = w->sorter;
+	if (w->next_entry == s->entry_count)
+		return SNAP_END;
+	const struct libsnap_sort_entry *entry = &s->entries[w->next_entry++];
 	const uint8_t *at = libsnap_tape_at(&s->tape, entry->position);
-	record.size = (size_t)libsnap_get(&at);
-	record.bytes = at;
-	return record;
+	record->key = entry->key;
+	record->size = (size_t)libsnap_get(&at);
+	record->bytes = at;
+	return SNAP_OK;
+}
+
+enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *w, struct libsnap_record *record)
+{
+	const struct libsnap_tape *tape = &w->sorter->tape;
+	if (!w->sorter->ascending)
+		return next_entry(w, record);
+	while (!w->at || w->at == tape->chunks[w->chunk].bytes + tape->chunks[w->chunk].used) {
+		w->chunk += w->at != NULL;
+		if (w->chunk == tape->chunk_count)
+			return SNAP_END;
+		w->at = tape->chunks[w->chunk].bytes;
+	}
+	w->key += snapfmt_unzigzag(libsnap_get(&w->at));
+	record->key = w->key;
+	record->size = (size_t)libsnap_get(&w->at);
+	record->bytes = w->at;
+	w->at += record->size;
+	return SNAP_OK;
 }

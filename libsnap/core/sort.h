@@ -54,23 +54,22 @@ enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const
 /* What it needs now, with what sorting it would take. */
 uint64_t libsnap_sorter_memory(const struct libsnap_sorter *);
 enum snap_status libsnap_sorter_spill(struct libsnap_sorter *, struct snap_error *);
-/* Fills entries with what is on the tape, in order. */
+/* Fills entries with what is on the tape, in order; a tape that ascends is its own order. */
 enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *, struct snap_error *);
-/* No more is added.  With runs in the file, the rest becomes one too; without, entries is filled.
- */
+/* No more is added.  With runs in the file, the rest becomes one too. */
 enum snap_status libsnap_sorter_finish(struct libsnap_sorter *, struct snap_error *);
 static inline bool libsnap_sorter_spilled(const struct libsnap_sorter *s)
 {
 	return s->run_count > 0;
 }
-/* The record of an entry, after finish and without runs. */
-struct libsnap_record libsnap_sorter_at(const struct libsnap_sorter *, size_t index);
-
 /* A walk over all records in order, any number of times. */
 struct libsnap_sort_reader;
 struct libsnap_sort_walk {
 	struct libsnap_sorter *sorter;
 	size_t next_entry;
+	size_t chunk; /* of a tape that ascends */
+	const uint8_t *at;
+	uint64_t key;
 	struct libsnap_sort_reader *readers; /* of runs */
 	size_t reader_count;
 	uint32_t *heap; /* of readers, the one with the next record first */
@@ -84,6 +83,8 @@ enum snap_status libsnap_sort_walk_begin(struct libsnap_sort_walk *, struct libs
  * sorter. */
 enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *, struct libsnap_record *,
 					struct snap_error *);
+/* Without runs: sort_walk_next() does the rest. */
+enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *, struct libsnap_record *);
 void libsnap_sort_walk_end(struct libsnap_sort_walk *);
 
 /* Whether record a comes before b when their keys are equal; not for LIBSNAP_TIES_IN_ORDER. */

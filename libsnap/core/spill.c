@@ -273,10 +273,7 @@ enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *w, struct libs
 {
 	if (w->readers)
 		return next_merged(w, record, error);
-	if (w->next_entry == w->sorter->entry_count)
-		return SNAP_END;
-	*record = libsnap_sorter_at(w->sorter, w->next_entry++);
-	return SNAP_OK;
+	return libsnap_sort_next_in_memory(w, record);
 }
 
 void libsnap_sort_walk_end(struct libsnap_sort_walk *w)

@@ -56,7 +56,7 @@ bool libsnap_pages_reach(struct libsnap_pages *p, uint64_t count)
 
 void libsnap_tape_init(struct libsnap_tape *t, const struct snap_allocator *allocator)
 {
-	*t = (struct libsnap_tape){.allocator = allocator};
+	*t = (struct libsnap_tape){.allocator = allocator, .least = CHUNK_MIN};
 }
 
 void libsnap_tape_free(struct libsnap_tape *t)
@@ -70,7 +70,7 @@ void libsnap_tape_free(struct libsnap_tape *t)
 /* Chunks grow with the tape, so that a small one stays small. */
 static size_t next_chunk_size(const struct libsnap_tape *t, size_t needed)
 {
-	size_t size = CHUNK_MIN;
+	size_t size = t->least;
 	while (size < CHUNK_MAX && size < t->memory_bytes / 8)
 		size *= 2;
 	while (size < CHUNK_MAX && size < needed)

@@ -43,7 +43,7 @@ struct libsnap_tape_chunk {
 struct libsnap_tape {
 	const struct snap_allocator *allocator;
 	struct libsnap_tape_chunk *chunks;
-	size_t chunk_count, chunk_capacity;
+	size_t chunk_count, chunk_capacity, least; /* least: bytes of the first chunk */
 	uint64_t memory_bytes;
 };
 

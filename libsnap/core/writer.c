@@ -52,16 +52,16 @@ static void free_writer(struct snap_writer *w)
 	libsnap_free(allocator, w->stored, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
 	libsnap_free(allocator, w->sample, LIBSNAP_SAMPLE_ROWS, sizeof(*w->sample));
 	libsnap_free(allocator, w->recent, LIBSNAP_RECENT, sizeof(*w->recent));
+	libsnap_lanes_free(w, &w->lanes);
+	libsnap_lanes_free(w, &w->nameless);
 	libsnap_sorter_free(&w->named);
 	libsnap_sorter_free(&w->anonymous);
+	libsnap_sorter_free(&w->loose);
 	libsnap_pages_free(&w->roots);
 	libsnap_pages_free(&w->timeline);
 	libsnap_free(allocator, w->group.references, w->group.capacity,
 		     sizeof(*w->group.references));
-	libsnap_free(allocator, w->merged.references, w->merged.capacity,
-		     sizeof(*w->merged.references));
 	libsnap_free(allocator, w->record.bytes, w->record.capacity, 1);
-	libsnap_free(allocator, w->merged_record.bytes, w->merged_record.capacity, 1);
 	libsnap_batch_free(w);
 	libsnap_shapes_free(&w->shapes, allocator);
 	libsnap_totals_free(&w->totals);
@@ -88,9 +88,12 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	libsnap_shapes_init(&w->shapes, allocator);
 	libsnap_sorter_init(&w->named, allocator, w->io, w->folder, LIBSNAP_TIES_IN_ORDER);
 	libsnap_sorter_init(&w->anonymous, allocator, w->io, w->folder, LIBSNAP_TIES_BY_SIZE);
-	libsnap_sorter_init(&w->order.rows, allocator, w->io, w->folder,
-			    LIBSNAP_TIES_IN_ORDER);
-	libsnap_pages_init(&w->order.map_first, allocator, sizeof(uint64_t));
+	libsnap_sorter_init(&w->loose, allocator, w->io, w->folder, LIBSNAP_TIES_IN_ORDER);
+	libsnap_sorter_init(&w->order.sorter, allocator, w->io, w->folder, LIBSNAP_TIES_IN_ORDER);
+	libsnap_lanes_init(&w->lanes, allocator);
+	libsnap_lanes_init(&w->nameless, allocator);
+	libsnap_pages_init(&w->map.first, allocator, sizeof(uint64_t));
+	w->lowest_id = UINT64_MAX;
 	libsnap_pages_init(&w->roots, allocator, sizeof(struct libsnap_root));
 	libsnap_pages_init(&w->timeline, allocator, sizeof(struct libsnap_moment));
 	libsnap_pages_init(&w->out.blocks, allocator, sizeof(struct snapfmt_block));
@@ -220,10 +223,6 @@ static enum snap_status finish(struct snap_writer *w, uint64_t *identity)
 	enum snap_status status = libsnap_log_flush(w);
 	if (status == SNAP_OK)
 		status = libsnap_log_recent(w);
-	libsnap_free(w->allocator, w->group.references, w->group.capacity,
-		     sizeof(*w->group.references));
-	w->group.references = NULL;
-	w->group.capacity = 0;
 	if (status == SNAP_OK && !w->totals_only)
 		status = libsnap_order_begin(w);
 	if (status == SNAP_OK)

@@ -1,10 +1,10 @@
 /* The writer from the inside.
  *
- * Names are interned at once (writer_names).  Objects and references go to a log (writer_log), of
- * which objects with an id are sorted by it, those without by type and stack.  At the end each
- * object gets its shape (writer_shapes) and row (writer_order), targets are looked up
- * (writer_resolve), and rows become columns (writer_rows), blocks (writer_columns) and bytes
- * (writer_file). */
+ * Names are interned at once (writer_names).  An object gets its shape as soon as it is complete (writer_log,
+ * writer_shapes), and its record (writer_record) goes to the lane of that shape (writer_lanes); which id has which
+ * shape is sorted by id.  Objects without id are sorted by type and stack.  At the end ids get rows (writer_order,
+ * writer_map), lane by lane is read and targets are looked up (writer_rows), and rows become columns
+ * (writer_columns), blocks and bytes (writer_file). */
 #ifndef LIBSNAP_WRITER_H
 #define LIBSNAP_WRITER_H
 
@@ -170,6 +170,7 @@ struct libsnap_shape {
 	uint64_t rows, anonymous_rows, bytes;
 	uint64_t blocks;  /* more than rows */
 	uint32_t instead; /* the shape that its rows are written with */
+	uint32_t folded;  /* a shape whose rows are written with this one, or beside it */
 	uint32_t number;  /* in the file, from 1; 0: has no rows */
 };
 
@@ -177,34 +178,107 @@ struct libsnap_shapes {
 	struct libsnap_pages shapes, slots;
 	struct libsnap_intern ids;
 	uint32_t *in_order; /* ids by number - 1 */
-	uint64_t *next_row; /* by number - 1; at first where its rows begin */
+	uint64_t *next_row; /* by number - 1; at first where its rows with an id begin */
 	size_t count;
 	/* Ids of rows where ranges of objects begin that are alike: large shapes and groups of small ones */
 	uint64_t ranges[SNAPFMT_MAX_RANGES];
 	size_t range_count;
 };
 
-/* ---- the order of rows, and targets (writer_order.c, writer_resolve.c) ---- */
+/* ---- objects by shape (writer_lanes.c) ---- */
 
-struct libsnap_order {
+/* Records in the order in which they came: the id's zigzag difference to the one before, and the record. */
+struct libsnap_lane {
+	struct libsnap_tape tape;
+	uint64_t last_id;
+	bool unordered;                /* ids do not ascend */
+	struct libsnap_sort_run *runs; /* what went to the file before */
+	size_t run_count, run_capacity;
+};
+
+struct libsnap_lanes {
+	struct libsnap_pages lanes; /* by shape id - 1 */
+	uint64_t memory_bytes;
+	void *file;
+	uint64_t file_size;
+};
+
+struct libsnap_lane_walk {
+	struct libsnap_lanes *lanes;
+	const struct libsnap_lane *lane;
+	size_t piece; /* of the runs, then of the tape */
+	struct libsnap_buffer buffer;
+	uint64_t id;
+	const uint8_t *at, *end;
+};
+
+void libsnap_lanes_init(struct libsnap_lanes *, const struct snap_allocator *);
+void libsnap_lanes_free(struct snap_writer *, struct libsnap_lanes *);
+enum snap_status libsnap_lane_add(struct snap_writer *, struct libsnap_lanes *, uint32_t shape,
+				  uint64_t id, const uint8_t *bytes, size_t size);
+/* All that is in memory goes to the file. */
+enum snap_status libsnap_lanes_spill(struct snap_writer *, struct libsnap_lanes *);
+/* NULL: the shape has none. */
+struct libsnap_lane *libsnap_lane_at(const struct libsnap_lanes *, uint32_t shape);
+void libsnap_lane_free(struct libsnap_lanes *, struct libsnap_lane *);
+void libsnap_lane_walk_begin(struct libsnap_lane_walk *, struct libsnap_lanes *, uint32_t shape);
+enum snap_status libsnap_lane_walk_more(struct snap_writer *, struct libsnap_lane_walk *);
+void libsnap_lane_walk_end(struct snap_writer *, struct libsnap_lane_walk *);
+/* The next id; the record is at walk->at, which the caller moves to its end.  SNAP_END after the last. */
+static inline enum snap_status libsnap_lane_walk_next(struct snap_writer *w,
+						      struct libsnap_lane_walk *walk)
+{
+	if (walk->at == walk->end) {
+		enum snap_status status = libsnap_lane_walk_more(w, walk);
+		if (status != SNAP_OK)
+			return status;
+	}
+	walk->id += snapfmt_unzigzag(libsnap_get(&walk->at));
+	return SNAP_OK;
+}
+
+/* ---- from ids to rows (writer_map.c) ---- */
+
+/* Of 64 numbers that may be ids, those that are, and how many come before. */
+struct libsnap_map_word {
+	uint64_t bits;
+	uint64_t before;
+};
+
+struct libsnap_map {
 	bool in_memory;
-	uint64_t row_count;
-	uint32_t *entry_of_row;     /* in memory: entry of the sorter that the row is in */
-	uint32_t *row_of_entry;     /* and back, for objects with an id; LIBSNAP_NO_ROW */
-	struct libsnap_sorter rows; /* else: records by row */
-	struct libsnap_sort_walk walk;
-	/* else: key id, position row, by id, in a file of pages */
-	void *map_file;
-	struct libsnap_sort_entry *map_page;
-	size_t map_used;
-	uint64_t map_pages;
-	struct libsnap_pages map_first; /* uint64_t: first id of each page */
-	uint64_t map_loaded;            /* the page in map_page + 1 */
+	uint64_t count, capacity;
+	/* in memory, ids that lie close together */
+	struct libsnap_map_word *words;
+	uint64_t word_count, low;
+	unsigned shift;
+	uint32_t *rows; /* of the ids in order */
+	/* in memory, others: key id, position row */
+	struct libsnap_sort_entry *entries;
+	/* else the same in a file of pages */
+	void *file;
+	struct libsnap_sort_entry *page;
+	size_t used;
+	uint64_t pages;
+	struct libsnap_pages first; /* uint64_t: first id of each page */
+	uint64_t loaded;            /* the page in page + 1 */
 	/* a batch of lookups */
 	struct libsnap_sort_entry *lookups, *scratch;
 };
-#define LIBSNAP_NO_ROW UINT32_MAX
-#define LIBSNAP_BATCH  65536u
+#define LIBSNAP_BATCH 65536u
+
+/* ---- the order of rows (writer_order.c) ---- */
+
+struct libsnap_order {
+	uint64_t row_count;
+	/* of the shape that is being written: its lane, or that and others sorted by id */
+	struct libsnap_lane_walk lane;
+	struct libsnap_sorter sorter;
+	struct libsnap_sort_walk walk;
+	uint32_t shape;
+	uint64_t nameless; /* rows without id that come yet */
+	bool sorted;
+};
 
 struct libsnap_root {
 	uint64_t object;
@@ -252,13 +326,18 @@ struct snap_writer {
 	struct libsnap_totals totals;
 	struct libsnap_numbers numbers;
 	struct libsnap_shapes shapes;
-	struct libsnap_group group, merged; /* the one being added, and one being put together */
-	struct libsnap_buffer record, merged_record;
-	struct libsnap_sorter named, anonymous;
-	struct snap_object *recent; /* without id, not logged yet; by hash */
-	uint64_t loose_count;       /* references that did not come with their object */
+	struct libsnap_group group; /* the one being added */
+	struct libsnap_buffer record;
+	struct libsnap_lanes lanes, nameless; /* objects with an id, and rows without */
+	struct libsnap_sorter named;          /* by id: its shape */
+	struct libsnap_sorter anonymous;
+	struct libsnap_sorter loose; /* by id: references that did not come with their object */
+	uint64_t lowest_id, highest_id, id_bits; /* id_bits: in which ids differ from the lowest so far */
+	struct snap_object *recent;              /* without id, not logged yet; by hash */
+	uint64_t loose_count;
 	struct libsnap_pages roots, timeline;
 	struct libsnap_order order;
+	struct libsnap_map map;
 
 	struct libsnap_out out;
 	struct libsnap_batch_out batch;
@@ -306,6 +385,14 @@ enum snap_status libsnap_log_flush(struct snap_writer *);
 /* Logs what was held back, and holds back no more. */
 enum snap_status libsnap_log_recent(struct snap_writer *);
 
+/* A record of an object with an id, in w->record; size is the object's. */
+enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size);
+/* In the place of a loose reference: here the object itself came. */
+#define LIBSNAP_CAME_HERE 1
+
+/* Brings loose references together with their objects, if there are any. */
+enum snap_status libsnap_log_merge(struct snap_writer *);
+
 /* writer_record.c */
 #define LIBSNAP_RECORD_FIXED \
 	160 /* bytes that a record needs at most, beside an object's references */
@@ -313,21 +400,29 @@ size_t libsnap_put_loose(uint8_t *bytes, uint64_t from, const struct libsnap_ref
 size_t libsnap_put_anonymous(uint8_t *bytes, const uint64_t *fields);
 uint8_t *libsnap_buffer_room(struct snap_writer *, struct libsnap_buffer *, size_t size);
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields);
-const uint8_t *libsnap_get_fields(const uint8_t *at, uint64_t *fields);
-/* Reads an object's record; false for that of a loose reference. */
-bool libsnap_parse_object(const struct snap_writer *, uint64_t id, const uint8_t *bytes,
+/* Reads an object's record but for its references, which begin where *at then is. */
+void libsnap_parse_object(const struct snap_writer *, uint32_t shape, uint64_t id, const uint8_t **at,
 			  struct libsnap_row *);
+/* Where the record ends. */
+const uint8_t *libsnap_skip_references(const struct snap_writer *, const struct libsnap_row *);
 void libsnap_parse_anonymous(const uint8_t *bytes, uint64_t key, uint32_t *type, uint64_t *fields);
 struct libsnap_reference libsnap_parse_loose(uint64_t id, const uint8_t *bytes);
 /* Walks a row's references; at starts at row->references. */
-uint64_t libsnap_get_target(const uint8_t **at, uint64_t id);
+static inline uint64_t libsnap_get_target(const uint8_t **at, uint64_t id)
+{
+	uint64_t value = libsnap_get(at);
+	if (value == 0)
+		return 0;
+	uint64_t to = id + snapfmt_unzigzag(value);
+	return to ? to : id;
+}
 struct libsnap_reference libsnap_get_labelled(const uint8_t **at, uint64_t id);
 bool libsnap_group_add(struct snap_writer *, struct libsnap_group *,
 		       const struct libsnap_reference *);
 /* Adds all references of a row to a group. */
 bool libsnap_group_add_row(struct snap_writer *, struct libsnap_group *,
 			   const struct libsnap_row *);
-/* A whole record of a group, in buffer. */
+/* A record of a group, in buffer. */
 enum snap_status libsnap_group_encode(struct snap_writer *, struct libsnap_group *,
 				      struct libsnap_buffer *, uint32_t *shape);
 
@@ -371,13 +466,21 @@ static inline uint8_t libsnap_slot_kind(uint64_t slot)
 
 /* writer_order.c */
 enum snap_status libsnap_order_begin(struct snap_writer *);
-/* The row of that number, which must be asked for in order; of the shape with that number. */
-enum snap_status libsnap_order_next(struct snap_writer *, uint64_t number, uint32_t shape_number,
-				    struct libsnap_row *);
+/* Adds all records of a shape to a sorter by id: its number, then the record. */
+enum snap_status libsnap_order_copy(struct snap_writer *, struct libsnap_sorter *, uint32_t shape);
+/* The rows of the shape with that number, one after the other.  After each, what has read its references says where
+ * they end. */
+enum snap_status libsnap_order_shape(struct snap_writer *, uint32_t shape_number);
+enum snap_status libsnap_order_next(struct snap_writer *, struct libsnap_row *);
+static inline void libsnap_order_read(struct snap_writer *w, const uint8_t *end)
+{
+	w->order.lane.at = end;
+}
 void libsnap_order_free(struct snap_writer *);
 
-/* writer_resolve.c */
-enum snap_status libsnap_map_begin(struct snap_writer *);
+/* writer_map.c */
+enum snap_status libsnap_map_begin(struct snap_writer *, uint64_t count);
+/* Ids ascend. */
 enum snap_status libsnap_map_add(struct snap_writer *, uint64_t id, uint64_t row);
 enum snap_status libsnap_map_finish(struct snap_writer *);
 void libsnap_map_free(struct snap_writer *);
@@ -413,6 +516,8 @@ struct libsnap_table_out {
 void libsnap_table_begin(struct libsnap_table_out *, struct snap_writer *, uint16_t table,
 			 uint64_t rows_expected);
 enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *values);
+/* Many rows of a table with one column. */
+enum snap_status libsnap_table_values(struct libsnap_table_out *, const uint64_t *values, size_t count);
 /* Ends the blocks here, whole or not. */
 enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);

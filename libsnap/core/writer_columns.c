@@ -260,6 +260,28 @@ enum snap_status libsnap_table_row(struct libsnap_table_out *t, const uint64_t *
 	return ++t->rows == t->block_rows ? libsnap_table_flush(t) : SNAP_OK;
 }
 
+enum snap_status libsnap_table_values(struct libsnap_table_out *t, const uint64_t *values, size_t count)
+{
+	struct libsnap_column_out *c = &t->columns[0];
+	enum snap_status status = SNAP_OK;
+	while (count > 0 && status == SNAP_OK) {
+		if (!c->varied) {
+			status = libsnap_table_row(t, values++);
+			count--;
+			continue;
+		}
+		size_t room = t->block_rows - t->rows, taken = count < room ? count : room;
+		memcpy(c->values + t->rows, values, taken * sizeof(*values));
+		t->rows += taken;
+		t->row_count += taken;
+		values += taken;
+		count -= taken;
+		if (t->rows == t->block_rows)
+			status = libsnap_table_flush(t);
+	}
+	return status;
+}
+
 /* A table must have a column, or nothing says how many rows it has. */
 static enum snap_status keep_row_count(struct libsnap_table_out *t)
 {

@@ -7,19 +7,29 @@
 /* Of the memory that the caller allows, the part for what else is needed while objects are added.
  */
 #define RESERVE 16
+/* So many ids in order are a run: sorting them with one that is not would take more memory than they need. */
+#define PRESORTED 65536
 
 static enum snap_status spill_if_large(struct snap_writer *w)
 {
 	if (w->max_memory_bytes == 0)
 		return SNAP_OK;
-	uint64_t named = libsnap_sorter_memory(&w->named);
-	uint64_t anonymous = libsnap_sorter_memory(&w->anonymous);
+	struct libsnap_sorter *sorters[] = {&w->named, &w->anonymous, &w->loose}, *largest = sorters[0];
+	uint64_t all = w->lanes.memory_bytes, most = 0;
+	for (size_t i = 0; i < sizeof(sorters) / sizeof(*sorters); i++) {
+		uint64_t memory = libsnap_sorter_memory(sorters[i]);
+		all += memory;
+		if (memory > most)
+			largest = sorters[i];
+		most = memory > most ? memory : most;
+	}
 	uint64_t group = w->group.capacity * sizeof(*w->group.references) + w->record.capacity;
 	uint64_t allowed = w->max_memory_bytes - w->max_memory_bytes / RESERVE;
 	allowed = allowed > group + allowed / 4 ? allowed - group : allowed / 4;
-	if (named + anonymous <= allowed)
+	if (all <= allowed)
 		return SNAP_OK;
-	return libsnap_sorter_spill(named > anonymous ? &w->named : &w->anonymous, &w->problem);
+	return most > w->lanes.memory_bytes ? libsnap_sorter_spill(largest, &w->problem)
+					    : libsnap_lanes_spill(w, &w->lanes);
 }
 
 static void use_label_strings(struct snap_writer *w, uint32_t shape_id)
@@ -31,6 +41,37 @@ static void use_label_strings(struct snap_writer *w, uint32_t shape_id)
 			libsnap_string_use(&w->names, (uint32_t)w->group.references[i].value);
 }
 
+static void note_id(struct snap_writer *w, uint64_t id)
+{
+	if (id > w->highest_id)
+		w->highest_id = id;
+	if (id < w->lowest_id) {
+		w->id_bits |= w->named.record_count ? id ^ w->lowest_id : 0;
+		w->lowest_id = id;
+	}
+	w->id_bits |= id ^ w->lowest_id;
+}
+
+enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size)
+{
+	uint8_t bytes[LIBSNAP_VARINT_MAX];
+	note_id(w, id);
+	enum snap_status status =
+		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
+	if (status == SNAP_OK && w->max_memory_bytes > 0 && id < w->named.last_key &&
+	    w->named.ascending && w->named.tape_records > PRESORTED)
+		status = libsnap_sorter_spill(&w->named, &w->problem);
+	if (status == SNAP_OK)
+		status = libsnap_sorter_add(&w->named, id, bytes,
+					    (size_t)(libsnap_put(bytes, shape_id) - bytes), &w->problem);
+	if (status != SNAP_OK)
+		return status;
+	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
+	shape->rows++;
+	shape->bytes += size;
+	return spill_if_large(w);
+}
+
 /* The object whose references were being added is complete, as far as is known. */
 enum snap_status libsnap_log_flush(struct snap_writer *w)
 {
@@ -38,19 +79,17 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 	if (!group->open)
 		return SNAP_OK;
 	uint32_t shape_id = 0;
+	const uint8_t came_here = LIBSNAP_CAME_HERE;
 	enum snap_status status = libsnap_group_encode(w, group, &w->record, &shape_id);
-	if (status == SNAP_OK)
-		status = libsnap_sorter_add(&w->named, group->id, w->record.bytes, w->record.size,
-					    &w->problem);
+	if (status == SNAP_OK && w->loose_count > 0)
+		status = libsnap_sorter_add(&w->loose, group->id, &came_here, 1, &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	use_label_strings(w, shape_id);
-	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
-	shape->rows++;
-	shape->bytes += group->fields[LIBSNAP_SIZE];
+	status = libsnap_log_record(w, group->id, shape_id, group->fields[LIBSNAP_SIZE]);
 	group->open = false;
 	group->count = 0;
-	return spill_if_large(w);
+	return status;
 }
 
 static enum snap_status check_object(struct snap_writer *w, const struct snap_object *o)
@@ -174,7 +213,7 @@ static enum snap_status add_loose(struct snap_writer *w, uint64_t from,
 {
 	uint8_t bytes[LIBSNAP_RECORD_FIXED];
 	size_t size = libsnap_put_loose(bytes, from, r);
-	enum snap_status status = libsnap_sorter_add(&w->named, from, bytes, size, &w->problem);
+	enum snap_status status = libsnap_sorter_add(&w->loose, from, bytes, size, &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	w->loose_count++;

@@ -1,7 +1,7 @@
 /* Records of the log: objects, references that came apart from them, and rows without id.
  *
- * Object: varint shape; fields; with a tail, varint length; target of each slot, then of the tail.
- * Loose reference: a 0; kind and tag; value; target.  Row without id: see libsnap_put_anonymous().
+ * Object: fields; with a tail, varint length; target of each slot, then of the tail.
+ * Loose reference: a 0; kind and tag; value; target, or a 1 where the object itself came.  Row without id: see libsnap_put_anonymous().
  */
 #include <string.h>
 
@@ -31,7 +31,7 @@ uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields)
 	return at;
 }
 
-const uint8_t *libsnap_get_fields(const uint8_t *at, uint64_t *fields)
+static const uint8_t *get_fields(const uint8_t *at, uint64_t *fields)
 {
 	uint64_t mask = libsnap_get(&at);
 	memset(fields, 0, LIBSNAP_FIELDS * sizeof(*fields));
@@ -52,15 +52,6 @@ static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 		return at;
 	}
 	return libsnap_put(at, snapfmt_zigzag(to == id ? 0 - id : to - id));
-}
-
-uint64_t libsnap_get_target(const uint8_t **at, uint64_t id)
-{
-	uint64_t value = libsnap_get(at);
-	if (value == 0)
-		return 0;
-	uint64_t to = id + snapfmt_unzigzag(value);
-	return to ? to : id;
 }
 
 static uint8_t *put_labelled(uint8_t *at, uint64_t id, const struct libsnap_reference *r)
@@ -97,19 +88,31 @@ struct libsnap_reference libsnap_parse_loose(uint64_t id, const uint8_t *bytes)
 	return libsnap_get_labelled(&bytes, id);
 }
 
-bool libsnap_parse_object(const struct snap_writer *w, uint64_t id, const uint8_t *bytes,
+void libsnap_parse_object(const struct snap_writer *w, uint32_t shape, uint64_t id, const uint8_t **at,
 			  struct libsnap_row *row)
 {
 	row->id = id;
-	row->shape = (uint32_t)libsnap_get(&bytes);
-	if (row->shape == 0)
-		return false;
-	bytes = libsnap_get_fields(bytes, row->fields);
+	row->shape = shape;
+	*at = get_fields(*at, row->fields);
 	row->tail_count = 0;
-	if (libsnap_shape_at(&w->shapes, row->shape)->tail != SNAP_TAIL_NONE)
-		row->tail_count = libsnap_get(&bytes);
-	row->references = bytes;
-	return true;
+	if (libsnap_shape_at(&w->shapes, shape)->tail != SNAP_TAIL_NONE)
+		row->tail_count = libsnap_get(at);
+	row->references = *at;
+}
+
+const uint8_t *libsnap_skip_references(const struct snap_writer *w, const struct libsnap_row *row)
+{
+	const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, row->shape);
+	const uint8_t *at = row->references;
+	for (uint32_t i = 0; i < shape->slot_count; i++)
+		libsnap_get(&at);
+	for (uint64_t i = 0; i < row->tail_count; i++) {
+		if (shape->tail == SNAP_TAIL_LABELLED)
+			libsnap_get_labelled(&at, row->id);
+		else
+			libsnap_get(&at);
+	}
+	return at;
 }
 
 /* Numbers in an order that comparing bytes keeps: how many bytes, then those, the highest first. */
@@ -297,8 +300,7 @@ enum snap_status libsnap_group_encode(struct snap_writer *w, struct libsnap_grou
 	uint8_t *bytes = libsnap_buffer_room(w, buffer, LIBSNAP_RECORD_FIXED + most * each);
 	if (!bytes)
 		return libsnap_fail_memory(&w->problem);
-	uint8_t *at = libsnap_put(bytes, *shape);
-	at = libsnap_put_fields(at, group->fields);
+	uint8_t *at = libsnap_put_fields(bytes, group->fields);
 	at = put_references(at, group, &layout);
 	buffer->size = (size_t)(at - bytes);
 	return SNAP_OK;

@@ -39,10 +39,10 @@ static enum snap_status flush_targets(struct rows_out *o)
 	struct snap_writer *w = o->writer;
 	enum snap_status status =
 		libsnap_resolve(w, o->targets.values, o->targets.count, &w->unknown_references);
-	for (size_t i = 0; i < o->targets.count && status == SNAP_OK; i++) {
+	for (size_t i = 0; i < o->targets.count && status == SNAP_OK; i++)
 		w->written_references += o->targets.values[i] != 0;
-		status = libsnap_table_row(&o->references, &o->targets.values[i]);
-	}
+	if (status == SNAP_OK)
+		status = libsnap_table_values(&o->references, o->targets.values, o->targets.count);
 	o->targets.count = 0;
 	return status;
 }
@@ -155,38 +155,44 @@ static enum snap_status write_object(struct rows_out *o, const struct libsnap_ro
 	return libsnap_table_row(&o->objects, values);
 }
 
-static bool add_slot(struct rows_out *o, uint64_t to)
+/* Room for so many more; NULL: no memory. */
+static uint64_t *slot_room(struct rows_out *o, size_t count)
 {
-	uint64_t *slots = libsnap_grow(o->writer->allocator, o->slots, &o->slots_capacity,
-				       o->slots_used + 1, sizeof(*slots));
-	if (!slots)
-		return false;
-	o->slots = slots;
-	slots[o->slots_used++] = to;
-	return true;
+	if (o->slots_capacity - o->slots_used < count) {
+		uint64_t *slots = libsnap_grow(o->writer->allocator, o->slots, &o->slots_capacity,
+					       o->slots_used + count, sizeof(*slots));
+		if (!slots)
+			return NULL;
+		o->slots = slots;
+	}
+	return o->slots + o->slots_used;
 }
 
-static bool add_tail(struct rows_out *o, const struct libsnap_reference *r)
+static struct libsnap_reference *tail_room(struct rows_out *o, size_t count)
 {
-	struct libsnap_reference *tail = libsnap_grow(
-		o->writer->allocator, o->tail, &o->tail_capacity, o->tail_used + 1, sizeof(*tail));
-	if (!tail)
-		return false;
-	o->tail = tail;
-	tail[o->tail_used++] = *r;
-	return true;
+	if (o->tail_capacity - o->tail_used < count) {
+		struct libsnap_reference *tail =
+			libsnap_grow(o->writer->allocator, o->tail, &o->tail_capacity,
+				     o->tail_used + count, sizeof(*tail));
+		if (!tail)
+			return NULL;
+		o->tail = tail;
+	}
+	return o->tail + o->tail_used;
 }
 
 /* A row whose shape was folded: all its references are a labelled tail. */
 static bool add_folded(struct rows_out *o, const struct libsnap_row *row)
 {
-	struct snap_writer *w = o->writer;
-	w->merged.count = 0;
-	if (!libsnap_group_add_row(w, &w->merged, row))
+	struct libsnap_group *group = &o->writer->group;
+	group->count = 0;
+	if (!libsnap_group_add_row(o->writer, group, row))
 		return false;
-	for (size_t i = 0; i < w->merged.count; i++)
-		if (!add_tail(o, &w->merged.references[i]))
-			return false;
+	struct libsnap_reference *tail = tail_room(o, group->count);
+	if (!tail)
+		return group->count == 0;
+	memcpy(tail, group->references, group->count * sizeof(*tail));
+	o->tail_used += group->count;
 	return true;
 }
 
@@ -194,18 +200,27 @@ static bool add_references(struct rows_out *o, const struct libsnap_row *row,
 			   const struct libsnap_shape *shape)
 {
 	const uint8_t *at = row->references;
-	for (uint32_t i = 0; i < shape->slot_count; i++)
-		if (!add_slot(o, libsnap_get_target(&at, row->id)))
+	if (shape->slot_count > 0) {
+		uint64_t *slots = slot_room(o, shape->slot_count);
+		if (!slots)
 			return false;
-	for (uint64_t i = 0; i < row->tail_count; i++) {
-		struct libsnap_reference r = {0};
-		if (shape->tail == SNAP_TAIL_LABELLED)
-			r = libsnap_get_labelled(&at, row->id);
-		else
-			r.to = libsnap_get_target(&at, row->id);
-		if (!add_tail(o, &r))
-			return false;
+		for (uint32_t i = 0; i < shape->slot_count; i++)
+			slots[i] = libsnap_get_target(&at, row->id);
+		o->slots_used += shape->slot_count;
 	}
+	if (row->tail_count > 0) {
+		struct libsnap_reference *tail = tail_room(o, (size_t)row->tail_count);
+		if (!tail)
+			return false;
+		for (uint64_t i = 0; i < row->tail_count; i++) {
+			if (shape->tail == SNAP_TAIL_LABELLED)
+				tail[i] = libsnap_get_labelled(&at, row->id);
+			else
+				tail[i].to = libsnap_get_target(&at, row->id);
+		}
+		o->tail_used += (size_t)row->tail_count;
+	}
+	libsnap_order_read(o->writer, at);
 	return true;
 }
 
@@ -231,14 +246,13 @@ static enum snap_status write_row(struct rows_out *o, const struct libsnap_row *
 static enum snap_status write_all(struct rows_out *o)
 {
 	struct snap_writer *w = o->writer;
-	uint64_t number = 0;
 	for (uint32_t i = 0; i < w->shapes.count; i++) {
 		uint32_t shape_id = w->shapes.in_order[i];
 		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
 		struct libsnap_row row;
-		enum snap_status status = SNAP_OK;
+		enum snap_status status = libsnap_order_shape(w, i + 1);
 		for (uint64_t left = shape->rows; left > 0 && status == SNAP_OK; left--) {
-			status = libsnap_order_next(w, number++, i + 1, &row);
+			status = libsnap_order_next(w, &row);
 			if (status == SNAP_OK)
 				status = write_row(o, &row, shape_id);
 		}

@@ -231,6 +231,8 @@ static enum snap_status fold_into_tail(struct snap_writer *w, uint32_t id)
 	to->rows += from->rows;
 	to->bytes += from->bytes;
 	from->rows = 0;
+	from->folded = to->folded;
+	to->folded = id;
 	from->instead = other;
 	to->instead = other;
 	return SNAP_OK;
@@ -301,7 +303,7 @@ static void number_shapes(struct snap_writer *w)
 	for (size_t i = 0; i < s->count; i++) {
 		struct libsnap_shape *shape = libsnap_shape_at(s, s->in_order[i]);
 		shape->number = (uint32_t)i + 1;
-		s->next_row[i] = row;
+		s->next_row[i] = row + shape->anonymous_rows;
 		row += shape->rows;
 	}
 	w->order.row_count = row;

@@ -145,7 +145,7 @@ static enum snap_status import_all(struct v8_import *import)
 
 static uint64_t default_memory(uint64_t input_size)
 {
-	const uint64_t least = 32u << 20;
+	const uint64_t least = 24u << 20;
 	return input_size / 8 > least ? input_size / 8 : least;
 }
 
