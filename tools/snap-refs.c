@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct wishes {
-	bool owned, unreachable, cycles, dominators, suspects, weak;
+	bool owned, unreachable, cycles, dominators, suspects, weak, brief, estimate;
 	uint64_t percent; /* of the heap that a suspect holds */
 };
 
@@ -16,13 +16,50 @@ static void show_progress(void *context, const char *what, uint64_t done, uint64
 	cli_progress(what, done, total);
 }
 
+/* People who wait are told why. */
+static void tell_estimate(const struct snap_graph_estimate *estimate)
+{
+	char needed[32], given[32], files[32];
+	uint64_t memory = cli_common.memory_bytes != 0 ? cli_common.memory_bytes
+						       : SNAP_GRAPH_DEFAULT_MEMORY;
+	if (memory < estimate->memory_bytes)
+		cli_note("needs about %s, has %s: works in temporary files of up to %s",
+			 print_size(estimate->memory_bytes, needed), print_size(memory, given),
+			 print_size(estimate->file_bytes, files));
+}
+
+static int show_estimate(struct refs *refs)
+{
+	struct snap_graph_estimate estimate;
+	refs->reader = cli_open(refs->file);
+	snap_graph_estimate(refs->reader, &estimate);
+	const struct {
+		const char *section;
+		uint64_t bytes;
+	} lines[] = {{"memory", estimate.memory_bytes},
+		     {"least", estimate.least_bytes},
+		     {"files", estimate.file_bytes}};
+	refs_begin(refs);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct refs_line line = refs_line(lines[i].section);
+		line.bytes = lines[i].bytes;
+		refs_print(refs, &line);
+	}
+	refs_end(refs);
+	snap_reader_close(refs->reader);
+	return cli_finish(CLI_YES);
+}
+
 static void open_graph(struct refs *refs, bool weak)
 {
+	struct snap_graph_estimate estimate;
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	options.max_memory_bytes = cli_common.memory_bytes;
 	options.follow_weak = refs->follows_weak = weak;
 	options.progress = show_progress;
 	refs->reader = cli_open(refs->file);
+	snap_graph_estimate(refs->reader, &estimate);
+	tell_estimate(&estimate);
 	refs_must(refs, snap_graph_open(&refs->graph, refs->reader, &options, &refs->error));
 	struct snap_graph_info info;
 	struct snap_reader_info reading;
@@ -56,7 +93,7 @@ static bool find_targets(struct refs *refs, char **words, size_t count)
 
 static void show(struct refs *refs, const struct wishes *wishes)
 {
-	bool about_targets = refs->count > 0;
+	bool about_targets = refs->count > 0 && !wishes->brief;
 	refs_must(refs, snap_graph_search(refs->graph, &refs->error));
 	if (about_targets || wishes->dominators || wishes->suspects || wishes->cycles)
 		refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
@@ -64,6 +101,8 @@ static void show(struct refs *refs, const struct wishes *wishes)
 		refs_must(refs, snap_graph_find_cycles(refs->graph, &refs->error));
 	cli_progress_end();
 	refs_begin(refs);
+	if (wishes->brief)
+		refs_show_paths(refs);
 	if (about_targets) {
 		refs_show_targets(refs);
 		refs_show_holders(refs);
@@ -115,6 +154,11 @@ int main(int argc, char **argv)
 		 &wishes.weak},
 		{'o', "owned", NULL, "also list what the targets refer to", CLI_FLAG,
 		 &wishes.owned},
+		{'b', "brief", NULL, "only say the shortest paths to the targets: the quickest",
+		 CLI_FLAG, &wishes.brief},
+		{'e', "estimate", NULL,
+		 "only say how much memory it takes, and temporary files where there is less",
+		 CLI_FLAG, &wishes.estimate},
 		{'s', "suspects", NULL,
 		 "say what much of the heap hangs on, and where it spreads out", CLI_FLAG,
 		 &wishes.suspects},
@@ -141,13 +185,19 @@ int main(int argc, char **argv)
 	char **arguments = cli_parse(&tool, argc, argv, &count);
 	if (wishes.percent < 1 || wishes.percent > 99)
 		cli_usage("--threshold is from 1 to 99");
-	if (count == 1 && !wishes.dominators && !wishes.cycles && !wishes.unreachable &&
-	    !wishes.suspects)
+	refs.file = arguments[0];
+	bool asks = wishes.dominators || wishes.cycles || wishes.unreachable || wishes.suspects;
+	if (wishes.estimate && (asks || wishes.owned || wishes.brief || count > 1))
+		cli_usage("--estimate answers nothing else");
+	if (wishes.estimate)
+		return show_estimate(&refs);
+	if (count == 1 && !asks)
 		cli_usage(
 			"a TARGET is missing: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN");
-	if (wishes.owned && count == 1)
-		cli_usage("--owned needs a TARGET");
-	refs.file = arguments[0];
+	if ((wishes.owned || wishes.brief) && count == 1)
+		cli_usage("--%s needs a TARGET", wishes.owned ? "owned" : "brief");
+	if (wishes.brief && (asks || wishes.owned))
+		cli_usage("--brief says nothing else");
 	open_graph(&refs, wishes.weak);
 	bool found = find_targets(&refs, arguments + 1, count - 1);
 	show(&refs, &wishes);

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define DEFAULT_MEMORY (UINT64_C(2) << 30)
-
 /* Puts the targets of a span (as ids, 0 for none) where they belong.  False: one is beyond the
  * objects. */
 static bool place_span(struct snap_graph *graph, const struct span *span)
@@ -203,7 +201,7 @@ enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader 
 	if (status != SNAP_OK)
 		return status;
 	if (own.max_memory_bytes == 0)
-		own.max_memory_bytes = DEFAULT_MEMORY;
+		own.max_memory_bytes = SNAP_GRAPH_DEFAULT_MEMORY;
 	struct snap_graph *graph = libsnap_alloc_zeroed(own.allocator, 1, sizeof(*graph));
 	if (graph == NULL)
 		return libsnap_fail_memory(error);

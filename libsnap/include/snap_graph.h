@@ -20,12 +20,14 @@ extern "C" {
 #define SNAP_GRAPH_NONE UINT64_MAX
 #define SNAP_GRAPH_NO_GROUP UINT32_MAX
 
+#define SNAP_GRAPH_DEFAULT_MEMORY ((uint64_t)2 << 30)
+
 struct snap_graph;
 
 /* Append members only at the end. */
 struct snap_graph_options {
 	size_t struct_size;        /* set by SNAP_GRAPH_OPTIONS_INIT */
-	uint64_t max_memory_bytes; /* of the graph and one question at a time; 0: 2 GiB */
+	uint64_t max_memory_bytes; /* of the graph and one question at a time; 0: the default */
 	bool follow_weak;          /* references that do not hold are followed too */
 	const struct snap_allocator *allocator; /* NULL: malloc */
 	/* Told now and then how far a long step is; may be NULL. */

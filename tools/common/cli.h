@@ -68,6 +68,8 @@ int cli_report(const char *file, const struct snap_error *error);
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, but goes on: a warning, not printed with --quiet. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same for people who wait: only on a terminal. */
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints a usage error with a hint to --help and exits 2. */
 void cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 

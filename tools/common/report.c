@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "escape.h"
@@ -74,6 +75,16 @@ int cli_fail(const char *format, ...)
 void cli_warn(const char *format, ...)
 {
 	if (cli_common.quiet)
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	say_format(format, arguments);
+	va_end(arguments);
+}
+
+void cli_note(const char *format, ...)
+{
+	if (cli_common.quiet || !isatty(STDERR_FILENO))
 		return;
 	va_list arguments;
 	va_start(arguments, format);

@@ -261,6 +261,15 @@ static void print_keywords(const struct refs_line *line)
 	putchar('\n');
 }
 
+static void print_estimate(const struct refs_line *line)
+{
+	char bytes[32];
+	const char *what = strcmp(line->section, "memory") == 0  ? "of memory, with no need of files"
+			   : strcmp(line->section, "least") == 0 ? "of memory, at least"
+								 : "of files, at most, between these";
+	printf("%10s  %s\n", print_size(line->bytes, bytes), what);
+}
+
 static void print_garbage(const struct refs_line *line)
 {
 	char bytes[32];
@@ -308,6 +317,10 @@ void refs_print(struct refs *refs, struct refs_line *line)
 			print_keywords(line);
 		else if (strcmp(line->section, "garbage") == 0)
 			print_garbage(line);
+		else if (strcmp(line->section, "memory") == 0 ||
+			 strcmp(line->section, "least") == 0 ||
+			 strcmp(line->section, "files") == 0)
+			print_estimate(line);
 		else if (strcmp(line->section, "kept") == 0 && line->depth == REFS_ABSENT)
 			print_unkept(line);
 		else if (strcmp(line->section, "unreached") == 0)

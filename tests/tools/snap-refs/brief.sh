@@ -1,0 +1,3 @@
+snap-refs --brief app.snap type:Node
+snap-refs --brief app.snap 2>&1
+snap-refs --brief --cycles app.snap row:0 2>&1
