@@ -47,8 +47,8 @@ snapshot() {
 }
 build_id() { file "$1" | sed -n 's/.*BuildID\[sha1\]=\([0-9a-f]*\).*/\1/p'; }
 tracebacks() { snap-top -k traceback -n 0 --format=tsv "$1" | tail -n +2 | cut -f4 | sort; }
-first="$work/prog.c:$(line outer);$work/prog.c:$(line middle);$work/prog.c:$(line inner)"
-second="$work/prog.c:$(line "outer again");$work/prog.c:$(line inner)"
+first="outer ($work/prog.c:$(line outer));middle ($work/prog.c:$(line middle));inner ($work/prog.c:$(line inner))"
+second="outer ($work/prog.c:$(line "outer again"));inner ($work/prog.c:$(line inner))"
 expected=$(printf '%s\n%s\n' "$first" "$second" | sort)
 
 for flags in -gdwarf-5 -gdwarf-4 "-gdwarf-5 -gsplit-dwarf" "-g -no-pie"; do
@@ -126,4 +126,25 @@ TEXT
 done
 is "$good" 60 "damaged files of modules do no harm"
 status 2 "damaged snapshots are refused" snap-symbolize -o x.snap <(head -c 100 raw.snap)
+
+# Names are kept as they are linked, and shown as they were written.
+cat >names.cc <<'TEXT'
+#include <cstdlib>
+#include <vector>
+namespace own {
+template <class T> struct Pool {
+	std::vector<void *> all;
+	__attribute__((noinline)) void grow(T n) { all.push_back(malloc((size_t)n)); }
+};
+} // namespace own
+int main(int argc, char **) { static own::Pool<long> pool; pool.grow(argc); return (int)pool.all.size() - 1; }
+TEXT
+ok "a program in C++ builds" ${CXX:-g++} -O1 -g -Wl,--build-id names.cc -o names
+place=$(objdump -d names | sed -n '/<_ZN3own4PoolIlE4growEl>:$/,/^$/p' | sed -n 's/^ *\([0-9a-f]*\):.*call.*malloc.*/\1/p')
+snapshot "$work/names" "$(build_id names)" $place | snap-make -o names.snap -
+snap-symbolize names.snap
+is "$(snap-top -k function --format=tsv names.snap | tail -n +2 | cut -f4)" "own::Pool<long>::grow" "functions are demangled"
+is "$(snap-top -k function --format=tsv -i 'function:own::Pool<*' names.snap | tail -n +2 | cut -f1)" 8 "patterns see what is shown"
+status 0 "in snap-refs too" snap-refs names.snap 'site:own::Pool<long>::grow'
+is "$(snap-dump names.snap | grep -c 'function: "*_ZN3own4PoolIlE4growEl')" 1 "the snapshot has the linkage name"
 done_testing

@@ -25,7 +25,7 @@ enum snap_key {
 	SNAP_KEY_LINENO = 2,     /* file, line */
 	SNAP_KEY_FILENAME = 3,   /* file */
 	SNAP_KEY_FUNCTION = 4,   /* function, file, module */
-	SNAP_KEY_TRACEBACK = 5,  /* frames: file and line; without a file function, module and offset */
+	SNAP_KEY_TRACEBACK = 5,  /* frames: function, file and line; without a file function, module and offset */
 	SNAP_KEY_MODULE = 6,     /* module */
 	SNAP_KEY_THREAD = 7,     /* has_number, number, name */
 	SNAP_KEY_DOMAIN = 8,     /* number */
@@ -104,6 +104,10 @@ struct snap_query_options {
 	/* Where unlinked files are kept that hold what has no room in memory; NULL: $TMPDIR, else /tmp. */
 	const char *temporary_folder;
 	const struct snap_io *io;  /* NULL: the system's */
+	/* How a function is called in keys, answers and patterns, as a demangler knows it: puts up to size bytes there, and
+	 * returns how many; 0: by its own name.  NULL: all are. */
+	size_t (*function_name)(void *context, const char *bytes, size_t count, char *name, size_t size);
+	void *function_context;
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 

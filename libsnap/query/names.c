@@ -2,6 +2,8 @@
  * content. */
 #include "query.h"
 
+#define NAME_SIZE 4096 /* longer names of functions are not renamed */
+
 bool libsnap_query_is_damaged(const struct names *names)
 {
 	struct snap_reader_info info;
@@ -288,6 +290,43 @@ static void mark_all(struct resolver *resolver, struct names *names)
 	}
 }
 
+/* Another name for a text, from whoever asked. */
+static enum snap_status rename_text(struct names *names, uint32_t *text, struct snap_error *error)
+{
+	char own[NAME_SIZE], other[NAME_SIZE];
+	size_t size = libsnap_text_size(names->space, *text);
+	if (size > sizeof(own))
+		return SNAP_OK;
+	libsnap_text_read(names->space, *text, 0, size, own);
+	size = names->rename->function_name(names->rename->function_context, own, size, other,
+					    sizeof(other));
+	return size > 0 && size <= sizeof(other)
+		       ? libsnap_space_text(names->space, other, size, text, error)
+		       : SNAP_OK;
+}
+
+/* Frames share functions: each is renamed once. */
+static enum snap_status rename_functions(struct names *names, struct snap_error *error)
+{
+	struct libsnap_array renamed = {0}; /* by text: its new one + 1 */
+	enum snap_status status =
+		libsnap_budget_array(names->space->budget, &renamed,
+				     names->space->texts.count, sizeof(uint32_t), error);
+	for (uint64_t i = 0; status == SNAP_OK && i < names->frames.count; i++) {
+		uint32_t own = libsnap_frame_at(names, i).function, text = own;
+		uint32_t known = own ? libsnap_array_get32(&renamed, own) : 1;
+		if (!known) {
+			status = rename_text(names, &text, error);
+			known = text + 1;
+			libsnap_array_set32(&renamed, own, known);
+		}
+		if (own)
+			edit_frame(names, i)->function = known - 1;
+	}
+	libsnap_array_end(&renamed);
+	return status;
+}
+
 static void replace_all(struct resolver *resolver, struct names *names)
 {
 	for (uint64_t i = 0; i < names->types.count; i++) {
@@ -324,14 +363,17 @@ static enum snap_status resolve_all(struct names *names, unsigned needed, struct
 	if (status == SNAP_OK)
 		replace_all(&resolver, names);
 	libsnap_resolver_end(&resolver);
+	if (status == SNAP_OK && (needed & NEED_FUNCTIONS) && names->rename->function_name)
+		status = rename_functions(names, error);
 	return status;
 }
 
 enum snap_status libsnap_query_names_load(struct names *names, struct space *space,
 					  struct snap_reader *reader, unsigned needed,
+					  const struct snap_query_options *options,
 					  struct snap_error *error)
 {
-	*names = (struct names){.space = space, .reader = reader};
+	*names = (struct names){.space = space, .reader = reader, .rename = options};
 	enum snap_status status = SNAP_OK;
 	if (needed & NEED_TYPES)
 		status = read_types(names, error);

@@ -123,6 +123,7 @@ struct shape_name {
 struct names {
 	struct space *space;
 	struct snap_reader *reader;
+	const struct snap_query_options *rename; /* for its function_name; only while names are loaded */
 	struct libsnap_array types, frames, stacks, threads, shapes; /* counts are rows + 1, or 0 */
 	uint64_t lost_rows;
 	bool damaged; /* the reader is partial, and something is missing */
@@ -150,7 +151,7 @@ static inline struct shape_name libsnap_shape_at(struct names *names, uint64_t i
 }
 
 enum snap_status libsnap_query_names_load(struct names *, struct space *, struct snap_reader *, unsigned needed,
-				    struct snap_error *);
+				    const struct snap_query_options *, struct snap_error *);
 void libsnap_query_names_free(struct names *);
 enum snap_status libsnap_shapes_load(struct names *, unsigned needed, struct snap_error *);
 

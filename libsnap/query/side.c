@@ -221,14 +221,14 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 
 /* ---- tracebacks ---- */
 
-/* A frame with a file is its file and line, as tracemalloc has it. */
+/* A frame with a file is its function, file and line: places of tracemalloc have no functions. */
 static enum snap_status place_frames(struct side *side, struct libsnap_array *place_of,
 				     struct snap_error *error)
 {
 	struct space *space = &side->answer->space;
 	for (uint64_t i = 1; i < side->names.frames.count; i++) {
 		struct frame_name frame = libsnap_frame_at(&side->names, i);
-		struct tuple place = {{frame.file, frame.line}};
+		struct tuple place = {{frame.file, frame.line, frame.function}};
 		if (!frame.file)
 			place = (struct tuple){{0, 0, frame.function, frame.module, frame.offset}};
 		uint32_t id;
@@ -517,7 +517,7 @@ static enum snap_status read_side(struct side *side, struct snap_error *error)
 		libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
 	if (status == SNAP_OK)
 		status = libsnap_query_names_load(&side->names, &answer->space, side->reader,
-						  names_of(side), error);
+						  names_of(side), side->options, error);
 	if (status == SNAP_OK)
 		status = libsnap_filter_load(&side->filter, &side->names, error);
 	if (status == SNAP_OK && side->options->retained)

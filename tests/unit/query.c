@@ -775,7 +775,8 @@ static void check_by_hand(void)
 	};
 	CHECK(ROWS_OF(twins, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) == 1 && row.bytes == 30 &&
 	      row.count == 3);
-	CHECK(ROWS_OF(twins, SNAP_KEY_TRACEBACK, SNAP_OK, &row, NULL) == 1 && row.bytes == 30);
+	CHECK(ROWS_OF(twins, SNAP_KEY_TRACEBACK, SNAP_OK, &row, frames) == 2 && row.bytes == 20 &&
+	      !frames[0].function.bytes && frames[0].line == 7);
 	CHECK(ROWS_OF(twins, SNAP_KEY_FUNCTION, SNAP_OK, &row, NULL) == 2 && row.bytes == 20 &&
 	      !row.place.function.bytes);
 	const struct column types[] = {{SNAP_TYPE_NAME, 2, {4, 4}},

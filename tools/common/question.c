@@ -1,4 +1,5 @@
 /* Options and patterns as a question to the library. */
+#include "demangle.h"
 #include "rows.h"
 
 #include <errno.h>
@@ -146,6 +147,7 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	options->max_memory_bytes = cli_common.memory_bytes;
 	if (options->max_memory_bytes && options->max_memory_bytes < LEAST_MEMORY)
 		options->max_memory_bytes = LEAST_MEMORY; /* as the reader does */
+	options->function_name = demangle;
 	options->patterns = question->patterns;
 	add_patterns(question, &given->include, false, given->all_frames);
 	add_patterns(question, &given->exclude, true, given->all_frames);

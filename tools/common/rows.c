@@ -91,15 +91,19 @@ static void append_word(struct buffer *out, enum word_list list, uint64_t number
 		append_number(out, "kind-%" PRIu64, number);
 }
 
-/* file:line; without a file the function, in its module or at its offset. */
+/* function (file:line), or file:line; without a file the function, in its module or at its offset. */
 static void append_place(struct buffer *out, const struct snap_place *place)
 {
+	append(out, place->function);
 	if (place->file.bytes) {
+		if (place->function.bytes)
+			buffer_text(out, " (");
 		append(out, place->file);
 		append_number(out, ":%" PRIu64, place->line);
+		if (place->function.bytes)
+			buffer_byte(out, ')');
 		return;
 	}
-	append(out, place->function);
 	if (place->function.bytes && place->module.bytes)
 		buffer_text(out, "@");
 	append(out, place->module);

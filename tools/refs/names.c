@@ -1,4 +1,5 @@
 /* Words for types, labels and allocation sites. */
+#include "demangle.h"
 #include "refs.h"
 
 #include <inttypes.h>
@@ -85,7 +86,13 @@ void refs_append_label(struct refs *refs, struct buffer *out, uint64_t label)
 
 void refs_append_function(struct refs *refs, struct buffer *out, uint64_t frame)
 {
-	append_string(refs, out, refs_value(refs, SNAP_FRAME_FUNCTION, frame - 1));
+	char name[4096];
+	const char *text;
+	size_t size;
+	uint64_t id = refs_value(refs, SNAP_FRAME_FUNCTION, frame - 1);
+	refs_must(refs, snap_reader_string(refs->reader, id, &text, &size, &refs->error));
+	size_t demangled = demangle(NULL, text, size, name, sizeof(name));
+	buffer_append(out, demangled ? name : text, demangled ? demangled : size);
 }
 
 void refs_append_place(struct refs *refs, struct buffer *out, uint64_t frame)

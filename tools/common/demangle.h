@@ -1,0 +1,11 @@
+/* Names of C++, Rust, D and Go functions as their programmers wrote them. */
+#ifndef FUNCTION_NAMES_H
+#define FUNCTION_NAMES_H
+
+#include <stddef.h>
+
+/* Up to size bytes of the name of a function whose linkage name is given; 0 if that is no mangled name.  For
+ * snap_query_options, whose context is not used. */
+size_t demangle(void *context, const char *bytes, size_t count, char *name, size_t size);
+
+#endif
