@@ -96,8 +96,12 @@ static enum cli_status run(const struct import_format *format, struct import_con
 	if (summary.unknown_references > 0)
 		cli_warn("%s: %llu references to unknown objects were left out", context->input->name,
 			 (unsigned long long)summary.unknown_references);
+	bool unknown = context->lost == IMPORT_LOST_SOME;
+	if (unknown)
+		cli_warn("%s: incomplete: cut short; how much is missing is not known",
+			 context->input->name);
 	if (context->lost > 0)
-		cli_lost(context->input->name, context->lost);
+		cli_lost(context->input->name, unknown ? 0 : context->lost);
 	return CLI_YES;
 }
 

@@ -68,8 +68,9 @@ at=$(find_bytes 200000000000000110)
 head -c $((at - 1)) jvm8.hprof >early.hprof
 ok "--partial cannot help before there is an object" every_cut early.hprof --partial 11 2 0
 ok "--partial accepts any later cut" every_cut jvm8.hprof --partial 3 3 $at
-head -c $((at + 900)) jvm8.hprof | snap-import hprof -q --partial -o partial.snap
+head -c $((at + 900)) jvm8.hprof | snap-import hprof --partial -o partial.snap 2>message
 is "$?" 3 "a dump that was cut"
+ok "what is missing is not known, and that is said" grep -q 'incomplete: cut short; how much is missing is not known$' message
 ok "is marked" eval 'snap-info partial.snap | grep -q "^state *partial"'
 
 # wrong OFFSET HEX REASON: the file with other bytes there is refused, with the reason.

@@ -124,7 +124,7 @@ enum snap_status import_hprof(struct import_context *context, struct snap_error 
 		cli_warn("%s: %" PRIu64 " strings were cut at %u bytes", context->input->name,
 			 import->text.cut_count, SNAP_MAX_STRING_SIZE);
 	if (status == SNAP_OK && import->cut)
-		context->lost = 1; /* how much, nobody knows */
+		context->lost = IMPORT_LOST_SOME;
 	free_all(import);
 	return status;
 }

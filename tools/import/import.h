@@ -12,6 +12,8 @@ struct import_options {
 	bool partial;         /* accept input that is cut short, if what is there has a meaning */
 };
 
+#define IMPORT_LOST_SOME UINT64_MAX /* nobody knows how many */
+
 struct import_context {
 	struct import_input *input;
 	const struct import_options *options;

@@ -389,7 +389,7 @@ enum snap_status import_tracemalloc(struct import_context *context, struct snap_
 		status = import_fail_at(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					"ends before the first trace");
 	if (status == SNAP_OK && im.pickle->cut)
-		context->lost = 1; /* at least; a pickle does not say how many were to come */
+		context->lost = IMPORT_LOST_SOME; /* a pickle does not say how many were to come */
 	if (status == SNAP_OK)
 		status = write_all(&im, limit);
 end:

@@ -167,7 +167,7 @@ enum snap_status import_v8(struct import_context *context, struct snap_error *er
 		cli_warn("%s: %" PRIu64 " strings were cut at %u bytes", context->input->name,
 			 import->strings.cut_count, SNAP_MAX_STRING_SIZE);
 	if (import->strings.cut_short)
-		context->lost = import->lost_names > 0 ? import->lost_names : 1;
+		context->lost = import->lost_names > 0 ? import->lost_names : IMPORT_LOST_SOME;
 	v8_strings_end(&import->strings);
 	free(import->traces);
 	free(import->ids);
