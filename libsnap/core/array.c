@@ -247,6 +247,15 @@ bool libsnap_array_reach(struct libsnap_array *array, uint64_t count)
 	return reach_outside(array, count) && arrays->failed == SNAP_OK;
 }
 
+bool libsnap_array_add_slowly(struct libsnap_array *array, const void *element)
+{
+	uint64_t index = array->count;
+	if (!libsnap_array_reach(array, index + 1))
+		return false;
+	memcpy(libsnap_array_edit(array, index), element, array->element_size);
+	return true;
+}
+
 /* ---- arrays ---- */
 
 void libsnap_array_begin(struct libsnap_array *array, struct libsnap_arrays *arrays,

@@ -61,6 +61,7 @@ void libsnap_array_replace(struct libsnap_array *array, struct libsnap_array *fr
 /* Elements of zeros until there are count.  False: out of memory, or over the allocator's limit. */
 bool libsnap_array_reach(struct libsnap_array *, uint64_t count);
 uint8_t *libsnap_array_fetch(struct libsnap_array *, uint64_t index, bool changes);
+bool libsnap_array_add_slowly(struct libsnap_array *, const void *element);
 /* In pieces, as bytes may lie in several pages. */
 void libsnap_array_read(struct libsnap_array *, uint64_t first, size_t count, void *to);
 void libsnap_array_write(struct libsnap_array *, uint64_t first, size_t count, const void *from);
@@ -80,6 +81,16 @@ static inline void *libsnap_array_edit(struct libsnap_array *array, uint64_t ind
 	if (__builtin_expect(array->memory != NULL, 1))
 		return array->memory + index * array->element_size;
 	return libsnap_array_fetch(array, index, true);
+}
+
+/* One more at the end.  False: as _reach. */
+static inline bool libsnap_array_add(struct libsnap_array *array, const void *element)
+{
+	if (!array->memory || array->count >= array->capacity)
+		return libsnap_array_add_slowly(array, element);
+	__builtin_memcpy(array->memory + array->count++ * array->element_size, element,
+			 array->element_size);
+	return true;
 }
 
 static inline uint32_t libsnap_array_get32(struct libsnap_array *array, uint64_t index)

@@ -70,6 +70,8 @@ void libsnap_space_end(struct space *);
 enum snap_status libsnap_space_text(struct space *, const char *bytes, size_t size, uint32_t *id, struct snap_error *);
 enum snap_status libsnap_space_intern(struct space *, struct interner *, const void *item, uint32_t *id,
 				      struct snap_error *);
+/* So many items will be added, mostly new ones: room is made at once. */
+enum snap_status libsnap_space_expect(struct space *, struct interner *, uint64_t more, struct snap_error *);
 enum snap_status libsnap_space_chain(struct space *, uint32_t before, uint32_t item, uint32_t *id, struct snap_error *);
 
 size_t libsnap_text_size(struct space *, uint32_t id);

@@ -198,57 +198,85 @@ static enum snap_status rank_items(struct ranks *ranks, const struct tuple_form 
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
-/* By list: how many lists begin with it, itself among them. */
-static void count_lists(struct space *space, struct libsnap_array *sizes)
+#define SEVERAL UINT32_MAX
+
+struct list_tree {
+	struct ranks *ranks;
+	struct libsnap_array of_item;    /* ranks */
+	struct libsnap_array sizes;      /* how many lists begin with it, itself not among them */
+	struct libsnap_array child;      /* the one that is longer by an item, 0: none, or SEVERAL */
+	struct number_sort several;      /* such lists, by the one before */
+	uint32_t next;                   /* of them; 0: there is no more */
+};
+
+/* A list is made after the one before it, so its number is greater. */
+static void link_lists(struct list_tree *tree)
 {
-	for (uint32_t id = space->chains.count; id-- > 0;) {
-		uint32_t size = libsnap_array_get32(sizes, id) + 1;
-		libsnap_array_set32(sizes, id, size);
+	struct space *space = tree->ranks->space;
+	for (uint32_t id = space->chains.count; id-- > 1;) {
 		uint32_t before = libsnap_chain_at(space, id).before;
-		if (id > 0)
-			libsnap_array_set32(sizes, before,
-					    libsnap_array_get32(sizes, before) + size);
+		uint32_t size = libsnap_array_get32(&tree->sizes, id) + 1;
+		*(uint32_t *)libsnap_array_edit(&tree->sizes, before) += size;
+		uint32_t *child = libsnap_array_edit(&tree->child, before);
+		*child = *child ? SEVERAL : id;
 	}
 }
 
-/* Lists in order are the tree of them in preorder, below each list those that are longer by an
- * item, in the order of these.  A list is made after the one before it, so its number is greater:
- * by that one, lists come when its rank is known. */
-static enum snap_status place_lists(struct ranks *ranks, struct number_sort *sort,
-				    struct libsnap_array *sizes, struct snap_error *error)
+static enum snap_status next_of_several(struct list_tree *tree, struct snap_error *error)
 {
-	uint32_t id, parent = NOT_FOUND, end = 0;
-	enum snap_status status = libsnap_number_sort_finish(sort, error);
-	while (status == SNAP_OK &&
-	       (status = libsnap_number_sort_next(sort, &id, error)) == SNAP_OK) {
-		uint32_t before = libsnap_chain_at(ranks->space, id).before;
-		if (before != parent)
-			end = libsnap_array_get32(&ranks->chains, before) +
-			      libsnap_array_get32(sizes, before);
-		parent = before;
-		end -= libsnap_array_get32(sizes, id);
-		libsnap_array_set32(&ranks->chains, id, end);
-	}
+	enum snap_status status = libsnap_number_sort_next(&tree->several, &tree->next, error);
+	if (status == SNAP_END)
+		tree->next = 0;
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
-static enum snap_status rank_lists(struct ranks *ranks, struct libsnap_array *of_item,
-				   struct libsnap_array *sizes, struct snap_error *error)
+static enum snap_status sort_several(struct list_tree *tree, struct snap_error *error)
 {
-	struct space *space = ranks->space;
-	struct number_sort sort;
+	struct space *space = tree->ranks->space;
 	enum snap_status status = SNAP_OK;
-	count_lists(space, sizes);
-	libsnap_number_sort_begin(&sort, space->budget);
 	for (uint32_t id = 1; status == SNAP_OK && id < space->chains.count; id++) {
 		struct chain chain = libsnap_chain_at(space, id);
-		uint64_t numbers[2] = {NOT_FOUND - chain.before,
-				       libsnap_array_get32(of_item, chain.item)};
-		status = libsnap_number_sort_add(&sort, numbers, 2, id, error);
+		if (libsnap_array_get32(&tree->child, chain.before) != SEVERAL)
+			continue;
+		uint64_t number = (uint64_t)(NOT_FOUND - chain.before) << 32 |
+				  libsnap_array_get32(&tree->of_item, chain.item);
+		status = libsnap_number_sort_add(&tree->several, &number, 1, id, error);
 	}
 	if (status == SNAP_OK)
-		status = place_lists(ranks, &sort, sizes, error);
-	libsnap_number_sort_end(&sort);
+		status = libsnap_number_sort_finish(&tree->several, error);
+	return status == SNAP_OK ? next_of_several(tree, error) : status;
+}
+
+/* Those below parent share the ranks that come after its own; the greatest comes first. */
+static enum snap_status place_several(struct list_tree *tree, uint32_t parent, uint32_t rank,
+				      struct snap_error *error)
+{
+	struct space *space = tree->ranks->space;
+	uint32_t end = rank + 1 + libsnap_array_get32(&tree->sizes, parent);
+	enum snap_status status = SNAP_OK;
+	while (status == SNAP_OK && tree->next &&
+	       libsnap_chain_at(space, tree->next).before == parent) {
+		end -= libsnap_array_get32(&tree->sizes, tree->next) + 1;
+		libsnap_array_set32(&tree->ranks->chains, tree->next, end);
+		status = next_of_several(tree, error);
+	}
+	return status;
+}
+
+/* Lists in order are the tree of them in preorder, below each list those that are longer by an
+ * item, in the order of these. */
+static enum snap_status rank_lists(struct list_tree *tree, struct snap_error *error)
+{
+	struct libsnap_array *ranks = &tree->ranks->chains;
+	enum snap_status status = sort_several(tree, error);
+	for (uint32_t id = 0; status == SNAP_OK && id < tree->ranks->space->chains.count; id++) {
+		uint32_t child = libsnap_array_get32(&tree->child, id);
+		uint32_t rank = libsnap_array_get32(ranks, id);
+		if (child == SEVERAL)
+			status = place_several(tree, id, rank, error);
+		else if (child)
+			libsnap_array_set32(ranks, child, rank + 1);
+	}
 	return status;
 }
 
@@ -256,21 +284,28 @@ static enum snap_status rank_chains(struct ranks *ranks, const struct tuple_form
 				    struct snap_error *error)
 {
 	struct space *space = ranks->space;
-	struct libsnap_array of_item = {0}, sizes = {0};
-	enum snap_status status = libsnap_budget_array(
-		space->budget, &ranks->chains, space->chains.count, sizeof(uint32_t), error);
+	struct budget *budget = space->budget;
+	struct list_tree tree = {.ranks = ranks};
+	uint64_t count = space->chains.count, size = sizeof(uint32_t);
+	libsnap_number_sort_begin(&tree.several, budget);
+	enum snap_status status = libsnap_budget_array(budget, &ranks->chains, count, size, error);
 	if (status == SNAP_OK)
-		status = libsnap_budget_array(space->budget, &of_item, space->places.count,
-					      sizeof(uint32_t), error);
+		status = libsnap_budget_array(budget, &tree.of_item, space->places.count, size,
+					      error);
 	if (status == SNAP_OK)
-		status = rank_items(ranks, form, &of_item, error);
+		status = rank_items(ranks, form, &tree.of_item, error);
 	if (status == SNAP_OK)
-		status = libsnap_budget_array(space->budget, &sizes, space->chains.count,
-					      sizeof(uint32_t), error);
+		status = libsnap_budget_array(budget, &tree.sizes, count, size, error);
 	if (status == SNAP_OK)
-		status = rank_lists(ranks, &of_item, &sizes, error);
-	libsnap_array_end(&of_item);
-	libsnap_array_end(&sizes);
+		status = libsnap_budget_array(budget, &tree.child, count, size, error);
+	if (status == SNAP_OK) {
+		link_lists(&tree);
+		status = rank_lists(&tree, error);
+	}
+	libsnap_number_sort_end(&tree.several);
+	libsnap_array_end(&tree.of_item);
+	libsnap_array_end(&tree.sizes);
+	libsnap_array_end(&tree.child);
 	return status;
 }
 

@@ -275,6 +275,10 @@ static enum snap_status list_tracebacks(struct side *side, struct snap_error *er
 					      sizeof(uint32_t), error);
 	if (status == SNAP_OK)
 		status = place_frames(side, &place_of, error);
+	struct space *space = &side->answer->space;
+	if (status == SNAP_OK && side->number == 0) /* the new snapshot has most of the old one's */
+		status = libsnap_space_expect(space, &space->chains, side->names.stacks.count,
+					      error);
 	if (status == SNAP_OK)
 		status = list_stacks(side, &place_of, error);
 	libsnap_array_end(&place_of);
@@ -515,13 +519,14 @@ static enum snap_status read_side(struct side *side, struct snap_error *error)
 	struct snap_answer *answer = side->answer;
 	enum snap_status status =
 		libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
+	/* The graph first: names can do with less. */
+	if (status == SNAP_OK && side->options->retained)
+		status = libsnap_retained_prepare(side, error);
 	if (status == SNAP_OK)
 		status = libsnap_query_names_load(&side->names, &answer->space, side->reader,
 						  names_of(side), side->options, error);
 	if (status == SNAP_OK)
 		status = libsnap_filter_load(&side->filter, &side->names, error);
-	if (status == SNAP_OK && side->options->retained)
-		status = libsnap_retained_prepare(side, error);
 	if (status == SNAP_OK)
 		status = prepare_key(side, error);
 	if (status == SNAP_OK)

@@ -4,7 +4,6 @@
 #include "query.h"
 #include "snapfmt.h"
 
-#define MAX_IDENTITY 64
 #define LEAST_BITS   6
 #define GRAPH_LEAVES ((uint64_t)128 << 20) /* to arrays and sorting, of a large budget */
 
@@ -53,9 +52,11 @@ void libsnap_budget_begin(struct budget *budget, const struct snap_query_options
 
 uint64_t libsnap_budget_for_graph(const struct budget *budget)
 {
-	uint64_t kept = budget->limit / 8 * 3;
-	kept = budget->used + (kept < GRAPH_LEAVES ? kept : GRAPH_LEAVES);
-	return kept < budget->limit ? budget->limit - kept : 1;
+	uint64_t part = budget->limit / 8, leaves = 3 * part;
+	leaves = leaves < GRAPH_LEAVES ? leaves : GRAPH_LEAVES;
+	if (leaves < budget->used + part)
+		leaves = budget->used + part;
+	return leaves < budget->limit ? budget->limit - leaves : 1;
 }
 
 enum snap_status libsnap_budget_fail(const struct budget *budget, struct snap_error *error)
@@ -110,14 +111,11 @@ static void place_in_slots(struct libsnap_array *slots, unsigned bits, struct sl
 	*(struct slot *)libsnap_array_edit(slots, at & mask) = slot;
 }
 
-/* A third of the slots stays free. */
-static enum snap_status reserve_slot(struct space *space, struct interner *interner,
-				     struct snap_error *error)
+/* More slots; their order stays. */
+static enum snap_status widen(struct space *space, struct interner *interner, unsigned bits,
+			      struct snap_error *error)
 {
 	uint64_t slot_count = interner->bits ? (uint64_t)1 << interner->bits : 0;
-	if (interner->count < slot_count / 3 * 2)
-		return SNAP_OK;
-	unsigned bits = interner->bits ? interner->bits + 1 : LEAST_BITS;
 	struct libsnap_array larger;
 	enum snap_status status = libsnap_budget_array(space->budget, &larger, (uint64_t)1 << bits,
 						       sizeof(struct slot), error);
@@ -135,42 +133,63 @@ static enum snap_status reserve_slot(struct space *space, struct interner *inter
 	return SNAP_OK;
 }
 
+/* A third of the slots stays free. */
+static bool has_slots(const struct interner *interner, unsigned bits, uint64_t more)
+{
+	return bits && interner->count + more <= ((uint64_t)1 << bits) / 3 * 2;
+}
+
+enum snap_status libsnap_space_expect(struct space *space, struct interner *interner, uint64_t more,
+				      struct snap_error *error)
+{
+	unsigned bits = interner->bits ? interner->bits : LEAST_BITS;
+	while (bits < 32 && !has_slots(interner, bits, more))
+		bits++;
+	return bits == interner->bits ? SNAP_OK : widen(space, interner, bits, error);
+}
+
 static enum snap_status append(struct space *space, struct interner *interner, const void *item,
 			       struct snap_error *error)
 {
 	if (interner->count == NOT_FOUND - 1)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "more than 4 billion names or groups");
-	if (!libsnap_array_reach(&interner->items, (uint64_t)interner->count + 1))
+	if (!libsnap_array_add(&interner->items, item))
 		return libsnap_budget_fail(space->budget, error);
-	memcpy(libsnap_array_edit(&interner->items, interner->count), item,
-	       interner->items.element_size);
 	interner->count++;
 	return SNAP_OK;
 }
 
+/* free is the slot at which looking for it came to an end. */
 static enum snap_status interner_add(struct space *space, struct interner *interner,
-				     const void *item, uint32_t hash, uint32_t *id,
+				     const void *item, uint32_t hash, uint64_t free, uint32_t *id,
 				     struct snap_error *error)
 {
-	enum snap_status status = reserve_slot(space, interner, error);
+	bool wide = has_slots(interner, interner->bits, 1);
+	enum snap_status status =
+		wide ? SNAP_OK : libsnap_space_expect(space, interner, 1, error);
 	if (status == SNAP_OK)
 		status = append(space, interner, item, error);
 	if (status != SNAP_OK)
 		return status;
-	place_in_slots(&interner->slots, interner->bits, (struct slot){hash, interner->count});
+	struct slot slot = {hash, interner->count};
+	if (wide)
+		*(struct slot *)libsnap_array_edit(&interner->slots, free) = slot;
+	else
+		place_in_slots(&interner->slots, interner->bits, slot);
 	*id = interner->count - 1;
 	return SNAP_OK;
 }
 
-/* Goes through the items of that hash, from *at on. */
+/* Goes through the items of that hash, from slot *at on, where it stops at a free one. */
 static uint32_t next_of_hash(struct interner *interner, uint32_t hash, uint64_t *at)
 {
 	uint64_t mask = ((uint64_t)1 << interner->bits) - 1;
 	while (interner->bits) {
-		const struct slot *slot = libsnap_array_at(&interner->slots, (*at)++ & mask);
+		const struct slot *slot = libsnap_array_at(&interner->slots, *at);
 		if (slot->id == 0)
 			break;
+		*at = (*at + 1) & mask;
 		if (slot->hash == hash)
 			return slot->id - 1;
 	}
@@ -187,12 +206,18 @@ static uint32_t hash_bytes(const struct space *space, const void *bytes, size_t 
 	return (uint32_t)snapfmt_hasher_end(&hasher);
 }
 
+/* Of whole words, which are ids and small numbers mostly: each bit has to reach the upper half. */
 static uint32_t hash_item(const struct space *space, const void *item, size_t size)
 {
-	unsigned char seeded[sizeof(space->seed) + MAX_IDENTITY];
-	memcpy(seeded, &space->seed, sizeof(space->seed));
-	memcpy(seeded + sizeof(space->seed), item, size);
-	return (uint32_t)snapfmt_hash(seeded, sizeof(space->seed) + size);
+	uint64_t hash = space->seed;
+	for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, (const unsigned char *)item + i, sizeof(word));
+		hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+		hash = (hash ^ hash >> 32) * UINT64_C(0xc4ceb9fe1a85ec53);
+		hash ^= hash >> 29;
+	}
+	return (uint32_t)(hash >> 32);
 }
 
 enum snap_status libsnap_space_intern(struct space *space, struct interner *interner,
@@ -207,7 +232,7 @@ enum snap_status libsnap_space_intern(struct space *space, struct interner *inte
 			return SNAP_OK;
 		}
 	}
-	return interner_add(space, interner, item, hash, id, error);
+	return interner_add(space, interner, item, hash, at, id, error);
 }
 
 /* ---- texts ---- */
@@ -238,7 +263,7 @@ enum snap_status libsnap_space_text(struct space *space, const char *bytes, size
 	if (!libsnap_array_reach(&space->bytes, place.offset + size))
 		return libsnap_budget_fail(space->budget, error);
 	libsnap_array_write(&space->bytes, place.offset, size, bytes);
-	return interner_add(space, &space->texts, &place, hash, id, error);
+	return interner_add(space, &space->texts, &place, hash, at, id, error);
 }
 
 size_t libsnap_text_size(struct space *space, uint32_t id)
