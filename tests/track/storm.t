@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Threads, forks, dlopen in a loop and signals at once, under four allocators: the live set is right.  Long: tests/long/storm.t.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/storm.bash"
+case ${CFLAGS:-} in
+*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
+esac
+make_storm
+storm glibc 2
+for library in libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so.2; do
+	if LD_PRELOAD=$library true 2>&1 | grep -q .; then
+		[ "${SKIP_REAL:-0}" = 1 ] && continue
+		is missing "$library" "$library is here (make deps brings it; SKIP_REAL=1 skips)"
+	else
+		storm "$library" 1 "$library"
+	fi
+done
+done_testing
