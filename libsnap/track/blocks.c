@@ -263,6 +263,23 @@ static void gather_page(struct gathered *g, struct page *page)
 	}
 }
 
+uintptr_t track_block_next(uintptr_t start, uintptr_t end)
+{
+	for (uintptr_t at = start & ~(uintptr_t)7; at < end && at < ADDRESS_END;) {
+		struct page *page = page_of(at);
+		struct track_block block;
+		if (!page)
+			at = ((at >> (PAGE_BITS + LOWER_BITS)) + 1) << (PAGE_BITS + LOWER_BITS);
+		else if (page->first == 0 && page->slabs == 0)
+			at = ((at >> PAGE_BITS) + 1) << PAGE_BITS;
+		else if (look_up(at, &block, false))
+			return at;
+		else
+			at += 8;
+	}
+	return 0;
+}
+
 bool track_blocks_each(bool (*each)(void *, const struct track_block *), void *context, uint64_t *duplicates)
 {
 	struct gathered *g = track_map(sizeof *g);

@@ -204,15 +204,23 @@ static uint32_t thread_id(struct picture *p, uint32_t number)
 
 /* ---- blocks ---- */
 
+/* What a site says beside its stack. */
+static uint32_t strip(uint32_t *node, uint32_t what)
+{
+	if (*node <= TRACK_TRUNCATED || TRACK_FRAME_MODULE(track_node_at(*node)->frame) != what)
+		return 0;
+	uint32_t number = (uint32_t)TRACK_FRAME_ADDRESS(track_node_at(*node)->frame);
+	*node = track_node_at(*node)->parent;
+	return number;
+}
+
 static bool add_block(void *context, const struct track_block *block)
 {
 	struct picture *p = context;
 	struct snap_object object = {.id = block->address, .size = block->size, .count = 1};
-	uint32_t node = block->site, thread = 0;
-	if (node > TRACK_TRUNCATED && TRACK_FRAME_MODULE(track_node_at(node)->frame) == TRACK_THREAD_MODULE) {
-		thread = (uint32_t)TRACK_FRAME_ADDRESS(track_node_at(node)->frame);
-		node = track_node_at(node)->parent;
-	}
+	uint32_t node = block->site;
+	object.domain = strip(&node, TRACK_DOMAIN_MODULE);
+	uint32_t thread = strip(&node, TRACK_THREAD_MODULE);
 	object.stack = stack_id(p, node);
 	object.thread = thread_id(p, thread);
 	p->bytes += block->size;

@@ -94,7 +94,7 @@ static inline bool recording(void)
 INLINED void *allocated(void *pointer, size_t size, const uintptr_t *frame)
 {
 	if (TRACK_LIKELY(pointer != NULL) && recording())
-		track_allocated(pointer, size, frame);
+		track_allocated((uintptr_t)pointer, size, 0, frame);
 	return pointer;
 }
 
@@ -110,7 +110,7 @@ EXPORTED void free(void *pointer)
 	if (!pointer || is_early(pointer) || !ready())
 		return;
 	if (recording())
-		track_freed(pointer);
+		track_freed((uintptr_t)pointer);
 	next.free(pointer);
 }
 
@@ -131,10 +131,10 @@ INLINED void *reallocated(void *old, size_t size, const uintptr_t *frame)
 	}
 	bool on = recording();
 	if (on && old)
-		track_moving(old, &was);
+		track_moving((uintptr_t)old, &was);
 	void *new = next.realloc(old, size);
 	if (on && (new || (size == 0 && old)))
-		track_moved(&was, new, size, frame);
+		track_moved(&was, (uintptr_t)new, size, frame);
 	return new;
 }
 
@@ -192,7 +192,7 @@ EXPORTED void free_sized(void *pointer, size_t size)
 {
 	if (pointer && ready() && next.free_sized && !is_early(pointer)) {
 		if (recording())
-			track_freed(pointer);
+			track_freed((uintptr_t)pointer);
 		next.free_sized(pointer, size);
 		return;
 	}
@@ -203,7 +203,7 @@ EXPORTED void free_aligned_sized(void *pointer, size_t alignment, size_t size)
 {
 	if (pointer && ready() && next.free_aligned_sized && !is_early(pointer)) {
 		if (recording())
-			track_freed(pointer);
+			track_freed((uintptr_t)pointer);
 		next.free_aligned_sized(pointer, alignment, size);
 		return;
 	}

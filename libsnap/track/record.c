@@ -78,7 +78,7 @@ static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_
 
 /* ---- one block ---- */
 
-void track_allocated(void *address, size_t size, const uintptr_t *frame)
+void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uintptr_t *frame)
 {
 	struct track_thread *self = track_self();
 	if (TRACK_UNLIKELY(!self || self->busy)) {
@@ -94,16 +94,16 @@ void track_allocated(void *address, size_t size, const uintptr_t *frame)
 			return;
 	}
 	self->busy = true;
-	if (!track_block_add((uintptr_t)address, size, track_walk(self, frame)))
+	if (!track_block_add(address, size, track_walk(self, frame, domain)))
 		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
 	add_up(self, (int64_t)size, 1);
 	self->busy = false;
 }
 
-void track_freed(void *address)
+void track_freed(uintptr_t address)
 {
 	struct track_block was;
-	if (!track_block_remove((uintptr_t)address, &was))
+	if (!track_block_remove(address, &was))
 		return;
 	struct track_thread *self = track_self();
 	if (TRACK_UNLIKELY(!self || self->busy)) {
@@ -116,17 +116,24 @@ void track_freed(void *address)
 	self->busy = false;
 }
 
-bool track_moving(void *address, struct track_block *was)
+void track_freed_within(uintptr_t start, size_t size)
 {
-	return track_block_find((uintptr_t)address, was);
+	uintptr_t end = start + size;
+	for (uintptr_t at = start; end > start && (at = track_block_next(at, end)) != 0; at += 8)
+		track_freed(at);
 }
 
-void track_moved(const struct track_block *was, void *address, size_t size, const uintptr_t *frame)
+bool track_moving(uintptr_t address, struct track_block *was)
+{
+	return track_block_find(address, was);
+}
+
+void track_moved(const struct track_block *was, uintptr_t address, size_t size, const uintptr_t *frame)
 {
 	if (was->site != 0 && track_block_remove_exact(was)) {
 		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was->size, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&track_sums.count, 1, memory_order_relaxed);
 	}
 	if (address)
-		track_allocated(address, size, frame);
+		track_allocated(address, size, 0, frame);
 }

@@ -79,8 +79,8 @@ struct track_rule {
 struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *);
 
 struct track_thread;
-/* The site of an allocation: the stack of the function with this frame address, and the thread. */
-uint32_t track_walk(struct track_thread *, const uintptr_t *frame);
+/* The site of an allocation: the stack of the function with this frame address, the thread, the domain. */
+uint32_t track_walk(struct track_thread *, const uintptr_t *frame, uint32_t domain);
 /* Something was unloaded: rules and stacks seen are worth nothing. */
 void track_unwind_forget(void);
 
@@ -90,11 +90,13 @@ void track_unwind_forget(void);
 #define TRACK_ROOT      0u
 #define TRACK_TRUNCATED 1u
 #define TRACK_NODE_MAX  ((1u << 28) - 2)
-/* A frame is an address with its module above; the module number THREAD means: the thread with that number. */
+/* A frame is an address with its module above; the module number THREAD means: the thread with that number,
+ * DOMAIN: that domain. */
 #define TRACK_FRAME(module, address) ((uint64_t)(module) << 48 | ((uint64_t)(address) & 0xffffffffffffu))
 #define TRACK_FRAME_MODULE(frame)    ((uint32_t)((frame) >> 48))
 #define TRACK_FRAME_ADDRESS(frame)   ((uintptr_t)((frame) & 0xffffffffffffu))
 #define TRACK_THREAD_MODULE          0xffffu
+#define TRACK_DOMAIN_MODULE          0xfffeu
 
 struct track_node {
 	uint64_t frame;
@@ -112,6 +114,8 @@ uint32_t track_node_count(void);
 
 /* site: the node of a stack, or of a thread above it; not TRACK_ROOT. */
 bool track_block_add(uintptr_t address, size_t size, uint32_t site);
+/* The address of the first live block from start on, below end; 0: none. */
+uintptr_t track_block_next(uintptr_t start, uintptr_t end);
 struct track_block {
 	uintptr_t address;
 	size_t size;
@@ -198,11 +202,12 @@ struct track_sums {
 };
 extern struct track_sums track_sums __attribute__((visibility("hidden")));
 
-void track_allocated(void *address, size_t size, const uintptr_t *frame);
-void track_freed(void *address);
-/* A block may have been moved: was is what it was before (site 0: unknown).  address NULL: it is gone. */
-bool track_moving(void *address, struct track_block *was);
-void track_moved(const struct track_block *was, void *address, size_t size, const uintptr_t *frame);
+void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uintptr_t *frame);
+void track_freed(uintptr_t address);
+void track_freed_within(uintptr_t start, size_t size);
+/* A block may have been moved: was is what it was before (site 0: unknown).  address 0: it is gone. */
+bool track_moving(uintptr_t address, struct track_block *was);
+void track_moved(const struct track_block *was, uintptr_t address, size_t size, const uintptr_t *frame);
 
 /* ---- snapshots (take.c, child.c, triggers.c, signals.c, start.c) ---- */
 

@@ -85,7 +85,7 @@ static struct track_rule make_rule(uintptr_t address)
 {
 	struct track_rule rule = {.kind = TRACK_RULE_UNKNOWN};
 	uint32_t module = track_module_of(address - 1);
-	if (module == TRACK_NO_MODULE || module >= TRACK_THREAD_MODULE)
+	if (module == TRACK_NO_MODULE || module >= TRACK_DOMAIN_MODULE)
 		return rule;
 	rule = track_cfi_rule(address - 1, track_module_at(module));
 	if (rule.cfa_offset != (rule.cfa_offset << 4) >> 4)
@@ -451,26 +451,33 @@ static inline uint64_t add_to_hash(uint64_t hash, uint64_t frame)
 }
 
 /* Of a stack that is not known yet, or whose node was forgotten. */
-static __attribute__((noinline)) uint32_t make_site(const struct track_thread *self, uint32_t node, const struct track_seen *outer,
-						    size_t outer_count, const struct track_seen *inner, size_t inner_count)
+struct frames {
+	const struct track_seen *at;
+	size_t count;
+};
+static __attribute__((noinline)) uint32_t make_site(const struct track_thread *self, uint32_t node, struct frames outer,
+						    struct frames inner, uint32_t domain)
 {
-	for (size_t i = 0; i < outer_count; i++)
-		node = track_node(node, outer[i].frame);
-	while (inner_count-- > 0)
-		node = track_node(node, inner[inner_count].frame);
-	return self->number == 0 ? node : track_node(node, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
+	for (size_t i = 0; i < outer.count; i++)
+		node = track_node(node, outer.at[i].frame);
+	while (inner.count-- > 0)
+		node = track_node(node, inner.at[inner.count].frame);
+	if (self->number != 0)
+		node = track_node(node, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
+	return domain == 0 ? node : track_node(node, TRACK_FRAME(TRACK_DOMAIN_MODULE, domain));
 }
 
 /* The innermost frames that fit; the cache cannot hold such a stack. */
-static __attribute__((noinline)) uint32_t cut_site(const struct walk *w)
+static __attribute__((noinline)) uint32_t cut_site(const struct walk *w, uint32_t domain)
 {
 	const struct track_thread *self = w->self;
 	size_t known = track_settings.depth - w->fresh;
-	return make_site(self, TRACK_TRUNCATED, &self->seen[w->kept - known], known, self->fresh, w->fresh);
+	return make_site(self, TRACK_TRUNCATED, (struct frames){&self->seen[w->kept - known], known},
+			 (struct frames){self->fresh, w->fresh}, domain);
 }
 
 /* Puts the new frames of a walk on top of those that are kept. */
-static inline uint64_t renew(struct walk *w)
+static inline uint64_t renew(struct walk *w, uint32_t domain)
 {
 	struct track_thread *self = w->self;
 	uint64_t hash = w->kept ? self->seen[w->kept - 1].hash : w->root;
@@ -483,11 +490,11 @@ static inline uint64_t renew(struct walk *w)
 		self->seen[depth].hash = hash;
 	}
 	self->depth = depth;
-	hash = add_to_hash(hash, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
+	hash = add_to_hash(hash, (uint64_t)self->number << 32 | domain);
 	return (hash ^ hash >> 32) | 1;
 }
 
-uint32_t track_walk(struct track_thread *self, const uintptr_t *frame)
+uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t domain)
 {
 	struct walk w = {.self = self, .near = self->depth};
 	uint32_t now = atomic_load_explicit(&epoch, memory_order_acquire);
@@ -502,12 +509,12 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame)
 	}
 	walk_on(&w);
 	if (TRACK_UNLIKELY(w.kept + w.fresh > track_settings.depth))
-		return cut_site(&w);
-	uint64_t hash = renew(&w);
+		return cut_site(&w, domain);
+	uint64_t hash = renew(&w, domain);
 	uint32_t check = (uint32_t)frame[1] ^ (uint32_t)self->depth << 20;
 	uint32_t site = track_site_find(hash, check);
 	if (TRACK_UNLIKELY(site == 0)) {
-		site = make_site(self, self->root, self->seen, self->depth, NULL, 0);
+		site = make_site(self, self->root, (struct frames){self->seen, self->depth}, (struct frames){NULL, 0}, domain);
 		track_site_add(hash, check, site);
 	}
 	if (TRACK_UNLIKELY(w.at.signal))
