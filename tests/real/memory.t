@@ -1,47 +1,54 @@
-#!/usr/bin/env bash
-# snap-refs on a real V8 heap with little memory: the same answers, within the memory, and no file is left.
+#!/bin/bash
+# --memory=16M holds, and no answer changes by it: traces of Python's tracemalloc of which no two are alike, by every key and
+# in every form, for snap-top and snap-diff.
 . "$(dirname "$0")/../lib.sh"
-need_real node
-cd "$work" || exit 1
-mkdir temporary
-export TMPDIR=$work/temporary
-node "$top/tests/bench/v8_heap.js" heap 400000
-snap-import v8 -q -o heap.snap heap
-rm heap
+need_real python3
 
-# same NAME ARGUMENT...: with much memory and with little
-same() {
-	local name=$1 peak
-	shift
-	snap-refs -q "$@" >large
-	"$BUILD/tests/helper/timed" times snap-refs -q --memory=8M "$@" >small
-	ok "$name: the same lines" cmp large small
-	ok "$name: there are some" test -s small
-	peak=$(tail -1 times | cut -d' ' -f2)
-	# The program itself, and blocks of the columns that it reads.
-	ok "$name: in 8 MiB and blocks of columns ($peak KiB)" test "$peak" -le $(((8 + 10) * 1024))
+traces() { # OUT SEED
+	python3 - "$1.pickle" "$2" <<'END' && snap-import tracemalloc -o "$1.snap" "$1.pickle"
+import random, sys, tracemalloc
+same, own = random.Random(1), random.Random(int(sys.argv[2]))
+places = [("/usr/lib/python3/package/module_%d.py" % (n % 5000), n) for n in range(40000)]
+stacks = [(places[0],)]
+while len(stacks) < 120000:
+    before = same.choice(stacks)[:same.randrange(1, 25)]
+    stacks.append(before + (same.choice(places),))
+traces = [(own.randrange(3), own.choice((24, 32, 64, 4096)), s, len(s)) for s in stacks if own.random() < .98]
+tracemalloc.Snapshot(traces, 25).dump(sys.argv[1])
+END
 }
-same "one object" heap.snap row:200000
-same "its path" --brief heap.snap row:200000
-same "a group" -n 0 -p 0 --owned heap.snap type:Order
-same "suspects" --suspects heap.snap
-same "cycles" --cycles heap.snap
-same "what is unreachable" --unreachable heap.snap
-same "dominators" --dominators heap.snap
-same "weak references" --weak --format=tsv heap.snap type:Map
-is "$(find temporary -mindepth 1)" "" "no file is left"
+peak() { # COMMAND...: KiB
+	python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
+}
+same() { # COMMAND...: with little memory as with much
+	"$@" >plain && "$@" --memory=16M >small && cmp plain small && [ -s plain ]
+}
 
-# Interrupted where it works in files.
-snap-refs -q --memory=8M -n 0 --cycles heap.snap >/dev/null &
-pid=$!
-for _ in $(seq 200); do
-	ls -l "/proc/$pid/fd" 2>/dev/null | grep -q "$work/temporary" && break
-	sleep 0.01
+cd "$work" || exit 1
+ok "two snapshots of Python" traces a 1
+ok "another one" traces b 2
+for key in lineno filename traceback domain size; do
+	ok "snap-top -k $key" same snap-top -k "$key" --format=tsv a.snap
+	ok "snap-diff -k $key" same snap-diff -k "$key" --format=tsv a.snap b.snap
 done
-ok "files are in \$TMPDIR" eval 'ls -l /proc/$pid/fd | grep -q "$work/temporary"'
-is "$(find temporary -mindepth 1)" "" "they have no names"
-kill -TERM "$pid"
-wait "$pid"
-is "$?" 143 "it was interrupted"
-is "$(find temporary -mindepth 1)" "" "no file is left then"
+for form in table csv json yaml markdown tracemalloc; do
+	ok "snap-top --format=$form" same snap-top -k traceback -n 1000 --format="$form" a.snap
+done
+ok "cumulative" same snap-top -k lineno --cumulative -n 0 a.snap
+ok "patterns" same snap-top -k traceback -i '*module_1*' -x '*9.py' --all-frames -n 0 a.snap
+ok "by average" same snap-top -k lineno -s average -n 0 a.snap
+case ${CFLAGS:-} in
+*sanitize*) ;;
+*)
+	ok "without a limit it takes more" test "$(peak snap-top -k traceback a.snap)" -gt 49152
+	for command in "snap-top a.snap" "snap-diff a.snap b.snap"; do
+		ok "$command: below 24 MiB" test "$(peak $command -k traceback --memory=16M)" -lt 24576
+	done
+	;;
+esac
+TMPDIR=$work/none snap-top -k traceback --memory=16M a.snap >out 2>err
+is "$?/$(cat err)" "2/snap-top: a.snap: cannot make a temporary file in $work/none: No such file or directory" \
+	"without a place for files there is no answer"
 done_testing
