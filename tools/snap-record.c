@@ -52,6 +52,8 @@ int main(int argc, char **argv)
 		{0, "pid", "PID", "which process to ask", CLI_STRING, &words.pid},
 		{0, "depth", "N", "keep the N innermost frames of a stack; default 256, at most 512", CLI_COUNT,
 		 &record.depth},
+		{0, "no-symbols", NULL, "leave frames without names, for snap-symbolize to be run later", CLI_FLAG,
+		 &record.no_symbols},
 		{0},
 	};
 	const struct cli_tool tool = {"snap-record", "[OPTION]... [--] COMMAND [ARGUMENT]...",

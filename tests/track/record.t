@@ -91,7 +91,7 @@ print(" ".join(names) + (" cut" if cut else ""))
 PYTHON
 for flags in "-O2 -fomit-frame-pointer" "-O2 -fno-omit-frame-pointer" "-O0"; do
 	${CC:-cc} $flags -g stacks.c -o stacks -lpthread
-	status 0 "$flags: records" snap-record -o stacks.snap ./stacks
+	status 0 "$flags: records" snap-record --no-symbols -o stacks.snap ./stacks
 	functions() { python3 functions.py stacks stacks.snap "$1"; }
 	is "$(functions 1002)" "take plain main _start" "$flags: a plain stack"
 	is "$(functions 1003)" "take plain variable main _start" "$flags: through a function with alloca()"
@@ -100,9 +100,14 @@ for flags in "-O2 -fomit-frame-pointer" "-O2 -fno-omit-frame-pointer" "-O0"; do
 	is "$(functions 1006)" "take plain handler signalled main _start" "$flags: through a signal handler"
 	is "$(functions 1007)" "take plain thread" "$flags: of a thread"
 	is "$(functions 1010)" "take plain main _start" "$flags: and again"
-	snap-record --depth=4 -o shallow.snap ./stacks
+	snap-record --no-symbols --depth=4 -o shallow.snap ./stacks
 	is "$(python3 functions.py stacks shallow.snap 1004)" "take plain variable aligned cut" "$flags: no deeper than --depth"
 done
+
+snap-record -o named.snap ./stacks
+is "$(snap-top -k function -n 0 --format=tsv named.snap | grep -cE '	(take|malloc)')" 1 "frames have names in the end"
+snap-record --growth=1 -o series.snap ./stacks
+is "$(snap-info --members --format=tsv series.snap | wc -l)" "$(snap-info --verify --format=tsv series.snap | grep -c good | awk '{ print $1 + 1 }')" "each member of a series"
 
 # Nothing that the program can see changes, but for its environment.
 cat >bare.sh <<'TEXT'

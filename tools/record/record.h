@@ -8,7 +8,7 @@ struct record_options {
 	const char *output; /* pattern */
 	uint64_t sample_bytes, growth_bytes, interval_ns, depth;
 	int signal; /* 0: none */
-	bool peak;
+	bool peak, no_symbols;
 };
 
 /* Descriptors and signals as they were found, for the program; to be called before cli_parse(). */
@@ -17,6 +17,8 @@ void record_keep_inherited(void);
 /* Runs a command with the tracker in it.  Does not return: ends as the command did. */
 _Noreturn void record_run(const struct record_options *, char **command);
 
+/* Gives the frames in all members of a file names, if snap-symbolize is there; warns if that failed. */
+void record_name_frames(const char *path);
 /* Asks a program that was started with --signal; does not return. */
 _Noreturn void record_ask(const char *pid);
 /* The number of a signal by its name or number; 0 if there is none. */

@@ -162,24 +162,31 @@ static int wait_for_program(void)
 /* ---- the end ---- */
 
 /* Each line of the report is "+PATH", a snapshot that was written, or "-PATH: reason", one that was not. */
-static bool read_report(const char *report)
+static bool read_report(const char *report, struct cli_list *written)
 {
 	char *line = NULL;
-	size_t capacity = 0, written = 0, failed = 0;
+	size_t capacity = 0, failed = 0;
 	FILE *file = fopen(report, "r");
 	for (ssize_t size; file && (size = getline(&line, &capacity, file)) > 0;) {
 		line[size - 1] = '\0';
-		written += line[0] == '+';
 		failed += line[0] == '-';
 		if (line[0] == '-')
 			cli_fail("%s", line + 1);
+		bool known = line[0] != '+';
+		for (size_t i = 0; i < written->count && !known; i++)
+			known = strcmp(written->items[i], line + 1) == 0;
+		if (known)
+			continue;
+		written->items = cli_resize(written->items, (written->count + 1) * sizeof(*written->items));
+		char *copy = cli_resize(NULL, (size_t)size);
+		written->items[written->count++] = strcpy(copy, line + 1);
 	}
 	free(line);
 	if (file)
 		fclose(file);
-	if (written + failed == 0)
+	if (written->count + failed == 0)
 		cli_fail("no snapshot was taken: the program may be statically linked or privileged, or was killed");
-	return written > 0 && failed == 0;
+	return written->count > 0 && failed == 0;
 }
 
 static _Noreturn void end_as(int status, bool whole)
@@ -206,7 +213,11 @@ void record_run(const struct record_options *options, char **command)
 	set_environment(options, report);
 	start(command);
 	int status = wait_for_program();
-	bool whole = read_report(report);
+	struct cli_list written = {0};
+	bool whole = read_report(report, &written);
 	unlink(report);
+	unsetenv("LD_PRELOAD");
+	for (size_t i = 0; i < written.count && !options->no_symbols; i++)
+		record_name_frames(written.items[i]);
 	end_as(status, whole);
 }
