@@ -79,15 +79,18 @@ int main(int argc, char **argv)
 	struct dump dump = {.reader = cli_open_any(file)};
 	snap_reader_info(dump.reader, &dump.info);
 	/* The text begins with what is only known at the end: whether something is lost. */
-	if (cli_common.partial && !columns && snap_reader_verify(dump.reader, NULL, NULL, &dump.error) != SNAP_OK)
+	if (cli_common.partial && !columns && !dump.info.damaged &&
+	    snap_reader_verify(dump.reader, NULL, NULL, &dump.error) != SNAP_OK) {
 		dump.info.damaged = true;
+		cli_warn("%s: incomplete: %s", file, dump.error.message);
+	}
 	dump.memory = cli_common.memory_bytes ? cli_common.memory_bytes : DEFAULT_MEMORY;
 	warn_of_unknown(&dump, file);
 	bool ok = columns ? dump_columns(&dump) : put_snapshot(&dump);
 	dump_flush(&dump, 0);
 	if (!ok)
 		cli_report(file, &dump.error);
-	else if (dump.lost > 0)
+	else if (dump.info.damaged || dump.lost > 0)
 		cli_lost(file, dump.lost);
 	free_dump(&dump);
 	return cli_finish(ok ? CLI_YES : CLI_TROUBLE);

@@ -66,7 +66,7 @@ struct heap {
 };
 
 /* Unknown without totals, and where --partial lost them. */
-static enum snap_status heap_total(struct snap_reader *reader, struct heap *out,
+static enum snap_status heap_total(struct snap_reader *reader, const char *file, struct heap *out,
 				   struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_BYTES,
@@ -84,7 +84,7 @@ static enum snap_status heap_total(struct snap_reader *reader, struct heap *out,
 		status = snap_column_read(column, 0, 1, &values[i], error);
 		snap_column_close(column);
 		if (status == SNAP_CORRUPT && cli_common.partial) {
-			cli_lost(NULL, 1);
+			cli_lost(file, 1);
 			return SNAP_OK;
 		}
 		if (status != SNAP_OK)
@@ -113,7 +113,7 @@ static char *copy_string(struct snap_reader *reader, uint64_t id, size_t *size,
 	return copy;
 }
 
-static enum snap_status each_property(struct snap_reader *reader,
+static enum snap_status each_property(struct snap_reader *reader, const char *file,
 				      void (*use)(void *, const struct property *), void *context,
 				      struct snap_error *error)
 {
@@ -133,6 +133,8 @@ static enum snap_status each_property(struct snap_reader *reader,
 					: NULL;
 			if (p.value)
 				use(context, &p);
+			else if (error->status == SNAP_CORRUPT && cli_common.partial)
+				cli_lost(file, 1);
 			else
 				status = error->status;
 			free(p.key);
@@ -140,6 +142,8 @@ static enum snap_status each_property(struct snap_reader *reader,
 			if (status != SNAP_OK)
 				goto end;
 		}
+	if (snap_scan_lost_rows(scan) > 0)
+		cli_lost(file, snap_scan_lost_rows(scan));
 end:
 	snap_scan_close(scan);
 	return status == SNAP_END ? SNAP_OK : status;
@@ -163,11 +167,11 @@ static void property_row(void *context, const struct property *p)
 	print_row(context, cells);
 }
 
-static enum snap_status show_properties(struct snap_reader *reader, struct snap_error *error)
+static enum snap_status show_properties(struct snap_reader *reader, const char *file, struct snap_error *error)
 {
 	static const struct print_column columns[] = {{"key", PRINT_TEXT}, {"value", PRINT_TEXT}};
 	struct print_table *table = print_begin("snap-info-properties/1", columns, 2);
-	enum snap_status status = each_property(reader, property_row, table, error);
+	enum snap_status status = each_property(reader, file, property_row, table, error);
 	print_end(table);
 	return status;
 }
@@ -310,14 +314,14 @@ static enum snap_status show_columns(struct snap_reader *reader, const char *fil
 	struct usage sum = {0};
 	char flags[80];
 	struct heap heap;
-	enum snap_status status = heap_total(reader, &heap, error);
+	enum snap_status status = heap_total(reader, file, &heap, error);
 	if (status != SNAP_OK)
 		return status;
 	snap_reader_info(reader, &info);
 	name_flags(&info, flags);
 	if (cli_common.format == CLI_TABLE) {
 		print_header(file, &info, flags, &heap);
-		status = each_property(reader, print_property, NULL, error);
+		status = each_property(reader, file, print_property, NULL, error);
 		putchar('\n');
 	}
 	struct print_table *table = print_begin("snap-info/1", columns, 7);
@@ -383,7 +387,7 @@ static struct print_cell total_cell(bool known, uint64_t number)
 }
 
 static enum snap_status member_row(struct print_table *table, struct snap_reader *reader,
-				   struct snap_error *error)
+				   const char *file, struct snap_error *error)
 {
 	struct snap_reader_info info;
 	char flags[80];
@@ -392,7 +396,7 @@ static enum snap_status member_row(struct print_table *table, struct snap_reader
 	size_t time_size = 0;
 	snap_reader_info(reader, &info);
 	name_flags(&info, flags);
-	enum snap_status status = heap_total(reader, &heap, error);
+	enum snap_status status = heap_total(reader, file, &heap, error);
 	if (status == SNAP_OK)
 		status = snap_reader_property(reader, "time", &time, &time_size, error);
 	if (status != SNAP_OK && status != SNAP_END)
@@ -478,7 +482,7 @@ static int show_series(const char *file, bool verify)
 		snap_reader_info(reader, &info);
 		if (verify && verify_row(table, reader, file) != CLI_YES)
 			result = CLI_TROUBLE;
-		if (!verify && member_row(table, reader, &error) != SNAP_OK)
+		if (!verify && member_row(table, reader, file ? file : "-", &error) != SNAP_OK)
 			result = cli_report(file, &error);
 		snap_reader_close(reader);
 		if (cli_names_member(file) || info.member >= info.member_count)
@@ -497,7 +501,7 @@ static int show(const char *file, const struct request *request)
 	struct snap_reader *reader = cli_open_any(file);
 	enum snap_status status = request->blocks ? show_blocks(reader)
 				  : request->properties
-					  ? show_properties(reader, &error)
+					  ? show_properties(reader, file ? file : "-", &error)
 					  : show_columns(reader, file ? file : "-", &error);
 	snap_reader_close(reader);
 	return status == SNAP_OK ? CLI_YES : cli_report(file ? file : "-", &error);
