@@ -1,7 +1,9 @@
 /* damage STRIDE FILE COMMAND...: runs the command on damaged copies of FILE, of which {} in an argument is the path.
  *
- * Damage: every STRIDE-th bit flipped, every STRIDE-th length cut, one byte and one copy of the file appended and put before.
- * The command must exit 2, or print and exit as it does for the whole file.  Prints what it did not notice. */
+ * Damage: every STRIDE-th bit flipped, every STRIDE-th length cut, every block dropped, repeated, exchanged with the next, bytes and
+ * a copy of the file put before and after.  The command must exit 2, or print and exit as it does for the whole file; with
+ * --partial it may also exit 3, and with STRICT set it must exit 2.  Prints what it did not notice.  JOBS says how many run at a
+ * time.  Exit 3: the command cannot answer for the whole file either. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -10,8 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "snapfmt.h"
+
+#define MAX_SIZE (1u << 20)
+#define MAX_BLOCKS 4096
+#define MAX_JOBS 64
+#define COPY 200 /* the descriptor of the damaged copy, which is in memory */
+#define COPY_PATH "/dev/fd/200"
 
 extern char **environ;
 
@@ -22,10 +33,11 @@ struct run {
 };
 
 struct work {
-	char *path; /* of the damaged copy */
 	char **command;
+	bool partial, strict;
 	struct run whole;
-	uint64_t runs, failures;
+	unsigned worker, jobs;
+	uint64_t copies, runs, failures;
 };
 
 static void *need(void *pointer)
@@ -74,7 +86,7 @@ static void run_command(const struct work *w, struct run *run)
 	char *arguments[64];
 	size_t count = 0;
 	for (; count < 63 && w->command[count]; count++)
-		arguments[count] = replace(w->command[count], w->path);
+		arguments[count] = replace(w->command[count], COPY_PATH);
 	arguments[count] = NULL;
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -101,25 +113,84 @@ static void run_command(const struct work *w, struct run *run)
 		free(arguments[i]);
 }
 
-static void write_copy(const char *path, const uint8_t *bytes, size_t size)
+static void write_copy(const uint8_t *bytes, size_t size)
 {
-	FILE *file = need(fopen(path, "wb"));
-	if (fwrite(bytes, 1, size, file) != size || fclose(file) != 0)
+	if (ftruncate(COPY, (off_t)size) != 0 || pwrite(COPY, bytes, size, 0) != (ssize_t)size)
 		need(NULL);
 }
 
+/* Copies are dealt out to the workers in turn. */
 static void try(struct work *w, const uint8_t *bytes, size_t size, const char *what, size_t where)
 {
 	static struct run run; /* its buffer is used again */
-	write_copy(w->path, bytes, size);
+	if (w->copies++ % w->jobs != w->worker)
+		return;
+	write_copy(bytes, size);
 	run_command(w, &run);
 	w->runs++;
-	if (run.status == 2)
+	if (run.status == 2 || (w->partial && run.status == 3))
 		return;
-	if (run.status == w->whole.status && run.size == w->whole.size && memcmp(run.output, w->whole.output, run.size) == 0)
+	if (!w->strict && run.status == w->whole.status && run.size == w->whole.size && memcmp(run.output, w->whole.output, run.size) == 0)
 		return;
 	if (w->failures++ < 20)
 		printf("not noticed, exit %d: %s %zu\n", run.status, what, where);
+}
+
+static void try_pieces(struct work *w, const uint8_t *bytes, size_t size, const size_t *order, size_t count,
+		       const size_t *bounds, const char *what, size_t where)
+{
+	static uint8_t copy[2 * MAX_SIZE];
+	size_t used = bounds[0], end = bounds[count];
+	memcpy(copy, bytes, used);
+	for (const size_t *at = order; *at != SIZE_MAX; at++) {
+		memcpy(copy + used, bytes + bounds[*at], bounds[*at + 1] - bounds[*at]);
+		used += bounds[*at + 1] - bounds[*at];
+	}
+	memcpy(copy + used, bytes + end, size - end);
+	if (used != end || memcmp(copy, bytes, size) != 0)
+		try(w, copy, used + size - end, what, where);
+}
+
+/* Blocks i and i + 1 as first, second and third say; the others as they are. */
+static void try_order(struct work *w, const uint8_t *bytes, size_t size, const size_t *bounds, size_t count, size_t i,
+		      const char *what)
+{
+	static size_t order[MAX_BLOCKS + 2];
+	size_t used = 0;
+	for (size_t k = 0; k < count; k++) {
+		if (k == i && *what == 'd')
+			continue;
+		if (k == i && *what == 'e')
+			order[used++] = k + 1;
+		order[used++] = k;
+		if (k == i && *what == 'r')
+			order[used++] = k;
+		if (k == i && *what == 'e')
+			k++;
+	}
+	order[used] = SIZE_MAX;
+	try_pieces(w, bytes, size, order, count, bounds, what, i);
+}
+
+static void try_blocks(struct work *w, const uint8_t *bytes, size_t size)
+{
+	static size_t bounds[MAX_BLOCKS + 1] = {SNAPFMT_HEADER_SIZE};
+	struct snapfmt_block block;
+	const char *reason;
+	size_t count = 0;
+	while (count < MAX_BLOCKS) {
+		struct cursor c = cursor_over(bytes + bounds[count], size - bounds[count]);
+		if (snapfmt_read_block(&c, &block, &reason) != SNAPFMT_GOOD)
+			break;
+		bounds[count + 1] = bounds[count] + snapfmt_block_header_size(&block) + block.stored_size;
+		count++;
+	}
+	for (size_t i = 0; i < count; i++) {
+		try_order(w, bytes, size, bounds, count, i, "dropped block");
+		try_order(w, bytes, size, bounds, count, i, "repeated block");
+		if (i + 1 < count)
+			try_order(w, bytes, size, bounds, count, i, "exchanged block");
+	}
 }
 
 static void try_all(struct work *w, uint8_t *bytes, size_t size, size_t stride)
@@ -131,6 +202,7 @@ static void try_all(struct work *w, uint8_t *bytes, size_t size, size_t stride)
 	}
 	for (size_t cut = 0; cut < size; cut += stride)
 		try(w, bytes, cut, "cut to", cut);
+	try_blocks(w, bytes, size);
 	uint8_t *longer = need(malloc(2 * size + 2));
 	memcpy(longer, bytes, size);
 	longer[size] = 0;
@@ -141,7 +213,49 @@ static void try_all(struct work *w, uint8_t *bytes, size_t size, size_t stride)
 	memcpy(longer, bytes, size / 2);
 	memcpy(longer + size / 2, bytes, size);
 	try(w, longer, size / 2 + size, "half of it before", size / 2);
+	memcpy(longer, bytes, size);
+	memcpy(longer + size, bytes, size / 2);
+	try(w, longer, size + size / 2, "half of it after", size / 2);
 	free(longer);
+}
+
+static void make_copy(void)
+{
+	int file = memfd_create("damage", MFD_CLOEXEC);
+	if (file < 0 || dup2(file, COPY) < 0)
+		need(NULL);
+	close(file);
+}
+
+/* Returns how many were tried and not noticed, in w. */
+static void run_workers(struct work *w, uint8_t *bytes, size_t size, size_t stride)
+{
+	int ends[2];
+	if (pipe(ends) != 0)
+		need(NULL);
+	fflush(stdout);
+	for (unsigned k = 0; k < w->jobs; k++) {
+		pid_t child = fork();
+		if (child < 0)
+			need(NULL);
+		if (child > 0)
+			continue;
+		w->worker = k;
+		make_copy();
+		try_all(w, bytes, size, stride);
+		const uint64_t counts[] = {w->runs, w->failures};
+		fflush(stdout);
+		_exit(write(ends[1], counts, sizeof(counts)) == (ssize_t)sizeof(counts) ? 0 : 2);
+	}
+	close(ends[1]);
+	for (unsigned k = 0; k < w->jobs; k++) {
+		uint64_t counts[2];
+		int status;
+		if (wait(&status) < 0 || status != 0 || read(ends[0], counts, sizeof(counts)) != (ssize_t)sizeof(counts))
+			need(NULL);
+		w->runs += counts[0];
+		w->failures += counts[1];
+	}
 }
 
 int main(int argc, char **argv)
@@ -151,25 +265,25 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	FILE *file = need(fopen(argv[2], "rb"));
-	static uint8_t bytes[1 << 20];
+	static uint8_t bytes[MAX_SIZE];
 	size_t size = fread(bytes, 1, sizeof(bytes), file);
 	fclose(file);
-	char path[] = "/tmp/snap-damage.XXXXXX";
-	int descriptor = mkstemp(path);
-	if (descriptor < 0)
-		need(NULL);
-	close(descriptor);
-	struct work w = {.path = path, .command = argv + 3};
-	write_copy(path, bytes, size);
+	const char *jobs = getenv("JOBS");
+	struct work w = {.command = argv + 3, .strict = getenv("STRICT"), .jobs = jobs ? (unsigned)atoi(jobs) : 1};
+	if (w.jobs < 1 || w.jobs > MAX_JOBS)
+		w.jobs = 1;
+	for (int i = 3; i < argc; i++)
+		w.partial = w.partial || strcmp(argv[i], "--partial") == 0;
+	make_copy();
+	write_copy(bytes, size);
 	run_command(&w, &w.whole);
 	bool sound = w.whole.status == 0 || w.whole.status == 1;
 	if (!sound)
 		printf("exit %d for the whole file\n", w.whole.status);
 	size_t stride = (size_t)strtoul(argv[1], NULL, 10);
 	if (sound)
-		try_all(&w, bytes, size, stride ? stride : 1);
-	unlink(path);
+		run_workers(&w, bytes, size, stride ? stride : 1);
 	printf("%llu damaged copies, %llu not noticed\n", (unsigned long long)w.runs, (unsigned long long)w.failures);
 	free(w.whole.output);
-	return !sound || w.failures > 0;
+	return sound ? w.failures > 0 : 3;
 }
