@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# snap-record on programs that we did not write: what is live in the end is what valgrind says, and they run as before.
+. "$(dirname "$0")/../lib.sh"
+case ${CFLAGS:-} in
+*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
+esac
+need_real valgrind sqlite3 git python3 "${CXX:-g++}"
+cd "$work" || exit 1
+
+ours() { snap-info --members --format=tsv "$1" | tail -1 | cut -f2,3 | tr '\t' ' '; }
+theirs() { # COMMAND...: bytes and blocks at the end
+	valgrind --run-libc-freeres=no --run-cxx-freeres=no "$@" 2>&1 >/dev/null |
+		sed -n 's/.*in use at exit: \(.*\) bytes in \(.*\) blocks/\1 \2/p' | tr -d ,
+}
+recorded() { # NAME COMMAND...: what it prints and how it ends stays the same
+	local name=$1 bare; shift
+	bare=$("$@" 2>&1; echo $?)
+	is "$(snap-record --no-symbols -o "$name.snap" "$@" 2>&1; echo $?)" "$bare" "$name: prints and ends as before"
+	is "$(snap-info --verify "$name.snap" >/dev/null && snap-info "$name.snap" | sed -n 's/^state *//p')" complete,exact "$name: complete"
+}
+near() { # BYTES COUNT BYTES COUNT: the environment differs, and buffers with it
+	awk -v b="$1" -v c="$2" -v B="$3" -v C="$4" 'BEGIN { exit !(c - C <= 2 && C - c <= 2 && b - B < 66000 && B - b < 66000) }'
+}
+
+cat >throws.cpp <<'TEXT'
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+struct node { std::string name; std::vector<int> values; };
+static std::map<int, std::unique_ptr<node>> *all;
+static int deep(int d)
+{
+	if (d == 0)
+		throw std::runtime_error("deep " + std::string(100, 'y'));
+	std::vector<int> hold(d);
+	return deep(d - 1) + hold[0];
+}
+int main()
+{
+	int caught = 0;
+	all = new std::map<int, std::unique_ptr<node>>;
+	for (int i = 0; i < 20000; i++) {
+		try { deep(i % 20); } catch (const std::exception &) { caught++; }
+		if (i % 10 == 0)
+			(*all)[i] = std::make_unique<node>(node{std::string(40, 'a'), std::vector<int>(10)});
+	}
+	std::printf("%d %zu\n", caught, all->size());
+	return 0;
+}
+TEXT
+"${CXX:-g++}" -O2 -g throws.cpp -o throws
+recorded exceptions ./throws
+is "$(ours exceptions.snap)" "$(theirs ./throws)" "exceptions: bytes and blocks are valgrind's"
+is "$(snap-top -k module -n 1 --format=tsv exceptions.snap | tail -1 | grep -c 'libstdc++\|throws')" 1 "exceptions: C++ allocates"
+
+query='create table t(a, b); with recursive c(x) as (select 1 union all select x + 1 from c where x < 20000)
+	insert into t select x, x * x from c; select count(*), sum(b) from t'
+recorded sqlite3 sqlite3 :memory: "$query"
+is "$(ours sqlite3.snap)" "$(theirs sqlite3 :memory: "$query")" "sqlite3: bytes and blocks are valgrind's"
+snap-record --no-symbols --peak -o peak.snap sqlite3 :memory: "$query" >/dev/null
+ok "sqlite3: at its peak it holds the table" test "$(ours peak.snap | cut -d' ' -f1)" -gt 300000
+
+git init -q repository && cd repository || exit 1
+for ((i = 0; i < 30; i++)); do
+	seq $i 400 >file$i
+	git add . && git -c user.name=a -c user.email=a@b commit -qm "change $i"
+done
+recorded ../git git log --stat
+ok "git: blocks are valgrind's" near $(ours ../git.snap) $(theirs git log --stat)
+cd ..
+
+compiler=$(gcc -print-prog-name=cc1)
+if [ -x "$compiler" ]; then
+	for ((i = 0; i < 400; i++)); do echo "int f$i(int *a, int n) { int s = $i; for (int i = 0; i < n; i++) s += a[i] * $i; return s; }"; done >large.i
+	recorded cc1 "$compiler" -quiet -O1 large.i -o large.s
+	ok "cc1: blocks are valgrind's" near $(ours cc1.snap) $(theirs "$compiler" -quiet -O1 large.i -o large.s)
+fi
+
+export PYTHONMALLOC=malloc
+recorded python3 python3 -c 'import json, threading; d = {i: [i, str(i)] for i in range(20000)}; print(len(json.dumps(d)))'
+snap-record --no-symbols -o held.snap python3 -c '
+import ctypes, os
+held = [bytes(1000) for i in range(5000)]
+os._exit(3)'
+is "$?" 3 "python3: os._exit() is an end"
+is "$(snap-dump held.snap | grep -c 'size: 1033,')" 5000 "python3: and all is live then"
+
+# What cannot be recorded is said.
+echo 'int main(void) { return 4; }' >static.c
+if ${CC:-cc} -static static.c -o static 2>/dev/null; then
+	snap-record -o static.snap ./static 2>err
+	is "$?/$(ls static.snap 2>/dev/null)" 4/ "a static program ends as before, without a snapshot"
+	ok "and it is said" grep -q 'no snapshot was taken' err
+fi
+done_testing
