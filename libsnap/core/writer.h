@@ -185,6 +185,14 @@ struct libsnap_shapes {
 	size_t range_count;
 };
 
+/* ---- objects of one make (writer_layout.c) ---- */
+
+struct libsnap_make {
+	uint32_t type, slot_count;
+	uint64_t first_slot; /* in layout_slots: struct libsnap_reference without target */
+	uint32_t shapes[2];  /* without elements, with; 0: not yet */
+};
+
 /* ---- objects by shape (writer_lanes.c) ---- */
 
 /* Records in the order in which they came: the id's zigzag difference to the one before, and the record. */
@@ -335,7 +343,7 @@ struct snap_writer {
 	uint64_t lowest_id, highest_id, id_bits; /* id_bits: in which ids differ from the lowest so far */
 	struct snap_object *recent;              /* without id, not logged yet; by hash */
 	uint64_t loose_count;
-	struct libsnap_pages roots, timeline;
+	struct libsnap_pages roots, timeline, layouts, layout_slots;
 	struct libsnap_order order;
 	struct libsnap_map map;
 
@@ -385,6 +393,8 @@ enum snap_status libsnap_log_flush(struct snap_writer *);
 /* Logs what was held back, and holds back no more. */
 enum snap_status libsnap_log_recent(struct snap_writer *);
 
+/* Begins an object, which has none of its references yet. */
+enum snap_status libsnap_log_object(struct snap_writer *, const struct snap_object *);
 /* A record of an object with an id, in w->record; size is the object's. */
 enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size);
 /* In the place of a loose reference: here the object itself came. */
@@ -400,6 +410,7 @@ size_t libsnap_put_loose(uint8_t *bytes, uint64_t from, const struct libsnap_ref
 size_t libsnap_put_anonymous(uint8_t *bytes, const uint64_t *fields);
 uint8_t *libsnap_buffer_room(struct snap_writer *, struct libsnap_buffer *, size_t size);
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields);
+uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, const uint64_t *targets, size_t count);
 /* Reads an object's record but for its references, which begin where *at then is. */
 void libsnap_parse_object(const struct snap_writer *, uint32_t shape, uint64_t id, const uint8_t **at,
 			  struct libsnap_row *);

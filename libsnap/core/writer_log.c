@@ -54,10 +54,13 @@ static void note_id(struct snap_writer *w, uint64_t id)
 
 enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size)
 {
+	const uint8_t came_here = LIBSNAP_CAME_HERE;
 	uint8_t bytes[LIBSNAP_VARINT_MAX];
 	note_id(w, id);
 	enum snap_status status =
 		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
+	if (status == SNAP_OK && w->loose_count > 0)
+		status = libsnap_sorter_add(&w->loose, id, &came_here, 1, &w->problem);
 	if (status == SNAP_OK && w->max_memory_bytes > 0 && id < w->named.last_key &&
 	    w->named.ascending && w->named.tape_records > PRESORTED)
 		status = libsnap_sorter_spill(&w->named, &w->problem);
@@ -79,10 +82,7 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 	if (!group->open)
 		return SNAP_OK;
 	uint32_t shape_id = 0;
-	const uint8_t came_here = LIBSNAP_CAME_HERE;
 	enum snap_status status = libsnap_group_encode(w, group, &w->record, &shape_id);
-	if (status == SNAP_OK && w->loose_count > 0)
-		status = libsnap_sorter_add(&w->loose, group->id, &came_here, 1, &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	use_label_strings(w, shape_id);
@@ -181,7 +181,7 @@ enum snap_status libsnap_log_recent(struct snap_writer *w)
 	return status;
 }
 
-static enum snap_status add_object(struct snap_writer *w, const struct snap_object *o)
+enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_object *o)
 {
 	enum snap_status status = check_object(w, o);
 	if (status == SNAP_OK)
@@ -204,7 +204,8 @@ static enum snap_status add_object(struct snap_writer *w, const struct snap_obje
 enum snap_status snap_writer_object(struct snap_writer *w, const struct snap_object *o,
 				    struct snap_error *error)
 {
-	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : add_object(w, o);
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status
+							   : libsnap_log_object(w, o);
 	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
 }
 

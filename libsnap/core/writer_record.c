@@ -54,6 +54,13 @@ static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 	return libsnap_put(at, snapfmt_zigzag(to == id ? 0 - id : to - id));
 }
 
+uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, const uint64_t *targets, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		at = put_target(at, id, targets[i]);
+	return at;
+}
+
 static uint8_t *put_labelled(uint8_t *at, uint64_t id, const struct libsnap_reference *r)
 {
 	*at++ = (uint8_t)(r->kind << 2 | r->tag);

@@ -304,6 +304,23 @@ SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_keyed_reference(struct snap_writer *, uint64_t from, uint64_t to, enum snap_reference_kind kind,
 			    uint64_t key, struct snap_error *);
 
+/* A reference that all objects of one layout have.  label: SNAP_LABEL_STRING(string id) or _NONE. */
+struct snap_slot {
+	enum snap_reference_kind kind;
+	uint64_t label;
+};
+/* For many objects of one make: their type and their references.  *id is for the next call. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_layout(struct snap_writer *, uint32_t type, const struct snap_slot *slots, size_t count, uint32_t *id,
+		   struct snap_error *);
+
+/* An object with all its references: what snap_writer_object() and a snap_writer_reference() for each of them do, but
+ * faster.  targets are ids, or 0: first one for each slot of the layout, then those of elements (SNAP_REF_ELEMENT) with
+ * the indexes 0, 1, 2 ...  The object has an id, and the layout's type.  targets may be NULL where count is 0. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_object_of(struct snap_writer *, uint32_t layout, const struct snap_object *, const uint64_t *targets,
+		      size_t count, struct snap_error *);
+
 struct snap_root {
 	uint64_t object; /* its id */
 	enum snap_root_kind kind;

@@ -1,0 +1,141 @@
+/* Objects of one make, which come with all their references at once. */
+#include <inttypes.h>
+
+#include "writer.h"
+
+#define SLOTS_PLAIN 64 /* with more, references are a labelled tail */
+
+static enum snap_status check_slot(struct snap_writer *w, const struct snap_slot *slot)
+{
+	uint64_t value = slot->label >> 2;
+	if ((uint32_t)slot->kind > 31)
+		return libsnap_misuse(w, "reference kind %u is over 31", (unsigned)slot->kind);
+	if (slot->label == SNAP_LABEL_NONE)
+		return SNAP_OK;
+	if ((slot->label & 3) != LIBSNAP_TAG_STRING || value == 0 || value > w->names.strings.count)
+		return libsnap_misuse(w, "layout: label %" PRIu64 " is no known string", slot->label);
+	return SNAP_OK;
+}
+
+static enum snap_status add_layout(struct snap_writer *w, uint32_t type, const struct snap_slot *slots,
+				   size_t count, uint32_t *id)
+{
+	enum snap_status status = SNAP_OK;
+	if (type > w->names.types.rows.count)
+		return libsnap_misuse(w, "layout: type %u is not known", (unsigned)type);
+	if (count >= UINT32_MAX || w->layouts.count >= UINT32_MAX)
+		return libsnap_misuse(w, "a layout of %zu slots, after %" PRIu64 " others", count,
+				      w->layouts.count);
+	for (size_t i = 0; i < count && status == SNAP_OK; i++)
+		status = check_slot(w, &slots[i]);
+	if (status != SNAP_OK)
+		return status;
+	uint64_t first = w->layout_slots.count;
+	for (size_t i = 0; i < count; i++) {
+		struct libsnap_reference *r = libsnap_pages_add(&w->layout_slots);
+		if (!r)
+			return libsnap_fail_memory(&w->problem);
+		r->value = slots[i].label >> 2;
+		r->kind = (uint8_t)slots[i].kind;
+		r->tag = slots[i].label & 3;
+	}
+	struct libsnap_make *make = libsnap_pages_add(&w->layouts);
+	if (!make)
+		return libsnap_fail_memory(&w->problem);
+	*make = (struct libsnap_make){.type = type, .slot_count = (uint32_t)count, .first_slot = first};
+	*id = (uint32_t)w->layouts.count;
+	return SNAP_OK;
+}
+
+enum snap_status snap_writer_layout(struct snap_writer *w, uint32_t type, const struct snap_slot *slots,
+				    size_t count, uint32_t *id, struct snap_error *error)
+{
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status
+							   : add_layout(w, type, slots, count, id);
+	return libsnap_writer_end_call(w, status, error);
+}
+
+static bool gather(struct snap_writer *w, const struct libsnap_make *make, const uint64_t *targets,
+		   size_t count)
+{
+	w->group.count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct libsnap_reference r = {
+			.value = i - make->slot_count, .kind = SNAP_REF_ELEMENT, .tag = LIBSNAP_TAG_INDEX};
+		if (i < make->slot_count)
+			r = *(struct libsnap_reference *)libsnap_pages_at(&w->layout_slots, make->first_slot + i);
+		r.to = targets[i];
+		if (!libsnap_group_add(w, &w->group, &r))
+			return false;
+	}
+	return true;
+}
+
+/* The shape of all objects with slots alone, or of all with elements too; 0: they have not all the same. */
+static enum snap_status find_shape(struct snap_writer *w, struct libsnap_make *make, uint32_t *shape)
+{
+	bool elements = w->group.count > make->slot_count;
+	struct libsnap_layout layout = libsnap_layout_of(w->group.references, w->group.count);
+	*shape = 0;
+	if (make->slot_count > SLOTS_PLAIN)
+		return SNAP_OK;
+	enum snap_status status = libsnap_shape_intern(w, make->type, w->group.references, w->group.count,
+						       &layout, shape);
+	if (status == SNAP_OK && layout.all_in_tail)
+		*shape = 0;
+	make->shapes[elements] = *shape;
+	return status;
+}
+
+static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_make *make, uint32_t shape,
+				  const uint64_t *targets, size_t count)
+{
+	const struct libsnap_group *group = &w->group;
+	if (count > SIZE_MAX / LIBSNAP_VARINT_MAX - LIBSNAP_RECORD_FIXED)
+		return libsnap_fail_memory(&w->problem);
+	uint8_t *bytes = libsnap_buffer_room(w, &w->record, LIBSNAP_RECORD_FIXED + count * LIBSNAP_VARINT_MAX);
+	if (!bytes)
+		return libsnap_fail_memory(&w->problem);
+	uint8_t *at = libsnap_put_fields(bytes, group->fields);
+	if (count > make->slot_count)
+		at = libsnap_put(at, count - make->slot_count);
+	at = libsnap_put_targets(at, group->id, targets, count);
+	w->record.size = (size_t)(at - bytes);
+	return libsnap_log_record(w, group->id, shape, group->fields[LIBSNAP_SIZE]);
+}
+
+static enum snap_status add_object(struct snap_writer *w, uint32_t id, const struct snap_object *o,
+				   const uint64_t *targets, size_t count)
+{
+	if (id == 0 || id > w->layouts.count)
+		return libsnap_misuse(w, "layout %u is not known", (unsigned)id);
+	struct libsnap_make *make = libsnap_pages_at(&w->layouts, id - 1);
+	if (o->type != make->type || o->id == 0 || count < make->slot_count)
+		return libsnap_misuse(w, "object %" PRIu64 ", of type %u with %zu targets, is not what layout %u says",
+				      o->id, (unsigned)o->type, count, (unsigned)id);
+	enum snap_status status = libsnap_log_object(w, o);
+	if (status != SNAP_OK || w->totals_only)
+		return status;
+	uint32_t shape = make->shapes[count > make->slot_count];
+	w->group.open = false;
+	if (shape == 0 && !gather(w, make, targets, count))
+		return libsnap_fail_memory(&w->problem);
+	if (shape == 0)
+		status = find_shape(w, make, &shape);
+	if (status == SNAP_OK && shape != 0) {
+		status = log_plain(w, make, shape, targets, count);
+	} else if (status == SNAP_OK) {
+		w->group.open = true;
+		status = libsnap_log_flush(w);
+	}
+	w->group.count = 0;
+	return status;
+}
+
+enum snap_status snap_writer_object_of(struct snap_writer *w, uint32_t layout, const struct snap_object *o,
+				       const uint64_t *targets, size_t count, struct snap_error *error)
+{
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status
+							   : add_object(w, layout, o, targets, count);
+	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
+}
