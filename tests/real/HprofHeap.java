@@ -38,7 +38,31 @@ public class HprofHeap {
 		}
 	}
 
+	static class Twin {
+		Object one = new Object();
+	}
+
+	/* Loads its own Twin, whatever others have. */
+	static class TwinLoader extends ClassLoader {
+		Class<?> twin() throws Exception {
+			byte[] bytes = HprofHeap.class.getResourceAsStream("HprofHeap$Twin.class").readAllBytes();
+			return defineClass("HprofHeap$Twin", bytes, 0, bytes.length);
+		}
+	}
+
+	static void twins() throws Exception {
+		for (int i = 0; i < 5; i++)
+			keep.add(new Twin());
+		for (int loader = 0; loader < 2; loader++) {
+			var made = new TwinLoader().twin().getDeclaredConstructor();
+			made.setAccessible(true);
+			for (int i = 0; i < 7 + loader; i++)
+				keep.add(made.newInstance());
+		}
+	}
+
 	static void others() throws Exception {
+		twins();
 		for (int i = 0; i < 1000; i++) {
 			keep.add(new WeakReference<>(sessionCache.get(i)));
 			keep.add(new SoftReference<>("soft" + i));

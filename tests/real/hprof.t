@@ -142,6 +142,11 @@ snap-import hprof -o heap.snap heap.hprof 2>message
 is "$?" 0 "a JVM's heap is imported"
 ok "it is sound" snap-info --verify heap.snap
 
+# Count and type, whatever the loader.
+counts() {
+	snap-top -k type -n 0 --format=tsv "$1" |
+		awk -F'\t' 'NR > 1 {sub(/ #[0-9]+$/, "", $5); n[$5] += $2} END {for (type in n) print n[type] "\t" type}' | sort
+}
 # In the JVM's words: count, bytes, type.
 histogram() {
 	python3 - "$1" <<'END'
@@ -157,15 +162,18 @@ for line in open(sys.argv[1]):
         print(m[1], m[2], name + '[]' * depth)
 END
 }
-snap-top -k type -n 0 --format=tsv heap.snap | awk -F'\t' 'NR > 1 {print $2, $1, $5}' | sort >ours
+snap-top -k type -n 0 --format=tsv heap.snap | awk -F'\t' 'NR > 1 {sub(/ #[0-9]+$/, "", $5); print $2, $1, $5}' | sort >ours
 histogram histogram1 | sort >before
 histogram histogram2 | sort >after
 comm -12 before after | grep -v ' java.lang.Class$' >steady # what jcmd left alone
 ok "of $(wc -l <after) classes the histogram was steady in $(wc -l <steady)" test "$(wc -l <steady)" -ge $(($(wc -l <after) * 9 / 10))
 is "$(comm -23 steady ours)" "" "count and bytes of each of them are the JVM's own"
+is "$(snap-top -k type -n 0 --format=tsv heap.snap | grep -o 'HprofHeap$Twin\( #.\)\?$' | sort | tr '\n' ,)" 'HprofHeap$Twin,HprofHeap$Twin #2,HprofHeap$Twin #3,' \
+	"a class of three loaders is three types"
+is "$(grep -c ' HprofHeap$Twin$' steady)" 3 "as it is in the histogram"
 ok "sizes with padding are among them" grep -q 'java.lang.Thread$\|Striped64$Cell' steady
 python3 "$here/hprof_count.py" heap.hprof types | sort >counted
-is "$(awk '{print $1 "\t" $3}' ours | sort)" "$(cat counted)" "an independent count of all objects"
+is "$(counts heap.snap)" "$(cat counted)" "an independent count of all objects"
 snap-dump heap.snap >dump
 is "$(grep -oE '^    \{[a-z]+: .*to: 0x' dump | sed -E 's/^    \{([a-z]+).*/\1/' | sort | uniq -c | awk '{print $1 "\t" $2}')" \
 	"$(python3 "$here/hprof_count.py" heap.hprof references | sort -k2)" "and of all references by kind"
@@ -190,7 +198,7 @@ ok "javac compiles 60 files and dumps its heap" java -Xmx1500m -cp . HprofJavac 
 snap-import hprof -q -o javac.snap javac.hprof
 is "$?" 0 "it is imported"
 ok "it is sound" snap-info --verify javac.snap
-is "$(snap-top -k type -n 0 --format=tsv javac.snap | awk -F'\t' 'NR > 1 {print $2 "\t" $5}' | sort)" \
+is "$(counts javac.snap)" \
 	"$(python3 "$here/hprof_count.py" javac.hprof types | sort)" "an independent count of all objects"
 is "$(snap-dump javac.snap | grep -oE '^    \{[a-z]+: .*to: 0x' | sed -E 's/^    \{([a-z]+).*/\1/' | sort | uniq -c | awk '{print $1 "\t" $2}')" \
 	"$(python3 "$here/hprof_count.py" javac.hprof references | sort -k2)" "and of all references by kind"

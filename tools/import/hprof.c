@@ -22,7 +22,8 @@ static void choose_memory(struct hprof_import *import)
 	uint64_t most = LEAST_MEMORY;
 	if (pages > 0 && page_size > 0)
 		most = (uint64_t)pages / 4 * (uint64_t)page_size;
-	*memory = import->context->input->size < most ? import->context->input->size : most;
+	uint64_t wanted = import->context->input->size / 4;
+	*memory = wanted < most ? wanted : most;
 	if (*memory < LEAST_MEMORY)
 		*memory = LEAST_MEMORY;
 }
@@ -108,6 +109,7 @@ static void free_all(struct hprof_import *import)
 	hprof_text_free(&import->text);
 	free(import->threads);
 	free(import->roots);
+	free(import->targets);
 	free(import);
 }
 

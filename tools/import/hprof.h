@@ -239,24 +239,27 @@ struct hprof_string_fields {
 };
 
 struct hprof_class {
-	uint64_t id, super;
+	uint64_t id, super, loader;
 	uint64_t name;          /* a string; 0: there is no LOAD_CLASS */
 	uint64_t offset;        /* of its dump */
 	uint32_t instance_size; /* as the file has it */
 	uint32_t file_bytes;    /* of an instance in the file */
 	uint32_t size;          /* of an instance in memory */
 	uint32_t static_size;   /* of its statics in memory */
+	uint32_t twin;          /* which of the loaders with a class of that name it has, from 1 */
 	struct hprof_extent extent;
 	size_t first_field; /* its own fields */
 	uint32_t field_count;
 	bool dumped, measured, described, broken; /* broken: a superclass is missing */
 	bool looked_at, is_string, is_thread;
 	uint32_t thread_name_at; /* of a thread */
-	uint32_t type, string;   /* in the writer */
+	uint32_t type, string, layout, array_layout; /* in the writer */
 	struct hprof_slot *slots;
 	uint32_t slot_count;
 	struct hprof_string_fields text;
 };
+
+#define HPROF_RECENT 1024u
 
 struct hprof_classes {
 	struct hprof_class *items;
@@ -264,9 +267,9 @@ struct hprof_classes {
 	struct hprof_field *fields;
 	size_t field_count, field_capacity;
 	struct hprof_map by_id, by_serial; /* places in items */
-	size_t last;
+	uint32_t recent[HPROF_RECENT]; /* places + 1 */
 	uint64_t class_class, primitive_arrays[HPROF_TYPES]; /* ids */
-	uint32_t primitive_types[HPROF_TYPES], class_type;   /* in the writer */
+	uint32_t primitive_types[HPROF_TYPES], primitive_layouts[HPROF_TYPES], class_type; /* in the writer */
 };
 
 /* ---- text of strings (hprof_text.c) ---- */
@@ -336,6 +339,8 @@ struct hprof_import {
 	uint32_t heap; /* Android: where the objects that follow lie */
 	uint32_t last_trace, last_stack;
 	uint32_t string_labels[4];
+	uint64_t *targets; /* of an object */
+	size_t target_capacity;
 };
 
 enum snap_status hprof_no_memory(struct hprof_import *import);

@@ -8,12 +8,13 @@
 struct hprof_class *hprof_class_find(struct hprof_import *import, uint64_t id)
 {
 	struct hprof_classes *classes = &import->classes;
-	if (classes->last < classes->count && classes->items[classes->last].id == id)
-		return &classes->items[classes->last];
+	uint32_t *recent = &classes->recent[id * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (HPROF_RECENT - 1)];
+	if (*recent != 0 && classes->items[*recent - 1].id == id)
+		return &classes->items[*recent - 1];
 	uint64_t place;
 	if (!hprof_map_get(&classes->by_id, id, &place))
 		return NULL;
-	classes->last = (size_t)place;
+	*recent = (uint32_t)place + 1;
 	return &classes->items[place];
 }
 
@@ -99,6 +100,7 @@ enum snap_status hprof_class_read(struct hprof_import *import, const struct hpro
 	class->dumped = true;
 	import->classes.dumped_count++;
 	class->super = walk.super;
+	class->loader = walk.loader;
 	class->offset = record->offset;
 	class->instance_size = walk.instance_size;
 	class->first_field = first_field;
@@ -229,9 +231,32 @@ static void find_special(struct hprof_import *import, struct hprof_class *class)
 		import->layout.fills_gaps = true;
 }
 
+/* Classes of one name are as many types as there are loaders that they come from. */
+static bool number_twins(struct hprof_classes *classes)
+{
+	struct hprof_map loaders = {0}, twins = {0}; /* of a name: how many; of name and loader: which */
+	bool good = true;
+	for (size_t i = 0; i < classes->count && good; i++) {
+		struct hprof_class *class = &classes->items[i];
+		uint64_t both = (class->name ^ class->name >> 29) * UINT64_C(0x9e3779b97f4a7c15) + class->loader;
+		uint64_t count = 0, twin;
+		if (!hprof_map_get(&twins, both, &twin)) {
+			hprof_map_get(&loaders, class->name, &count);
+			twin = count + 1;
+			good = hprof_map_set(&loaders, class->name, twin) && hprof_map_set(&twins, both, twin);
+		}
+		class->twin = (uint32_t)twin;
+	}
+	hprof_map_free(&loaders);
+	hprof_map_free(&twins);
+	return good;
+}
+
 enum snap_status hprof_classes_measure(struct hprof_import *import)
 {
 	struct hprof_classes *classes = &import->classes;
+	if (!number_twins(classes))
+		return hprof_no_memory(import);
 	for (size_t i = 0; i < classes->count; i++)
 		find_special(import, &classes->items[i]);
 	hprof_layout_choose(&import->layout, &import->scan, &import->votes);

@@ -15,9 +15,9 @@ static enum snap_status add_reference(struct hprof_import *import, uint64_t from
 	return snap_writer_reference(import->context->writer, from, to, kind, label, import->error);
 }
 
-/* Type, stack and place of an object whose size is known. */
-static enum snap_status add_object(struct hprof_import *import, const struct hprof_record *record,
-				   struct snap_object *object)
+/* Place and stack of an object whose type and size are known. */
+static enum snap_status place_object(struct hprof_import *import, const struct hprof_record *record,
+				     struct snap_object *object)
 {
 	object->id = record->id;
 	object->count = 1;
@@ -30,7 +30,48 @@ static enum snap_status add_object(struct hprof_import *import, const struct hpr
 		import->last_trace = record->stack;
 	}
 	object->stack = import->last_stack;
-	return snap_writer_object(import->context->writer, object, import->error);
+	return SNAP_OK;
+}
+
+static enum snap_status add_object(struct hprof_import *import, const struct hprof_record *record,
+				   struct snap_object *object)
+{
+	enum snap_status status = place_object(import, record, object);
+	return status == SNAP_OK
+		       ? snap_writer_object(import->context->writer, object, import->error)
+		       : status;
+}
+
+/* With the first count of import->targets. */
+static enum snap_status add_whole(struct hprof_import *import, const struct hprof_record *record,
+				  struct snap_object *object, uint32_t layout, size_t count)
+{
+	enum snap_status status = place_object(import, record, object);
+	return status == SNAP_OK ? snap_writer_object_of(import->context->writer, layout, object,
+							 import->targets, count, import->error)
+				 : status;
+}
+
+static bool target_room(struct hprof_import *import, size_t count)
+{
+	if (count <= import->target_capacity)
+		return true;
+	size_t capacity = count + count / 2;
+	uint64_t *targets = realloc(import->targets, capacity * sizeof(*targets));
+	if (targets == NULL)
+		return false;
+	import->targets = targets;
+	import->target_capacity = capacity;
+	return true;
+}
+
+/* A type whose objects refer to their class, and perhaps have elements. */
+static enum snap_status class_layout(struct hprof_import *import, uint32_t type, uint32_t *layout)
+{
+	const struct snap_slot slot = {SNAP_REF_CLASS, SNAP_LABEL_NONE};
+	if (*layout != 0)
+		return SNAP_OK;
+	return snap_writer_layout(import->context->writer, type, &slot, 1, layout, import->error);
 }
 
 /* ---- instances ---- */
@@ -71,18 +112,17 @@ static enum snap_status instance_class(struct hprof_import *import,
 	return SNAP_OK;
 }
 
-static enum snap_status add_slots(struct hprof_import *import, uint64_t id,
-				  const struct hprof_class *class, const uint8_t *bytes)
+static enum snap_status add_instance(struct hprof_import *import, const struct hprof_record *record,
+				     const struct hprof_class *class, const uint8_t *bytes,
+				     struct snap_object *object)
 {
 	const unsigned id_size = import->scan.id_size;
-	enum snap_status status =
-		add_reference(import, id, class->id, SNAP_REF_CLASS, SNAP_LABEL_NONE);
-	for (uint32_t i = 0; i < class->slot_count && status == SNAP_OK; i++) {
-		const struct hprof_slot *slot = &class->slots[i];
-		status = add_reference(import, id, hprof_id(bytes + slot->offset, id_size),
-				       slot->kind, slot->label);
-	}
-	return status;
+	if (!target_room(import, (size_t)class->slot_count + 1))
+		return hprof_no_memory(import);
+	import->targets[0] = class->id;
+	for (uint32_t i = 0; i < class->slot_count; i++)
+		import->targets[i + 1] = hprof_id(bytes + class->slots[i].offset, id_size);
+	return add_whole(import, record, object, class->layout, (size_t)class->slot_count + 1);
 }
 
 /* An instance of a class that was cut off. */
@@ -114,26 +154,25 @@ static enum snap_status write_instance(struct hprof_import *import,
 	struct snap_object object = {.type = class->type, .size = class->size};
 	if (class->is_string)
 		status = add_text(import, record, class, bytes, &object.content);
-	if (status == SNAP_OK)
-		status = add_object(import, record, &object);
-	return status == SNAP_OK ? add_slots(import, record->id, class, bytes) : status;
+	return status == SNAP_OK ? add_instance(import, record, class, bytes, &object) : status;
 }
 
 /* ---- arrays ---- */
 
-static enum snap_status write_elements(struct hprof_import *import,
-				       const struct hprof_record *record)
+#define ELEMENTS_AT_ONCE 4096u
+
+static enum snap_status read_elements(struct hprof_import *import, const struct hprof_record *record)
 {
 	const unsigned id_size = import->scan.id_size;
-	enum snap_status status = SNAP_OK;
-	for (uint32_t i = 0; i < record->count && status == SNAP_OK; i++) {
-		const uint8_t *bytes = hprof_take(&import->scan, id_size);
+	for (uint32_t i = 0, more; i < record->count; i += more) {
+		more = record->count - i < ELEMENTS_AT_ONCE ? record->count - i : ELEMENTS_AT_ONCE;
+		const uint8_t *bytes = hprof_take(&import->scan, (size_t)more * id_size);
 		if (bytes == NULL)
 			return hprof_scan_failure(&import->scan);
-		status = add_reference(import, record->id, hprof_id(bytes, id_size),
-				       SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i));
+		for (uint32_t k = 0; k < more; k++)
+			import->targets[1 + i + k] = hprof_id(bytes + (size_t)k * id_size, id_size);
 	}
-	return status;
+	return SNAP_OK;
 }
 
 static enum snap_status write_object_array(struct hprof_import *import,
@@ -154,11 +193,15 @@ static enum snap_status write_object_array(struct hprof_import *import,
 	struct snap_object object = {
 		.type = class->type,
 		.size = hprof_array_size(&import->layout, record->count, import->layout.reference)};
-	status = add_object(import, record, &object);
+	if (!target_room(import, (size_t)record->count + 1))
+		return hprof_no_memory(import);
+	import->targets[0] = record->other;
+	status = class_layout(import, class->type, &class->array_layout);
 	if (status == SNAP_OK)
-		status = add_reference(import, record->id, record->other, SNAP_REF_CLASS,
-				       SNAP_LABEL_NONE);
-	return status == SNAP_OK ? write_elements(import, record) : status;
+		status = read_elements(import, record);
+	return status == SNAP_OK ? add_whole(import, record, &object, class->array_layout,
+					     (size_t)record->count + 1)
+				 : status;
 }
 
 static enum snap_status primitive_type(struct hprof_import *import, uint8_t element, uint32_t *type)
@@ -185,12 +228,15 @@ static enum snap_status write_primitive_array(struct hprof_import *import,
 		.size = hprof_array_size(&import->layout, record->count,
 					 hprof_size_of(record->type, import->scan.id_size))};
 	uint64_t class = import->classes.primitive_arrays[record->type];
+	uint32_t *layout = &import->classes.primitive_layouts[record->type];
 	enum snap_status status = primitive_type(import, record->type, &object.type);
-	if (status == SNAP_OK)
-		status = add_object(import, record, &object);
-	if (status == SNAP_OK && class != 0)
-		status = add_reference(import, record->id, class, SNAP_REF_CLASS, SNAP_LABEL_NONE);
-	return status;
+	if (status != SNAP_OK || class == 0)
+		return status == SNAP_OK ? add_object(import, record, &object) : status;
+	status = class_layout(import, object.type, layout);
+	if (!target_room(import, 1))
+		return hprof_no_memory(import);
+	import->targets[0] = class;
+	return status == SNAP_OK ? add_whole(import, record, &object, *layout, 1) : status;
 }
 
 /* ---- classes ---- */

@@ -138,7 +138,7 @@ enum snap_status hprof_class_name(struct hprof_import *import, const struct hpro
 {
 	const char *text;
 	size_t size;
-	char name[LONGEST_CLASS_NAME + 512];
+	char name[LONGEST_CLASS_NAME + 512 + 16];
 	enum snap_status status = hprof_name(import, class->name, &text, &size);
 	if (status != SNAP_OK)
 		return status;
@@ -150,5 +150,7 @@ enum snap_status hprof_class_name(struct hprof_import *import, const struct hpro
 	else
 		return snap_writer_string(import->context->writer, text, size, string,
 					  import->error);
+	if (class->twin > 1 && class->name != 0)
+		size += (size_t)snprintf(name + size, sizeof(name) - size, " #%u", (unsigned)class->twin);
 	return snap_writer_string(import->context->writer, name, size, string, import->error);
 }

@@ -106,6 +106,21 @@ static enum snap_status add_slots(struct hprof_import *import, struct hprof_clas
 	return status;
 }
 
+static enum snap_status make_layout(struct hprof_import *import, struct hprof_class *class)
+{
+	size_t count = (size_t)class->slot_count + 1;
+	struct snap_slot *slots = calloc(count, sizeof(*slots));
+	if (slots == NULL)
+		return hprof_no_memory(import);
+	slots[0] = (struct snap_slot){SNAP_REF_CLASS, SNAP_LABEL_NONE};
+	for (uint32_t i = 0; i < class->slot_count; i++)
+		slots[i + 1] = (struct snap_slot){class->slots[i].kind, class->slots[i].label};
+	enum snap_status status = snap_writer_layout(import->context->writer, class->type, slots, count,
+						     &class->layout, import->error);
+	free(slots);
+	return status;
+}
+
 enum snap_status hprof_class_describe(struct hprof_import *import, struct hprof_class *class)
 {
 	enum snap_status status = hprof_class_type(import, class);
@@ -116,5 +131,6 @@ enum snap_status hprof_class_describe(struct hprof_import *import, struct hprof_
 	if (class->slots == NULL)
 		return hprof_no_memory(import);
 	class->described = true;
-	return add_slots(import, class);
+	status = add_slots(import, class);
+	return status == SNAP_OK ? make_layout(import, class) : status;
 }
