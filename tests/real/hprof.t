@@ -18,6 +18,10 @@ for kind in jvm4 jvm8 late android; do
 	is "$(cat $kind.txt)" "$(cat "$here/hprof_$kind.txt")" "$kind: everything has its place"
 	ok "$kind: the second reader agrees" python3 "$top/spec/reader.py" $kind.snap
 done
+python3 "$here/hprof_make.py" jdk25 >jdk25.hprof
+snap-import hprof -o jdk25.snap jdk25.hprof
+is "$(snap-top -k type --format=tsv jdk25.snap | awk -F'\t' '$5 ~ /Thread|Method/ {print $1, $5}')" "112 java.lang.Thread
+24 java.lang.invoke.ResolvedMethodName" "fields that JDK 19 and later add to a thread, and no padding"
 for kind in jvm8 late; do snap-import hprof --hash-key=000102030405060708090a0b0c0d0e0f -o $kind.key.snap $kind.hprof; done
 things() { snap-dump "$1" | grep -E '^- |^    \{' | sed 's/content: [0-9]*/content/; s/, thread: 1//' | sort; }
 is "$(things late.key.snap)" "$(things jvm8.key.snap)" "instances may come before their classes"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes small HPROF dumps: hprof_make.py KIND > FILE.  KIND: jvm4 (1.0.1, 4-byte ids, one HEAP_DUMP), jvm8 (1.0.2, segments),
-late (jvm8, instances before classes), android (1.0.3), wrap OUT (a HEAP_DUMP of more than 2^32 bytes, sparse)."""
+late (jvm8, instances before classes), jdk25 (a thread and its like), android (1.0.3), wrap OUT (a HEAP_DUMP of more than 2^32 bytes, sparse)."""
 import struct
 import sys
 
@@ -143,6 +143,26 @@ def jvm8(late=False):
     d.record(0x1C, b"".join(first))
     d.record(0x1C, b"".join(second))
     d.record(0x1C, b"".join(roots(d)))
+    d.record(0x2C, b"")
+    return d.out
+
+
+def jdk25():
+    """The fields that classes of JDK 25 have; GC.class_histogram says 112 bytes for a thread, 24 for a ResolvedMethodName."""
+    d = Dump(b"1.0.2", 8)
+    c_record, c_method = 0x200, 0x210
+    names(d)
+    d.load(c_record, "java/lang/Record")
+    d.load(c_method, "java/lang/invoke/ResolvedMethodName")
+    objects = ("name contextClassLoader holder threadLocals inheritableThreadLocals scopedValueBindings interruptLock parkBlocker "
+               "nioBlocker cont uncaughtExceptionHandler container headStackableScopes").split()
+    thread = [(name, LONG) for name in ("eetop", "tid", "threadLocalRandomSeed")] + [("interrupted", BOOLEAN)]
+    thread += [(name, INT) for name in ("threadLocalRandomProbe", "threadLocalRandomSecondarySeed")] + [(name, OBJECT) for name in objects]
+    size = 3 * 8 + 1 + 2 * 4 + 8 * len(objects)
+    body = [d.klass(C_OBJECT), d.klass(C_CLASS, C_OBJECT), d.klass(C_STRING, C_OBJECT), d.klass(c_record, C_OBJECT),
+            d.klass(C_THREAD, C_OBJECT, fields=thread), d.klass(c_method, C_OBJECT, fields=[("vmholder", OBJECT)]),
+            d.instance(0x1000, C_THREAD, bytes(size)), d.instance(0x2000, c_method, d.id(C_THREAD))]
+    d.record(0x1C, b"".join(body))
     d.record(0x2C, b"")
     return d.out
 

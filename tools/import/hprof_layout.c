@@ -85,26 +85,39 @@ static void count_field(struct fields *fields, uint8_t type)
 	}
 }
 
-/* Fields that the JVM itself adds, and tells nobody of. */
+static bool declares(struct hprof_import *import, const struct hprof_class *class, const char *name)
+{
+	for (uint32_t i = 0; i < class->field_count; i++)
+		if (hprof_name_is(import, import->classes.fields[class->first_field + i].name, name))
+			return true;
+	return false;
+}
+
+/* Fields that the JVM itself adds, and tells nobody of; with a field that tells newer JDKs, what these change. */
 static void add_hidden_fields(struct hprof_import *import, const struct hprof_class *class,
 			      struct fields *fields)
 {
 	static const struct {
-		const char *name;
-		uint8_t pointers, of8, of4, of2, of1, references;
+		const char *name, *field;
+		uint8_t pointers, of8, of4, of2, of1;
+		int8_t references;
 	} hidden[] = {
-		{"java.lang.Class", 2, 0, 2, 0, 0, 3},
-		{"java.lang.ClassLoader", 1, 0, 0, 0, 0, 0},
-		{"java.lang.Module", 1, 0, 0, 0, 0, 0},
-		{"java.lang.String", 0, 0, 0, 0, 1, 0},
-		{"java.lang.StackFrameInfo", 0, 0, 0, 1, 0, 0},
-		{"java.lang.InternalError", 0, 0, 0, 0, 1, 0},
-		{"java.lang.invoke.MemberName", 1, 0, 0, 0, 0, 0},
-		{"java.lang.invoke.ResolvedMethodName", 1, 0, 0, 0, 0, 1},
-		{"java.lang.invoke.MethodHandleNatives$CallSiteContext", 1, 1, 0, 0, 0, 0},
+		{"java.lang.Class", NULL, 2, 0, 2, 0, 0, 3},
+		{"java.lang.ClassLoader", NULL, 1, 0, 0, 0, 0, 0},
+		{"java.lang.Module", NULL, 1, 0, 0, 0, 0, 0},
+		{"java.lang.String", NULL, 0, 0, 0, 0, 1, 0},
+		{"java.lang.StackFrameInfo", NULL, 0, 0, 0, 1, 0, 0},
+		{"java.lang.InternalError", NULL, 0, 0, 0, 0, 1, 0},
+		{"java.lang.invoke.MemberName", NULL, 1, 0, 0, 0, 0, 0},
+		{"java.lang.invoke.ResolvedMethodName", NULL, 1, 0, 0, 0, 0, 1},
+		{"java.lang.invoke.MethodHandleNatives$CallSiteContext", NULL, 1, 1, 0, 0, 0, 0},
+		{"java.lang.Class", "signers", 0, 0, 0, 0, 0, -1},
+		{"java.lang.Thread", "holder", 1, 0, 1, 1, 1, 0},
+		{"java.lang.invoke.ResolvedMethodName", "vmholder", 0, 0, 0, 0, 0, -1},
 	};
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
-		if (!hprof_name_is(import, class->name, hidden[i].name))
+		if (!hprof_name_is(import, class->name, hidden[i].name) ||
+		    (hidden[i].field != NULL && !declares(import, class, hidden[i].field)))
 			continue;
 		uint32_t *pointers = import->scan.id_size == 8 ? &fields->of8 : &fields->of4;
 		*pointers += hidden[i].pointers;
@@ -112,7 +125,7 @@ static void add_hidden_fields(struct hprof_import *import, const struct hprof_cl
 		fields->of4 += hidden[i].of4;
 		fields->of2 += hidden[i].of2;
 		fields->of1 += hidden[i].of1;
-		fields->references += hidden[i].references;
+		fields->references = (uint32_t)((int32_t)fields->references + hidden[i].references);
 	}
 }
 
@@ -178,7 +191,9 @@ static bool is_contended(struct hprof_import *import, const struct hprof_class *
 				     "java.util.concurrent.atomic.Striped64$Cell") ||
 		       hprof_name_is(import, class->name,
 				     "java.util.concurrent.ConcurrentHashMap$CounterCell");
+	/* Threads have a holder since JDK 19, and no padding. */
 	return hprof_name_is(import, class->name, "java.lang.Thread") &&
+	       !declares(import, class, "holder") &&
 	       (hprof_name_is(import, field->name, "threadLocalRandomSeed") ||
 		hprof_name_is(import, field->name, "threadLocalRandomProbe") ||
 		hprof_name_is(import, field->name, "threadLocalRandomSecondarySeed"));
