@@ -162,6 +162,93 @@ static void test_noise(void)
 	CHECK_NAMED(accepted > 0, "noise is decoded or refused");
 }
 
+/* ---- batches ---- */
+
+#define COLUMNS 40
+
+/* Columns of random tables with random bytes; returns the batch's size. */
+static size_t random_batch(struct snapfmt_batch_column *columns, size_t count, uint8_t *bytes, uint8_t *batch, size_t size)
+{
+	uint32_t used = 0;
+	uint16_t table = 0, number = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct snapfmt_batch_column *column = &columns[i];
+		bool next = i == 0 || random_number() % 3 == 0;
+		*column = next ? (struct snapfmt_batch_column){0} : columns[i - 1];
+		if (next) {
+			table = (uint16_t)(1 + (table + random_number() % 900) % UINT16_MAX);
+			number = (uint16_t)(random_number() % 5);
+			column->row_count = 1 + (uint32_t)(random_number() % SNAPFMT_MAX_ROWS);
+		} else {
+			number = (uint16_t)(number + 1 + random_number() % 300);
+		}
+		column->table = table;
+		column->column = number;
+		column->encoding = (uint8_t)(random_number() % 64);
+		column->flags = random_number() % 2 ? SNAPFMT_BLOCK_CRITICAL : 0;
+		column->offset = used;
+		column->size = 1 + (uint32_t)(random_number() % 200);
+		for (uint32_t at = 0; at < column->size; at++)
+			bytes[used + at] = (uint8_t)random_number();
+		if (column->encoding == SNAPFMT_CONSTANT) {
+			struct sink s = sink_over(bytes + used, 10);
+			sink_varint(&s, random_number() >> random_number() % 64);
+			column->size = (uint32_t)(s.at - bytes) - used;
+		}
+		used += column->size;
+	}
+	struct sink s = sink_over(batch, size);
+	snapfmt_write_batch_start(&s, columns, count, bytes);
+	for (size_t i = 0; i < count; i++)
+		if (columns[i].encoding != SNAPFMT_CONSTANT)
+			sink_bytes(&s, bytes + columns[i].offset, columns[i].size);
+	REQUIRE(!s.failed);
+	return (size_t)(s.at - batch);
+}
+
+static bool same_batch(const struct snapfmt_batch_column *a, const uint8_t *a_bytes, const struct snapfmt_batch_column *b,
+		       const uint8_t *b_bytes, size_t count)
+{
+	bool same = true;
+	for (size_t i = 0; i < count; i++)
+		same = same && a[i].table == b[i].table && a[i].column == b[i].column && a[i].encoding == b[i].encoding &&
+		       a[i].flags == b[i].flags && a[i].row_count == b[i].row_count && a[i].size == b[i].size &&
+		       memcmp(a_bytes + a[i].offset, b_bytes + b[i].offset, a[i].size) == 0;
+	return same;
+}
+
+/* What is written is read; what is cut short or longer is refused; what is changed never reaches beyond the batch. */
+static void test_batches(void)
+{
+	static struct snapfmt_batch_column given[COLUMNS], got[SNAPFMT_BATCH_MAX_COLUMNS];
+	static uint8_t bytes[COLUMNS * 256], batch[COLUMNS * 256];
+	const char *reason;
+	bool same = true, refused = true, inside = true;
+	for (int round = 0; round < 300; round++) {
+		size_t count = 1 + random_number() % COLUMNS, found;
+		size_t size = random_batch(given, count, bytes, batch, sizeof(batch) - 1);
+		uint8_t *exact = malloc(size); /* of just that size, so that a sanitizer sees reads past it */
+		REQUIRE(exact);
+		memcpy(exact, batch, size);
+		same = same && snapfmt_read_batch(exact, size, got, &found, &reason) && found == count &&
+		       same_batch(given, bytes, got, exact, count);
+		refused = refused && !snapfmt_read_batch(exact, random_number() % size, got, &found, &reason) && reason &&
+			  !snapfmt_read_batch(batch, size + 1, got, &found, &reason);
+		for (int i = 0; i < 100; i++) {
+			exact[random_number() % size] = (uint8_t)random_number();
+			if (!snapfmt_read_batch(exact, size, got, &found, &reason))
+				continue;
+			for (size_t k = 0; k < found; k++)
+				inside = inside && got[k].offset <= size && got[k].size <= size - got[k].offset && got[k].size > 0 &&
+					 got[k].table > 0 && got[k].row_count > 0;
+		}
+		free(exact);
+	}
+	CHECK_NAMED(same, "a batch is read as it was written");
+	CHECK_NAMED(refused, "a batch that is cut short or longer is refused");
+	CHECK_NAMED(inside, "columns of a damaged batch lie within it");
+}
+
 int main(void)
 {
 	for (uint8_t encoding = 0; encoding < SNAPFMT_TEXT; encoding++)
@@ -170,5 +257,6 @@ int main(void)
 	test_refusals();
 	test_text();
 	test_noise();
+	test_batches();
 	return DONE();
 }
