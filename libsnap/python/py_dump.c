@@ -52,6 +52,13 @@ void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, ui
 						  &w->error);
 }
 
+void py_repeat(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
+{
+	if (py_note(w, to))
+		w->status = snap_writer_reference(w->writer, (uintptr_t)w->from, (uintptr_t)to, kind, label,
+						  &w->error);
+}
+
 void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
 {
 	if (count_reference(w, to, SNAP_REF_VALUE))

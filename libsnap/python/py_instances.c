@@ -1,6 +1,8 @@
 /* Attributes of instances, where each version of CPython keeps them, and what types hold. */
 #include "py_private.h"
 
+#define OWN_DICT_MAX 60 /* larger ones are collections */
+
 bool py_values_are_embedded(PyObject *dict)
 {
 #if PY_SINCE(3, 13)
@@ -22,6 +24,21 @@ static PyObject *dict_at_offset(PyObject *object)
 		offset += (Py_ssize_t)size;
 	}
 	return offset > 0 ? *(PyObject **)(void *)((char *)object + offset) : NULL;
+}
+
+/* Attributes that a dict of the instance's own keeps are said of the instance, too: where they are kept differs between
+ * versions and even between instances, and is not what a path should be about. */
+static void claim_dict(struct py_walk *w, PyObject *dict)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+	py_claim_internal(w, dict, "__dict__");
+	if (!dict || !PyDict_CheckExact(dict) || Py_REFCNT(dict) != 1 || PyDict_GET_SIZE(dict) > OWN_DICT_MAX ||
+	    (((PyDictObject *)dict)->ma_values && py_values_are_embedded(dict)))
+		return;
+	while (py_going(w) && PyDict_Next(dict, &at, &name, &value))
+		if (PyUnicode_Check(name))
+			py_repeat(w, value, SNAP_REF_FIELD, py_name_label(w, name));
 }
 
 #if PY_SINCE(3, 11)
@@ -118,13 +135,13 @@ static void claim_attributes(struct py_walk *w, PyObject *object)
 				py_claim(w, found.values->values[i], SNAP_REF_FIELD,
 					 py_name_label(w, entries[i].me_key));
 	}
-	py_claim_internal(w, found.dict, "__dict__");
+	claim_dict(w, found.dict);
 }
 
 void py_claim_instance(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
 	if (!is_managed(type->type))
-		py_claim_internal(w, type->type->tp_dictoffset ? dict_at_offset(object) : NULL, "__dict__");
+		claim_dict(w, type->type->tp_dictoffset ? dict_at_offset(object) : NULL);
 	else if (w->layouts)
 		claim_attributes(w, object);
 }
@@ -165,7 +182,7 @@ size_t py_inline_values_size(PyObject *object)
 
 void py_claim_instance(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
-	py_claim_internal(w, type->type->tp_dictoffset ? dict_at_offset(object) : NULL, "__dict__");
+	claim_dict(w, type->type->tp_dictoffset ? dict_at_offset(object) : NULL);
 }
 
 static void refer_shared_keys(struct py_walk *w, const PyTypeObject *type)

@@ -153,6 +153,8 @@ static inline struct py_object *py_object_at(const struct py_walk *w, uint32_t i
 uint32_t py_note(struct py_walk *, const PyObject *);
 /* A reference from the object at hand; to may be NULL. */
 void py_refer(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
+/* The same, without counting it: another object has the reference. */
+void py_repeat(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
 void py_refer_key(struct py_walk *, PyObject *to, PyObject *key);
 uint32_t py_string(struct py_walk *, const char *text);
 /* The label of a str object: its text. */

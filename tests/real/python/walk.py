@@ -154,7 +154,6 @@ check(len(wrong) < 3, "sizes of %d containers are sys.getsizeof's" % len(exact),
 # ---- labels ----
 
 refers = lambda holder, thing: graph.node(holder).to(thing)  # noqa: E731
-attributes = vars if sys.version_info < (3, 11) else lambda o: o
 
 
 def attribute(o, thing):
@@ -163,7 +162,7 @@ def attribute(o, thing):
     for r in graph.node(o).references:
         if r.label == "__dict__":
             found += graph.by_address[r.target].to(thing)
-    return found
+    return sorted(set(found))
 
 
 check(attribute(plain, things[0]) == [("field", "attribute")], "an attribute", attribute(plain, things[0]))
