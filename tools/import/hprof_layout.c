@@ -113,6 +113,7 @@ static void add_hidden_fields(struct hprof_import *import, const struct hprof_cl
 		{"java.lang.invoke.MethodHandleNatives$CallSiteContext", NULL, 1, 1, 0, 0, 0, 0},
 		{"java.lang.Class", "signers", 0, 0, 0, 0, 0, -1},
 		{"java.lang.Thread", "holder", 1, 0, 1, 1, 1, 0},
+		{"java.lang.VirtualThread", "onWaitingList", 1, 0, 0, 0, 0, 0},
 		{"java.lang.invoke.ResolvedMethodName", "vmholder", 0, 0, 0, 0, 0, -1},
 	};
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
