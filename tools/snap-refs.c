@@ -20,8 +20,8 @@ static void show_progress(void *context, const char *what, uint64_t done, uint64
 static void tell_estimate(const struct snap_graph_estimate *estimate)
 {
 	char needed[32], given[32], files[32];
-	uint64_t memory = cli_common.memory_bytes != 0 ? cli_common.memory_bytes
-						       : SNAP_GRAPH_DEFAULT_MEMORY;
+	uint64_t memory =
+		cli_common.memory_bytes != 0 ? cli_common.memory_bytes : SNAP_GRAPH_DEFAULT_MEMORY;
 	if (memory < estimate->memory_bytes)
 		cli_note("needs about %s, has %s: works in temporary files of up to %s",
 			 print_size(estimate->memory_bytes, needed), print_size(memory, given),

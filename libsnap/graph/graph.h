@@ -165,8 +165,8 @@ static inline void libsnap_graph_set_start(struct snap_graph *graph, uint64_t no
 {
 	if (graph->held.start != NULL)
 		graph->held.start[node] = (uint32_t)start;
-	else
-		libsnap_paged_set(&graph->outside.start, node, start);
+	else if (start != libsnap_paged_get(&graph->outside.start, node))
+		libsnap_paged_set(&graph->outside.start, node, start); /* zeros stay new */
 }
 static inline uint64_t libsnap_graph_get_to(const struct snap_graph *graph, uint64_t at)
 {

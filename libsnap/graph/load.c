@@ -98,14 +98,14 @@ static void close_gaps_outside(struct snap_graph *graph)
 	uint64_t written = 0, at = 0;
 	for (uint64_t row = 0; row < graph->objects; row++) {
 		uint64_t end = libsnap_paged_get(start, row + 1);
-		libsnap_paged_set(start, row, written);
+		libsnap_graph_set_start(graph, row, written);
 		for (; at < end && !libsnap_graph_has_failed(graph); at++) {
 			uint64_t id = libsnap_paged_get(to, at);
 			if (id != 0)
 				libsnap_paged_set(to, written++, id - 1);
 		}
 	}
-	libsnap_paged_set(start, graph->objects, written);
+	libsnap_graph_set_start(graph, graph->objects, written);
 }
 
 static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *error)

@@ -6,7 +6,9 @@
 #include "snapfmt.h"
 #include "tap.h"
 
+#ifndef BUILD_MAX_BLOCKS
 #define BUILD_MAX_BLOCKS 256
+#endif
 
 #define SAMPLE_COLUMNS 40
 
