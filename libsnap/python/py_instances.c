@@ -140,6 +140,8 @@ static void claim_attributes(struct py_walk *w, PyObject *object)
 
 void py_claim_instance(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
+	if (type->layout == PY_MODULE)
+		return; /* its dict is what it is about */
 	if (!is_managed(type->type))
 		claim_dict(w, type->type->tp_dictoffset ? dict_at_offset(object) : NULL);
 	else if (w->layouts)
@@ -182,7 +184,8 @@ size_t py_inline_values_size(PyObject *object)
 
 void py_claim_instance(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
-	claim_dict(w, type->type->tp_dictoffset ? dict_at_offset(object) : NULL);
+	if (type->layout != PY_MODULE) /* its dict is what it is about */
+		claim_dict(w, type->type->tp_dictoffset ? dict_at_offset(object) : NULL);
 }
 
 static void refer_shared_keys(struct py_walk *w, const PyTypeObject *type)

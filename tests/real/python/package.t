@@ -1,0 +1,71 @@
+#!/bin/bash
+# The package beside dump(): python -m snap run, the pytest plugin where pytest is, and pip install.
+. "$(dirname "$0")/../../lib.sh"
+. "$top/tests/real/python/pythons.bash"
+entry=${pythons[0]}
+python=${entry#* }
+ok "builds for CPython ${entry%% *}" build_for "$python"
+export PYTHONPATH=$BUILD/python PYTHONDONTWRITEBYTECODE=1
+cd "$work" || exit
+
+cat >program.py <<'END'
+import os, signal, sys
+KEPT = [bytearray(1000) for i in range(500)]
+if "signal" in sys.argv:
+    os.kill(os.getpid(), signal.SIGUSR1)
+sys.exit(len(sys.argv))
+END
+status 3 "a program keeps its exit status" "$python" -m snap run -o end.snap program.py one two
+ok "its snapshot is good" snap-info --verify end.snap
+is "$(snap-top -k path --format=tsv end.snap | cut -f2,4 | grep KEPT | head -1)" \
+	"500	__main__ module;__dict__ dict;KEPT list;[] bytearray" "and has its globals"
+status 2 "a snapshot on a signal" "$python" -m snap run -o end.snap --signal USR1 program.py signal
+ok "is a file of its own" snap-info --verify end.1.snap
+"$python" -m snap run -o traced.snap -f 1 program.py
+is "$(snap-top -k lineno --format=tsv traced.snap | cut -f2,4- | grep -c "program.py	2\$")" 1 "lines, with --frames"
+status 2 "no such signal" "$python" -m snap run --signal NONE program.py
+status 2 "no command" "$python" -m snap
+ok "a snapshot that cannot be written is said" bash -c \
+	"$python -m snap run -o no/such/a.snap program.py 2>&1 | grep 'no/such/a.snap'"
+
+# ---- pytest ----
+
+cat >test_it.py <<'END'
+KEPT = []
+class Leaky: pass
+def test_leaks(): KEPT.append(Leaky())
+def test_is_fine(tmp_path): return None if [Leaky() for i in range(10)] else None
+END
+# first_with MODULES: the first CPython that has them, or nothing.
+first_with() {
+	local candidate
+	for candidate in python3 "${pythons[@]#* }"; do
+		"$candidate" -c "import $1" 2>/dev/null && build_for "$candidate" >&2 && echo "$candidate" && return
+	done
+}
+
+python=$(first_with pytest)
+if [ "$python" ]; then
+	run_pytest() { "$python" -m pytest -q -p snap.pytest_plugin -p no:cacheprovider "$@" test_it.py >pytest.out 2>&1; }
+	run_pytest
+	is "$?" 0 "the plugin changes nothing unless asked to"
+	run_pytest --snap-leaks --snap-dir=snaps
+	is "$?/$(grep -c '^leaks: test_it.Leaky: +1 for each run' pytest.out)/$(grep -c '^FAILED.*::test_leaks' pytest.out)" 1/1/1 \
+		"a test that leaks fails, with the type"
+	is "$(ls snaps | tr '\n' ' ')" "test_it.py_test_is_fine.snap test_it.py_test_leaks.snap " "a snapshot of each test"
+	ok "which is good" snap-info --verify snaps/test_it.py_test_leaks.snap
+else
+	echo "# no CPython here has pytest: 4 tests of the plugin are left out"
+fi
+
+# ---- pip ----
+
+python=$(first_with setuptools,wheel,pip)
+if [ "$python" ]; then
+	ok "pip builds and installs it" "$python" -m pip install -q --no-build-isolation --no-deps --target "$work/installed" "$top/libsnap/python"
+	PYTHONPATH=$work/installed "$python" -c 'import snap; snap.dump("installed.snap")'
+	ok "and it works" snap-info --verify installed.snap
+else
+	echo "# no CPython here has pip, setuptools and wheel: 2 tests of installing are left out"
+fi
+done_testing
