@@ -36,9 +36,9 @@ enum snap_status libsnap_arrays_check(const struct libsnap_arrays *arrays, struc
 static void fail_io(struct libsnap_arrays *arrays, int failed, const char *what)
 {
 	if (arrays->failed == SNAP_OK)
-		arrays->failed = libsnap_fail_io(&arrays->error, failed, SNAP_NO_OFFSET,
-						 "cannot %s a temporary file in %s", what,
-						 arrays->folder);
+		arrays->failed =
+			libsnap_fail_io(&arrays->error, failed, SNAP_NO_OFFSET,
+					"cannot %s a temporary file in %s", what, arrays->folder);
 }
 
 static void fail_memory(struct libsnap_arrays *arrays)
@@ -87,8 +87,7 @@ static bool empty(struct libsnap_arrays *arrays, size_t index)
 		return true;
 	if (frame->dirty && !store(frame->array, frame->page, arrays->memory + index * PAGE))
 		return false;
-	frame->array->places[frame->page] =
-		frame->dirty || frame->stored ? PAGE_STORED : PAGE_NEW;
+	frame->array->places[frame->page] = frame->dirty || frame->stored ? PAGE_STORED : PAGE_NEW;
 	frame->array = NULL;
 	return true;
 }
@@ -157,9 +156,8 @@ static bool reach_outside(struct libsnap_array *array, uint64_t count)
 	uint64_t pages = pages_of(array, count), old = array->capacity;
 	if (pages > old || !array->places) {
 		size_t capacity = (size_t)old;
-		uint32_t *places =
-			libsnap_grow(array->owner->allocator, array->places, &capacity,
-				     (size_t)pages, sizeof(*places));
+		uint32_t *places = libsnap_grow(array->owner->allocator, array->places, &capacity,
+						(size_t)pages, sizeof(*places));
 		if (!places)
 			return false;
 		memset(places + old, 0xff, (capacity - old) * sizeof(*places));
@@ -342,7 +340,8 @@ bool libsnap_array_equals(struct libsnap_array *array, uint64_t first, size_t co
 			  const void *other)
 {
 	while (count > 0) {
-		size_t piece = in_one_piece(array, first, count), size = piece * array->element_size;
+		size_t piece = in_one_piece(array, first, count),
+		       size = piece * array->element_size;
 		if (memcmp(libsnap_array_at(array, first), other, size))
 			return false;
 		other = (const uint8_t *)other + size;

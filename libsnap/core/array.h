@@ -1,5 +1,5 @@
-/* Arrays that are in memory while there is room, and then in pages of unlinked temporary files, with
- * a cache of those used last.  All arrays of one owner move together, once. */
+/* Arrays that are in memory while there is room, and then in pages of unlinked temporary files,
+ * with a cache of those used last.  All arrays of one owner move together, once. */
 #ifndef LIBSNAP_ARRAY_H
 #define LIBSNAP_ARRAY_H
 

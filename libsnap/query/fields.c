@@ -54,8 +54,7 @@ static bool count_reference(void *context, const struct snap_graph_reference *re
 		return false;
 	if (number >= fields->counts.count &&
 	    !libsnap_array_reach(&fields->counts, (uint64_t)number + 1)) {
-		fields->status =
-			libsnap_budget_fail(&fields->side->answer->budget, fields->error);
+		fields->status = libsnap_budget_fail(&fields->side->answer->budget, fields->error);
 		return false;
 	}
 	++*(uint64_t *)libsnap_array_edit(&fields->counts, number);

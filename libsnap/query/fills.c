@@ -31,9 +31,9 @@ static enum snap_status take_shapes(void *context, uint64_t first_row, size_t co
 	struct fill_walk *walk = context;
 	for (size_t i = 0; i < count; i++)
 		*(struct shape_places *)libsnap_array_edit(&walk->shapes, first_row + i + 1) =
-			(struct shape_places){
-				values[0][i] < UINT32_MAX ? (uint32_t)values[0][i] : UINT32_MAX,
-				values[1][i] != SNAP_TAIL_NONE};
+			(struct shape_places){values[0][i] < UINT32_MAX ? (uint32_t)values[0][i]
+									: UINT32_MAX,
+					      values[1][i] != SNAP_TAIL_NONE};
 	return SNAP_OK;
 }
 
@@ -142,9 +142,9 @@ enum snap_status libsnap_fills_prepare(struct side *side, struct snap_error *err
 		status = libsnap_budget_array(budget, &side->filled, side->object_count,
 					      sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = libsnap_budget_array(
-			budget, &walk.shapes, snap_reader_row_count(side->reader, SNAP_SHAPES) + 1,
-			sizeof(struct shape_places), error);
+		status = libsnap_budget_array(budget, &walk.shapes,
+					      snap_reader_row_count(side->reader, SNAP_SHAPES) + 1,
+					      sizeof(struct shape_places), error);
 	if (status == SNAP_OK)
 		status = count_places(&walk, error);
 	if (status == SNAP_OK)

@@ -183,9 +183,8 @@ static enum snap_status load_stack_bits(struct filter *filter, struct names *nam
 					struct snap_error *error)
 {
 	struct libsnap_array frame_bits = {0};
-	enum snap_status status =
-		libsnap_budget_array(filter->budget, &filter->stack_bits, names->stacks.count,
-				     sizeof(uint64_t), error);
+	enum snap_status status = libsnap_budget_array(
+		filter->budget, &filter->stack_bits, names->stacks.count, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(filter->budget, &frame_bits, names->frames.count,
 					      sizeof(uint64_t), error);
@@ -205,9 +204,8 @@ static enum snap_status load_type_bits(struct filter *filter, struct names *name
 				       struct snap_error *error)
 {
 	struct matcher matcher = {0};
-	enum snap_status status =
-		libsnap_budget_array(filter->budget, &filter->type_bits, names->types.count,
-				     sizeof(uint64_t), error);
+	enum snap_status status = libsnap_budget_array(filter->budget, &filter->type_bits,
+						       names->types.count, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
 		status = matcher_begin(&matcher, filter, names->space, SNAP_PATTERN_TYPE, error);
 	for (uint64_t i = 1; status == SNAP_OK && i < names->types.count; i++) {
@@ -231,8 +229,7 @@ enum snap_status libsnap_filter_load(struct filter *filter, struct names *names,
 	return status;
 }
 
-bool libsnap_filter_keeps(struct filter *filter, uint64_t stack, uint64_t type,
-			  uint64_t domain)
+bool libsnap_filter_keeps(struct filter *filter, uint64_t stack, uint64_t type, uint64_t domain)
 {
 	if (filter->count == 0)
 		return true;

@@ -128,6 +128,5 @@ struct tuple libsnap_labels_step(struct labels *labels, uint32_t number, uint64_
 	struct tuple raw = libsnap_tuple_at(&labels->raw, number);
 	struct type_name name = libsnap_type_at(labels->names, type);
 	return (struct tuple){{name.name, name.kind, raw.part[1] | (raw.part[4] ? STEP_ROOT : 0),
-			       raw.part[2],
-			       libsnap_resolver_text(&labels->resolver, raw.part[3])}};
+			       raw.part[2], libsnap_resolver_text(&labels->resolver, raw.part[3])}};
 }

@@ -109,9 +109,8 @@ enum snap_status libsnap_resolver_load(struct resolver *resolver, struct snap_er
 		count += (uint32_t)__builtin_popcountll(
 			libsnap_array_get64(&resolver->marked, word));
 	}
-	enum snap_status status =
-		libsnap_budget_array(resolver->names->space->budget, &resolver->texts, count,
-				     sizeof(uint32_t), error);
+	enum snap_status status = libsnap_budget_array(
+		resolver->names->space->budget, &resolver->texts, count, sizeof(uint32_t), error);
 	uint32_t rank = 0;
 	for (uint64_t word = 0; status == SNAP_OK && word < resolver->marked.count; word++)
 		status = load_marked(resolver, word * 64,
@@ -251,8 +250,7 @@ static enum snap_status replace_modules(struct names *names, struct snap_error *
 {
 	static const uint32_t columns[] = {SNAP_MODULE_PATH};
 	struct libsnap_array paths = {0};
-	enum snap_status status =
-		make_table(names, SNAP_MODULES, sizeof(uint32_t), &paths, error);
+	enum snap_status status = make_table(names, SNAP_MODULES, sizeof(uint32_t), &paths, error);
 	if (status == SNAP_OK)
 		status = libsnap_query_each_batch(names, columns, 1, take_modules, &paths, error);
 	for (uint64_t i = 0; status == SNAP_OK && i < names->frames.count; i++) {
@@ -309,9 +307,8 @@ static enum snap_status rename_text(struct names *names, uint32_t *text, struct 
 static enum snap_status rename_functions(struct names *names, struct snap_error *error)
 {
 	struct libsnap_array renamed = {0}; /* by text: its new one + 1 */
-	enum snap_status status =
-		libsnap_budget_array(names->space->budget, &renamed,
-				     names->space->texts.count, sizeof(uint32_t), error);
+	enum snap_status status = libsnap_budget_array(
+		names->space->budget, &renamed, names->space->texts.count, sizeof(uint32_t), error);
 	for (uint64_t i = 0; status == SNAP_OK && i < names->frames.count; i++) {
 		uint32_t own = libsnap_frame_at(names, i).function, text = own;
 		uint32_t known = own ? libsnap_array_get32(&renamed, own) : 1;

@@ -46,8 +46,8 @@ static enum snap_status take_roots(void *context, uint64_t first_row, size_t cou
 			continue;
 		uint64_t kind = values[1][i] < UINT32_MAX ? values[1][i] : UINT32_MAX;
 		uint32_t label;
-		enum snap_status status = libsnap_labels_find_root(&paths->labels, kind,
-								   values[2][i], &label, error);
+		enum snap_status status =
+			libsnap_labels_find_root(&paths->labels, kind, values[2][i], &label, error);
 		if (status != SNAP_OK)
 			return status;
 		libsnap_array_set32(&paths->label_of, row, label + 1);

@@ -1,4 +1,5 @@
-/* Texts and lists as numbers that compare as they do; and sorting by numbers, outside if need be. */
+/* Texts and lists as numbers that compare as they do; and sorting by numbers, outside memory if
+ * need be. */
 #include <string.h>
 
 #include "query.h"
@@ -54,7 +55,7 @@ static uint8_t *put_number(uint8_t *at, uint64_t number)
 	unsigned size = number ? 8 - (unsigned)__builtin_clzll(number) / 8 : 0;
 	*at++ = (uint8_t)~size;
 	while (size > 0)
-		*at++ = (uint8_t)~(number >> 8 * --size);
+		*at++ = (uint8_t) ~(number >> 8 * --size);
 	return at;
 }
 
@@ -145,8 +146,8 @@ static enum snap_status number_texts(struct text_round *round, struct libsnap_so
 static enum snap_status rank_texts(struct ranks *ranks, struct snap_error *error)
 {
 	struct space *space = ranks->space;
-	enum snap_status status = libsnap_budget_array(
-		space->budget, &ranks->texts, space->texts.count, sizeof(uint32_t), error);
+	enum snap_status status = libsnap_budget_array(space->budget, &ranks->texts,
+						       space->texts.count, sizeof(uint32_t), error);
 	struct text_round round = {.ranks = ranks, .again = true};
 	for (; status == SNAP_OK && round.again; round.first += CHUNK) {
 		round.again = false;
@@ -202,11 +203,11 @@ static enum snap_status rank_items(struct ranks *ranks, const struct tuple_form 
 
 struct list_tree {
 	struct ranks *ranks;
-	struct libsnap_array of_item;    /* ranks */
-	struct libsnap_array sizes;      /* how many lists begin with it, itself not among them */
-	struct libsnap_array child;      /* the one that is longer by an item, 0: none, or SEVERAL */
-	struct number_sort several;      /* such lists, by the one before */
-	uint32_t next;                   /* of them; 0: there is no more */
+	struct libsnap_array of_item; /* ranks */
+	struct libsnap_array sizes;   /* how many lists begin with it, itself not among them */
+	struct libsnap_array child;   /* the one that is longer by an item, 0: none, or SEVERAL */
+	struct number_sort several;   /* such lists, by the one before */
+	uint32_t next;                /* of them; 0: there is no more */
 };
 
 /* A list is made after the one before it, so its number is greater. */

@@ -3,8 +3,8 @@
 
 #include "query.h"
 
-/* Children of each object in the tree, the next one of the same parent: rows + 1, 0 is none.  The last
- * entry of first stands for the roots. */
+/* Children of each object in the tree, the next one of the same parent: rows + 1, 0 is none.  The
+ * last entry of first stands for the roots. */
 struct tree {
 	const struct snap_graph *graph;
 	uint64_t objects;
@@ -20,8 +20,8 @@ static enum snap_status tree_begin(struct tree *tree, struct side *side, struct 
 	struct budget *budget = &side->answer->budget;
 	uint64_t objects = side->object_count;
 	*tree = (struct tree){.graph = side->graph, .objects = objects};
-	enum snap_status status = libsnap_budget_array(budget, &tree->first, objects + 1,
-						       sizeof(uint32_t), error);
+	enum snap_status status =
+		libsnap_budget_array(budget, &tree->first, objects + 1, sizeof(uint32_t), error);
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(budget, &tree->next, objects + 1, sizeof(uint32_t),
 					      error);
@@ -129,8 +129,8 @@ enum snap_status libsnap_retained_add(struct side *side, struct snap_error *erro
 	struct adding adding = {
 		.side = side, .sums = &answer->retained[side->number], .fits = true};
 	struct tree tree = {0};
-	enum snap_status status = libsnap_budget_array(&answer->budget, adding.sums, groups,
-						       sizeof(uint64_t), error);
+	enum snap_status status =
+		libsnap_budget_array(&answer->budget, adding.sums, groups, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(&answer->budget, &adding.open, groups,
 					      sizeof(uint32_t), error);
@@ -155,10 +155,9 @@ enum snap_status libsnap_retained_prepare(struct side *side, struct snap_error *
 	enum snap_status status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_dominate(side->graph, error);
-	return status == SNAP_OK
-		       ? libsnap_budget_array(&side->answer->budget, &side->group_of_row,
-					      side->object_count, sizeof(uint32_t), error)
-		       : status;
+	return status == SNAP_OK ? libsnap_budget_array(&side->answer->budget, &side->group_of_row,
+							side->object_count, sizeof(uint32_t), error)
+				 : status;
 }
 
 /* ---- owners ---- */
@@ -168,8 +167,7 @@ static enum snap_status mark_kept(void *context, const struct query_row *row,
 {
 	(void)error;
 	struct side *side = context;
-	bool is_synthetic =
-		libsnap_type_at(&side->names, row->type).kind == SNAP_TYPE_SYNTHETIC;
+	bool is_synthetic = libsnap_type_at(&side->names, row->type).kind == SNAP_TYPE_SYNTHETIC;
 	if (row->row < side->object_count && !is_synthetic && libsnap_side_keeps(side, row) &&
 	    snap_graph_retained(side->graph, row->row) > 0)
 		libsnap_side_set_bit(side, row->row);

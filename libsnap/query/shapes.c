@@ -31,7 +31,8 @@ struct slot_walk {
 	struct resolver resolver;
 	uint64_t shape; /* whose slots come now */
 	uint64_t end;   /* the row after its last slot */
-	struct libsnap_array left; /* slot counts by shape: in names->shapes the list takes their place */
+	struct libsnap_array
+		left; /* slot counts by shape: in names->shapes the list takes their place */
 };
 
 static enum snap_status mark_labels(void *context, uint64_t first_row, size_t count,
@@ -87,9 +88,8 @@ static enum snap_status load_slots(struct names *names, struct snap_error *error
 {
 	static const uint32_t columns[] = {SNAP_SLOT_KIND, SNAP_SLOT_LABEL};
 	struct slot_walk walk = {.names = names};
-	enum snap_status status =
-		libsnap_budget_array(names->space->budget, &walk.left, names->shapes.count,
-				     sizeof(uint32_t), error);
+	enum snap_status status = libsnap_budget_array(
+		names->space->budget, &walk.left, names->shapes.count, sizeof(uint32_t), error);
 	for (uint64_t i = 0; status == SNAP_OK && i < names->shapes.count; i++) {
 		libsnap_array_set32(&walk.left, i, libsnap_shape_at(names, i).slots);
 		edit_shape(names, i)->slots = 0;
@@ -115,9 +115,8 @@ enum snap_status libsnap_shapes_load(struct names *names, unsigned needed, struc
 	if (rows >= UINT32_MAX - 1)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "more than 4 billion shapes");
-	enum snap_status status =
-		libsnap_budget_array(names->space->budget, &names->shapes, rows + 1,
-				     sizeof(struct shape_name), error);
+	enum snap_status status = libsnap_budget_array(names->space->budget, &names->shapes,
+						       rows + 1, sizeof(struct shape_name), error);
 	uint64_t lost_before = names->lost_rows;
 	if (status == SNAP_OK)
 		status = libsnap_query_each_batch(names, columns, 4, take_shapes, names, error);

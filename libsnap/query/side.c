@@ -36,15 +36,13 @@ static struct tuple frame_key(struct side *side, uint32_t id)
 	switch (side->options->key) {
 	case SNAP_KEY_LINENO: return (struct tuple){{frame.file, frame.file ? frame.line : 0}};
 	case SNAP_KEY_FILENAME: return (struct tuple){{frame.file}};
-	case SNAP_KEY_FUNCTION:
-		return (struct tuple){{frame.function, frame.file, frame.module}};
+	case SNAP_KEY_FUNCTION: return (struct tuple){{frame.function, frame.file, frame.module}};
 	default: return (struct tuple){{frame.module}};
 	}
 }
 
 /* SNAP_END: another object owns it. */
-static enum snap_status owner_key(struct side *side, const struct query_row *row,
-				  struct tuple *key)
+static enum snap_status owner_key(struct side *side, const struct query_row *row, struct tuple *key)
 {
 	if (!libsnap_side_bit(side, row->row))
 		return SNAP_END;
@@ -214,9 +212,8 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 		status = find_group(side, id, &key, &group, error);
 	if (status == SNAP_OK)
 		status = note_group(side, row, group, error);
-	return status == SNAP_OK
-		       ? libsnap_side_count(side, group, row->bytes, row->count, error)
-		       : status;
+	return status == SNAP_OK ? libsnap_side_count(side, group, row->bytes, row->count, error)
+				 : status;
 }
 
 /* ---- tracebacks ---- */
@@ -311,8 +308,7 @@ static enum snap_status add_to_frames(struct side *side, uint32_t frame, const u
 static enum snap_status spread_over_callers(struct side *side, struct snap_error *error)
 {
 	for (uint64_t i = side->of_stack.count; i-- > 0;) {
-		union measure sum =
-			*(const union measure *)libsnap_array_at(&side->of_stack, i);
+		union measure sum = *(const union measure *)libsnap_array_at(&side->of_stack, i);
 		if (sum.exact.bytes == 0 && sum.exact.count == 0)
 			continue;
 		struct stack_node stack = libsnap_stack_at(&side->names, i);
@@ -388,7 +384,8 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 	case SNAP_KEY_MODULE: return make_group_map(side, names->frames.count, error);
 	case SNAP_KEY_TRACEBACK: {
 		enum snap_status status = list_tracebacks(side, error);
-		return status == SNAP_OK ? make_group_map(side, names->stacks.count, error) : status;
+		return status == SNAP_OK ? make_group_map(side, names->stacks.count, error)
+					 : status;
 	}
 	case SNAP_KEY_ROOT: return prepare_roots(side, error);
 	case SNAP_KEY_DOMINATOR: return libsnap_owners_prepare(side, error);

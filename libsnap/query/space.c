@@ -37,7 +37,7 @@ static void *budget_resize(void *context, void *pointer, size_t old_size, size_t
 	else if (!(moved = libsnap_resize_array(budget->below, pointer, old_size, new_size, 1)))
 		return NULL;
 	budget->used = budget->used - old_size + new_size;
-	budget->arrays.cache_bytes = (size_t)(budget->limit - budget->used) / 2;
+	budget->arrays.cache_bytes = (size_t)((budget->limit - budget->used) / 2);
 	return moved;
 }
 
@@ -166,8 +166,7 @@ static enum snap_status interner_add(struct space *space, struct interner *inter
 				     struct snap_error *error)
 {
 	bool wide = has_slots(interner, interner->bits, 1);
-	enum snap_status status =
-		wide ? SNAP_OK : libsnap_space_expect(space, interner, 1, error);
+	enum snap_status status = wide ? SNAP_OK : libsnap_space_expect(space, interner, 1, error);
 	if (status == SNAP_OK)
 		status = append(space, interner, item, error);
 	if (status != SNAP_OK)

@@ -272,10 +272,10 @@ static enum snap_status ask(const struct asked *asked, uint64_t limit, struct fa
 	options.io = &io;
 	text->size = 0;
 	struct snap_error error = {.message = ""};
-	enum snap_status status =
-		asked->old_reader ? snap_query_compare(&answer, asked->old_reader, asked->reader,
-						       &options, &error)
-				  : snap_query(&answer, asked->reader, &options, &error);
+	enum snap_status status = asked->old_reader
+					  ? snap_query_compare(&answer, asked->old_reader,
+							       asked->reader, &options, &error)
+					  : snap_query(&answer, asked->reader, &options, &error);
 	if (status == SNAP_LIMIT)
 		printf("# %s, %" PRIu64 ": %s\n", snap_key_name(options.key), limit, error.message);
 	if (status == SNAP_OK) {
@@ -292,12 +292,6 @@ static struct faults no_faults(void)
 	return (struct faults){.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
 }
 
-/* The graph looks for paths in memory, and says so if that is too little. */
-static bool may_be_refused(const struct snap_query_options *options)
-{
-	return options->key == SNAP_KEY_ROOT || options->key == SNAP_KEY_PATH;
-}
-
 /* How many of the limits were too little for the arrays, but enough for the answer. */
 static uint64_t same_with_any_limit(const struct asked *asked)
 {
@@ -309,8 +303,6 @@ static uint64_t same_with_any_limit(const struct asked *asked)
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		struct faults f = no_faults();
 		enum snap_status status = ask(asked, limits[i], &f, &text);
-		if (status == SNAP_LIMIT && may_be_refused(&asked->options))
-			continue;
 		REQUIRE(status == SNAP_OK);
 		REQUIRE(text.size == wanted.size && !memcmp(text.bytes, wanted.bytes, text.size));
 		REQUIRE(f.peak <= limits[i] + sizeof(void *) * 1024);
@@ -358,9 +350,7 @@ static void test_limits(struct snap_reader *const *readers)
 		bool always_small = key == SNAP_KEY_DOMAIN || key == SNAP_KEY_SIZE ||
 				    key == SNAP_KEY_GENERATION;
 		printf("# %s: %" PRIu64 " outside\n", snap_key_name((enum snap_key)key), outside);
-		CHECK_NAMED(outside > 0 || always_small || may_be_refused(&(struct snap_query_options){
-							   .key = (enum snap_key)key}),
-			    snap_key_name((enum snap_key)key));
+		CHECK_NAMED(outside > 0 || always_small, snap_key_name((enum snap_key)key));
 	}
 }
 
@@ -384,8 +374,8 @@ static void test_files(const struct asked *asked, uint64_t limit, bool cut_short
 		REQUIRE(status == SNAP_IO);
 		failures++;
 	}
-	CHECK_NAMED(failures > 20, cut_short ? "reads that are short are noticed"
-					     : "files that fail are said");
+	CHECK_NAMED(failures > 20,
+		    cut_short ? "reads that are short are noticed" : "files that fail are said");
 	free(wanted.bytes);
 	free(text.bytes);
 }
@@ -418,8 +408,8 @@ int main(void)
 						NULL, NULL) == SNAP_OK);
 	}
 	test_limits(readers);
-	static const enum snap_key keys[] = {SNAP_KEY_TRACEBACK, SNAP_KEY_DOMINATOR,
-					     SNAP_KEY_FIELD, SNAP_KEY_DUPLICATE};
+	static const enum snap_key keys[] = {SNAP_KEY_TRACEBACK, SNAP_KEY_DOMINATOR, SNAP_KEY_FIELD,
+					     SNAP_KEY_DUPLICATE};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct asked asked = question(readers, keys[i], 3);
 		test_files(&asked, LEAST, false);
