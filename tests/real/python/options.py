@@ -59,6 +59,7 @@ pending.wait()
 check(0 < pending.stopped_seconds < 1, "the stop is measured", pending.stopped_seconds)
 with open(path + ".fd", "wb") as file:
     snap.dump(file.fileno(), hashes=True, keys=True)
+snap._start(path + ".plain", True, False, False, False, True).wait()
 tracemalloc.start(5)
 traced = [Plain(bytes(1000)) for i in range(200)]
 line = sys._getframe().f_lineno - 1
@@ -77,6 +78,9 @@ graph = Graph(path + ".fd")
 check(private_key.encode() in graph.strings, "all keys, if asked for")
 check(graph.properties.get("hash_key") == "derived", "hashes", graph.properties)
 check(graph.node(private_key).content, "a string has a content")
+graph = Graph(path + ".plain")
+check(graph.properties.get("layouts") == "unknown" and id(keep[500]) in graph.by_address and id(private_key) in graph.by_address,
+      "private structures can be done without", graph.properties)
 graph = Graph(path + ".traced")
 stack = graph.node(traced[3]).stack
 lines = []
