@@ -238,6 +238,7 @@ def read_member(data, end):
     require(at == directory_at and len(m.blocks) == count, "not as many blocks as the trailer says", at)
     hashes = [header[-8:], *(struct.pack("<Q", b.hash) for b in m.blocks), directory[-8:]]
     require(xxh64(b"".join(hashes) + trailer[:64]) == identity, "the identity is wrong", end - 80)
+    m.header_hash = header[-8:]
     read_columns(m)
     batches, entries = sum(b.is_batch for b in m.blocks), (struct.pack("<HHBBHQIIIIQ", *b.fields) for b in m.blocks)
     require(batches <= MAX_BATCHES * required, "more batches than the header allows", m.start)
@@ -268,7 +269,8 @@ def read_batch(b):
 def read_columns(m):
     m.parts = []
     for b, b.raw in zip(m.blocks, decompress([b.payload for b in m.blocks], [b.raw_size for b in m.blocks])):
-        m.parts += read_batch(b) if b.is_batch else [b]
+        inside = read_batch(b) if b.is_batch else [b]
+        b.in_index, m.parts = {18 < part.table < 40 for part in inside}, m.parts + inside
     for b in m.parts:
         require(b.first_row == m.rows.get((b.table, b.column), 0), "a block's first row is wrong", b.at)
         m.rows[b.table, b.column] = b.first_row + b.rows
@@ -367,6 +369,33 @@ def check_totals(m, types, shapes):
         require(said == found if dimension in sums else set(found) <= {0} or not rows,
                 "objects do not add up to their totals")
 
+def check_index(m):
+    """Section 7.5: that it was made of this snapshot, that its trees have no circles, and what can be added up."""
+    split = next((i for i, b in enumerate(m.blocks) if True in b.in_index), None)
+    if split is None:
+        return
+    facts, n = dict(zip(values_of(m, "index", "fact"), values_of(m, "index", "value"))), m.count["objects"]
+    base = xxh64(m.header_hash + b"".join(struct.pack("<Q", b.hash) for b in m.blocks[:split]))
+    require(all(b.in_index == {True} for b in m.blocks[split:]) and m.count["index_objects"] == n and facts.get(0) == base,
+            "an index of another snapshot")
+    of_objects = [values_of(m, "index_objects", name) for name in ("dominator", "held", "parent", "cycle")]
+    bytes_of = map(int.__mul__, values_of(m, "objects", "size"), values_of(m, "objects", "count"))
+    above, parents, reached, tops = [0], [0], 0, 0
+    for row, (size, dominator, held, parent, _) in enumerate(zip(bytes_of, *of_objects), 1):
+        is_reached = dominator != row
+        require(size + held <= MASK and (is_reached or not held and not parent), "an object holds or has what it cannot")
+        above.append(dominator * is_reached)
+        parents.append((parent or dominator) * is_reached)
+        reached, tops = reached + is_reached, tops + (size + held if not dominator else 0)
+    for _ in range(n.bit_length()):
+        above, parents = [above[row] for row in above], [parents[row] for row in parents]
+    require(not any(above + parents), "dominators or parents go in a circle")
+    require(tops <= MASK and (reached, tops) == (facts.get(1, 0), facts.get(2, 0)), "roots retain not what they reach")
+    require(sum(map(bool, of_objects[3])) == sum(values_of(m, "index_cycles", "objects")), "cycles are not of their objects")
+    spans, maps = -(-n // 65536), -(-m.count["references"] // 65536) - (-n // 65536)
+    require(m.count["index_spans"] in (0, spans) and m.count["index_maps"] in (0, 64 * maps)
+            and m.count["index_owners"] <= facts.get(3, 0), "spans or maps are not whole, or owners too many")
+
 def read_members(data):
     """All members, first to last; each ends where the next begins."""
     members, end = [], len(data)
@@ -375,6 +404,7 @@ def read_members(data):
         for check in check_counts, check_ids, check_names:
             check(m)
         check_totals(m, *check_objects(m))
+        check_index(m)
         members, end = [m] + members, m.start
     return members
 

@@ -20,5 +20,5 @@ _snap_complete() {
 	esac
 	mapfile -t COMPREPLY < <(compgen -f -- "$word")
 }
-complete -o filenames -F _snap_complete snap-check snap-diff snap-dump snap-export snap-filter snap-import snap-info \
+complete -o filenames -F _snap_complete snap-check snap-diff snap-dump snap-export snap-filter snap-import snap-index snap-info \
 	snap-make snap-merge snap-record snap-refs snap-symbolize snap-top

@@ -109,6 +109,7 @@ int main(int argc, char **argv)
 	struct snap_reader *reader = cli_open(files[0]);
 	struct rows_question question;
 	rows_question(&question, &given, reader, NULL);
+	question.options.max_rows = rows_limit(&given);
 	struct snap_answer *answer;
 	struct snap_error error;
 	if (snap_query(&answer, reader, &question.options, &error) != SNAP_OK)

@@ -158,7 +158,7 @@ size_t libsnap_block_at(const struct snap_reader *, const struct libsnap_column 
 enum libsnap_frame_kind { LIBSNAP_FRAME_NONE, LIBSNAP_FRAME_HEADER, LIBSNAP_FRAME_BLOCK,
 			  LIBSNAP_FRAME_DIRECTORY, LIBSNAP_FRAME_TRAILER };
 
-struct libsnap_frame {
+struct libsnap_sound_frame {
 	enum libsnap_frame_kind kind;
 	bool newer;         /* sound, but for a newer reader */
 	const char *reason; /* if newer */
@@ -180,7 +180,7 @@ struct libsnap_walk {
 };
 enum snap_status libsnap_walk_begin(struct libsnap_walk *, struct snap_reader *, struct snap_error *);
 /* SNAP_END at the end of the file. */
-enum snap_status libsnap_walk_next(struct libsnap_walk *, struct libsnap_frame *, struct snap_error *);
+enum snap_status libsnap_walk_next(struct libsnap_walk *, struct libsnap_sound_frame *, struct snap_error *);
 void libsnap_walk_end(struct libsnap_walk *);
 
 /* Finds the wanted member by walking; damage says why, and is what remains if nothing is found. */
@@ -235,6 +235,22 @@ struct libsnap_view {
 enum snap_status libsnap_column_view(struct snap_column *, uint64_t row, struct libsnap_view *,
 				     struct snap_error *);
 
+/* ---- the index (layer.c) ---- */
+
+#define LIBSNAP_LAST_LAYER 39u /* the last number of a table that may be the index's */
+static inline bool libsnap_is_layer(uint32_t column)
+{
+	return column >> 16 >= SNAP_INDEX && column >> 16 <= LIBSNAP_LAST_LAYER;
+}
+/* The bytes of the header's frame, of *size at most and then as many as there are. */
+enum snap_status libsnap_read_header(const struct snap_reader *, uint8_t *bytes, size_t *size,
+				     struct snapfmt_header *, struct snap_error *);
+/* As snap_reader_index, for any reader that met no damage. */
+enum snap_status libsnap_find_index(struct snap_reader *, struct snap_index_info *out, struct snap_error *);
+/* What an index is tied to: the header and the first so many of reader->blocks. */
+enum snap_status libsnap_layer_base(const struct snap_reader *, uint64_t blocks, uint64_t *base,
+				    struct snap_error *);
+
 /* ---- verification (verify.c, verify_layout.c, verify_totals.c, verify_unique.c) ---- */
 
 /* One column from its first row to its last, a value at a time. */
@@ -260,5 +276,7 @@ enum snap_status libsnap_verify_layout(struct snap_reader *, struct snap_error *
 enum snap_status libsnap_verify_totals(struct snap_reader *, struct snap_error *);
 /* What must be unique is; what may not be in a cycle or be referred to is not. */
 enum snap_status libsnap_verify_unique(struct snap_reader *, struct snap_error *);
+/* The index, if there is one, was made of this snapshot, and agrees with itself. */
+enum snap_status libsnap_verify_index(struct snap_reader *, struct snap_error *);
 
 #endif

@@ -11,7 +11,7 @@ struct members {
 };
 
 /* A header begins a member.  Where the header itself is lost, a first block does. */
-static bool begins_member(const struct members *members, const struct libsnap_frame *frame)
+static bool begins_member(const struct members *members, const struct libsnap_sound_frame *frame)
 {
 	if (frame->kind == LIBSNAP_FRAME_HEADER)
 		return true;
@@ -22,7 +22,7 @@ static bool begins_member(const struct members *members, const struct libsnap_fr
 	return members->ended || (members->any_block && frame->block.hash != members->first_hash);
 }
 
-static void follow(struct members *members, const struct libsnap_frame *frame)
+static void follow(struct members *members, const struct libsnap_sound_frame *frame)
 {
 	if (begins_member(members, frame)) {
 		members->count++;
@@ -41,7 +41,7 @@ static enum snap_status count_members(struct snap_reader *reader, uint64_t *coun
 	struct libsnap_walk walk;
 	struct members members = {0};
 	enum snap_status status = libsnap_walk_begin(&walk, reader, error);
-	struct libsnap_frame frame;
+	struct libsnap_sound_frame frame;
 	while (status == SNAP_OK && (status = libsnap_walk_next(&walk, &frame, error)) == SNAP_OK)
 		follow(&members, &frame);
 	libsnap_walk_end(&walk);
@@ -59,7 +59,7 @@ struct salvaged {
 	struct libsnap_directory directory;
 };
 
-static enum snap_status collect_block(struct salvaged *s, const struct libsnap_frame *frame,
+static enum snap_status collect_block(struct salvaged *s, const struct libsnap_sound_frame *frame,
 				      struct snap_error *error)
 {
 	struct snap_reader *reader = s->reader;
@@ -70,7 +70,7 @@ static enum snap_status collect_block(struct salvaged *s, const struct libsnap_f
 	return SNAP_OK;
 }
 
-static enum snap_status collect(struct salvaged *s, const struct libsnap_frame *frame,
+static enum snap_status collect(struct salvaged *s, const struct libsnap_sound_frame *frame,
 				struct snap_error *error)
 {
 	if (frame->newer)
@@ -107,7 +107,7 @@ static enum snap_status collect_member(struct salvaged *s, uint64_t number, stru
 	struct libsnap_walk walk;
 	struct members members = {0};
 	enum snap_status status = libsnap_walk_begin(&walk, s->reader, error);
-	struct libsnap_frame frame;
+	struct libsnap_sound_frame frame;
 	while (status == SNAP_OK && (status = libsnap_walk_next(&walk, &frame, error)) == SNAP_OK) {
 		follow(&members, &frame);
 		if (members.count > number)

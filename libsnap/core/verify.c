@@ -155,6 +155,8 @@ enum snap_status snap_reader_verify(struct snap_reader *reader,
 		status = libsnap_verify_totals(reader, error);
 	if (status == SNAP_OK)
 		status = libsnap_verify_unique(reader, error);
+	if (status == SNAP_OK)
+		status = libsnap_verify_index(reader, error);
 	if (status == SNAP_OK && progress)
 		progress(context, info.size, info.size);
 	return status;

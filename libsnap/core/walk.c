@@ -55,7 +55,7 @@ static enum snap_status look(struct libsnap_walk *walk, uint64_t offset, size_t 
 /* ---- frames ----
  * Each try_ sets frame->kind if such a sound frame begins at frame->offset, where left bytes are left. */
 
-static enum snap_status try_header(struct libsnap_walk *walk, struct libsnap_frame *frame,
+static enum snap_status try_header(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
 				   uint64_t left, struct snap_error *error)
 {
 	const uint8_t *bytes;
@@ -74,7 +74,7 @@ static enum snap_status try_header(struct libsnap_walk *walk, struct libsnap_fra
 	return SNAP_OK;
 }
 
-static enum snap_status try_block(struct libsnap_walk *walk, struct libsnap_frame *frame,
+static enum snap_status try_block(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
 				  uint64_t left, struct snap_error *error)
 {
 	const uint8_t *bytes;
@@ -117,7 +117,7 @@ static enum snap_status take_nothing(void *context, const struct snapfmt_block *
 	return SNAP_OK;
 }
 
-static enum snap_status try_directory(struct libsnap_walk *walk, struct libsnap_frame *frame,
+static enum snap_status try_directory(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
 				      uint64_t left, struct snap_error *error)
 {
 	if (left < 16)
@@ -143,7 +143,7 @@ static enum snap_status try_directory(struct libsnap_walk *walk, struct libsnap_
 	return SNAP_OK;
 }
 
-static enum snap_status try_trailer(struct libsnap_walk *walk, struct libsnap_frame *frame,
+static enum snap_status try_trailer(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
 				    uint64_t left, struct snap_error *error)
 {
 	if (left < SNAPFMT_TRAILER_SIZE)
@@ -162,12 +162,12 @@ static enum snap_status try_trailer(struct libsnap_walk *walk, struct libsnap_fr
 	return SNAP_OK;
 }
 
-static enum snap_status try_frame(struct libsnap_walk *walk, struct libsnap_frame *frame,
+static enum snap_status try_frame(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
 				  struct snap_error *error)
 {
 	static const struct {
 		char tag[4];
-		enum snap_status (*try_it)(struct libsnap_walk *, struct libsnap_frame *, uint64_t,
+		enum snap_status (*try_it)(struct libsnap_walk *, struct libsnap_sound_frame *, uint64_t,
 					   struct snap_error *);
 	} kinds[] = {
 		{{'S', 'N', 'A', 'P'}, try_header},
@@ -212,7 +212,7 @@ static enum snap_status seek_magic(struct libsnap_walk *walk, struct snap_error 
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_walk_next(struct libsnap_walk *walk, struct libsnap_frame *frame,
+enum snap_status libsnap_walk_next(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
 				   struct snap_error *error)
 {
 	for (;;) {
@@ -221,7 +221,7 @@ enum snap_status libsnap_walk_next(struct libsnap_walk *walk, struct libsnap_fra
 			return status;
 		if (walk->at == walk->reader->source.size)
 			return SNAP_END;
-		*frame = (struct libsnap_frame){.offset = walk->at};
+		*frame = (struct libsnap_sound_frame){.offset = walk->at};
 		status = try_frame(walk, frame, error);
 		if (status != SNAP_OK)
 			return status;

@@ -309,6 +309,9 @@ struct libsnap_out {
 	uint64_t offset; /* from the header's first byte */
 	struct snapfmt_hasher identity;
 	struct libsnap_pages blocks; /* struct snapfmt_block */
+	const uint8_t *header;       /* one that there is already, or NULL */
+	size_t header_size;
+	uint64_t header_hash;
 };
 
 /* writer_batch.c */

@@ -170,12 +170,16 @@ static enum snap_status put_header(struct snap_writer *w, uint32_t required_feat
 	struct libsnap_out *out = &w->out;
 	uint8_t bytes[SNAPFMT_HEADER_SIZE];
 	struct sink s = sink_over(bytes, sizeof(bytes));
+	snapfmt_hasher_begin(&out->identity);
+	if (out->header) {
+		add_to_identity(out, out->header_hash);
+		return put(w, out->header, out->header_size);
+	}
 	struct snapfmt_header header = {.frame_size = SNAPFMT_HEADER_SIZE,
 					.major = SNAPFMT_MAJOR,
 					.minor = SNAPFMT_MINOR,
 					.required_features = required_features};
 	snapfmt_write_header(&s, &header);
-	snapfmt_hasher_begin(&out->identity);
 	add_to_identity(out, header.hash);
 	return put(w, bytes, sizeof(bytes));
 }

@@ -228,6 +228,10 @@ enum snap_status snap_graph_find_cycles(struct snap_graph *graph, struct snap_er
 {
 	if (libsnap_numbers_is_open(&graph->cycle))
 		return SNAP_OK;
+	if (graph->indexed.is_there) {
+		libsnap_indexed_find_cycles(graph);
+		return SNAP_OK;
+	}
 	struct search search = {.graph = graph};
 	enum snap_status status = libsnap_graph_prepare(graph, graph->objects * 20, error);
 	if (status == SNAP_OK)
@@ -253,6 +257,10 @@ void snap_graph_cycle(const struct snap_graph *graph, uint64_t index, struct sna
 	*out = (struct snap_graph_cycle){.first = SNAP_GRAPH_NONE};
 	if (index >= graph->cycle_count)
 		return;
+	if (graph->indexed.found_cycles) {
+		libsnap_indexed_cycle(graph, index, out);
+		return;
+	}
 	uint64_t cycle = libsnap_numbers_get(&graph->cycle_order, index);
 	/* After a failure it may be any. */
 	if (cycle >= graph->cycle_count)

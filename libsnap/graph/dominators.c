@@ -359,6 +359,9 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 {
 	if (graph->dominator != NULL || graph->outside.dominated)
 		return SNAP_OK;
+	graph->indexed.dominated = graph->indexed.is_there;
+	if (graph->indexed.is_there)
+		return SNAP_OK;
 	if (graph->held.start == NULL || !libsnap_graph_fits(graph, worst_case(graph)))
 		return libsnap_graph_dominate_outside(graph, error);
 	uint32_t nodes = graph->held.nodes;
@@ -405,6 +408,8 @@ uint64_t snap_graph_dominator(const struct snap_graph *graph, uint64_t row)
 		return SNAP_GRAPH_NONE;
 	if (graph->outside.dominated)
 		return libsnap_paged_number((struct paged *)&graph->outside.dominator_of, row);
+	if (graph->indexed.dominated)
+		return libsnap_indexed_dominator(graph, row);
 	if (graph->dominator == NULL || graph->number[row] == NONE)
 		return SNAP_GRAPH_NONE;
 	uint32_t dominator = graph->dominator[graph->number[row]];
@@ -417,6 +422,8 @@ uint64_t snap_graph_retained(const struct snap_graph *graph, uint64_t row)
 		return 0;
 	if (graph->outside.dominated)
 		return libsnap_paged_get((struct paged *)&graph->outside.retained_of, row);
+	if (graph->indexed.dominated)
+		return libsnap_indexed_retained(graph, row);
 	if (graph->dominator == NULL || graph->number[row] == NONE)
 		return 0;
 	return graph->retained[graph->number[row]];

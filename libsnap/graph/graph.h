@@ -78,6 +78,14 @@ struct snap_graph {
 		bool dominated;
 	} outside;
 	bool may_move;        /* all is in memory, and could go outside */
+	struct indexed { /* what the snapshot's index answers: indexed.c */
+		bool is_there, is_lazy; /* is_lazy: references were not loaded */
+		bool dominated, found_cycles;
+		uint64_t cost, last[8]; /* of single values; by column the block read last */
+		struct numbers dominator, retained; /* of a row, where single values cost too much */
+		enum snap_status failed; /* the first failure: then answers lead nowhere */
+		struct snap_error error;
+	} indexed;
 	struct numbers cycle; /* of snap_graph_find_cycles: by row */
 	struct numbers cycle_order, cycle_bytes, cycle_objects, cycle_first;
 	uint64_t cycle_count;
@@ -141,16 +149,21 @@ enum snap_status libsnap_graph_prepare(struct snap_graph *, uint64_t bytes,
 enum snap_status libsnap_graph_dominate_outside(struct snap_graph *, struct snap_error *error);
 /* Opens dominator_of and retained_of. */
 enum snap_status libsnap_graph_open_answers(struct snap_graph *, struct snap_error *error);
-/* SNAP_OK, or the first failure of the files. */
+/* SNAP_OK, or the first failure of the files or of the index. */
 static inline enum snap_status libsnap_graph_check_pages(const struct snap_graph *graph,
 							 struct snap_error *error)
 {
+	if (graph->indexed.failed != SNAP_OK && error != NULL)
+		*error = graph->indexed.error;
+	if (graph->indexed.failed != SNAP_OK)
+		return graph->indexed.failed;
 	return graph->outside.pages != NULL ? libsnap_pages_check(graph->outside.pages, error)
 					    : SNAP_OK;
 }
 static inline bool libsnap_graph_has_failed(const struct snap_graph *graph)
 {
-	return graph->outside.pages != NULL && graph->outside.pages->failed != SNAP_OK;
+	return graph->indexed.failed != SNAP_OK ||
+	       (graph->outside.pages != NULL && graph->outside.pages->failed != SNAP_OK);
 }
 
 /* ---- successors, in memory or outside ---- */
@@ -181,6 +194,22 @@ static inline void libsnap_graph_set_to(struct snap_graph *graph, uint64_t at, u
 	else
 		libsnap_paged_set(&graph->outside.to, at, to);
 }
+
+/* ---- from the index (indexed.c, stretches.c) ---- */
+
+enum snap_status libsnap_indexed_open(struct snap_graph *, struct snap_error *error);
+void libsnap_indexed_search(struct snap_graph *);
+void libsnap_indexed_find_cycles(struct snap_graph *);
+uint64_t libsnap_indexed_dominator(const struct snap_graph *, uint64_t row);
+uint64_t libsnap_indexed_retained(const struct snap_graph *, uint64_t row);
+void libsnap_indexed_cycle(const struct snap_graph *, uint64_t index, struct snap_graph_cycle *out);
+bool libsnap_indexed_has_spans(const struct snap_graph *);
+enum snap_status libsnap_indexed_find_address(struct snap_graph *, uint64_t address, uint64_t *row,
+					      struct snap_error *error);
+/* snap_graph_freed_by for one row. */
+enum snap_status libsnap_indexed_freed_by(struct snap_graph *, uint64_t row,
+					  snap_graph_tell_freed *tell, void *context,
+					  struct snap_error *error);
 
 /* ---- columns (values.c) ---- */
 
@@ -305,6 +334,9 @@ enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader 
 				    struct snap_error *error);
 enum snap_status libsnap_graph_load_layout(struct snap_graph *, struct snap_error *error);
 enum snap_status libsnap_graph_load_adjacency(struct snap_graph *, struct snap_error *error);
+/* What a lazy graph left out: places and references. */
+enum snap_status libsnap_graph_load_references(struct snap_graph *, struct snap_error *error);
+enum snap_status libsnap_graph_place_references(struct snap_graph *, struct snap_error *error);
 /* Sets of the public interface. */
 struct snap_graph_set {
 	struct snap_graph *graph;

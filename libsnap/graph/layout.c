@@ -96,12 +96,16 @@ static enum snap_status take_starts(struct snap_graph *graph, struct snap_error 
 	uint64_t bytes = (starts + references) * 4 + marks * 8;
 	if (starts > MAX_COUNT || references > MAX_COUNT)
 		graph->wide = true;
-	enum snap_status status = SNAP_OK;
-	if (graph->wide || libsnap_graph_room(graph) < bytes + bytes / 4)
+	enum snap_status status = libsnap_indexed_open(graph, error);
+	if (status == SNAP_OK && graph->outside.pages != NULL)
+		status = libsnap_paged_open(&graph->outside.start, graph->outside.pages, starts,
+					    graph->wide, error);
+	else if (status == SNAP_OK && !graph->indexed.is_lazy &&
+		 (graph->wide || libsnap_graph_room(graph) < bytes + bytes / 4))
 		status = libsnap_graph_open_outside(graph, references, error);
-	if (status == SNAP_OK)
+	if (status == SNAP_OK && !libsnap_numbers_is_open(&graph->tail_marks))
 		status = libsnap_numbers_open(&graph->tail_marks, graph, marks, true, error);
-	if (status != SNAP_OK || graph->outside.pages != NULL)
+	if (status != SNAP_OK || graph->outside.pages != NULL || graph->indexed.is_lazy)
 		return status;
 	graph->held.nodes = (uint32_t)graph->objects + 1;
 	graph->held.start = libsnap_graph_take(graph, starts, 4);
@@ -321,7 +325,8 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 				return status;
 		}
 		for (size_t i = 0; i < count; i++, row++) {
-			libsnap_graph_set_start(graph, row, placing->references);
+			if (!graph->indexed.is_lazy)
+				libsnap_graph_set_start(graph, row, placing->references);
 			placing->references += shape->slot_count;
 			if (values[0] != NULL) {
 				if ((tail + i) % TAILS_PER_MARK == 0)
@@ -345,7 +350,7 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 	return SNAP_OK;
 }
 
-static enum snap_status place_references(struct snap_graph *graph, struct snap_error *error)
+static enum snap_status place_all(struct snap_graph *graph, struct snap_error *error)
 {
 	static const uint32_t column[] = {SNAP_TAIL_LENGTH};
 	uint64_t rows = snap_reader_row_count(graph->reader, SNAP_REFERENCES);
@@ -364,10 +369,17 @@ static enum snap_status place_references(struct snap_graph *graph, struct snap_e
 	    ((placing.references != rows && rows != 0) || placing.labels != labels))
 		return corrupt(error,
 			       "references or their labels are more than runs and tails need");
-	libsnap_graph_set_start(graph, graph->objects, placing.references);
+	if (!graph->indexed.is_lazy)
+		libsnap_graph_set_start(graph, graph->objects, placing.references);
 	graph->stored_references = placing.references;
 	graph->stored_labels = placing.labels;
 	return SNAP_OK;
+}
+
+enum snap_status libsnap_graph_place_references(struct snap_graph *graph, struct snap_error *error)
+{
+	enum snap_status status = take_starts(graph, error);
+	return status == SNAP_OK ? place_all(graph, error) : status;
 }
 
 enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap_error *error)
@@ -390,9 +402,5 @@ enum snap_status libsnap_graph_load_layout(struct snap_graph *graph, struct snap
 		status = place_slots(graph, error);
 	if (status == SNAP_OK)
 		status = place_runs(graph, error);
-	if (status == SNAP_OK)
-		status = take_starts(graph, error);
-	if (status == SNAP_OK)
-		status = place_references(graph, error);
-	return status;
+	return status == SNAP_OK ? libsnap_graph_place_references(graph, error) : status;
 }

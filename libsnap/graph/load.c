@@ -192,6 +192,18 @@ enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct s
 	return status;
 }
 
+enum snap_status libsnap_graph_load_references(struct snap_graph *graph, struct snap_error *error)
+{
+	if (!graph->indexed.is_lazy)
+		return SNAP_OK;
+	graph->indexed.is_lazy = false;
+	uint64_t bytes = (graph->objects + graph->stored_references + graph->roots + 2) * 4;
+	enum snap_status status = libsnap_graph_prepare(graph, bytes + bytes / 4, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_place_references(graph, error);
+	return status == SNAP_OK ? libsnap_graph_load_adjacency(graph, error) : status;
+}
+
 enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader *reader,
 				    const struct snap_graph_options *options, bool wide,
 				    struct snap_error *error)
@@ -214,7 +226,7 @@ enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader 
 	snap_reader_info(reader, &info);
 	graph->damaged = info.damaged;
 	status = libsnap_graph_load_layout(graph, error);
-	if (status == SNAP_OK)
+	if (status == SNAP_OK && !graph->indexed.is_lazy)
 		status = libsnap_graph_load_adjacency(graph, error);
 	if (status != SNAP_OK) {
 		snap_graph_close(graph);

@@ -58,6 +58,13 @@ static enum snap_status open_numbers(struct merge *merge, struct snap_error *err
 	return status;
 }
 
+/* After a failure it may be any, and 0 will do. */
+static uint64_t distance_on_way(const struct merge *merge, uint64_t row)
+{
+	uint64_t distance = libsnap_numbers_get(&merge->graph->distance, row);
+	return distance < merge->on_way.count ? distance : 0;
+}
+
 /* Rows by distance.  Every distance up to the largest occurs, so there are at most count; step is
  * used as room. */
 static void sort_by_distance(struct merge *merge)
@@ -67,7 +74,7 @@ static void sort_by_distance(struct merge *merge)
 	uint64_t sum = 0, row, distance, end;
 	for (row = libsnap_marks_next(&merge->on_way, graph, 0); row != SNAP_GRAPH_NONE;
 	     row = libsnap_marks_next(&merge->on_way, graph, row + 1)) {
-		distance = libsnap_numbers_get(&graph->distance, row);
+		distance = distance_on_way(merge, row);
 		end = libsnap_numbers_get(ends, distance);
 		libsnap_numbers_set(ends, distance, end == SNAP_GRAPH_NONE ? 1 : end + 1);
 	}
@@ -80,8 +87,10 @@ static void sort_by_distance(struct merge *merge)
 	}
 	for (row = libsnap_marks_next(&merge->on_way, graph, 0); row != SNAP_GRAPH_NONE;
 	     row = libsnap_marks_next(&merge->on_way, graph, row + 1)) {
-		distance = libsnap_numbers_get(&graph->distance, row);
+		distance = distance_on_way(merge, row);
 		end = libsnap_numbers_get(ends, distance);
+		if (end >= merge->on_way.count) /* only after a failure */
+			continue;
 		libsnap_numbers_set(ends, distance, end + 1);
 		libsnap_numbers_set(&merge->order, end, row);
 	}

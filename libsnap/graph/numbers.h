@@ -12,6 +12,8 @@ struct numbers {
 	uint64_t count;
 	struct paged paged;
 	struct numbers *next; /* of those of the graph */
+	/* Not NULL: they are read from the index, one by one, and are not open otherwise. */
+	uint64_t (*read)(struct snap_graph *, uint64_t index);
 };
 
 /* wide: any number; else up to those of rows and references of the graph. */
@@ -33,6 +35,8 @@ static inline bool libsnap_numbers_is_open(const struct numbers *numbers)
 /* Reading moves pages, though it does not change the numbers. */
 static inline uint64_t libsnap_numbers_get(const struct numbers *numbers, uint64_t index)
 {
+	if (numbers->read != NULL)
+		return numbers->read(numbers->graph, index);
 	if (numbers->memory == NULL)
 		return libsnap_paged_number((struct paged *)&numbers->paged, index);
 	if (numbers->wide)

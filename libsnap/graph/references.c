@@ -196,9 +196,10 @@ static void place_owners(struct snap_graph *graph, struct numbers *start, struct
 static enum snap_status reverse(struct snap_graph *graph, struct snap_error *error)
 {
 	struct numbers *start = &graph->owners_start, *owners = &graph->owners;
+	enum snap_status status = libsnap_graph_load_references(graph, error);
 	uint64_t edges = graph->followed;
-	enum snap_status status =
-		libsnap_graph_prepare(graph, (graph->objects + 1 + edges) * 4, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_prepare(graph, (graph->objects + 1 + edges) * 4, error);
 	if (status == SNAP_OK)
 		status = libsnap_numbers_open(start, graph, graph->objects + 1, false, error);
 	if (status == SNAP_OK)

@@ -80,6 +80,8 @@ enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t addr
 	const uint64_t *values[STREAM_COLUMNS];
 	uint64_t first;
 	size_t count;
+	if (libsnap_indexed_has_spans(graph))
+		return libsnap_indexed_find_address(graph, address, row, error);
 	enum snap_status status =
 		libsnap_graph_stream_open(&stream, graph, column, 1, graph->objects, error);
 	bool found = false;

@@ -8,6 +8,10 @@ enum snap_status snap_graph_search(struct snap_graph *graph, struct snap_error *
 	struct numbers *distance = &graph->distance, *parent = &graph->parent;
 	if (libsnap_numbers_is_open(distance))
 		return SNAP_OK;
+	if (graph->indexed.is_there) {
+		libsnap_indexed_search(graph);
+		return SNAP_OK;
+	}
 	struct spread spread = {.what = "paths", .distance = distance, .parent = parent};
 	enum snap_status status = libsnap_graph_prepare(graph, graph->objects * 9, error);
 	if (status == SNAP_OK)
@@ -241,6 +245,11 @@ enum snap_status snap_graph_freed_by(struct snap_graph *graph, const struct snap
 	struct spread spread = {.what = "what stays"};
 	uint64_t words = graph->objects / 64 + 1;
 	enum snap_status status = need_search(graph, error);
+	if (status == SNAP_OK && graph->indexed.is_there && set->count == 1)
+		return libsnap_indexed_freed_by(graph, snap_graph_set_next(set, 0), tell, context,
+						error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_load_references(graph, error);
 	if (status == SNAP_OK)
 		status = libsnap_graph_prepare(graph, words * 24, error);
 	if (status == SNAP_OK)
@@ -280,10 +289,15 @@ enum snap_status snap_graph_retained_by(struct snap_graph *graph, const struct s
 					struct snap_error *error)
 {
 	struct sum sum = {0, 0};
+	if (graph->indexed.dominated && set->count == 1 && objects == NULL) {
+		*bytes = snap_graph_retained(graph, snap_graph_set_next(set, 0));
+		return libsnap_graph_check_pages(graph, error);
+	}
 	enum snap_status status = snap_graph_freed_by(graph, set, add_freed, &sum, error);
 	if (status == SNAP_OK) {
 		*bytes = sum.bytes;
-		*objects = sum.objects;
+		if (objects != NULL)
+			*objects = sum.objects;
 	}
 	return status;
 }

@@ -58,6 +58,9 @@ enum snap_status libsnap_graph_spread(struct snap_graph *graph, const struct spr
 				      struct snap_error *error)
 {
 	struct front front = {.graph = graph, .spread = spread};
+	enum snap_status loaded = libsnap_graph_load_references(graph, error);
+	if (loaded != SNAP_OK)
+		return loaded;
 	front.current = &front.sets[0];
 	front.next = &front.sets[1];
 	enum snap_status status =

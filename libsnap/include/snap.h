@@ -99,6 +99,9 @@ enum snap_table {
 	SNAP_TYPES = 6, SNAP_SHAPES = 7, SNAP_SLOTS = 8, SNAP_THREADS = 9, SNAP_RUNS = 10,
 	SNAP_OBJECTS = 11, SNAP_TAILS = 12, SNAP_REFERENCES = 13, SNAP_TAIL_LABELS = 14,
 	SNAP_ROOTS = 15, SNAP_CONTENTS = 16, SNAP_TOTALS = 17, SNAP_TIMELINE = 18,
+	SNAP_INDEX = 19, SNAP_INDEX_OBJECTS = 20, SNAP_INDEX_GROUPS = 21, SNAP_INDEX_OWNERS = 22,
+	SNAP_INDEX_CYCLES = 23, SNAP_INDEX_SPANS = 24, SNAP_INDEX_MAPS = 25, SNAP_INDEX_SUSPECTS = 26,
+	SNAP_INDEX_SUSPECT_PARTS = 27, SNAP_INDEX_MEMBERS = 28,
 };
 
 /* A column is named by table * 65536 + its number in the registry. */
@@ -137,6 +140,25 @@ enum snap_column_id {
 	SNAP_TOTAL_BYTES = SNAP_COLUMN(17, 2), SNAP_TOTAL_COUNT = SNAP_COLUMN(17, 3),
 	SNAP_TIMELINE_TIME = SNAP_COLUMN(18, 0), SNAP_TIMELINE_BYTES = SNAP_COLUMN(18, 1),
 	SNAP_TIMELINE_COUNT = SNAP_COLUMN(18, 2), SNAP_TIMELINE_RESIDENT = SNAP_COLUMN(18, 3),
+	SNAP_INDEX_FACT = SNAP_COLUMN(19, 0), SNAP_INDEX_VALUE = SNAP_COLUMN(19, 1),
+	SNAP_INDEX_DOMINATOR = SNAP_COLUMN(20, 0), SNAP_INDEX_HELD = SNAP_COLUMN(20, 1),
+	SNAP_INDEX_PARENT = SNAP_COLUMN(20, 2), SNAP_INDEX_CYCLE = SNAP_COLUMN(20, 3),
+	SNAP_INDEX_GROUP_KEY = SNAP_COLUMN(21, 0), SNAP_INDEX_GROUP_ID = SNAP_COLUMN(21, 1),
+	SNAP_INDEX_GROUP_RETAINED = SNAP_COLUMN(21, 2),
+	SNAP_INDEX_OWNER = SNAP_COLUMN(22, 0),
+	SNAP_INDEX_CYCLE_OBJECTS = SNAP_COLUMN(23, 0), SNAP_INDEX_CYCLE_BYTES = SNAP_COLUMN(23, 1),
+	SNAP_INDEX_CYCLE_FIRST = SNAP_COLUMN(23, 2),
+	SNAP_INDEX_LOW = SNAP_COLUMN(24, 0), SNAP_INDEX_HIGH = SNAP_COLUMN(24, 1),
+	SNAP_INDEX_MAP = SNAP_COLUMN(25, 0),
+	SNAP_INDEX_SUSPECT_OBJECT = SNAP_COLUMN(26, 0), SNAP_INDEX_SUSPECT_TYPE = SNAP_COLUMN(26, 1),
+	SNAP_INDEX_SUSPECT_COUNT = SNAP_COLUMN(26, 2), SNAP_INDEX_SUSPECT_BYTES = SNAP_COLUMN(26, 3),
+	SNAP_INDEX_SUSPECT_RETAINED = SNAP_COLUMN(26, 4),
+	SNAP_INDEX_PART_SUSPECT = SNAP_COLUMN(27, 0), SNAP_INDEX_PART_KIND = SNAP_COLUMN(27, 1),
+	SNAP_INDEX_PART_TYPE = SNAP_COLUMN(27, 2), SNAP_INDEX_PART_STACK = SNAP_COLUMN(27, 3),
+	SNAP_INDEX_PART_COUNT = SNAP_COLUMN(27, 4), SNAP_INDEX_PART_BYTES = SNAP_COLUMN(27, 5),
+	SNAP_INDEX_PART_OBJECT = SNAP_COLUMN(27, 6),
+	SNAP_INDEX_MEMBER_CYCLE = SNAP_COLUMN(28, 0), SNAP_INDEX_MEMBER_TYPE = SNAP_COLUMN(28, 1),
+	SNAP_INDEX_MEMBER_COUNT = SNAP_COLUMN(28, 2), SNAP_INDEX_MEMBER_FIRST = SNAP_COLUMN(28, 3),
 };
 
 enum snap_dimension {
@@ -473,6 +495,30 @@ snap_column_text(struct snap_column *, uint64_t row, const char **bytes, size_t 
 /* A string by its id, through a cursor that the reader keeps; 0 gives "".  Valid until the next call of this. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_reader_string(struct snap_reader *, uint64_t id, const char **bytes, size_t *size, struct snap_error *error);
+
+/* ---- the index: answers that snap-index keeps in the snapshot (FORMAT.md, section 7.5) ---- */
+
+enum snap_index_state {
+	SNAP_INDEX_ABSENT = 0,
+	SNAP_INDEX_GOOD = 1,
+	SNAP_INDEX_FOREIGN = 2, /* it was made of other blocks, or is not whole: nothing of it is used */
+};
+enum snap_index_fact {
+	SNAP_FACT_BASE = 0,    /* hash of the hashes of header and blocks before the index */
+	SNAP_FACT_REACHED_OBJECTS = 1, SNAP_FACT_REACHED_BYTES = 2, /* rows, and bytes, that roots reach */
+	SNAP_FACT_OWNERS = 3,  /* objects that no other but synthetic ones dominate ... */
+	SNAP_FACT_OWNER_BYTES = 4, SNAP_FACT_OWNER_COUNT = 5, SNAP_FACT_OWNER_RETAINED = 6,
+	SNAP_FACT_SUSPECT_PERCENT = 7,
+};
+#define SNAP_FACT_COUNT 8
+struct snap_index_info {
+	enum snap_index_state state;
+	uint64_t first_block;      /* number of the index's first block; block_count without one */
+	uint64_t facts[SNAP_FACT_COUNT]; /* of a good one */
+};
+/* Reads a block at most.  A partial reader never has an index. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_reader_index(struct snap_reader *, struct snap_index_info *out, struct snap_error *error);
 
 /* The value of a property; SNAP_END if there is none.  Valid as snap_reader_string's. */
 SNAP_API SNAP_MUST_USE enum snap_status

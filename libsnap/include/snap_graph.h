@@ -36,6 +36,7 @@ struct snap_graph_options {
 	/* Where unlinked files are kept that hold what has no room in memory; NULL: $TMPDIR, else /tmp. */
 	const char *temporary_folder;
 	const struct snap_io *io; /* NULL: the system's */
+	bool ignore_index; /* find everything anew, even if the snapshot has an index */
 };
 #define SNAP_GRAPH_OPTIONS_INIT { .struct_size = sizeof(struct snap_graph_options) }
 
@@ -143,6 +144,13 @@ snap_graph_owners(struct snap_graph *, uint64_t row, snap_graph_visit *visit, vo
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_references(struct snap_graph *, snap_graph_visit *visit, void *context, struct snap_error *error);
 
+/* The references of all kinds to rows of a set, in the same order.  The index of the snapshot, if it has one, says where
+ * to look.  SNAP_CORRUPT where a partial reader lost references. */
+struct snap_graph_set;
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_references_to(struct snap_graph *, const struct snap_graph_set *, snap_graph_visit *visit, void *context,
+			 struct snap_error *error);
+
 /* All root entries, in table order; owner is SNAP_GRAPH_NONE, label the entry's number from 0, kind its root kind. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_roots(struct snap_graph *, snap_graph_visit *visit, void *context, struct snap_error *error);
@@ -242,8 +250,8 @@ SNAP_API uint64_t snap_graph_dominator(const struct snap_graph *, uint64_t row);
 /* Bytes that would be free if row were; 0 if no root reaches it.  Saturates at UINT64_MAX. */
 SNAP_API uint64_t snap_graph_retained(const struct snap_graph *, uint64_t row);
 
-/* Bytes and objects that would be free if all these were, each counted once; needs snap_graph_search.
- * Targets that no root reaches count for nothing. */
+/* Bytes and objects (NULL: not asked for) that would be free if all these were, each counted once; needs
+ * snap_graph_search.  Targets that no root reaches count for nothing. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_retained_by(struct snap_graph *, const struct snap_graph_set *, uint64_t *bytes, uint64_t *objects,
 		       struct snap_error *error);
@@ -267,6 +275,12 @@ struct snap_graph_cycle {
 /* Most bytes first, then by first row. */
 SNAP_API uint64_t snap_graph_cycle_count(const struct snap_graph *);
 SNAP_API void snap_graph_cycle(const struct snap_graph *, uint64_t index, struct snap_graph_cycle *out);
+/* The objects of a cycle by type, in the order of the first of each: from the index of the snapshot.  SNAP_END: it does
+ * not have them, and nothing was told. */
+typedef void snap_graph_tell_members(void *context, uint64_t cycle, uint64_t type, uint64_t count, uint64_t first);
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_members(struct snap_graph *, uint64_t cycle, snap_graph_tell_members *tell, void *context,
+		   struct snap_error *error);
 /* The cycle that row is in, or SNAP_GRAPH_NONE. */
 SNAP_API uint64_t snap_graph_cycle_of(const struct snap_graph *, uint64_t row);
 

@@ -108,6 +108,7 @@ struct snap_query_options {
 	 * returns how many; 0: by its own name.  NULL: all are. */
 	size_t (*function_name)(void *context, const char *bytes, size_t count, char *name, size_t size);
 	void *function_context;
+	uint64_t max_rows;         /* no row from here on will be asked for, though all count; 0: any may be */
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 

@@ -93,7 +93,7 @@ static enum snap_status match_text(struct matcher *matcher, uint32_t text, uint6
 				   struct snap_error *error)
 {
 	struct text_item item;
-	enum snap_status status = libsnap_text_at(matcher->space, text, &item, error);
+	enum snap_status status = libsnap_space_text_at(matcher->space, text, &item, error);
 	if (status != SNAP_OK)
 		return status;
 	*bits = 0;

@@ -174,7 +174,7 @@ static enum snap_status find_shape(struct run_walk *walk, struct query_row *row,
 		return SNAP_END;
 	row->shape = walk->shape_batch[walk->at];
 	if (row->shape < walk->names->shapes.count)
-		row->type = libsnap_shape_at(walk->names, row->shape).type;
+		row->type = libsnap_shape_name_at(walk->names, row->shape).type;
 	return SNAP_OK;
 }
 

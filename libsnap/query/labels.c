@@ -81,7 +81,7 @@ static size_t drop_numbers(const char *bytes, size_t size, char *to)
 static enum snap_status drop_numbers_of(struct space *space, uint32_t *id, struct snap_error *error)
 {
 	struct text_item text;
-	enum snap_status status = libsnap_text_at(space, *id, &text, error);
+	enum snap_status status = libsnap_space_text_at(space, *id, &text, error);
 	if (status != SNAP_OK)
 		return status;
 	size_t size = text.size, kept = drop_numbers(text.bytes, size, NULL);
@@ -90,7 +90,7 @@ static enum snap_status drop_numbers_of(struct space *space, uint32_t *id, struc
 	char *bytes = libsnap_alloc(&space->budget->allocator, kept, 1);
 	if (!bytes)
 		return libsnap_budget_fail(space->budget, error);
-	status = libsnap_text_at(space, *id, &text, error); /* it may have moved for that */
+	status = libsnap_space_text_at(space, *id, &text, error); /* it may have moved for that */
 	if (status == SNAP_OK) {
 		drop_numbers(text.bytes, text.size, bytes);
 		status = libsnap_space_text(space, bytes, kept, id, error);

@@ -11,6 +11,10 @@ static void total_of_rows(struct snap_answer *answer, int side, union measure *t
 	enum snap_key key = answer->info.key;
 	if (key != SNAP_KEY_DOMINATOR && key != SNAP_KEY_DUPLICATE && key != SNAP_KEY_FILL)
 		return;
+	*total = (union measure){
+		.exact = {answer->all_owners.bytes, answer->all_owners.count}};
+	if (answer->untold > 0)
+		return;
 	*total = (union measure){.exact = {0, 0}};
 	for (uint32_t group = 0; group < answer->space.groups.count; group++) {
 		if (!libsnap_group_is_told(answer, group))
@@ -117,9 +121,7 @@ static enum snap_status choose_weights(struct snap_answer *answer, struct side *
 	return SNAP_OK;
 }
 
-static enum snap_status fill_answer(struct snap_answer *answer, struct side *sides, int side_count,
-				    const struct snap_query_options *options,
-				    struct snap_error *error)
+static enum snap_status begin_sums(struct snap_answer *answer, struct snap_error *error)
 {
 	struct libsnap_arrays *arrays = &answer->budget.arrays;
 	enum snap_status status = libsnap_space_begin(&answer->space, &answer->budget, error);
@@ -128,6 +130,15 @@ static enum snap_status fill_answer(struct snap_answer *answer, struct side *sid
 		libsnap_array_begin(&answer->sides[i], arrays, sizeof(union measure));
 		libsnap_array_begin(&answer->fills[i], arrays, sizeof(struct snap_fill));
 	}
+	return status;
+}
+
+static enum snap_status fill_answer(struct snap_answer *answer, struct side *sides, int side_count,
+				    const struct snap_query_options *options,
+				    struct snap_error *error)
+{
+	struct libsnap_arrays *arrays = &answer->budget.arrays;
+	enum snap_status status = begin_sums(answer, error);
 	if (status == SNAP_OK)
 		status = choose_weights(answer, sides, side_count, options, error);
 	for (int i = 0; status == SNAP_OK && i < side_count; i++) {
@@ -140,9 +151,57 @@ static enum snap_status fill_answer(struct snap_answer *answer, struct side *sid
 		status = check_names(answer, error);
 	if (status == SNAP_OK)
 		status = libsnap_answer_sort(answer, error);
+	answer->info.row_count += answer->untold;
 	/* What could not be read may have looked like anything. */
 	if (arrays->failed != SNAP_OK || (status == SNAP_NO_MEMORY && answer->budget.exceeded))
 		status = libsnap_budget_fail(&answer->budget, error);
+	return status;
+}
+
+static struct snap_answer *new_answer(const struct snap_query_options *options, int side_count)
+{
+	struct snap_answer *answer = libsnap_alloc_zeroed(options->allocator, 1, sizeof(*answer));
+	if (!answer)
+		return NULL;
+	libsnap_budget_begin(&answer->budget, options,
+			     options->max_memory_bytes ? options->max_memory_bytes
+						       : DEFAULT_MEMORY);
+	libsnap_tape_init(&answer->told, &answer->budget.allocator);
+	answer->info.key = options->key;
+	answer->info.cumulative = options->cumulative;
+	answer->info.has_retained = options->retained;
+	answer->info.compared = side_count == 2;
+	answer->order = options->order;
+	return answer;
+}
+
+enum snap_status libsnap_query_side(struct snap_reader *reader, struct snap_graph *graph,
+				    const struct snap_query_options *options,
+				    libsnap_harvest *harvest, void *context,
+				    struct snap_error *error)
+{
+	struct snap_graph_info info;
+	struct snap_answer *answer = new_answer(options, 1);
+	if (!answer)
+		return libsnap_fail_memory(error);
+	snap_graph_info(graph, &info);
+	struct side side = {.answer = answer,
+			    .options = options,
+			    .reader = reader,
+			    .graph = graph,
+			    .object_count = info.objects};
+	enum snap_status status = begin_sums(answer, error);
+	if (status == SNAP_OK) {
+		status = libsnap_side_add(&side, error);
+		if (status == SNAP_OK)
+			status = harvest(context, &side, error);
+		side.graph = NULL;
+		libsnap_side_end(&side);
+	}
+	if (answer->budget.arrays.failed != SNAP_OK ||
+	    (status == SNAP_NO_MEMORY && answer->budget.exceeded))
+		status = libsnap_budget_fail(&answer->budget, error);
+	snap_answer_free(answer);
 	return status;
 }
 
@@ -157,17 +216,9 @@ static enum snap_status ask(struct snap_answer **out, struct snap_reader *const 
 		status = check_options(&options, error);
 	if (status != SNAP_OK)
 		return status;
-	struct snap_answer *answer = libsnap_alloc_zeroed(options.allocator, 1, sizeof(*answer));
+	struct snap_answer *answer = new_answer(&options, side_count);
 	if (!answer)
 		return libsnap_fail_memory(error);
-	libsnap_budget_begin(&answer->budget, &options,
-			     options.max_memory_bytes ? options.max_memory_bytes : DEFAULT_MEMORY);
-	libsnap_tape_init(&answer->told, &answer->budget.allocator);
-	answer->info.key = options.key;
-	answer->info.cumulative = options.cumulative;
-	answer->info.has_retained = options.retained;
-	answer->info.compared = side_count == 2;
-	answer->order = options.order;
 	struct side sides[2];
 	for (int i = 0; i < side_count; i++)
 		sides[i] = (struct side){

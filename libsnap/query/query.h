@@ -79,7 +79,7 @@ void libsnap_text_read(struct space *, uint32_t id, size_t first, size_t count, 
 /* NULL: it is not in memory.  Until the next allocation. */
 const char *libsnap_text_in_memory(struct space *, uint32_t id);
 /* Until the next text is asked for, or the next allocation. */
-enum snap_status libsnap_text_at(struct space *, uint32_t id, struct text_item *out, struct snap_error *);
+enum snap_status libsnap_space_text_at(struct space *, uint32_t id, struct text_item *out, struct snap_error *);
 
 static inline struct tuple libsnap_tuple_at(struct interner *interner, uint32_t id)
 {
@@ -147,7 +147,7 @@ static inline struct thread_name libsnap_thread_at(struct names *names, uint64_t
 {
 	return *(const struct thread_name *)libsnap_array_at(&names->threads, id);
 }
-static inline struct shape_name libsnap_shape_at(struct names *names, uint64_t id)
+static inline struct shape_name libsnap_shape_name_at(struct names *names, uint64_t id)
 {
 	return *(const struct shape_name *)libsnap_array_at(&names->shapes, id);
 }
@@ -261,6 +261,8 @@ struct snap_answer {
 	struct budget budget;
 	struct space space;
 	struct snap_answer_info info;
+	uint64_t untold;         /* rows that count, but were not asked for: see max_rows */
+	struct query_row all_owners; /* then: their sums */
 	enum snap_order order;
 	struct libsnap_array sides[2];    /* measures by group: of the only or old and the new one */
 	struct libsnap_array retained[2]; /* bytes by group; this and fills as far as the side knew groups */
@@ -355,6 +357,10 @@ struct side {
 	bool has_resolver;
 	struct libsnap_array places, filled; /* of the key fill, by object */
 	struct libsnap_array path_of;  /* of the key path, by object: a chain */
+	struct snap_index_info index; /* of the snapshot, if it may answer this */
+	bool has_kept_groups;     /* it has what groups retain */
+	uint64_t *owners;         /* of the key dominator: ids that it has */
+	size_t owner_count, owner_capacity;
 };
 
 static inline bool libsnap_side_bit(struct side *side, uint64_t row)
@@ -386,6 +392,11 @@ enum snap_status libsnap_retained_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_retained_add(struct side *, struct snap_error *);
 /* bits: kept objects that no other kept one dominates, synthetic ones left out; and texts of their names. */
 enum snap_status libsnap_owners_prepare(struct side *, struct snap_error *);
+/* What the index answers: whether it has the groups or the owners; then these, and what they retain (kept.c). */
+enum snap_status libsnap_kept_prepare(struct side *, struct snap_error *);
+enum snap_status libsnap_kept_add(struct side *, struct snap_error *);
+enum snap_status libsnap_kept_owners(struct side *, struct snap_error *);
+enum snap_status libsnap_kept_add_owners(struct side *, libsnap_take_row *take, struct snap_error *);
 enum snap_status libsnap_contents_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_fills_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_fills_add(struct side *, uint64_t row, uint32_t group, struct snap_error *);
@@ -441,5 +452,13 @@ enum snap_status libsnap_number_sort_next(struct number_sort *, uint32_t *id, st
 void libsnap_number_sort_end(struct number_sort *);
 
 enum snap_status libsnap_answer_sort(struct snap_answer *, struct snap_error *);
+
+/* ---- for the index (query.c) ---- */
+
+/* Calls harvest when one snapshot's groups, and what they retain, are known; the graph, in which dominators are
+ * found, stays the caller's. */
+typedef enum snap_status libsnap_harvest(void *context, struct side *, struct snap_error *);
+enum snap_status libsnap_query_side(struct snap_reader *, struct snap_graph *, const struct snap_query_options *,
+				    libsnap_harvest *, void *context, struct snap_error *);
 
 #endif

@@ -72,7 +72,7 @@ static enum snap_status take_slots(void *context, uint64_t first_row, size_t cou
 			slot = (struct tuple){{values[0][i], 0,
 					       libsnap_resolver_text(&walk->resolver, label / 4), 0,
 					       0}};
-		uint32_t item, list = libsnap_shape_at(names, walk->shape).slots;
+		uint32_t item, list = libsnap_shape_name_at(names, walk->shape).slots;
 		enum snap_status status = libsnap_space_intern(names->space, &names->space->places,
 							       &slot, &item, error);
 		if (status == SNAP_OK)
@@ -91,7 +91,7 @@ static enum snap_status load_slots(struct names *names, struct snap_error *error
 	enum snap_status status = libsnap_budget_array(
 		names->space->budget, &walk.left, names->shapes.count, sizeof(uint32_t), error);
 	for (uint64_t i = 0; status == SNAP_OK && i < names->shapes.count; i++) {
-		libsnap_array_set32(&walk.left, i, libsnap_shape_at(names, i).slots);
+		libsnap_array_set32(&walk.left, i, libsnap_shape_name_at(names, i).slots);
 		edit_shape(names, i)->slots = 0;
 	}
 	if (status == SNAP_OK)

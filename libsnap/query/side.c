@@ -101,7 +101,7 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 		break;
 	}
 	case SNAP_KEY_SHAPE: {
-		struct shape_name shape = libsnap_shape_at(names, row->shape);
+		struct shape_name shape = libsnap_shape_name_at(names, row->shape);
 		struct type_name type = libsnap_type_at(names, shape.type);
 		*id = row->shape;
 		*key = (struct tuple){
@@ -388,7 +388,9 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 					 : status;
 	}
 	case SNAP_KEY_ROOT: return prepare_roots(side, error);
-	case SNAP_KEY_DOMINATOR: return libsnap_owners_prepare(side, error);
+	case SNAP_KEY_DOMINATOR:
+		return side->owner_count ? libsnap_kept_owners(side, error)
+					 : libsnap_owners_prepare(side, error);
 	case SNAP_KEY_DUPLICATE: return libsnap_contents_prepare(side, error);
 	case SNAP_KEY_FILL: {
 		enum snap_status status = libsnap_fills_prepare(side, error);
@@ -423,6 +425,7 @@ void libsnap_side_end(struct side *side)
 	libsnap_array_end(&side->places);
 	libsnap_array_end(&side->filled);
 	libsnap_array_end(&side->path_of);
+	libsnap_free(&side->answer->budget.allocator, side->owners, side->owner_capacity, sizeof(uint64_t));
 	if (side->has_resolver)
 		libsnap_resolver_end(&side->resolver);
 	snap_graph_close(side->graph);
@@ -494,15 +497,21 @@ static enum snap_status add_rows(struct side *side, struct snap_error *error)
 {
 	unsigned dimensions = libsnap_key_needs[side->options->key].dimension |
 			      (side->group_of_row.count ? NEED_ROWS : 0);
-	enum snap_status status = side->options->key == SNAP_KEY_FIELD
-					  ? libsnap_fields_add(side, error)
-					  : libsnap_side_rows(side, dimensions, take_row, error);
+	enum snap_status status;
+	if (side->options->key == SNAP_KEY_FIELD)
+		status = libsnap_fields_add(side, error);
+	else if (side->owner_count)
+		status = libsnap_kept_add_owners(side, take_row, error);
+	else
+		status = libsnap_side_rows(side, dimensions, take_row, error);
 	if (status == SNAP_OK && side->options->key != SNAP_KEY_FIELD)
 		status = check_presence(side, error);
 	if (status == SNAP_OK && side->of_stack.count)
 		status = spread_over_callers(side, error);
 	if (status == SNAP_OK && side->group_of_row.count)
 		status = libsnap_retained_add(side, error);
+	if (status == SNAP_OK && side->has_kept_groups)
+		status = libsnap_kept_add(side, error);
 	if (status == SNAP_OK && side->graph)
 		status = snap_graph_check(side->graph, error);
 	side->answer->info.scanned |= side->scanned;
@@ -518,6 +527,9 @@ static enum snap_status read_side(struct side *side, struct snap_error *error)
 		libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
 	/* The graph first: names can do with less. */
 	if (status == SNAP_OK && side->options->retained)
+		status = libsnap_kept_prepare(side, error);
+	if (status == SNAP_OK && side->options->retained && !side->has_kept_groups &&
+	    !side->owner_count)
 		status = libsnap_retained_prepare(side, error);
 	if (status == SNAP_OK)
 		status = libsnap_query_names_load(&side->names, &answer->space, side->reader,

@@ -282,7 +282,7 @@ const char *libsnap_text_in_memory(struct space *space, uint32_t id)
 	return (const char *)space->bytes.memory + place_of_text(space, id).offset;
 }
 
-enum snap_status libsnap_text_at(struct space *space, uint32_t id, struct text_item *out,
+enum snap_status libsnap_space_text_at(struct space *space, uint32_t id, struct text_item *out,
 				 struct snap_error *error)
 {
 	out->size = libsnap_text_size(space, id);

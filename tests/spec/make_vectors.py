@@ -688,6 +688,56 @@ bad("series-first", "Section 2: the first member of a series is bad.",
     tiny({"types.name": [6]}) + snapshot([Column("timeline.time", [1, 2, 3])]))
 
 
+
+# ---- the index (section 7.5): both objects of tiny() are reached, the first by a root ----
+def indexed(change=None, drop=(), base=None):
+    """tiny() with an index, whose base is that of the columns before."""
+    before, found = tiny_columns(), base
+    if base is None:
+        head, count, hashes = snapshot(before)[0][1], 0, b""
+        for c in before:
+            for b in c.blocks():
+                hashes += block_bytes(b, count)[0][-8:]
+                count += 1
+        found = xxh64(head[-8:] + hashes)
+    values = {
+        "index.fact": [0, 1, 2, 3, 4, 5, 6, 7], "index.value": [found, 2, 48, 1, 24, 1, 48, 0],
+        "index_objects.dominator": [0, 1], "index_objects.held": [24, 0], "index_objects.cycle": [1, 1],
+        "index_groups.key": [0, 1, 9], "index_groups.id": [1, 1, 5], "index_groups.retained": [48, 48, 48],
+        "index_owners.object": [1],
+        "index_cycles.objects": [2], "index_cycles.bytes": [48], "index_cycles.first": [1],
+        "index_spans.low": [0x10], "index_spans.high": [0x20],
+        "index_maps.bits": [3] + [0] * 63 + [1] + [0] * 63,
+    }
+    for name, new in (change or {}).items():
+        values[name.replace("__", ".")] = new
+    return snapshot(before + [Column(n, v) for n, v in values.items() if n not in drop])
+
+
+good("index", "Section 7.5: two objects that refer to each other, of which a root holds the first; and an index.", indexed())
+good("index-little", "Section 7.5: an index without what may be absent.",
+     indexed(drop=("index_spans.low", "index_spans.high", "index_maps.bits", "index_owners.object")))
+bad("index-base", "Section 7.5: an index that was made of another snapshot.", indexed(base=1))
+bad("index-no-base", "Section 7.5: an index that does not say of what it was made.", indexed({"index__fact": [1, 1, 2, 3, 4, 5, 6, 7]}))
+bad("index-between", "Section 7.5: a column that is not the index's behind it.",
+    snapshot(tiny_columns() + [Column("index.fact", [0]), Column("timeline.time", [1])]))
+bad("index-rows", "Section 7.5: fewer dominators than objects.",
+    indexed({"index_objects__dominator": [0], "index_objects__held": [24], "index_objects__cycle": [1]}))
+bad("index-dominator", "Section 7.5: a dominator beyond the table of objects.", indexed({"index_objects__dominator": [0, 3]}))
+bad("index-circle", "Section 7.5: dominators that go in a circle.", indexed({"index_objects__dominator": [2, 1]}))
+bad("index-parents", "Section 7.5: parents that go in a circle.",
+    indexed({"index_objects__dominator": [0, 0], "index_objects__parent": [2, 1], "index_objects__held": [0, 0]}))
+bad("index-sum", "Section 7.5: roots retain more than they reach.", indexed({"index_objects__held": [25, 0]}))
+bad("index-unreached", "Section 7.5: an object that no root reaches holds something.",
+    indexed({"index_objects__dominator": [0, 2], "index_objects__held": [24, 1]}))
+bad("index-overflow", "Section 7.5: an object that retains 2^64 bytes.", indexed({"index_objects__held": [2**64 - 24, 0]}))
+bad("index-cycles", "Section 7.5: a cycle with more objects than are in it.", indexed({"index_cycles__objects": [3]}))
+bad("index-cycle", "Section 7.5: an object in a cycle that there is not.", indexed({"index_objects__cycle": [1, 2]}))
+bad("index-spans", "Section 7.5: more spans than stretches.", indexed({"index_spans__low": [1, 1], "index_spans__high": [2, 2]}))
+bad("index-maps", "Section 7.5: maps that are not whole.", indexed({"index_maps__bits": [3]}))
+bad("index-owners", "Section 7.5: more owners than it says.", indexed({"index_owners__object": [1, 2]}))
+bad("index-owner", "Section 7.5: an owner beyond the table of objects.", indexed({"index_owners__object": [3]}))
+
 # ---- batches (sections 4.1 and 6.1) ----
 
 

@@ -5,7 +5,7 @@ need_real python3 zstd
 reader=$top/spec/reader.py
 
 lines=$(wc -l <"$reader")
-ok "reader.py has at most 420 lines: $lines" test "$lines" -le 420
+ok "reader.py has at most 442 lines: $lines" test "$lines" -le 442
 ok "reader.py imports nothing but the standard library" python3 -I -S -c '
 import ast, sys
 names = {n.name.split(".")[0] for node in ast.walk(ast.parse(open(sys.argv[1]).read())) if isinstance(node, ast.Import) for n in node.names}

@@ -1,5 +1,7 @@
 /* The code's tables equal spec/registry.yaml: every column, encoding, kind and flag, and nothing more. */
 #include "snap.h"
+#include "snap_index.h"
+#include "snap_query.h"
 #include "snapfmt.h"
 #include "tap.h"
 
@@ -106,6 +108,20 @@ static void test_numbers(void)
 		{"trailer_flags", "totals_only", __builtin_ctz(SNAP_SNAPSHOT_TOTALS_ONLY)},
 		{"trailer_flags", "contents", __builtin_ctz(SNAP_SNAPSHOT_CONTENTS)},
 		{"trailer_flags", "no_directory", __builtin_ctz(SNAPFMT_NO_DIRECTORY)},
+		{"index_facts", "base", SNAP_FACT_BASE},
+		{"index_facts", "reached_objects", SNAP_FACT_REACHED_OBJECTS},
+		{"index_facts", "reached_bytes", SNAP_FACT_REACHED_BYTES},
+		{"index_facts", "owners", SNAP_FACT_OWNERS}, {"index_facts", "owner_bytes", SNAP_FACT_OWNER_BYTES},
+		{"index_facts", "owner_count", SNAP_FACT_OWNER_COUNT},
+		{"index_facts", "owner_retained", SNAP_FACT_OWNER_RETAINED},
+		{"index_facts", "suspect_percent", SNAP_FACT_SUSPECT_PERCENT},
+		{"index_keys", "type", SNAP_KEY_TYPE}, {"index_keys", "shape", SNAP_KEY_SHAPE},
+		{"index_keys", "lineno", SNAP_KEY_LINENO}, {"index_keys", "filename", SNAP_KEY_FILENAME},
+		{"index_keys", "function", SNAP_KEY_FUNCTION}, {"index_keys", "traceback", SNAP_KEY_TRACEBACK},
+		{"index_keys", "module", SNAP_KEY_MODULE}, {"index_keys", "thread", SNAP_KEY_THREAD},
+		{"index_keys", "domain", SNAP_KEY_DOMAIN}, {"index_keys", "size", SNAP_KEY_SIZE},
+		{"index_keys", "generation", SNAP_KEY_GENERATION},
+		{"suspect_parts", "child", SNAP_SUSPECT_CHILD}, {"suspect_parts", "held", SNAP_SUSPECT_HELD},
 		{"tails", "none", SNAP_TAIL_NONE}, {"tails", "indexed", SNAP_TAIL_INDEXED},
 		{"tails", "labelled", SNAP_TAIL_LABELLED},
 		{"dimensions", "all", SNAP_BY_ALL}, {"dimensions", "type", SNAP_BY_TYPE},

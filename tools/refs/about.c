@@ -6,9 +6,39 @@ struct own_bytes {
 	uint64_t bytes;
 };
 
-/* Sizes are read in one pass over all rows: targets may be many. */
+static void add_target(struct own_bytes *own, uint64_t row, uint64_t stack, uint64_t size,
+		       uint64_t count)
+{
+	struct refs *refs = own->groups.refs;
+	const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
+					 .label = stack,
+					 .row = row,
+					 .count = count,
+					 .bytes = refs_multiply(size, count)};
+	refs_groups_add(&own->groups, &added);
+	own->bytes = refs_add(own->bytes, added.bytes);
+}
+
+static void add_few(struct refs *refs, struct own_bytes *own)
+{
+	for (uint64_t row = refs_next_target(refs, 0); row != SNAP_GRAPH_NONE;
+	     row = refs_next_target(refs, row + 1)) {
+		struct snap_graph_object object;
+		refs_must(refs, snap_graph_object(refs->graph, row, &object, &refs->error));
+		add_target(own, row, refs_value(refs, SNAP_OBJECT_STACK, row), object.size,
+			   object.count);
+	}
+}
+
+#define FEW_TARGETS 16
+
+/* Sizes of many are read in one pass over all rows; rows that a partial reader lost are in none. */
 static void add_targets(struct refs *refs, struct own_bytes *own)
 {
+	if (refs->count <= FEW_TARGETS && !cli_common.partial) {
+		add_few(refs, own);
+		return;
+	}
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
 	struct snap_scan *scan;
 	uint64_t first;
@@ -19,16 +49,8 @@ static void add_targets(struct refs *refs, struct own_bytes *own)
 	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
 		for (size_t i = 0; i < count; i++) {
 			uint64_t row = first + i;
-			if (!snap_graph_set_has(refs->targets, row))
-				continue;
-			const struct refs_group added = {
-				.type = snap_graph_type(refs->graph, row),
-				.label = values[2][i],
-				.row = row,
-				.count = values[1][i],
-				.bytes = refs_multiply(values[0][i], values[1][i])};
-			refs_groups_add(&own->groups, &added);
-			own->bytes = refs_add(own->bytes, added.bytes);
+			if (snap_graph_set_has(refs->targets, row))
+				add_target(own, row, values[2][i], values[0][i], values[1][i]);
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
@@ -56,10 +78,9 @@ void refs_show_targets(struct refs *refs)
 	struct own_bytes own = {.groups = {.refs = refs}};
 	add_targets(refs, &own);
 	struct refs_line all = refs_line("all");
-	uint64_t freed;
 	all.count = refs->count;
 	all.bytes = own.bytes;
-	refs_must(refs, snap_graph_retained_by(refs->graph, refs->targets, &all.retained, &freed,
+	refs_must(refs, snap_graph_retained_by(refs->graph, refs->targets, &all.retained, NULL,
 					       &refs->error));
 	refs_print(refs, &all);
 	struct refs_groups *groups = &own.groups;

@@ -183,17 +183,51 @@ static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t
 
 /* ---- members ---- */
 
-/* Members by cycle (its place, as label) and type, most first. */
+struct members {
+	struct refs_groups *groups;
+	uint64_t place;
+};
+
+static void take_members(void *context, uint64_t cycle, uint64_t type, uint64_t count,
+			 uint64_t first)
+{
+	(void)cycle;
+	const struct members *members = context;
+	const struct refs_group added = {
+		.type = type, .label = members->place, .row = first, .count = count};
+	refs_groups_add(members->groups, &added);
+}
+
+/* Members by cycle (its place, as label) and type, most first.  What the index does not have lies from
+ * the first of them on, and ends when all were met. */
 static void count_members(struct refs *refs, const struct chosen *chosen,
 			  struct refs_groups *members)
 {
-	for (uint64_t row = 0; row < refs->objects; row++) {
+	uint64_t row = refs->objects, left = 0;
+	for (uint64_t i = 0; i < chosen->count; i++) {
+		struct snap_graph_cycle info;
+		uint64_t cycle = snap_graph_numbers_get(chosen->cycles, i);
+		enum snap_status status =
+			snap_graph_members(refs->graph, cycle, take_members,
+					   &(struct members){members, i}, &refs->error);
+		if (status == SNAP_OK) {
+			snap_graph_numbers_set(chosen->places, cycle, SNAP_GRAPH_NONE);
+			continue;
+		}
+		refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+		snap_graph_cycle(refs->graph, cycle, &info);
+		left += info.objects;
+		row = info.first < row ? info.first : row;
+	}
+	for (; row < refs->objects && left > 0; row++) {
 		const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
 						 .label = place_of(chosen, row),
 						 .row = row,
 						 .count = 1};
-		if (added.label != SNAP_GRAPH_NONE)
-			refs_groups_add(members, &added);
+		if (added.label == SNAP_GRAPH_NONE)
+			continue;
+		refs_groups_add(members, &added);
+		left--;
 	}
 	refs_groups_sort_by_label(members);
 }

@@ -100,13 +100,22 @@ void refs_show_holders(struct refs *refs)
 {
 	struct tally tally = {.refs = refs, .groups = {.refs = refs}};
 	count_roots(&tally);
-	refs_must(refs, snap_graph_references(refs->graph, count_reference, &tally, &refs->error));
+	/* What a partial reader lost is left out by a walk over all. */
+	refs_must(refs, cli_common.partial ? snap_graph_references(refs->graph, count_reference,
+								   &tally, &refs->error)
+					   : snap_graph_references_to(refs->graph, refs->targets,
+								      count_reference, &tally,
+								      &refs->error));
 	print_groups(&tally, "holder");
 }
 
 void refs_show_owned(struct refs *refs)
 {
 	struct tally tally = {.refs = refs, .groups = {.refs = refs}, .owned = true};
-	refs_must(refs, snap_graph_references(refs->graph, count_reference, &tally, &refs->error));
+	refs_must(refs, refs->count == 1
+				? snap_graph_owned(refs->graph, refs_next_target(refs, 0),
+						   count_reference, &tally, &refs->error)
+				: snap_graph_references(refs->graph, count_reference, &tally,
+							&refs->error));
 	print_groups(&tally, "owned");
 }

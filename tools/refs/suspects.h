@@ -22,4 +22,16 @@ struct suspects {
 
 void refs_find_suspects(struct refs *, uint64_t percent, struct suspects *out);
 
+/* What is told of them.  kind: the suspect's number. */
+struct suspect_parts {
+	struct refs_groups children, held;
+};
+/* Of the first so many suspects. */
+void refs_find_suspect_parts(struct refs *, const struct suspects *, size_t shown,
+			     struct suspect_parts *out);
+/* Both, from the index; false: it has none of that percentage, or they do not say all
+ * (suspects_index.c). */
+bool refs_read_suspects(struct refs *, uint64_t percent, struct suspects *, struct suspect_parts *);
+size_t refs_suspects_shown(const struct refs *, const struct suspects *);
+
 #endif

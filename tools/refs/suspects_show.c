@@ -10,7 +10,7 @@ struct telling {
 	struct refs *refs;
 	struct suspects suspects;
 	size_t shown;
-	struct refs_groups children, held; /* kind: the suspect's number */
+	struct suspect_parts parts;
 };
 
 static uint64_t owner_of(const struct telling *telling, uint64_t row)
@@ -53,9 +53,9 @@ static void count_children(struct telling *telling)
 						 .row = row,
 						 .count = 1,
 						 .bytes = snap_graph_retained(refs->graph, row)};
-		refs_groups_add(&telling->children, &added);
+		refs_groups_add(&telling->parts.children, &added);
 	}
-	refs_groups_sort(&telling->children);
+	refs_groups_sort(&telling->parts.children);
 }
 
 /* All that suspects hold, by type and allocation site. */
@@ -83,18 +83,18 @@ static void count_held(struct telling *telling)
 				.row = row,
 				.count = values[1][i],
 				.bytes = refs_multiply(values[0][i], values[1][i])};
-			refs_groups_add(&telling->held, &added);
+			refs_groups_add(&telling->parts.held, &added);
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
-	refs_groups_sort(&telling->held);
+	refs_groups_sort(&telling->parts.held);
 }
 
 static void show_groups(struct telling *telling, const struct refs_groups *groups, uint32_t number,
 			const char *section)
 {
 	struct refs *refs = telling->refs;
-	bool is_retained = groups == &telling->children;
+	bool is_retained = groups == &telling->parts.children;
 	uint64_t printed = 0, rest = 0;
 	for (uint64_t i = 0; i < groups->count; i++) {
 		struct refs_group group = refs_groups_at(groups, i);
@@ -221,9 +221,9 @@ static void show_words(struct telling *telling, uint32_t number)
 		tell_path(&words, suspect->row);
 	tell_type(&words, suspect->type);
 	struct refs_group child, held;
-	if (find_largest(&telling->children, number, &child))
+	if (find_largest(&telling->parts.children, number, &child))
 		tell_type(&words, child.type);
-	if (find_largest(&telling->held, number, &held) && held.label != 0) {
+	if (find_largest(&telling->parts.held, number, &held) && held.label != 0) {
 		struct buffer word = {NULL, 0, 0};
 		refs_append_function(refs, &word,
 				     refs_value(refs, SNAP_STACK_FRAME, held.label - 1));
@@ -276,32 +276,50 @@ static void show_suspect(struct telling *telling, uint32_t number)
 				 refs_value(refs, SNAP_OBJECT_STACK, suspect->row));
 	refs_print(refs, &line);
 	show_path(telling, number);
-	show_groups(telling, &telling->children, number, "child");
-	show_groups(telling, &telling->held, number, "held");
+	show_groups(telling, &telling->parts.children, number, "child");
+	show_groups(telling, &telling->parts.held, number, "held");
 	show_words(telling, number);
+}
+
+void refs_find_suspect_parts(struct refs *refs, const struct suspects *suspects, size_t shown,
+			     struct suspect_parts *out)
+{
+	struct telling telling = {.refs = refs,
+				  .suspects = *suspects,
+				  .shown = shown,
+				  .parts = {.children = {.refs = refs}, .held = {.refs = refs}}};
+	count_children(&telling);
+	count_held(&telling);
+	*out = telling.parts;
+}
+
+size_t refs_suspects_shown(const struct refs *refs, const struct suspects *suspects)
+{
+	return refs_over_limit(refs->limit, suspects->count) ? (size_t)refs->limit
+							     : suspects->count;
 }
 
 void refs_show_suspects(struct refs *refs, uint64_t percent)
 {
-	struct telling telling = {.refs = refs, .children = {.refs = refs}, .held = {.refs = refs}};
-	refs_find_suspects(refs, percent, &telling.suspects);
+	struct telling telling = {.refs = refs};
+	bool is_read = refs_read_suspects(refs, percent, &telling.suspects, &telling.parts);
+	if (!is_read)
+		refs_find_suspects(refs, percent, &telling.suspects);
 	cli_progress_end();
-	telling.shown = telling.suspects.count;
-	if (refs_over_limit(refs->limit, telling.shown))
-		telling.shown = (size_t)refs->limit;
+	telling.shown = refs_suspects_shown(refs, &telling.suspects);
 	struct refs_line line = refs_line("reached");
 	line.count = telling.suspects.objects;
 	line.bytes = telling.suspects.bytes;
 	line.number = percent;
 	line.targets = telling.suspects.count;
 	refs_print(refs, &line);
-	count_children(&telling);
-	count_held(&telling);
+	if (!is_read)
+		refs_find_suspect_parts(refs, &telling.suspects, telling.shown, &telling.parts);
 	for (uint32_t i = 0; i < telling.shown; i++)
 		show_suspect(&telling, i + 1);
 	refs_print_rest(refs, telling.suspects.count - telling.shown, "suspects");
-	refs_groups_free(&telling.children);
-	refs_groups_free(&telling.held);
+	refs_groups_free(&telling.parts.children);
+	refs_groups_free(&telling.parts.held);
 	free(telling.suspects.items);
 	snap_graph_numbers_close(telling.suspects.owner);
 }

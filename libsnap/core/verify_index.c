@@ -1,0 +1,168 @@
+/* Verification: the index is of this snapshot, its trees have no circles, and its sums agree (FORMAT.md, 7.5). */
+#include "reader.h"
+
+#define STRETCH   65536u
+#define MAP_WORDS 64u
+
+struct checking {
+	struct snap_reader *reader;
+	struct snap_index_info info;
+	uint32_t *dominator, *parent, *marks; /* ids, 0: none; marks: the climb that found a row */
+	uint64_t objects;
+	uint64_t reached, bytes, in_cycles;
+};
+
+static enum snap_status wrong(struct snap_error *error, const char *what)
+{
+	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "the index: %s", what);
+}
+
+/* ---- objects ---- */
+
+static const char *check_row(struct checking *c, uint64_t row, const uint64_t *const *values, size_t i)
+{
+	uint64_t dominator = values[0][i], held = values[1][i], parent = values[2][i], own, retained;
+	bool reached = dominator != row + 1;
+	c->in_cycles += values[3][i] != 0;
+	c->dominator[row] = reached ? (uint32_t)dominator : 0;
+	c->parent[row] = (uint32_t)(parent != 0 ? parent : c->dominator[row]);
+	if (!reached)
+		return held || parent ? "what no root reaches holds something or has a parent" : NULL;
+	if (libsnap_multiply_overflows(values[4][i], values[5][i], &own) ||
+	    libsnap_add_overflows(own, held, &retained))
+		return "an object retains more than 2^64 - 1 bytes";
+	c->reached++;
+	if (dominator == 0 && libsnap_add_overflows(c->bytes, retained, &c->bytes))
+		return "the roots retain more than 2^64 - 1 bytes";
+	return NULL;
+}
+
+/* Objects and what the index says of each lie in different tables, with the same rows. */
+static enum snap_status check_rows(struct checking *c, struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_INDEX_DOMINATOR, SNAP_INDEX_HELD, SNAP_INDEX_PARENT,
+					   SNAP_INDEX_CYCLE,     SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
+	struct snap_column *cursors[6] = {NULL};
+	enum { BATCH = 1024 };
+	uint64_t values[6][BATCH];
+	const uint64_t *rows[6];
+	const char *reason = NULL;
+	enum snap_status status = SNAP_OK;
+	for (size_t i = 0; status == SNAP_OK && i < 6; i++) {
+		status = snap_column_open(&cursors[i], c->reader, columns[i], error);
+		rows[i] = values[i];
+	}
+	for (uint64_t first = 0, count; status == SNAP_OK && !reason && first < c->objects; first += count) {
+		count = c->objects - first < BATCH ? c->objects - first : BATCH;
+		for (size_t i = 0; status == SNAP_OK && i < 6; i++)
+			status = snap_column_read(cursors[i], first, (size_t)count, values[i], error);
+		for (size_t i = 0; status == SNAP_OK && !reason && i < count; i++)
+			reason = check_row(c, first + i, rows, i);
+	}
+	for (size_t i = 0; i < 6; i++)
+		snap_column_close(cursors[i]);
+	return status == SNAP_OK && reason ? wrong(error, reason) : status;
+}
+
+static bool has_circle(struct checking *c, const uint32_t *above)
+{
+	for (uint64_t row = 0; row < c->objects; row++)
+		c->marks[row] = 0;
+	for (uint32_t row = 0; row < c->objects; row++) {
+		uint32_t id = row + 1;
+		while (id != 0 && c->marks[id - 1] == 0) {
+			c->marks[id - 1] = row + 1;
+			id = above[id - 1];
+		}
+		if (id != 0 && c->marks[id - 1] == row + 1)
+			return true;
+	}
+	return false;
+}
+
+static enum snap_status take(struct checking *c, uint32_t **array, struct snap_error *error)
+{
+	void *memory = NULL;
+	enum snap_status status = libsnap_reader_resize(c->reader, &memory, 0, (size_t)c->objects,
+							sizeof(**array), error);
+	*array = memory;
+	return status;
+}
+
+static enum snap_status check_objects(struct checking *c, struct snap_error *error)
+{
+	if (c->objects >= UINT32_MAX)
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "an index of too many objects");
+	enum snap_status status = take(c, &c->dominator, error);
+	if (status == SNAP_OK)
+		status = take(c, &c->parent, error);
+	if (status == SNAP_OK)
+		status = take(c, &c->marks, error);
+	if (status == SNAP_OK)
+		status = check_rows(c, error);
+	if (status == SNAP_OK && has_circle(c, c->dominator))
+		status = wrong(error, "dominators go in a circle");
+	if (status == SNAP_OK && has_circle(c, c->parent))
+		status = wrong(error, "parents go in a circle");
+	if (status == SNAP_OK && (c->reached != c->info.facts[SNAP_FACT_REACHED_OBJECTS] ||
+				  c->bytes != c->info.facts[SNAP_FACT_REACHED_BYTES]))
+		status = wrong(error, "what the roots retain is not what they reach");
+	libsnap_reader_free(c->reader, c->dominator, (size_t)c->objects, sizeof(uint32_t));
+	libsnap_reader_free(c->reader, c->parent, (size_t)c->objects, sizeof(uint32_t));
+	libsnap_reader_free(c->reader, c->marks, (size_t)c->objects, sizeof(uint32_t));
+	return status;
+}
+
+/* ---- small tables ---- */
+
+static enum snap_status check_cycles(struct checking *c, struct snap_error *error)
+{
+	const uint32_t column = SNAP_INDEX_CYCLE_OBJECTS;
+	struct snap_scan *scan = NULL;
+	uint64_t sum = 0;
+	enum snap_status status = snap_scan_open(&scan, c->reader, &column, 1, error);
+	while (status == SNAP_OK) {
+		uint64_t first;
+		size_t count;
+		const uint64_t *const *values;
+		status = snap_scan_next(scan, &first, &count, &values, error);
+		for (size_t i = 0; status == SNAP_OK && i < count; i++)
+			sum += values[0][i];
+	}
+	snap_scan_close(scan);
+	if (status == SNAP_END && sum != c->in_cycles)
+		return wrong(error, "cycles have more or fewer objects than are in one");
+	return status == SNAP_END ? SNAP_OK : status;
+}
+
+static uint64_t stretches(uint64_t rows)
+{
+	return rows / STRETCH + (rows % STRETCH != 0);
+}
+
+static enum snap_status check_sizes(const struct checking *c, struct snap_error *error)
+{
+	const uint64_t *rows = c->reader->rows;
+	uint64_t maps = stretches(rows[SNAP_REFERENCES]) + stretches(c->objects);
+	if (rows[SNAP_INDEX_SPANS] != 0 && rows[SNAP_INDEX_SPANS] != stretches(c->objects))
+		return wrong(error, "spans are not as many as stretches of objects");
+	if (rows[SNAP_INDEX_MAPS] != 0 && rows[SNAP_INDEX_MAPS] != maps * MAP_WORDS)
+		return wrong(error, "maps are not as many as stretches");
+	if (rows[SNAP_INDEX_OWNERS] > c->info.facts[SNAP_FACT_OWNERS])
+		return wrong(error, "there are more owners than it says");
+	return SNAP_OK;
+}
+
+enum snap_status libsnap_verify_index(struct snap_reader *reader, struct snap_error *error)
+{
+	struct checking c = {.reader = reader, .objects = reader->rows[SNAP_OBJECTS]};
+	enum snap_status status = libsnap_find_index(reader, &c.info, error);
+	if (status != SNAP_OK || c.info.state == SNAP_INDEX_ABSENT)
+		return status;
+	if (c.info.state == SNAP_INDEX_FOREIGN)
+		return wrong(error, "it was made of another snapshot, or is not whole");
+	status = check_sizes(&c, error);
+	if (status == SNAP_OK)
+		status = check_objects(&c, error);
+	return status == SNAP_OK ? check_cycles(&c, error) : status;
+}

@@ -1,0 +1,43 @@
+/* Inside the making of an index: what its files share (snap_index.h). */
+#ifndef LIBSNAP_INDEX_H
+#define LIBSNAP_INDEX_H
+
+#include "query.h"
+#include "reader.h"
+#include "snap_index.h"
+#include "writer.h"
+
+/* Stretches of rows and of references, and how many parts of all objects a map tells apart. */
+#define STRETCH   65536u
+#define MAP_WORDS 64u
+#define MAP_PARTS (MAP_WORDS * 64u)
+/* So many of the largest owners are kept. */
+#define OWNERS_KEPT 4096u
+/* The types of cycles of more objects are kept, as long as so many numbers are enough to count them. */
+#define MEMBERS_FEW 65536u
+#define MEMBERS_MAX (UINT64_C(1) << 21)
+
+struct making {
+	const struct snap_index_options *options; /* NULL: no index */
+	struct snap_reader *reader;
+	struct snap_graph *graph;
+	bool owns_graph;
+	uint64_t objects;
+	struct snap_index_info old;
+	uint8_t header[SNAPFMT_HEADER_MAX_SIZE];
+	uint64_t facts[SNAP_FACT_COUNT];
+	uint32_t *owners; /* rows, those that retain most first */
+	size_t owner_count;
+	struct libsnap_table_out groups;
+};
+
+/* index_groups.c */
+enum snap_status libsnap_index_find_owners(struct making *, struct snap_error *);
+enum snap_status libsnap_index_write_groups(struct making *, struct snap_writer *);
+/* index_members.c */
+enum snap_status libsnap_index_write_members(struct making *, struct snap_writer *);
+/* index_maps.c */
+enum snap_status libsnap_index_write_spans(struct making *, struct snap_writer *);
+enum snap_status libsnap_index_write_maps(struct making *, struct snap_writer *);
+
+#endif

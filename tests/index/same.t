@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# With an index all questions have the answers that they have without; and the index comes and goes without a trace.
+. "$(dirname "$0")/../lib.sh"
+need_real python3
+cd "$work" || exit 1
+
+# Every answer, messages and exit status of a snapshot, into a file.
+ask() { # PLAIN INDEXED COMMAND...: the same?
+	local plain=$1 indexed=$2; shift 2
+	"$@" "$plain" $targets >plain.out 2>plain.err; echo $? >>plain.out
+	"$@" "$indexed" $targets >indexed.out 2>indexed.err; echo $? >>indexed.out
+	sed -i "s#$plain#FILE#g; s#$indexed#FILE#g" plain.out plain.err indexed.out indexed.err
+	cmp -s plain.out indexed.out && cmp -s plain.err indexed.err || echo "$* $targets"
+}
+
+# PLAIN INDEXED ROW...: all questions; prints those with two answers.
+compare() {
+	local plain=$1 indexed=$2 key targets= row; shift 2
+	for key in type shape lineno filename function traceback module thread domain size generation root dominator field path fill; do
+		ask "$plain" "$indexed" snap-top --retained -k $key
+		ask "$plain" "$indexed" snap-top --retained --format=tsv -k $key
+		ask "$plain" "$indexed" snap-diff --retained --all -k $key "$plain"
+	done
+	ask "$plain" "$indexed" snap-top -k dominator -n 3
+	ask "$plain" "$indexed" snap-top -k dominator --sort bytes
+	ask "$plain" "$indexed" snap-top --retained -i 'type:*a*'
+	ask "$plain" "$indexed" snap-refs --suspects
+	ask "$plain" "$indexed" snap-refs --suspects --threshold 3 --format=tsv
+	ask "$plain" "$indexed" snap-refs --dominators --limit 0 --format=tsv
+	ask "$plain" "$indexed" snap-refs --cycles --unreachable --limit 0 --format=tsv
+	for row; do
+		targets=row:$row ask "$plain" "$indexed" snap-refs --owned --limit 0 --paths 0 --format=tsv
+		targets=row:$row ask "$plain" "$indexed" snap-refs
+		targets=$row ask "$plain" "$indexed" snap-refs
+	done
+	targets="row:0 row:1" ask "$plain" "$indexed" snap-refs
+	targets="row:0" ask "$plain" "$indexed" snap-refs --weak
+	targets="row:0" ask "$plain" "$indexed" snap-refs --partial
+	targets="type:*" ask "$plain" "$indexed" snap-refs
+}
+
+# Graphs at random: with cycles, garbage, weak references, tails, several roots, stacks, and types of one name.
+seed=0
+while [ $seed -lt 8 ]; do
+	seed=$((seed + 1))
+	python3 "$top/tests/index/random_graph.py" $seed >graph.yaml
+	snap-make -o plain.snap graph.yaml
+	snap-index -o indexed.snap plain.snap
+	is "$(compare plain.snap indexed.snap $(seq 0 7 60))" "" "graph $seed: the same answers with an index"
+done
+status 0 "snap-info --verify: the index agrees with itself" snap-info --verify indexed.snap
+ok "spec/reader.py says so, too" python3 "$top/spec/reader.py" indexed.snap
+
+# Comes and goes.
+snap-index --remove -o removed.snap indexed.snap
+ok "--remove gives back every byte" cmp removed.snap plain.snap
+cp plain.snap place.snap
+snap-index place.snap
+ok "in place is as elsewhere" cmp place.snap indexed.snap
+snap-index place.snap
+ok "an index made anew is the same" cmp place.snap indexed.snap
+snap-index -o - - <plain.snap >piped.snap
+ok "from a pipe to a pipe" cmp piped.snap indexed.snap
+snap-index --memory 64M -o small.snap plain.snap
+ok "in less memory" cmp small.snap indexed.snap
+is "$(ls | grep -c tmp)" 0 "no temporary file is left"
+ok "the text is that of the snapshot without it" cmp <(snap-dump indexed.snap) <(snap-dump plain.snap)
+snap-dump indexed.snap | snap-make -o again.snap
+snap-index again.snap
+ok "text and back, and snap-index: every byte" cmp again.snap indexed.snap
+snap-filter --totals -o one.snap plain.snap
+snap-filter --totals -o two.snap indexed.snap
+ok "snap-filter leaves it out" cmp one.snap two.snap
+
+# Series.
+cat plain.snap one.snap plain.snap >series.snap
+status 0 "a series" snap-index series.snap
+ok "each member, but one that cannot" cmp series.snap <(cat indexed.snap one.snap indexed.snap)
+status 0 "one member" snap-index -o third.snap series.snap#3
+ok "it alone" cmp third.snap indexed.snap
+status 2 "one member cannot be written in place" snap-index series.snap#3
+status 2 "a snapshot that can have none" snap-index one.snap
+snap-filter --totals -o two.snap plain.snap
+ok "it is left as it was" cmp one.snap two.snap
+
+# Indexes of other snapshots, and such as lie: never a wrong answer that the snapshot itself gives away.
+python3 "$top/tests/spec/make_vectors.py" --binaries . "$top"/spec/vectors/*index*.hex
+snap-index --remove -o tiny.snap good-index.snap
+for file in bad-index-base bad-index-no-base bad-index-rows; do
+	is "$(targets= ask tiny.snap $file.snap snap-top --retained; targets=row:0 ask tiny.snap $file.snap snap-refs)" "" "$file: it is not used"
+done
+for file in bad-index-*.snap; do
+	for rows in row:0 row:1 "row:0 row:1" type:Node; do
+		timeout 10 snap-refs --suspects --cycles --dominators --unreachable --owned "$file" $rows >/dev/null 2>&1
+		[ $? -le 2 ] || echo "$file $rows"
+		timeout 10 snap-top --retained -k dominator "$file" >/dev/null 2>&1
+		[ $? -le 2 ] || echo "$file"
+	done
+done >crashed
+is "$(cat crashed)" "" "no index makes a tool crash or hang"
+is "$(for file in bad-index-dominator bad-index-circle bad-index-parents; do
+	timeout 10 snap-refs --suspects --dominators "$file.snap" row:0 >/dev/null 2>&1; echo $?; done | sort -u | tr '\n' ' ')" "2 " "circles and ids beyond the table are trouble"
+done_testing
