@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """A second reader of snapshots, written from FORMAT.md's words alone and sharing no code with libsnap.
 
-It checks every rule of sections 2 to 7 in all members; --dump prints every value of every column of the last, as
-`snap-dump --columns` does.  Needs Python 3.8 and the zstd program.  Exit status: 0 good, 2 not."""
-import argparse
+Usage: reader.py FILE...  It checks every rule of sections 2 to 7 in all members; read_members() gives all values.
+Needs Python 3.8 and the zstd program.  Exit status: 0 good, 2 not."""
 import re
 import struct
 import subprocess
@@ -408,35 +407,14 @@ def read_members(data):
         members, end = [m] + members, m.start
     return members
 
-# Output, as snap-dump does it: a byte HH that is not UTF-8 becomes U+EFHH, and so do those of text that uses these itself.
-SPECIAL = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff'
-                     '\udc80-\udcff\uef80-\uefff]')
-def escape(match):
-    c = match.group()
-    if "\udc80" <= c < "\ufe00":
-        return "".join("\\uef%02x" % byte for byte in c.encode("utf-8", "surrogateescape"))
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", '"': '\\"'}.get(c) or "\\u%04x" % ord(c)
-
-def dump(m):
-    for key, values in m.columns.items():
-        known = COLUMNS[key]
-        if known.is_text:
-            values = ('"%s"' % SPECIAL.sub(escape, v.decode("utf-8", "surrogateescape")) for v in values)
-        sys.stdout.buffer.write(("%s.%s:\n" % (known.table, known.name) + "".join(map("- %s\n".__mod__, values))).encode())
-
-def main():
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--dump", action="store_true", help="print every value of every column of the last member")
-    options.add_argument("files", nargs="+", metavar="FILE")
-    arguments, status = options.parse_args(), 0
-    for name in arguments.files:
+def main(names):
+    status = 0
+    for name in names:
         try:
-            members = read_members(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
-            if arguments.dump:
-                dump(members[-1])
+            read_members(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
         except (Refusal, OSError) as e:
             print("reader.py: %s: %s" % (name, e), file=sys.stderr)
             status = 2
     return status
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
