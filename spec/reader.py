@@ -17,7 +17,6 @@ MASK, MAGIC = 2**64 - 1, 0x184D2A53
 MAX_ROWS, MAX_RAW, MAX_STORED, MAX_STRING, MAX_BATCHES = 1048576, 1048576, 1052672, 262144, 64
 SAMPLED, TOTALS_ONLY, NO_DIRECTORY, BATCHES = 2, 4, 32, 1
 MAX_VALUES = 400_000_000  # this reader's own limit: it keeps all values in memory
-
 class Refusal(Exception):
     def __init__(self, answer, reason, at=None):
         super().__init__(answer + ": " + reason if at is None else "at byte %d: %s: %s" % (at, answer, reason))
@@ -27,7 +26,6 @@ def require(condition, reason, at=None, answer="corrupt"):
 understand = partial(require, answer="unsupported")
 # Section 1: the hash, XXH64 with seed 0.
 P1, P2, P3, P4, P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
-
 def rotate(x, bits):
     return (x << bits | x >> 64 - bits) & MASK
 def xxh64(data):
@@ -94,7 +92,6 @@ class Cursor:
         for i in range(width):
             wide[i::8] = raw[i * n:(i + 1) * n]
         return struct.unpack("<%dQ" % n, wide)
-
 def decode_constant(c, n):
     return [c.varint()] * n
 def decode_planes(c, n):
@@ -137,7 +134,6 @@ def decode_text(c, n):
     sizes = [c.varint() for _ in range(n)]
     require(max(sizes) <= MAX_STRING, "a string is too long")
     return [c.take(size) for size in sizes]
-
 def decode_ranges(c, n):
     ranges, base, places = [(c.varint(), c.byte(1), c.byte(8)) for _ in range(c.varint())], 0, [repeat(0)]
     require(1 <= len(ranges) <= 255 and all(gap for gap, _, _ in ranges), "ranges are too many or none, or do not ascend")
@@ -149,7 +145,6 @@ def decode_ranges(c, n):
         moved = accumulate((z >> 1 ^ -(z & 1) for z in places_of), initial=base)
         places.append(iter([*moved][1:] if how else [base + x for x in places_of]))
     return [next(places[code]) & MASK for code in codes]
-
 DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text, decode_ranges)
 
 # Section 4: a block's payload is one Zstandard frame (RFC 8878, 3.1.1), whose header says what is wanted here.
@@ -170,7 +165,6 @@ def check_frame(frame, raw_size, at):
         header = int.from_bytes(frame[end:end + 3], "little")
         last, end = header & 1, end + 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
     require(end + 4 == len(frame), "a payload is not one frame", at)
-
 def decompress(frames, sizes):
     """All frames in one go: starting a program for each would take too long."""
     run = subprocess.run(["zstd", "-dcq"], input=b"".join(frames), capture_output=True, check=False)
@@ -188,7 +182,6 @@ def frame_at(data, at, end, tag, what):
     frame = data[at:at + 8 + size]
     require(xxh64(frame[:-8]) == int.from_bytes(frame[-8:], "little"), "the %s's hash is wrong" % what, at)
     return frame
-
 def know_column(b, encoding, flags, at):
     b.known = COLUMNS.get((b.table, b.column))
     known = encoding < len(DECODERS) if b.known else not flags & 1
@@ -197,7 +190,6 @@ def know_column(b, encoding, flags, at):
     require(not b.known or (b.known.critical, b.known.is_text) == (bool(flags & 1), b.decode is decode_text),
             "a block's flags or encoding are not its column's", at)
     return b
-
 def read_block(data, at, end, sequence):
     """A block, or a batch, which has table 0."""
     b = SimpleNamespace(at=at, is_batch=data.startswith(b"SBAT", at + 8))
@@ -244,7 +236,6 @@ def read_member(data, end):
     require(directory[12:-8] == struct.pack("<I", count) + b"".join(entries) if directory else batches == count == 1,
             "the directory's entries are not the blocks", directory_at)
     return m
-
 def read_batch(b):
     """Section 6.1: the columns of a batch."""
     c, parts, table, rows, number = Cursor(b.raw), [], 0, 0, 0
@@ -264,7 +255,6 @@ def read_batch(b):
     require(c.at == len(b.raw), "bytes are left over in a batch", b.at)
     b.fields = (*b.fields[:5], sum({1 << part.table if part.table < 64 else 1 for part, *_ in parts}), *b.fields[6:])
     return [know_column(part, encoding, flags, b.at) for part, encoding, flags in parts]
-
 def read_columns(m):
     m.parts = []
     for b, b.raw in zip(m.blocks, decompress([b.payload for b in m.blocks], [b.raw_size for b in m.blocks])):
@@ -285,7 +275,6 @@ def values_of(m, table, name):
     """All values, the default where the column is absent."""
     key, known = next((k, c) for k, c in COLUMNS.items() if (c.table, c.name) == (table, name))
     return m.columns[key] if key in m.columns else array("Q", [known.default]) * m.count[table]
-
 def check_counts(m):
     m.count = dict.fromkeys(TABLES.values(), 0)
     for (table, _), rows in m.rows.items():
@@ -294,7 +283,6 @@ def check_counts(m):
         require(not name or m.count[name] == rows, "columns of %s differ in their number of rows" % name)
     for key, known in COLUMNS.items():
         require(not known.always or not m.count[known.table] or key in m.columns, known.table + " without " + known.name)
-
 def check_ids(m):
     for key, values in m.columns.items():
         known = COLUMNS[key]
@@ -305,7 +293,6 @@ def check_ids(m):
         for label in set(values) if known.unit == "label" else ():
             limit = {0: m.count["strings"], 1: MASK, 2: m.count["objects"], 3: 0}[label & 3]
             require(label >> 2 <= limit and (label & 1 or label >> 2), where + "a label is beyond its table")
-
 def check_names(m):
     keys = values_of(m, "properties", "key")
     require(len(set(keys)) == len(keys), "a property is there twice")
@@ -314,7 +301,6 @@ def check_names(m):
     for _ in range(len(into).bit_length()):
         into = [into[frame] for frame in into]
     require(not any(into), "frames are inlined into each other")
-
 def check_objects(m):
     """Returns the objects' types and shapes."""
     slots, tails = values_of(m, "shapes", "slot_count"), values_of(m, "shapes", "tail")
@@ -342,7 +328,6 @@ def check_objects(m):
     require(many.isdisjoint(values_of(m, "references", "target") if many else ()), "a reference leads to many objects")
     types = values_of(m, "shapes", "type")
     return array("Q", (types[shape - 1] for shape in shapes)), shapes
-
 def check_totals(m, types, shapes):
     rows = list(zip(*(values_of(m, "totals", name) for name in ("dimension", "key", "bytes", "count"))))
     require(all(a[:2] < b[:2] for a, b in zip(rows, rows[1:])), "totals do not ascend")
@@ -358,8 +343,7 @@ def check_totals(m, types, shapes):
     if m.flags & TOTALS_ONLY:
         require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
         return
-    names = ("size", "count", "stack", "thread", "domain", "generation")
-    sizes, counts, *by = (values_of(m, "objects", name) for name in names)
+    sizes, counts, *by = (values_of(m, "objects", x) for x in ("size", "count", "stack", "thread", "domain", "generation"))
     for dimension, keys in enumerate(([0] * len(sizes), types, *by, shapes, map(int.bit_length, sizes))):
         found = {}
         for key, size, count in zip(keys, sizes, counts):
@@ -367,7 +351,6 @@ def check_totals(m, types, shapes):
         said = {key: total for key, total in sums.get(dimension, {}).items() if total != (0, 0)}
         require(said == found if dimension in sums else set(found) <= {0} or not rows,
                 "objects do not add up to their totals")
-
 def check_index(m):
     """Section 7.5: that it was made of this snapshot, that its trees have no circles, and what can be added up."""
     split = next((i for i, b in enumerate(m.blocks) if True in b.in_index), None)
@@ -394,19 +377,16 @@ def check_index(m):
     spans, maps = -(-n // 65536), -(-m.count["references"] // 65536) - (-n // 65536)
     require(m.count["index_spans"] in (0, spans) and m.count["index_maps"] in (0, 64 * maps)
             and m.count["index_owners"] <= facts.get(3, 0), "spans or maps are not whole, or owners too many")
-
 def read_members(data):
     """All members, first to last; each ends where the next begins."""
     members, end = [], len(data)
     while end or not members:
         m = read_member(data, end)
-        for check in check_counts, check_ids, check_names:
-            check(m)
+        check_counts(m), check_ids(m), check_names(m)
         check_totals(m, *check_objects(m))
         check_index(m)
         members, end = [m] + members, m.start
     return members
-
 def main(names):
     status = 0
     for name in names:
