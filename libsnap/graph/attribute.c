@@ -1,4 +1,4 @@
-/* Which root entry each object belongs to: the one that first reaches it, breadth first. */
+/* Which root entry each object belongs to: its parent's, up to the roots. */
 #include "graph.h"
 
 #include <string.h>

@@ -64,22 +64,23 @@ function holds(i, e) {
 	return true;
 }
 
-// Breadth first from the root: visit(i, parent).  targets(i) are the nodes that i holds, in order.
-function search(targets, visit) {
-	const queue = new Uint32Array(count), seen = new Uint8Array(count);
-	let end = 0;
+// Breadth first from the root: visit(i, parent).  targets(i) are the nodes that i holds; of the nodes at one distance,
+// that with the lowest rowOf() comes first, and so is the parent.
+function search(targets, rowOf, visit) {
+	const seen = new Uint8Array(count);
 	seen[root] = 1;
-	queue[end++] = root;
 	visit(root, -1);
-	for (let next = 0; next < end; next++) {
-		const i = queue[next];
-		for (const to of targets(i)) {
-			if (seen[to])
-				continue;
-			seen[to] = 1;
-			queue[end++] = to;
-			visit(to, i);
-		}
+	for (let level = [root]; level.length > 0;) {
+		const next = [];
+		for (const i of level.sort((a, b) => rowOf(a) - rowOf(b)))
+			for (const to of targets(i)) {
+				if (seen[to])
+					continue;
+				seen[to] = 1;
+				next.push(to);
+				visit(to, i);
+			}
+		level = next;
 	}
 }
 
@@ -192,18 +193,20 @@ if (what === 'counts') {
 	compareWithDump(readDump(argument));
 	console.log(`${count} nodes and ${edges.length / E} edges are the same`);
 } else if (what === 'roots') {
-	// Which of two shortest paths is found first depends on the order of references: that of the dump, whose
-	// references are first shown to be the heap's own.  A set of roots starts a group within the one that reached it.
+	// Of several shortest paths the one by the lowest rows counts: rows are those of the dump, whose references are
+	// first shown to be the heap's own.  A set of roots starts a group within the one that reached it.
 	const objects = readDump(argument);
 	compareWithDump(objects);
-	const rows = new Map();
+	const nodes = new Map();
 	for (let i = 0; i < count; i++)
-		rows.set(idOf(i), i);
+		nodes.set(idOf(i), i);
+	const rows = new Uint32Array(count);
+	[...objects.keys()].forEach((id, row) => { rows[nodes.get(id)] = row; });
 	const holding = /^\{(field|element|internal|hidden|local)[:,]/;
 	const targets = i => objects.get(idOf(i)).references.filter(r => holding.test(r))
-		.map(r => rows.get(parseInt(/0x([0-9a-f]+)\}$/.exec(r)[1], 16)));
+		.map(r => nodes.get(parseInt(/0x([0-9a-f]+)\}$/.exec(r)[1], 16)));
 	const group = new Array(count).fill('');
-	search(targets, (i, parent) => {
+	search(targets, i => rows[i], (i, parent) => {
 		group[i] = parent < 0 ? '(root)' : group[parent];
 		if (parent >= 0 && typeOf(i) === 'synthetic')
 			group[i] += '/' + className(i);
@@ -214,7 +217,7 @@ if (what === 'counts') {
 	print(sums);
 } else if (what === 'paths') {
 	const distance = new Int32Array(count).fill(-1);
-	search(targetsInFile, (i, parent) => { distance[i] = parent < 0 ? 0 : distance[parent] + 1; });
+	search(targetsInFile, i => i, (i, parent) => { distance[i] = parent < 0 ? 0 : distance[parent] + 1; });
 	const wanted = Number(argument);
 	for (let k = 0; k < wanted; k++) {
 		const i = Math.floor(k * count / wanted);
