@@ -31,6 +31,8 @@ static void settle(struct record_options *record, const struct words *words)
 		record->interval_ns = parse_interval(words->interval);
 	if (words->signal && !(record->signal = record_signal(words->signal)))
 		cli_usage("--signal=%s: not a signal, as USR2", words->signal);
+	if (record->references && record->sample_bytes)
+		cli_usage("--references needs all blocks, --sample records some");
 	if (record->peak && (record->interval_ns || record->growth_bytes || record->signal))
 		cli_usage("--peak keeps one snapshot; --interval, --growth and --signal make a series");
 }
@@ -44,6 +46,8 @@ int main(int argc, char **argv)
 		 CLI_STRING, &record.output},
 		{0, "sample", "SIZE", "record a block every so many bytes, at random; default: all blocks", CLI_SIZE,
 		 &record.sample_bytes},
+		{0, "references", NULL, "also record which blocks point to which, for snap-refs; not with --sample", CLI_FLAG,
+		 &record.references},
 		{0, "interval", "TIME", "also take one every so often: 0.5, 10s, 2m", CLI_STRING, &words.interval},
 		{0, "growth", "SIZE", "also take one whenever so much more is live", CLI_SIZE, &record.growth_bytes},
 		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG, &record.peak},

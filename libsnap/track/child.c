@@ -18,6 +18,8 @@
 
 #define SMALL_MIN 6u  /* log2 */
 #define SMALL_MAX 17u
+#define NAMED_WORDS 32u    /* of a block that is no larger, references are fields; else elements */
+#define LABELS_MAX  65536u /* beyond, roots are named after their module alone */
 
 struct heap {
 	void *free[SMALL_MAX + 1];
@@ -83,6 +85,11 @@ struct picture {
 	uint32_t *modules; /* by number: id */
 	uint32_t *threads; /* by number: id + 1 */
 	uint64_t bytes, count;
+	struct track_maps maps; /* the rest: with references only */
+	struct track_holders holders;
+	struct track_roots roots;
+	uint32_t offsets[NAMED_WORDS]; /* by word: the string's id */
+	uint32_t labels;               /* of roots */
 };
 
 static uint32_t string(struct picture *p, const char *text, size_t size)
@@ -214,6 +221,30 @@ static uint32_t strip(uint32_t *node, uint32_t what)
 	return number;
 }
 
+struct holding {
+	struct picture *p;
+	const struct track_block *block;
+};
+
+static bool add_reference(void *context, size_t offset, uintptr_t target)
+{
+	const struct holding *h = context;
+	struct picture *p = h->p;
+	bool is_field = h->block->size <= NAMED_WORDS * sizeof(uintptr_t);
+	uint64_t label = SNAP_LABEL_INDEX(offset / sizeof(uintptr_t));
+	if (is_field) {
+		char text[24];
+		uint32_t *name = &p->offsets[offset / sizeof(uintptr_t)];
+		if (*name == 0)
+			*name = string(p, text, (size_t)snprintf(text, sizeof text, "+0x%zx", offset));
+		label = SNAP_LABEL_STRING(*name);
+	}
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_reference(p->writer, h->block->address, target,
+						  is_field ? SNAP_REF_FIELD : SNAP_REF_ELEMENT, label, &p->error);
+	return p->status == SNAP_OK;
+}
+
 static bool add_block(void *context, const struct track_block *block)
 {
 	struct picture *p = context;
@@ -227,7 +258,57 @@ static bool add_block(void *context, const struct track_block *block)
 	p->count++;
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_object(p->writer, &object, &p->error);
+	if (p->status == SNAP_OK && track_settings.references) {
+		struct holding holding = {p, block};
+		track_holders_words(&p->holders, &p->maps, block, add_reference, &holding);
+	}
 	return p->status == SNAP_OK;
+}
+
+/* ---- roots ---- */
+
+static bool read_references(struct picture *p)
+{
+	return track_maps_read(&p->maps) && track_holders_read(&p->holders) &&
+	       track_roots_read(&p->roots, &p->maps, &p->holders);
+}
+
+static uint32_t thread_of(struct picture *p, pid_t tid)
+{
+	for (uint32_t number = track_thread_count(); number-- > 0;)
+		if (track_thread_record(number)->tid == tid)
+			return thread_id(p, number);
+	return 0;
+}
+
+static uint32_t variable_label(struct picture *p, const struct track_root *root)
+{
+	const char *slash = strrchr(root->module->path, '/');
+	char text[TRACK_PATH + 32];
+	int size = p->labels++ < LABELS_MAX
+			   ? snprintf(text, sizeof text, "%s+0x%zx", slash + 1, (size_t)(root->at - root->module->start))
+			   : snprintf(text, sizeof text, "%s", slash + 1);
+	return string(p, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+}
+
+static void add_roots(struct picture *p)
+{
+	pid_t tid = 0;
+	uint32_t thread = 0;
+	for (size_t i = 0; i < p->roots.count && p->status == SNAP_OK; i++) {
+		const struct track_root *r = &p->roots.all[i];
+		struct snap_root root = {.object = r->block, .kind = r->is_stack ? SNAP_ROOT_STACK_FRAME : SNAP_ROOT_TLS};
+		if (r->module) {
+			root.kind = SNAP_ROOT_GLOBAL;
+			root.label = variable_label(p, r);
+		} else {
+			thread = r->tid == tid ? thread : thread_of(p, r->tid);
+			tid = r->tid;
+			root.thread = thread;
+		}
+		if (p->status == SNAP_OK)
+			p->status = snap_writer_root(p->writer, &root, &p->error);
+	}
 }
 
 /* ---- the rest ---- */
@@ -299,6 +380,8 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 	property(p, "runtime", "native");
 	property(p, "producer", "snap-record " SNAP_VERSION);
 	number_property(p, "traceback_limit", track_settings.depth);
+	if (track_settings.references)
+		property(p, "references", "conservative");
 	if (track_lost.blocks)
 		number_property(p, "lost_blocks", track_lost.blocks);
 	if (duplicates)
@@ -352,6 +435,7 @@ static void write_picture(struct picture *p, enum track_reason reason)
 	uint64_t duplicates = 0;
 	if (!track_blocks_each(add_block, p, &duplicates) && p->status == SNAP_OK)
 		p->status = SNAP_NO_MEMORY;
+	add_roots(p);
 	describe_program(p);
 	describe_moment(p, reason);
 	describe_recording(p, duplicates);
@@ -381,7 +465,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	const struct snap_allocator allocator = {.context = &p->heap, .resize = heap_resize};
 	syscall(SYS_close_range, 0u, ~0u, 0u);
 	remove_abandoned();
-	if (!make_maps(p))
+	if ((track_settings.references && !read_references(p)) || !make_maps(p))
 		p->status = SNAP_NO_MEMORY;
 	else
 		p->status = open_writer(p, append, &allocator);

@@ -55,6 +55,7 @@ static void read_settings(char **environment)
 	s->growth_bytes = number_setting(environment, "SNAP_TRACK_GROWTH");
 	s->interval_ns = number_setting(environment, "SNAP_TRACK_INTERVAL");
 	s->peak = number_setting(environment, "SNAP_TRACK_PEAK") != 0;
+	s->references = number_setting(environment, "SNAP_TRACK_REFERENCES") != 0;
 	s->signal = (int)number_setting(environment, "SNAP_TRACK_SIGNAL");
 	s->first_pid = (pid_t)number_setting(environment, "SNAP_TRACK_PID");
 	s->level = (int)number_setting(environment, "SNAP_TRACK_LEVEL");

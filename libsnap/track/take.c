@@ -15,6 +15,7 @@ static _Atomic pid_t child;
 static _Atomic uint32_t taken;
 static _Atomic bool child_failed;
 _Atomic pid_t track_abandoned;
+struct track_moment track_moment;
 
 void track_take_forked(void)
 {
@@ -67,7 +68,7 @@ static bool fork_child(enum track_reason reason)
 	return true;
 }
 
-bool track_take(enum track_reason reason)
+static __attribute__((noinline)) bool take(enum track_reason reason, uintptr_t sp)
 {
 	bool wait = reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH;
 	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
@@ -77,9 +78,23 @@ bool track_take(enum track_reason reason)
 	int kept = errno;
 	if (reason == TRACK_AT_PEAK)
 		abandon();
+	track_moment = (struct track_moment){.sp = sp, .tid = (pid_t)syscall(SYS_gettid)};
 	bool done = reap(wait) && fork_child(reason) && (!wait || (reap(true) && !atomic_load(&child_failed)));
 	errno = kept;
 	atomic_store(&taking, 0);
+	return done;
+}
+
+/* All registers that hold something of the callers' are stored in its frame, and nothing of ours. */
+bool track_take(enum track_reason reason)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	__builtin_unwind_init();
+#if defined(__x86_64__)
+	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+#endif
+	bool done = take(reason, sp);
+	__asm__ volatile("" ::: "memory"); /* the frame must outlive the call */
 	return done;
 }
 

@@ -174,6 +174,67 @@ uint32_t track_thread_count(void);
 void track_threads_forked(void);
 void track_threads_init(void);
 
+/* ---- who holds what, seen from the child of a snapshot (maps.c, holders.c, roots.c) ---- */
+
+struct track_mapping {
+	uintptr_t start, end, offset;
+	const char *path; /* "": anonymous */
+	bool readable, writable, executable, shared;
+};
+#define TRACK_PRESENT_PAGES 512u
+struct track_maps {
+	struct track_mapping *all; /* ascending */
+	size_t count;
+	uintptr_t run_start, run_end; /* known to be readable */
+	int pagemap;
+	size_t present_count;
+	uintptr_t present_first;
+	uint64_t present[TRACK_PRESENT_PAGES];
+};
+bool track_maps_read(struct track_maps *);
+/* The mapping that holds an address, or the first above it; NULL: there is none. */
+const struct track_mapping *track_mapping_from(const struct track_maps *, uintptr_t address);
+/* Moves start to the first byte from it on that can be read; returns the end of what can be read there, at most end;
+ * 0: there is nothing more. */
+uintptr_t track_maps_readable(struct track_maps *, uintptr_t *start, uintptr_t end);
+/* Where a module ends whose first mapping this is; 0: it is not. */
+uintptr_t track_mapping_module_end(const struct track_maps *, const struct track_mapping *);
+
+/* A live block, as a range of addresses: at least one byte. */
+struct track_range {
+	uintptr_t start, end;
+};
+/* All live blocks, to be found by an address inside of them: 16 bytes for each, and 32 for each page that they touch. */
+struct track_holders {
+	struct track_range *blocks;
+	size_t count;
+	struct track_holders_page *pages; /* a hash table */
+	size_t page_mask;
+	uintptr_t low, high;
+	bool nested; /* some blocks are parts of others */
+};
+bool track_holders_read(struct track_holders *);
+/* The block that holds an address (of nested ones the innermost), or NULL. */
+const struct track_range *track_holders_find(const struct track_holders *, uintptr_t address);
+/* The words of a block that point into another, without those of blocks inside of it.  Stops at false. */
+bool track_holders_words(const struct track_holders *, struct track_maps *, const struct track_block *,
+			 bool (*each)(void *context, size_t offset, uintptr_t target), void *context);
+
+/* A word outside of all blocks that points into one. */
+struct track_root {
+	uintptr_t block, at;
+	const struct track_mapping *module; /* NULL: at lies on a stack, or is a thread's own variable */
+	pid_t tid;
+	bool is_stack;
+};
+struct track_roots {
+	struct track_root *all;
+	size_t count, capacity;
+	bool no_memory;
+};
+/* Before anything else is mapped, but for what maps and holders have. */
+bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_holders *);
+
 /* ---- recording (record.c) ---- */
 
 struct track_settings {
@@ -182,7 +243,7 @@ struct track_settings {
 	char report[TRACK_PATH]; /* where failures are told; "" nowhere */
 	uint64_t sample_bytes;   /* 0: exact */
 	uint64_t growth_bytes, interval_ns;
-	bool peak;
+	bool peak, references;
 	int signal;
 	size_t depth;
 	pid_t first_pid;
@@ -218,6 +279,12 @@ enum track_reason { TRACK_AT_EXIT, TRACK_AT_CRASH, TRACK_ASKED, TRACK_AT_INTERVA
 /* Safe in signal handlers.  At the end, or when asked, waits until it is written; false if it is not. */
 bool track_take(enum track_reason);
 void track_wait(void);            /* for the one that is being written */
+/* Where the thread that takes a snapshot was. */
+struct track_moment {
+	uintptr_t sp; /* its registers lie above */
+	pid_t tid;
+};
+extern struct track_moment track_moment __attribute__((visibility("hidden")));
 extern _Atomic pid_t track_abandoned __attribute__((visibility("hidden"))); /* a child that left a file behind */
 void track_take_forked(void);
 /* In the child, which then ends. */

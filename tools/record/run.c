@@ -97,6 +97,7 @@ static void set_environment(const struct record_options *o, const char *report)
 	set_number("SNAP_TRACK_GROWTH", o->growth_bytes);
 	set_number("SNAP_TRACK_INTERVAL", o->interval_ns);
 	set_number("SNAP_TRACK_PEAK", o->peak);
+	set_number("SNAP_TRACK_REFERENCES", o->references);
 	set_number("SNAP_TRACK_SIGNAL", (uint64_t)o->signal);
 }
 

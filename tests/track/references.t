@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# snap-record --references: who holds a block, and which blocks nobody holds, as LeakSanitizer sees it.
+. "$(dirname "$0")/../lib.sh"
+case ${CFLAGS:-} in
+*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
+esac
+cd "$work" || exit 1
+
+# Address and size of each block.
+blocks() {
+	snap-dump "$1" | sed -n 's/^- {id: \(0x[0-9a-f]*\), size: \([0-9]*\).*/\1 \2/p'
+}
+address_of() { blocks "$1" | awk -v size="$2" '$2 == size { print $1 }' | tail -1; }
+# Sizes of the blocks that no root reaches.
+leaked() {
+	blocks "$1" | while read -r address size; do
+		snap-refs --brief --format=tsv "$1" "$address" | grep -q '	unreached	' && echo "$size"
+	done | sort -n | tr '\n' ' '
+}
+# The path to the block of a size: kind and label of each step.
+path_to() {
+	snap-refs --brief --format=tsv "$1" "$(address_of "$1" "$2")" |
+		awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+			$at["section"] == "path" { printf "%s %s x%s; ", $at["kind"], $at["label"], $at["repeats"] }'
+}
+
+cat >leaks.c <<'TEXT'
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#define OWN __attribute__((noinline, noclone))
+struct node { struct node *next, *other; };
+struct node *global;                /* holds 2001 -> 2002 -> 2003 */
+char *interior;                     /* holds 2004 by its middle */
+__thread void *of_thread;           /* holds 2005, 2008 */
+static pthread_key_t key, late_keys[40];
+static sem_t ready, never;
+OWN void *take(size_t size, void *next)
+{
+	struct node *node = malloc(size);
+	memset(node, 0, size);
+	node->next = next;
+	return node;
+}
+OWN void leak(void)
+{
+	take(1001, NULL);                                  /* direct */
+	take(1003, take(1002, NULL));                      /* 1002 indirect */
+	struct node *a = take(1004, NULL), *b = take(1005, a); /* a cycle */
+	a->next = b;
+	struct node *self = take(1006, NULL);              /* of one */
+	self->next = self;
+	free(take(3000, take(1007, NULL)));                /* only from a freed block */
+	void *odd = take(1008, NULL);                      /* not aligned */
+	memcpy((char *)take(1009, NULL) + 17, &odd, sizeof odd);
+	a = take(24, NULL);                                /* ends where free memory begins */
+	free(take(4000, NULL));
+}
+OWN void hold(void)
+{
+	global = take(2001, take(2002, take(2003, NULL)));
+	interior = (char *)take(2004, NULL) + 1000;
+	of_thread = take(2005, NULL);
+	pthread_setspecific(key, take(2006, NULL));
+	pthread_setspecific(late_keys[39], take(2007, NULL));
+}
+OWN void *thread(void *held)
+{
+	of_thread = take(2008, NULL);
+	pthread_setspecific(key, take(2009, NULL));
+	pthread_setspecific(late_keys[39], take(2010, NULL));
+	void *volatile local[] = {take(2011, NULL), held};
+	sem_post(&ready);
+	sem_wait(&never);
+	return local[0];
+}
+OWN void clear(void)
+{
+	volatile char below[65536];
+	memset((char *)below, 0, sizeof below);
+}
+OWN static void *brief(void *unused) { take(1010, NULL); return unused; }
+int main(void)
+{
+	pthread_t t, u;
+	pthread_key_create(&key, NULL);
+	for (int i = 0; i < 40; i++)
+		pthread_key_create(&late_keys[i], NULL);
+	sem_init(&ready, 0, 0);
+	sem_init(&never, 0, 0);
+	pthread_create(&t, NULL, thread, take(2012, NULL));
+	sem_wait(&ready);
+	pthread_create(&u, NULL, brief, NULL);
+	pthread_join(u, NULL);
+	leak();
+	hold();
+	clear();
+	return 0;
+}
+TEXT
+leaks="24 1001 1002 1003 1004 1005 1006 1007 1008 1009 1010 "
+for flags in -O0 -O2; do
+	${CC:-cc} $flags -g leaks.c -o leaks -lpthread
+	status 0 "$flags: records" snap-record --references -o leaks.snap ./leaks
+	is "$(leaked leaks.snap)" "$leaks" "$flags: leaks are found, and nothing else"
+	is "$(snap-refs --unreachable --format=tsv leaks.snap | awk -F '\t' '$10 == "garbage" { print $3, $6 }')" "11 10079" \
+		"$flags: all of them, in sum"
+	if ${CC:-cc} $flags -g -fno-omit-frame-pointer -fsanitize=leak leaks.c -o judged -lpthread 2>/dev/null; then
+		LSAN_OPTIONS=report_objects=1 ./judged 2>&1 | sed -n 's/^0x[0-9a-f]* (\([0-9]*\) bytes).*/\1/p' | sort -n | tr '\n' ' ' >judged.out
+		is "$(cat judged.out)" "$leaks" "$flags: LeakSanitizer finds the same"
+	fi
+done
+status 0 "the snapshot is good" snap-info --verify leaks.snap
+is "$(path_to leaks.snap 2003 | sed 's/leaks+0x[0-9a-f]*/VARIABLE/')" "global VARIABLE x1; element [0] x2; " "a path from a variable"
+is "$(path_to leaks.snap 2005)" "tls tls x1; " "a thread-local variable"
+is "$(snap-dump leaks.snap | grep -c "element: 19, to: $(address_of leaks.snap 2007)}")" 1 "a table of pthread_setspecific() holds a value"
+is "$(snap-refs --cycles --format=tsv leaks.snap | awk -F '\t' '$10 == "cycle" { print $3, $6, $11 }')" "2 2009 unreachable" "a cycle of garbage"
+thread=$(snap-dump leaks.snap | sed -n "s/.*object: $(address_of leaks.snap 2011), kind: stack, thread: \([0-9]*\).*/\1/p" | sort -u)
+is "$(snap-dump leaks.snap | sed -n "s/.*size: 2011, .*thread: \([0-9]*\).*/\1/p")" "$thread" "what is on a stack has its thread"
+
+status 0 "records without" snap-record -o without.snap ./leaks
+is "$(snap-dump without.snap | grep -cE '^roots:|references')" 0 "and then there are no references"
+status 2 "a sample has no references" snap-record --references --sample=64KiB -o x.snap ./leaks
+
+# Paths through containers of C++, and an array, while the program runs on.
+cat >held.cc <<'TEXT'
+#include <list>
+#include <map>
+#include <unistd.h>
+struct session { long filler[20]; session *other; };
+std::map<int, session *> *sessions;
+session **array;
+std::list<session *> *names;
+int main()
+{
+	sessions = new std::map<int, session *>;
+	for (int i = 0; i < 100; i++)
+		(*sessions)[i] = new session();
+	array = new session *[1000]();
+	array[700] = reinterpret_cast<session *>(new char[5555]);
+	names = new std::list<session *>;
+	for (int i = 0; i < 5000; i++)
+		names->push_back(reinterpret_cast<session *>(new char[77]));
+	for (int i = 0; i < 30; i++) {
+		char *volatile some = new char[200000];
+		delete[] some;
+		usleep(10000);
+	}
+	_exit(0);
+}
+TEXT
+${CXX:-c++} -O1 -g held.cc -o held
+snap-record --references --interval=0.1 -o held.snap ./held
+ok "a series" test "$(snap-info --members --format=tsv held.snap | wc -l)" -gt 2
+for member in 1 -1; do
+	is "$(path_to "held.snap#$member" 168 | sed 's/^global held+0x[0-9a-f]* x1; \(field +0x[0-9a-f]* x[0-9]*; \)\{2,\}$/PATH/')" PATH \
+		"member $member: a map holds an object through its nodes"
+	is "$(path_to "held.snap#$member" 5555 | sed 's/^global held+0x[0-9a-f]* x1; //')" "element [700] x1; " "member $member: an array holds it by its index"
+	is "$(snap-refs --unreachable --format=tsv "held.snap#$member" | awk -F '\t' '$10 == "garbage" { print $3 }')" 0 "member $member: there are no leaks"
+done
+ok "blocks of one make have one shape" test "$(snap-info --format=tsv held.snap | awk -F '\t' '$5 == "shapes" { print $3; exit }')" -lt 20
+done_testing
