@@ -9,13 +9,14 @@ export JOBS=${JOBS:-$(nproc 2>/dev/null || echo 1)}
 # Small files that libsnap writes are one batch: here is one of blocks alone, and one of blocks and a batch.
 python3 "$top/tests/spec/make_vectors.py" --binaries "$work" "$top/spec/vectors/good-tiny.hex" "$top/spec/vectors/good-batch-and-blocks.hex"
 cat "$data/old.snap" "$data/new.snap" >"$work/series.snap"
-files="$data/old.snap $data/app.snap $data/hostile.snap $work/good-tiny.snap $work/good-batch-and-blocks.snap"
+snap-index -o "$work/indexed.snap" "$data/app.snap"
+files="$work/indexed.snap $data/old.snap $data/app.snap $data/hostile.snap $work/good-tiny.snap $work/good-batch-and-blocks.snap"
 
 # One object of each file, for the questions that need one.
 target() {
 	case $1 in
 	old) echo 0x4000 ;;
-	app) echo 0x60 ;;
+	app | indexed) echo 0x60 ;;
 	*) echo 0x20 ;;
 	esac
 }
@@ -29,10 +30,11 @@ shown() {
 questions() {
 	case $1 in
 	snap-info) printf '%s\n' "{}" "--verify {}" "--blocks {}" "--members {}" "--properties {}" "--partial {}" ;;
-	snap-top) printf '%s\n' "-k type --format=tsv {}" "-k traceback --format=tsv {}" "-k dominator --format=tsv {}" "-k size --partial {}" ;;
+	snap-top) printf '%s\n' "-k type --format=tsv {}" "--retained --format=tsv {}" "-k traceback --format=tsv {}" "-k dominator --format=tsv {}" "-k size --partial {}" ;;
 	snap-diff) printf '%s\n' "--format=tsv {} $data/new.snap" "--format=tsv $data/new.snap {}" "-k traceback --partial {} $data/new.snap" ;;
 	snap-refs) printf '%s\n' "{} TARGET" "--cycles {}" "--dominators {}" "--unreachable {}" "--partial {} TARGET" ;;
 	snap-filter) printf '%s\n' "--totals -o - {}" ;;
+	snap-index) printf '%s\n' "-o - {}" "--remove -o - {}" ;;
 	snap-symbolize) printf '%s\n' "-o - {}" ;;
 	snap-dump) printf '%s\n' "{}" "--columns {}" "--partial {}" ;;
 	snap-import | snap-make | snap-record) ;; # read no snapshots

@@ -12,7 +12,8 @@ javac -encoding UTF-8 -d classes "$here"/java/*.java "$here"/Hprof*.java || exit
 rows=$BUILD/tests/helper/graph_rows
 run() { java -Xmx2g -XX:+UseSerialGC "$@"; }
 
-types() { snap-top -k type -n 0 --format=tsv "$1" | awk -F'\t' 'NR > 1 && $5 != "java.lang.Class" {print $2 "\t" $1 "\t" $5}' | sort; }
+# Classes of one name from several loaders are told apart by a number, which the judges do not have.
+types() { snap-top -k type -n 0 --format=tsv "$1" | awk -F'\t' 'NR > 1 && $5 != "java.lang.Class" {sub(/ #[0-9]+$/, "", $5); print $2 "\t" $1 "\t" $5}' | sort; }
 # As the JVM writes names of hidden classes.  A class is no object to VisualVM.
 visualvm_types() { run VisualVm types "$1" | sed 's/+0x/\/0x/' | awk -F'\t' '$3 != "java.lang.Class"' | sort; }
 
