@@ -162,4 +162,22 @@ for member in 1 -1; do
 	is "$(snap-refs --unreachable --format=tsv "held.snap#$member" | awk -F '\t' '$10 == "garbage" { print $3 }')" 0 "member $member: there are no leaks"
 done
 ok "blocks of one make have one shape" test "$(snap-info --format=tsv held.snap | awk -F '\t' '$5 == "shapes" { print $3; exit }')" -lt 20
+
+# Leaks of one place are one line, named after who called operator new.
+cat >lost.cc <<'TEXT'
+struct session { long filler[20]; };
+session *volatile last;
+__attribute__((noinline)) void lose() { last = new session(); }
+int main()
+{
+	for (int i = 0; i < 100; i++)
+		lose();
+	last = nullptr;
+	return 0;
+}
+TEXT
+${CXX:-c++} -O1 -g lost.cc -o lost
+snap-record --references -o lost.snap ./lost
+is "$(snap-refs --unreachable --format=tsv lost.snap | awk -F '\t' '$10 == "unreachable" { print $3, $6, $14 }')" \
+	"100 16000 $work/lost.cc:3 lose" "leaks by site"
 done_testing

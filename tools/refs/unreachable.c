@@ -1,23 +1,42 @@
-/* What no root reaches, by type. */
+/* What no root reaches, by type, or, without types, by allocation site: then these are leaks. */
+#include <string.h>
+
 #include "refs.h"
+
+/* C++'s operator new says nothing of a leak: its caller does. */
+static uint64_t skip_operators(struct refs *refs, uint64_t stack)
+{
+	for (uint64_t at = stack; at != 0; at = refs_value(refs, SNAP_STACK_PARENT, at - 1)) {
+		uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, at - 1);
+		const char *name;
+		size_t size;
+		refs_must(refs, snap_reader_string(refs->reader, refs_value(refs, SNAP_FRAME_FUNCTION, frame - 1),
+						   &name, &size, &refs->error));
+		if (size < 4 || (memcmp(name, "_Znw", 4) != 0 && memcmp(name, "_Zna", 4) != 0))
+			return at;
+	}
+	return stack;
+}
 
 void refs_show_unreachable(struct refs *refs)
 {
-	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
+	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
 	struct refs_groups groups = {.refs = refs};
 	struct snap_scan *scan;
 	uint64_t first;
 	size_t count;
 	const uint64_t *const *values;
 	enum snap_status status;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 2, &refs->error));
+	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 3, &refs->error));
 	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
 		for (size_t i = 0; i < count && first + i < refs->objects; i++) {
 			uint64_t row = first + i;
 			if (snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)
 				continue;
+			uint64_t type = snap_graph_type(refs->graph, row);
 			const struct refs_group added = {
-				.type = snap_graph_type(refs->graph, row),
+				.type = type,
+				.label = type == 0 ? values[2][i] : 0,
 				.row = row,
 				.count = values[1][i],
 				.bytes = refs_multiply(values[0][i], values[1][i])};
@@ -38,13 +57,15 @@ void refs_show_unreachable(struct refs *refs)
 		struct refs_group group = refs_groups_at(&groups, i);
 		struct refs_line line = refs_line("unreachable");
 		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, groups.count - i, "types");
+			refs_print_rest(refs, groups.count - i, "types and sites");
 			break;
 		}
 		line.number = i + 1;
 		line.count = group.count;
 		line.bytes = group.bytes;
 		refs_describe(refs, &line, group.row);
+		if (group.label != 0)
+			refs_append_site(refs, &line.site, skip_operators(refs, group.label));
 		refs_print(refs, &line);
 	}
 	refs_groups_free(&groups);
