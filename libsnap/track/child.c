@@ -269,8 +269,10 @@ static bool add_block(void *context, const struct track_block *block)
 
 static bool read_references(struct picture *p)
 {
-	return track_maps_read(&p->maps) && track_holders_read(&p->holders) &&
-	       track_roots_read(&p->roots, &p->maps, &p->holders);
+	if (!track_maps_read(&p->maps) || !track_holders_read(&p->holders) || !track_roots_read(&p->roots, &p->maps, &p->holders))
+		return false;
+	track_variables_name(&p->roots);
+	return true;
 }
 
 static uint32_t thread_of(struct picture *p, pid_t tid)
@@ -281,13 +283,14 @@ static uint32_t thread_of(struct picture *p, pid_t tid)
 	return 0;
 }
 
+/* As of blocks: parts of large variables have no names of their own. */
 static uint32_t variable_label(struct picture *p, const struct track_root *root)
 {
-	const char *slash = strrchr(root->module->path, '/');
+	const char *name = root->name ? root->name : strrchr(root->module->path, '/') + 1;
+	size_t offset = root->at - (root->name ? root->name_at : root->module->start);
+	bool is_whole = root->name ? offset == 0 || root->name_size > NAMED_WORDS * sizeof(uintptr_t) : p->labels++ >= LABELS_MAX;
 	char text[TRACK_PATH + 32];
-	int size = p->labels++ < LABELS_MAX
-			   ? snprintf(text, sizeof text, "%s+0x%zx", slash + 1, (size_t)(root->at - root->module->start))
-			   : snprintf(text, sizeof text, "%s", slash + 1);
+	int size = is_whole ? snprintf(text, sizeof text, "%s", name) : snprintf(text, sizeof text, "%s+0x%zx", name, offset);
 	return string(p, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
 }
 

@@ -174,7 +174,7 @@ uint32_t track_thread_count(void);
 void track_threads_forked(void);
 void track_threads_init(void);
 
-/* ---- who holds what, seen from the child of a snapshot (maps.c, holders.c, roots.c) ---- */
+/* ---- who holds what, seen from the child of a snapshot (maps.c, holders.c, roots.c, variables.c) ---- */
 
 struct track_mapping {
 	uintptr_t start, end, offset;
@@ -226,6 +226,9 @@ struct track_root {
 	const struct track_mapping *module; /* NULL: at lies on a stack, or is a thread's own variable */
 	pid_t tid;
 	bool is_stack;
+	const char *name; /* of the variable that at is in; NULL: unknown */
+	uintptr_t name_at;
+	uint64_t name_size;
 };
 struct track_roots {
 	struct track_root *all;
@@ -234,6 +237,8 @@ struct track_roots {
 };
 /* Before anything else is mapped, but for what maps and holders have. */
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_holders *);
+/* Gives names to those in modules. */
+void track_variables_name(struct track_roots *);
 
 /* ---- recording (record.c) ---- */
 

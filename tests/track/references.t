@@ -114,7 +114,8 @@ for flags in -O0 -O2; do
 	fi
 done
 status 0 "the snapshot is good" snap-info --verify leaks.snap
-is "$(path_to leaks.snap 2003 | sed 's/leaks+0x[0-9a-f]*/VARIABLE/')" "global VARIABLE x1; element [0] x2; " "a path from a variable"
+is "$(path_to leaks.snap 2003)" "global global x1; element [0] x2; " "a path from a variable, with its name"
+is "$(path_to leaks.snap 2004)" "global interior x1; " "an interior pointer"
 is "$(path_to leaks.snap 2005)" "tls tls x1; " "a thread-local variable"
 is "$(snap-dump leaks.snap | grep -c "element: 19, to: $(address_of leaks.snap 2007)}")" 1 "a table of pthread_setspecific() holds a value"
 is "$(snap-refs --cycles --format=tsv leaks.snap | awk -F '\t' '$10 == "cycle" { print $3, $6, $11 }')" "2 2009 unreachable" "a cycle of garbage"
@@ -156,12 +157,35 @@ ${CXX:-c++} -O1 -g held.cc -o held
 snap-record --references --interval=0.1 -o held.snap ./held
 ok "a series" test "$(snap-info --members --format=tsv held.snap | wc -l)" -gt 2
 for member in 1 -1; do
-	is "$(path_to "held.snap#$member" 168 | sed 's/^global held+0x[0-9a-f]* x1; \(field +0x[0-9a-f]* x[0-9]*; \)\{2,\}$/PATH/')" PATH \
+	is "$(path_to "held.snap#$member" 168 | sed 's/^global sessions x1; \(field +0x[0-9a-f]* x[0-9]*; \)\{2,\}$/PATH/')" PATH \
 		"member $member: a map holds an object through its nodes"
-	is "$(path_to "held.snap#$member" 5555 | sed 's/^global held+0x[0-9a-f]* x1; //')" "element [700] x1; " "member $member: an array holds it by its index"
+	is "$(path_to "held.snap#$member" 5555)" "global array x1; element [700] x1; " "member $member: an array holds it by its index"
 	is "$(snap-refs --unreachable --format=tsv "held.snap#$member" | awk -F '\t' '$10 == "garbage" { print $3 }')" 0 "member $member: there are no leaks"
 done
 ok "blocks of one make have one shape" test "$(snap-info --format=tsv held.snap | awk -F '\t' '$5 == "shapes" { print $3; exit }')" -lt 20
+strip -o stripped held
+snap-record --references -o stripped.snap ./stripped
+is "$(path_to stripped.snap 5555 | sed 's/+0x[0-9a-f]*/+OFFSET/')" "global stripped+OFFSET x1; element [700] x1; " "without symbols: module and offset"
+
+# Large variables are one, small ones have parts.
+cat >parts.c <<'TEXT'
+#include <stdlib.h>
+char *large[1000];
+struct { long n; char *part; } small;
+static char *own;
+int main(void)
+{
+	for (int i = 0; i < 1000; i++)
+		large[i] = malloc(31);
+	small.part = malloc(32);
+	*(char *volatile *)&own = malloc(33);
+	return own == NULL;
+}
+TEXT
+${CC:-cc} -O1 -g parts.c -o parts
+snap-record --references -o parts.snap ./parts
+is "$(snap-dump parts.snap | grep -c 'kind: global, label: "large"')" 1000 "an array is one variable"
+is "$(path_to parts.snap 32)$(path_to parts.snap 33)" "global small+0x8 x1; global own x1; " "a part of a variable, and a static one"
 
 # Leaks of one place are one line, named after who called operator new.
 cat >lost.cc <<'TEXT'

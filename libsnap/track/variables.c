@@ -1,0 +1,121 @@
+/* The names of variables that hold blocks, from the symbol tables of modules' files. */
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "track.h"
+
+#define SAME_MAX 4096u /* so much of the file is compared with what is mapped */
+#define NAME_MAX 1024u
+
+struct file {
+	const uint8_t *bytes;
+	size_t size;
+};
+
+/* NULL: it is not all in the file. */
+static const void *part(const struct file *f, uint64_t offset, uint64_t count, size_t size, size_t align)
+{
+	if (offset > f->size || count > (f->size - offset) / size || offset % align != 0)
+		return NULL;
+	return f->bytes + offset;
+}
+
+static bool open_file(struct file *f, const struct track_mapping *module)
+{
+	struct stat about;
+	int file = open(module->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	f->bytes = MAP_FAILED;
+	if (file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > (off_t)sizeof(ElfW(Ehdr))) {
+		f->size = (size_t)about.st_size;
+		f->bytes = mmap(NULL, f->size, PROT_READ, MAP_PRIVATE, file, 0);
+	}
+	if (file >= 0)
+		close(file);
+	return f->bytes != MAP_FAILED;
+}
+
+/* The file may have been replaced since: its first page has the build-id, too. */
+static bool is_same(const struct file *f, const struct track_mapping *module)
+{
+	size_t size = module->end - module->start < SAME_MAX ? module->end - module->start : SAME_MAX;
+	return memcmp(f->bytes, (const void *)module->start, size < f->size ? size : f->size) == 0; /* NOLINT */
+}
+
+/* The address that the file gives to what is mapped first. */
+static bool find_first(const struct file *f, const ElfW(Ehdr) *elf, uintptr_t *first)
+{
+	const ElfW(Phdr) *header = part(f, elf->e_phoff, elf->e_phnum, sizeof *header, 8);
+	*first = UINTPTR_MAX;
+	for (unsigned i = 0; header && i < elf->e_phnum; i++)
+		if (header[i].p_type == PT_LOAD && header[i].p_vaddr < *first)
+			*first = header[i].p_vaddr & ~(uintptr_t)(SAME_MAX - 1);
+	return *first != UINTPTR_MAX;
+}
+
+static const ElfW(Shdr) *find_symbols(const ElfW(Ehdr) *elf, const ElfW(Shdr) *sections)
+{
+	const ElfW(Shdr) *best = NULL;
+	for (unsigned i = 0; i < elf->e_shnum; i++)
+		if (sections[i].sh_type == SHT_SYMTAB || (sections[i].sh_type == SHT_DYNSYM && !best))
+			best = &sections[i];
+	return best && best->sh_link < elf->e_shnum ? best : NULL;
+}
+
+static void name_one(struct track_root *roots, size_t count, uintptr_t start, uint64_t size, const char *name)
+{
+	size_t low = 0, high = count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (roots[middle].at < start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < count && roots[low].at - start < size; low++) {
+		roots[low].name = name;
+		roots[low].name_at = start;
+		roots[low].name_size = size;
+	}
+}
+
+static void name_all(const struct file *f, struct track_root *roots, size_t count)
+{
+	const ElfW(Ehdr) *elf = (const void *)f->bytes;
+	const ElfW(Shdr) *sections = part(f, elf->e_shoff, elf->e_shnum, sizeof *sections, 8);
+	const ElfW(Shdr) *table = sections ? find_symbols(elf, sections) : NULL;
+	uintptr_t first;
+	if (!table || !find_first(f, elf, &first))
+		return;
+	const ElfW(Shdr) *text = &sections[table->sh_link];
+	size_t symbol_count = table->sh_size / sizeof(ElfW(Sym));
+	const ElfW(Sym) *symbols = part(f, table->sh_offset, symbol_count, sizeof *symbols, 8);
+	const char *names = part(f, text->sh_offset, text->sh_size, 1, 1);
+	for (size_t i = 0; symbols && names && i < symbol_count; i++) {
+		const ElfW(Sym) *s = &symbols[i];
+		if (ELF64_ST_TYPE(s->st_info) != STT_OBJECT || s->st_size == 0 || s->st_shndx == SHN_UNDEF ||
+		    s->st_name >= text->sh_size)
+			continue;
+		size_t room = text->sh_size - s->st_name, length = strnlen(names + s->st_name, room);
+		if (length > 0 && length < room && length <= NAME_MAX)
+			name_one(roots, count, roots->module->start + (s->st_value - first), s->st_size, names + s->st_name);
+	}
+}
+
+void track_variables_name(struct track_roots *r)
+{
+	for (size_t from = 0, to; from < r->count; from = to) {
+		const struct track_mapping *module = r->all[from].module;
+		struct file f;
+		for (to = from + 1; to < r->count && r->all[to].module == module;)
+			to++;
+		if (!module || !open_file(&f, module))
+			continue;
+		if (is_same(&f, module))
+			name_all(&f, &r->all[from], to - from);
+	}
+}
