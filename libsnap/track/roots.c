@@ -50,8 +50,8 @@ static bool add(struct track_roots *r, const struct track_root *root)
 /* glibc's allocator keeps the addresses of free chunks, which begin with the last word of the block before. */
 static bool is_next_chunk(const struct track_range *block, uintptr_t value)
 {
-	size_t size = block->end - block->start;
-	return value == block->start + ((size + 8 + 15) & ~(size_t)15) - 16;
+	size_t size = block->end - block->start, chunk = (size + 8 + 15) & ~(size_t)15;
+	return chunk > 16 && value == block->start + chunk - 16;
 }
 
 static void scan(struct search *s, uintptr_t start, uintptr_t end, const struct track_root *like)
