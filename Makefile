@@ -121,7 +121,7 @@ deps:
 
 demo:
 	@CC="$(CC)" CXX="$(CXX)" .ci/deps build
-	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BUILD)/tests/demo/leaky
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BUILD)/tests/demo/leaky $(BUILD)/tests/demo/plain
 	@$(IN_TEST) tests/demo/run
 
 # Every test is a program that prints TAP: C units and shell scripts alike.

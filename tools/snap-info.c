@@ -301,6 +301,21 @@ static void note_header(struct print_table *table, const char *file,
 	print_note_number(table, "lost_blocks", info->lost_blocks);
 }
 
+static enum snap_status name_index(struct snap_reader *reader, char *flags, size_t size,
+				   struct snap_error *error)
+{
+	static const char *const words[] = {
+		[SNAP_INDEX_ABSENT] = "",
+		[SNAP_INDEX_GOOD] = ",indexed",
+		[SNAP_INDEX_FOREIGN] = ",foreign index",
+	};
+	struct snap_index_info index;
+	enum snap_status status = snap_reader_index(reader, &index, error);
+	if (status == SNAP_OK)
+		snprintf(flags + strlen(flags), size - strlen(flags), "%s", words[index.state]);
+	return status;
+}
+
 static enum snap_status show_columns(struct snap_reader *reader, const char *file,
 				     struct snap_error *error)
 {
@@ -319,6 +334,9 @@ static enum snap_status show_columns(struct snap_reader *reader, const char *fil
 		return status;
 	snap_reader_info(reader, &info);
 	name_flags(&info, flags);
+	status = name_index(reader, flags, sizeof(flags), error);
+	if (status != SNAP_OK)
+		return status;
 	if (cli_common.format == CLI_TABLE) {
 		print_header(file, &info, flags, &heap);
 		status = each_property(reader, file, print_property, NULL, error);

@@ -31,6 +31,7 @@ static void add_few(struct refs *refs, struct own_bytes *own)
 }
 
 #define FEW_TARGETS 16
+#define MAX_FRAMES  65536 /* a damaged file may say that frames are inlined into each other */
 
 /* Sizes of many are read in one pass over all rows; rows that a partial reader lost are in none. */
 static void add_targets(struct refs *refs, struct own_bytes *own)
@@ -56,20 +57,38 @@ static void add_targets(struct refs *refs, struct own_bytes *own)
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
 }
 
+/* From the innermost frame outwards; what was inlined lies within its caller. */
+struct stack_walk {
+	uint64_t stack, frame;
+};
+
+static struct stack_walk walk_from(struct refs *refs, uint64_t stack)
+{
+	return (struct stack_walk){stack,
+				   stack ? refs_value(refs, SNAP_STACK_FRAME, stack - 1) : 0};
+}
+
+static void walk_on(struct refs *refs, struct stack_walk *walk)
+{
+	walk->frame = refs_value(refs, SNAP_FRAME_INLINED_INTO, walk->frame - 1);
+	if (walk->frame == 0)
+		*walk = walk_from(refs, refs_value(refs, SNAP_STACK_PARENT, walk->stack - 1));
+}
+
 static void show_stack(struct refs *refs, uint64_t stack)
 {
-	for (uint64_t depth = 0; stack != 0 && !refs_over_limit(refs->limit, depth); depth++) {
+	struct stack_walk walk = walk_from(refs, stack);
+	uint64_t depth = 0, rest = 0;
+	for (; walk.frame != 0 && depth < MAX_FRAMES && !refs_over_limit(refs->limit, depth); depth++) {
 		struct refs_line line = refs_line("frame");
-		uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, stack - 1);
 		line.depth = depth;
-		refs_append_function(refs, &line.label, frame);
-		refs_append_place(refs, &line.site, frame);
+		refs_append_function(refs, &line.label, walk.frame);
+		refs_append_place(refs, &line.site, walk.frame);
 		refs_print(refs, &line);
-		stack = refs_value(refs, SNAP_STACK_PARENT, stack - 1);
+		walk_on(refs, &walk);
 	}
-	uint64_t rest = 0;
-	for (; stack != 0 && refs->table == NULL; rest++)
-		stack = refs_value(refs, SNAP_STACK_PARENT, stack - 1);
+	for (; walk.frame != 0 && rest < MAX_FRAMES && refs->table == NULL; rest++)
+		walk_on(refs, &walk);
 	refs_print_rest(refs, rest, "frames");
 }
 
