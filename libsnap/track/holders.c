@@ -22,7 +22,8 @@ static bool gather(void *context, const struct track_block *block)
 	struct track_holders *h = g->holders;
 	if (h->count == g->capacity) {
 		size_t size = g->capacity * sizeof *h->blocks;
-		void *more = size ? mremap(h->blocks, size, 2 * size, MREMAP_MAYMOVE) : track_map((size_t)1 << 20);
+		void *more = size ? mremap(h->blocks, size, 2 * size, MREMAP_MAYMOVE)
+				  : track_map((size_t)1 << 20);
 		if (!more || more == MAP_FAILED || h->count >= UINT32_MAX / 2)
 			return false;
 		h->blocks = more;
@@ -50,7 +51,8 @@ static size_t count_pages(const struct track_holders *h)
 	size_t count = 0;
 	uintptr_t next = 0;
 	for (size_t i = 0; i < h->count; i++) {
-		uintptr_t first = h->blocks[i].start >> PAGE_BITS, last = (h->blocks[i].end - 1) >> PAGE_BITS;
+		uintptr_t first = h->blocks[i].start >> PAGE_BITS,
+			  last = (h->blocks[i].end - 1) >> PAGE_BITS;
 		first = first < next ? next : first;
 		count += last >= first ? last - first + 1 : 0;
 		next = last + 1 > next ? last + 1 : next;
@@ -65,7 +67,8 @@ static void fill_pages(struct track_holders *h)
 		for (uintptr_t page = h->blocks[i].start >> PAGE_BITS; page <= last; page++) {
 			struct track_holders_page *slot = page_slot(h, page);
 			if (slot->last == 0)
-				*slot = (struct track_holders_page){.page = page, .first = (uint32_t)i};
+				*slot = (struct track_holders_page){.page = page,
+								    .first = (uint32_t)i};
 			slot->last = (uint32_t)i + 1;
 		}
 	}
@@ -114,8 +117,10 @@ const struct track_range *track_holders_find(const struct track_holders *h, uint
 	return NULL;
 }
 
-bool track_holders_words(const struct track_holders *h, struct track_maps *maps, const struct track_block *block,
-			 bool (*each)(void *context, size_t offset, uintptr_t target), void *context)
+bool track_holders_words(const struct track_holders *h, struct track_maps *maps,
+			 const struct track_block *block,
+			 bool (*each)(void *context, size_t offset, uintptr_t target),
+			 void *context)
 {
 	uintptr_t end = block->address + block->size;
 	for (uintptr_t at = (block->address + 7) & ~(uintptr_t)7, stop; end - at >= 8; at = stop) {
@@ -123,7 +128,8 @@ bool track_holders_words(const struct track_holders *h, struct track_maps *maps,
 		if (stop == 0)
 			break;
 		for (; stop >= at + 8; at += 8) {
-			const struct track_range *to = track_holders_find(h, *(const uintptr_t *)at); /* NOLINT */
+			const struct track_range *to =
+				track_holders_find(h, *(const uintptr_t *)at); /* NOLINT */
 			if (!to || to->start == block->address ||
 			    (h->nested && track_holders_find(h, at)->start != block->address))
 				continue;

@@ -1,7 +1,8 @@
-/* What memory there is, and which of it can be read without a fault: from /proc/self/maps and /proc/self/pagemap.
+/* What memory there is, and which of it can be read without a fault: from /proc/self/maps and
+ * /proc/self/pagemap.
  *
- * For the child of a snapshot, whose memory nobody changes but itself.  It reads the list before it maps anything
- * that is large: what it maps later is in no part of the list. */
+ * For the child of a snapshot, whose memory nobody changes but itself.  It reads the list before it
+ * maps anything that is large: what it maps later is in no part of the list. */
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -60,9 +61,12 @@ static bool parse_line(const char *at, struct track_mapping *out)
 static size_t read_text(char *text)
 {
 	size_t size = 0;
+	ssize_t got = 1;
 	int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	for (ssize_t got = 1; file >= 0 && got > 0 && size < TEXT_MAX - 1; size += got > 0 ? (size_t)got : 0)
+	while (file >= 0 && got > 0 && size < TEXT_MAX - 1) {
 		got = read(file, text + size, TEXT_MAX - 1 - size);
+		size += got > 0 ? (size_t)got : 0;
+	}
 	if (file >= 0)
 		close(file);
 	return size;
@@ -103,14 +107,15 @@ const struct track_mapping *track_mapping_from(const struct track_maps *maps, ui
 
 /* ---- reading ---- */
 
-/* A page that the process never touched holds no pointer, and is not brought into being by looking. */
+/* What the process never touched holds no pointer, and is not brought into being by looking. */
 static bool is_present(struct track_maps *maps, uintptr_t page)
 {
 	if (maps->pagemap < 0)
 		return true;
 	uintptr_t first = page & ~(uintptr_t)(TRACK_PRESENT_PAGES - 1);
 	if (maps->present_count == 0 || maps->present_first != first) {
-		ssize_t got = pread(maps->pagemap, maps->present, sizeof maps->present, (off_t)(first * sizeof(uint64_t)));
+		ssize_t got = pread(maps->pagemap, maps->present, sizeof maps->present,
+				    (off_t)(first * sizeof(uint64_t)));
 		maps->present_count = got > 0 ? (size_t)got / sizeof(uint64_t) : 0;
 		maps->present_first = first;
 	}
@@ -120,7 +125,7 @@ static bool is_present(struct track_maps *maps, uintptr_t page)
 	return (entry & PAGE_PRESENT) != 0 && (entry & PAGE_GUARD) == 0;
 }
 
-/* Finds the readable stretch that holds address or comes after it; false: there is none below end. */
+/* Finds the readable stretch that holds address or comes next; false: none begins below end. */
 static bool find_run(struct track_maps *maps, uintptr_t address, uintptr_t end)
 {
 	const struct track_mapping *m = track_mapping_from(maps, address);
@@ -133,7 +138,8 @@ static bool find_run(struct track_maps *maps, uintptr_t address, uintptr_t end)
 		if (at >= m->end || at >= end)
 			continue;
 		maps->run_start = at;
-		for (at += PAGE; at < m->end && at < end && (m->shared || is_present(maps, at / PAGE));)
+		for (at += PAGE;
+		     at < m->end && at < end && (m->shared || is_present(maps, at / PAGE));)
 			at += PAGE;
 		maps->run_end = at < m->end ? at : m->end;
 		return true;
@@ -160,21 +166,26 @@ uintptr_t track_mapping_module_end(const struct track_maps *maps, const struct t
 {
 	const ElfW(Ehdr) *file = (const void *)m->start; /* NOLINT(performance-no-int-to-ptr) */
 	if (m->path[0] != '/' || m->offset != 0 || !m->readable || m->shared ||
-	    memcmp(file->e_ident, ELFMAG, SELFMAG) != 0 || file->e_phentsize != sizeof(ElfW(Phdr)) ||
-	    file->e_phoff > PAGE || file->e_phnum > (PAGE - file->e_phoff) / sizeof(ElfW(Phdr)))
+	    memcmp(file->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    file->e_phentsize != sizeof(ElfW(Phdr)) || file->e_phoff > PAGE ||
+	    file->e_phnum > (PAGE - file->e_phoff) / sizeof(ElfW(Phdr)))
 		return 0;
-	const ElfW(Phdr) *header = (const void *)(m->start + file->e_phoff); /* NOLINT(performance-no-int-to-ptr) */
+	const ElfW(Phdr) *header =
+		(const void *)(m->start + file->e_phoff); /* NOLINT(performance-no-int-to-ptr) */
 	uintptr_t first = UINTPTR_MAX, end = 0;
 	for (unsigned i = 0; i < file->e_phnum; i++) {
 		if (header[i].p_type != PT_LOAD)
 			continue;
 		uintptr_t at = header[i].p_vaddr & ~(uintptr_t)(PAGE - 1);
 		first = at < first ? at : first;
-		end = header[i].p_vaddr + header[i].p_memsz > end ? header[i].p_vaddr + header[i].p_memsz : end;
+		end = header[i].p_vaddr + header[i].p_memsz > end
+			      ? header[i].p_vaddr + header[i].p_memsz
+			      : end;
 	}
 	end = end > first ? m->start + (end - first) : 0;
 	/* A file that is mapped to be read, not run, has no code. */
-	for (const struct track_mapping *other = m; other < maps->all + maps->count && other->start < end; other++)
+	for (const struct track_mapping *other = m;
+	     other < maps->all + maps->count && other->start < end; other++)
 		if (other->executable && strcmp(other->path, m->path) == 0)
 			return end;
 	return 0;

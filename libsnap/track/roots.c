@@ -1,8 +1,10 @@
-/* Where the program begins to hold blocks: variables of modules, stacks and own variables of threads.
+/* Where the program begins to hold blocks: variables of modules, stacks and own variables of
+ * threads.
  *
- * Threads are found by their descriptors (glibc's struct pthread), which point to themselves in their first and third
- * words, and have the thread's number at the same place as that of the thread that forked.  Below each lie its static
- * thread-local variables, and, but for the main thread, its stack. */
+ * Threads are found by their descriptors (glibc's struct pthread), which point to themselves in
+ * their first and third words, and have the thread's number at the same place as that of the thread
+ * that forked.  Below each lie its static thread-local variables, and, but for the main thread, its
+ * stack. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -13,7 +15,8 @@
 #define DESCRIPTOR_SIZE  4096u
 #define TID_AT_MIN       0x100u
 #define TID_AT_MAX       0x800u
-#define OTHER_STACK_MAX  ((uintptr_t)1 << 18) /* what is looked at of a stack that no descriptor is on */
+#define OTHER_STACK_MAX \
+	((uintptr_t)1 << 18) /* what is looked at of a stack that no descriptor is on */
 
 struct search {
 	struct track_roots *roots;
@@ -35,7 +38,8 @@ static bool add(struct track_roots *r, const struct track_root *root)
 {
 	if (r->count == r->capacity) {
 		size_t size = r->capacity * sizeof *r->all;
-		void *more = size ? mremap(r->all, size, 2 * size, MREMAP_MAYMOVE) : track_map((size_t)1 << 20);
+		void *more = size ? mremap(r->all, size, 2 * size, MREMAP_MAYMOVE)
+				  : track_map((size_t)1 << 20);
 		if (!more || more == MAP_FAILED) {
 			r->no_memory = true;
 			return false;
@@ -47,7 +51,8 @@ static bool add(struct track_roots *r, const struct track_root *root)
 	return true;
 }
 
-/* glibc's allocator keeps the addresses of free chunks, which begin with the last word of the block before. */
+/* glibc's allocator keeps the addresses of free chunks, which begin with the last word of the block
+ * before. */
 static bool is_next_chunk(const struct track_range *block, uintptr_t value)
 {
 	size_t size = block->end - block->start, chunk = (size + 8 + 15) & ~(size_t)15;
@@ -57,11 +62,14 @@ static bool is_next_chunk(const struct track_range *block, uintptr_t value)
 static void scan(struct search *s, uintptr_t start, uintptr_t end, const struct track_root *like)
 {
 	const char *name = like->module ? strrchr(like->module->path, '/') : NULL;
-	bool is_libc = name && (strncmp(name, "/libc.so", 8) == 0 || strncmp(name, "/libc-2.", 8) == 0);
+	bool is_libc =
+		name && (strncmp(name, "/libc.so", 8) == 0 || strncmp(name, "/libc-2.", 8) == 0);
 	uintptr_t stop;
-	for (uintptr_t at = (start + 7) & ~(uintptr_t)7; (stop = track_maps_readable(s->maps, &at, end)) != 0; at = stop) {
+	for (uintptr_t at = (start + 7) & ~(uintptr_t)7;
+	     (stop = track_maps_readable(s->maps, &at, end)) != 0; at = stop) {
 		for (; stop >= at + 8; at += 8) {
-			const struct track_range *block = track_holders_find(s->holders, word_at(at));
+			const struct track_range *block =
+				track_holders_find(s->holders, word_at(at));
 			if (!block || (is_libc && is_next_chunk(block, word_at(at))))
 				continue;
 			struct track_root root = *like;
@@ -110,7 +118,8 @@ static uintptr_t own_descriptor(void)
 static pid_t tid_of(const struct search *s, uintptr_t descriptor)
 {
 	pid_t tid;
-	memcpy(&tid, (const char *)descriptor + s->tid_at, sizeof tid); /* NOLINT(performance-no-int-to-ptr) */
+	memcpy(&tid, (const char *)descriptor + s->tid_at,
+	       sizeof tid); /* NOLINT(performance-no-int-to-ptr) */
 	return tid;
 }
 
@@ -122,7 +131,8 @@ static void find_tid_place(struct search *s, uintptr_t descriptor)
 	s->tid_at = 0;
 }
 
-/* Of a thread that has ended, whose stack is kept for the next one, only its table of TLS blocks is in use. */
+/* Of a thread that has ended, whose stack is kept for the next one, only its table of TLS blocks is
+ * in use. */
 static void add_descriptor(struct search *s, uintptr_t descriptor)
 {
 	const struct track_root like = {0};
@@ -135,7 +145,8 @@ static void add_descriptor(struct search *s, uintptr_t descriptor)
 static void find_descriptors_in(struct search *s, const struct track_mapping *m)
 {
 	uintptr_t stop;
-	for (uintptr_t at = m->start; (stop = track_maps_readable(s->maps, &at, m->end)) != 0; at = stop)
+	for (uintptr_t at = m->start; (stop = track_maps_readable(s->maps, &at, m->end)) != 0;
+	     at = stop)
 		for (; at + TID_AT_MAX < stop; at += DESCRIPTOR_ALIGN)
 			if (word_at(at) == at && word_at(at + 16) == at)
 				add_descriptor(s, at);
@@ -200,7 +211,8 @@ static void scan_thread(struct search *s, uintptr_t descriptor)
 	struct track_range own = around(s, descriptor);
 	bool is_main = like.tid == track_thread_record(0)->tid;
 	uintptr_t sp = like.tid == track_moment.tid ? track_moment.sp : 0;
-	uintptr_t end = descriptor + DESCRIPTOR_SIZE < own.end ? descriptor + DESCRIPTOR_SIZE : own.end;
+	uintptr_t end =
+		descriptor + DESCRIPTOR_SIZE < own.end ? descriptor + DESCRIPTOR_SIZE : own.end;
 	scan(s, descriptor, end, &like);
 	like.is_stack = !is_main;
 	scan(s, sp > own.start && sp < descriptor ? sp : own.start, descriptor, &like);
@@ -210,7 +222,8 @@ static void scan_thread(struct search *s, uintptr_t descriptor)
 		scan(s, is_within(stack, sp) ? sp : stack->start, stack->end, &like);
 	if (sp != 0 && !is_within(stack, sp) && !(sp >= own.start && sp < descriptor)) {
 		struct track_range other = around(s, sp);
-		scan(s, sp, other.end - sp > OTHER_STACK_MAX ? sp + OTHER_STACK_MAX : other.end, &like);
+		scan(s, sp, other.end - sp > OTHER_STACK_MAX ? sp + OTHER_STACK_MAX : other.end,
+		     &like);
 	}
 }
 
@@ -226,7 +239,8 @@ static void scan_without_descriptors(struct search *s)
 		scan(s, stack->start, stack->end, &like);
 }
 
-bool track_roots_read(struct track_roots *r, struct track_maps *maps, const struct track_holders *holders)
+bool track_roots_read(struct track_roots *r, struct track_maps *maps,
+		      const struct track_holders *holders)
 {
 	struct search *s = track_map(sizeof *s);
 	*r = (struct track_roots){0};

@@ -204,7 +204,8 @@ uintptr_t track_mapping_module_end(const struct track_maps *, const struct track
 struct track_range {
 	uintptr_t start, end;
 };
-/* All live blocks, to be found by an address inside of them: 16 bytes for each, and 32 for each page that they touch. */
+/* All live blocks, to be found by an address inside of them: 16 to 32 bytes for each, and 32 to 64 for each page that they
+ * touch. */
 struct track_holders {
 	struct track_range *blocks;
 	size_t count;
@@ -235,7 +236,6 @@ struct track_roots {
 	size_t count, capacity;
 	bool no_memory;
 };
-/* Before anything else is mapped, but for what maps and holders have. */
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_holders *);
 /* Gives names to those in modules. */
 void track_variables_name(struct track_roots *);

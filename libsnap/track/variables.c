@@ -18,7 +18,8 @@ struct file {
 };
 
 /* NULL: it is not all in the file. */
-static const void *part(const struct file *f, uint64_t offset, uint64_t count, size_t size, size_t align)
+static const void *part(const struct file *f, uint64_t offset, uint64_t count, size_t size,
+			size_t align)
 {
 	if (offset > f->size || count > (f->size - offset) / size || offset % align != 0)
 		return NULL;
@@ -30,7 +31,8 @@ static bool open_file(struct file *f, const struct track_mapping *module)
 	struct stat about;
 	int file = open(module->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	f->bytes = MAP_FAILED;
-	if (file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > (off_t)sizeof(ElfW(Ehdr))) {
+	if (file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode) &&
+	    about.st_size > (off_t)sizeof(ElfW(Ehdr))) {
 		f->size = (size_t)about.st_size;
 		f->bytes = mmap(NULL, f->size, PROT_READ, MAP_PRIVATE, file, 0);
 	}
@@ -42,12 +44,14 @@ static bool open_file(struct file *f, const struct track_mapping *module)
 /* The file may have been replaced since: its first page has the build-id, too. */
 static bool is_same(const struct file *f, const struct track_mapping *module)
 {
-	size_t size = module->end - module->start < SAME_MAX ? module->end - module->start : SAME_MAX;
-	return memcmp(f->bytes, (const void *)module->start, size < f->size ? size : f->size) == 0; /* NOLINT */
+	size_t size =
+		module->end - module->start < SAME_MAX ? module->end - module->start : SAME_MAX;
+	return memcmp(f->bytes, (const void *)module->start, size < f->size ? size : f->size) ==
+	       0; /* NOLINT */
 }
 
 /* The address that the file gives to what is mapped first. */
-static bool find_first(const struct file *f, const ElfW(Ehdr) *elf, uintptr_t *first)
+static bool find_first(const struct file *f, const ElfW(Ehdr) * elf, uintptr_t *first)
 {
 	const ElfW(Phdr) *header = part(f, elf->e_phoff, elf->e_phnum, sizeof *header, 8);
 	*first = UINTPTR_MAX;
@@ -57,16 +61,18 @@ static bool find_first(const struct file *f, const ElfW(Ehdr) *elf, uintptr_t *f
 	return *first != UINTPTR_MAX;
 }
 
-static const ElfW(Shdr) *find_symbols(const ElfW(Ehdr) *elf, const ElfW(Shdr) *sections)
+static const ElfW(Shdr) * find_symbols(const ElfW(Ehdr) * elf, const ElfW(Shdr) * sections)
 {
 	const ElfW(Shdr) *best = NULL;
 	for (unsigned i = 0; i < elf->e_shnum; i++)
-		if (sections[i].sh_type == SHT_SYMTAB || (sections[i].sh_type == SHT_DYNSYM && !best))
+		if (sections[i].sh_type == SHT_SYMTAB ||
+		    (sections[i].sh_type == SHT_DYNSYM && !best))
 			best = &sections[i];
 	return best && best->sh_link < elf->e_shnum ? best : NULL;
 }
 
-static void name_one(struct track_root *roots, size_t count, uintptr_t start, uint64_t size, const char *name)
+static void name_one(struct track_root *roots, size_t count, uintptr_t start, uint64_t size,
+		     const char *name)
 {
 	size_t low = 0, high = count;
 	while (low < high) {
@@ -97,12 +103,14 @@ static void name_all(const struct file *f, struct track_root *roots, size_t coun
 	const char *names = part(f, text->sh_offset, text->sh_size, 1, 1);
 	for (size_t i = 0; symbols && names && i < symbol_count; i++) {
 		const ElfW(Sym) *s = &symbols[i];
-		if (ELF64_ST_TYPE(s->st_info) != STT_OBJECT || s->st_size == 0 || s->st_shndx == SHN_UNDEF ||
-		    s->st_name >= text->sh_size)
+		if (ELF64_ST_TYPE(s->st_info) != STT_OBJECT || s->st_size == 0 ||
+		    s->st_shndx == SHN_UNDEF || s->st_name >= text->sh_size)
 			continue;
-		size_t room = text->sh_size - s->st_name, length = strnlen(names + s->st_name, room);
+		size_t room = text->sh_size - s->st_name,
+		       length = strnlen(names + s->st_name, room);
 		if (length > 0 && length < room && length <= NAME_MAX)
-			name_one(roots, count, roots->module->start + (s->st_value - first), s->st_size, names + s->st_name);
+			name_one(roots, count, roots->module->start + (s->st_value - first),
+				 s->st_size, names + s->st_name);
 	}
 }
 
