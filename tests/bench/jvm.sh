@@ -79,7 +79,7 @@ ask() {
 
 # bounded OBJECTS: the same answer with little memory
 bounded() {
-	local snap=$work/heap-$1.snap memory hash
+	local snap=$work/heap-$1.snap memory hash=()
 	for memory in 8G 256M; do
 		ours "$memory" snap-refs --dominators -n 100000 --format=tsv --memory=$memory "$snap"
 		hash[${#hash[@]}]=$(md5sum <"$work/.answer")
