@@ -18,6 +18,27 @@ static uint64_t skip_operators(struct refs *refs, uint64_t stack)
 	return stack;
 }
 
+/* Objects of a type are one group; those without one are by the place that allocated them, whoever called it. */
+enum { BY_TYPE, BY_PLACE, BY_STACK };
+
+static struct refs_group group_of(struct refs *refs, uint64_t row, uint64_t stack)
+{
+	struct refs_group group = {.type = snap_graph_type(refs->graph, row), .row = row};
+	if (group.type != 0 || stack == 0)
+		return group;
+	group.kind = BY_STACK;
+	group.label = skip_operators(refs, stack);
+	uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, group.label - 1) - 1;
+	uint64_t function = refs_value(refs, SNAP_FRAME_FUNCTION, frame);
+	uint64_t line = refs_value(refs, SNAP_FRAME_LINE, frame);
+	if (function == 0 || line == 0 || line > UINT32_MAX)
+		return group;
+	group.kind = BY_PLACE;
+	group.type = refs_value(refs, SNAP_FRAME_FILE, frame);
+	group.label = function << 32 | line;
+	return group;
+}
+
 void refs_show_unreachable(struct refs *refs)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
@@ -33,13 +54,9 @@ void refs_show_unreachable(struct refs *refs)
 			uint64_t row = first + i;
 			if (snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)
 				continue;
-			uint64_t type = snap_graph_type(refs->graph, row);
-			const struct refs_group added = {
-				.type = type,
-				.label = type == 0 ? values[2][i] : 0,
-				.row = row,
-				.count = values[1][i],
-				.bytes = refs_multiply(values[0][i], values[1][i])};
+			struct refs_group added = group_of(refs, row, values[2][i]);
+			added.count = values[1][i];
+			added.bytes = refs_multiply(values[0][i], values[1][i]);
 			refs_groups_add(&groups, &added);
 		}
 	snap_scan_close(scan);
@@ -64,8 +81,9 @@ void refs_show_unreachable(struct refs *refs)
 		line.count = group.count;
 		line.bytes = group.bytes;
 		refs_describe(refs, &line, group.row);
-		if (group.label != 0)
-			refs_append_site(refs, &line.site, skip_operators(refs, group.label));
+		if (group.kind != BY_TYPE)
+			refs_append_site(refs, &line.site,
+					 skip_operators(refs, refs_value(refs, SNAP_OBJECT_STACK, group.row)));
 		refs_print(refs, &line);
 	}
 	refs_groups_free(&groups);
