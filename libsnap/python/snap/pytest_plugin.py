@@ -45,21 +45,26 @@ def _name(kind):
     return kind.__qualname__ if kind.__module__ == "builtins" else kind.__module__ + "." + kind.__qualname__
 
 
+def _leaks_of(pyfuncitem):
+    counts = [_count_types()]
+    for _ in range(RUNS - 1):
+        arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+        pyfuncitem.obj(**arguments)
+        counts.append(_count_types())
+    grown = sorted(_growing(counts).items(), key=lambda item: (-item[1], _name(item[0])))
+    return "; ".join("%s: +%d for each run" % (_name(kind), count) for kind, count in grown)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
     outcome = yield
     config = pyfuncitem.config
-    if config.getoption("--snap-leaks") and not outcome.excinfo:
-        counts = [_count_types()]
-        for _ in range(RUNS - 1):
-            arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-            pyfuncitem.obj(**arguments)
-            counts.append(_count_types())
-        grown = _growing(counts)
-        if grown:
-            lines = ["%s: +%d for each run" % (_name(kind), count) for kind, count in
-                     sorted(grown.items(), key=lambda item: (-item[1], _name(item[0])))]
-            outcome.force_exception(pytest.fail.Exception("leaks: " + "; ".join(lines), pytrace=False))
+    leaks = _leaks_of(pyfuncitem) if config.getoption("--snap-leaks") and not outcome.excinfo else ""
     if config.getoption("--snap-dir"):
         os.makedirs(config.getoption("--snap-dir"), exist_ok=True)
         dump(os.path.join(config.getoption("--snap-dir"), _file_name(pyfuncitem)))
+    if leaks:
+        failure = pytest.fail.Exception("leaks: " + leaks, pytrace=False)
+        if not hasattr(outcome, "force_exception"):  # pluggy before 1.1
+            raise failure
+        outcome.force_exception(failure)
