@@ -90,7 +90,8 @@ ulimit -c 0
 for how in fault/139 abort/134 "signal 15/143" "signal 2/130" "signal 1/129" "signal 13/141"; do
 	end=${how%/*}
 	rm -f end.snap
-	(snap-record -o end.snap ./waves $end; exit $?) 2>err
+	# Whoever runs this may ignore some, as nohup does; a program then ignores them too.
+	(env --default-signal=TERM,INT,HUP,PIPE snap-record -o end.snap ./waves $end; exit $?) 2>err
 	is "$?" "${how#*/}" "$end: the same signal"
 	is "$(reason end.snap)/$(counts end.snap)" crash/10 "$end: and what was live"
 done
