@@ -3,7 +3,7 @@
  * Damage: every STRIDE-th bit flipped, every STRIDE-th length cut, every block dropped, repeated, exchanged with the next, bytes and
  * a copy of the file put before and after.  The command must exit 2, or print and exit as it does for the whole file; with
  * --partial it may also exit 3, and with STRICT set it must exit 2.  Prints what it did not notice.  JOBS says how many run at a
- * time.  Exit 3: the command cannot answer for the whole file either. */
+ * time, WHOLE at which length the file can be cut and be whole.  Exit 3: the command cannot answer for the whole file either. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -35,6 +35,7 @@ struct run {
 struct work {
 	char **command;
 	bool partial, strict;
+	size_t whole_size; /* a length at which a copy is whole, too */
 	struct run whole;
 	unsigned worker, jobs;
 	uint64_t copies, runs, failures;
@@ -201,7 +202,8 @@ static void try_all(struct work *w, uint8_t *bytes, size_t size, size_t stride)
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	for (size_t cut = 0; cut < size; cut += stride)
-		try(w, bytes, cut, "cut to", cut);
+		if (cut == 0 || cut != w->whole_size)
+			try(w, bytes, cut, "cut to", cut);
 	try_blocks(w, bytes, size);
 	uint8_t *longer = need(malloc(2 * size + 2));
 	memcpy(longer, bytes, size);
@@ -268,8 +270,8 @@ int main(int argc, char **argv)
 	static uint8_t bytes[MAX_SIZE];
 	size_t size = fread(bytes, 1, sizeof(bytes), file);
 	fclose(file);
-	const char *jobs = getenv("JOBS");
-	struct work w = {.command = argv + 3, .strict = getenv("STRICT"), .jobs = jobs ? (unsigned)atoi(jobs) : 1};
+	const char *jobs = getenv("JOBS"), *whole = getenv("WHOLE");
+	struct work w = {.command = argv + 3, .strict = getenv("STRICT"), .whole_size = whole ? strtoul(whole, NULL, 10) : 0, .jobs = jobs ? (unsigned)atoi(jobs) : 1};
 	if (w.jobs < 1 || w.jobs > MAX_JOBS)
 		w.jobs = 1;
 	for (int i = 3; i < argc; i++)

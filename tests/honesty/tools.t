@@ -9,6 +9,9 @@ export JOBS=${JOBS:-$(nproc 2>/dev/null || echo 1)}
 # Small files that libsnap writes are one batch: here is one of blocks alone, and one of blocks and a batch.
 python3 "$top/tests/spec/make_vectors.py" --binaries "$work" "$top/spec/vectors/good-tiny.hex" "$top/spec/vectors/good-batch-and-blocks.hex"
 cat "$data/old.snap" "$data/new.snap" >"$work/series.snap"
+whole() { # FILE: where a series can be cut and be a whole one
+	[ "$1" = "$work/series.snap" ] && stat -c %s "$data/old.snap"
+}
 snap-index -o "$work/indexed.snap" "$data/app.snap"
 files="$work/indexed.snap $data/old.snap $data/app.snap $data/hostile.snap $work/good-tiny.snap $work/good-batch-and-blocks.snap"
 
@@ -54,7 +57,7 @@ for tool in "$BUILD"/bin/*; do
 		[ "$tool" = snap-info ] && more=$work/series.snap || more=
 		for file in $files $more; do
 			name=$(basename "$file" .snap)
-			"$BUILD/tests/helper/damage" "$stride" "$file" "$tool" ${question//TARGET/$(target "$name")} >"$work/damaged"
+			WHOLE=$(whole "$file") "$BUILD/tests/helper/damage" "$stride" "$file" "$tool" ${question//TARGET/$(target "$name")} >"$work/damaged"
 			noticed=$?
 			[ $noticed = 3 ] && continue
 			answered=$((answered + 1))
@@ -68,6 +71,6 @@ done
 export STRICT=1
 for file in $files $work/series.snap; do
 	ok "$(basename "$file" .snap): snap-info --verify exits 2 whatever is damaged" \
-		"$BUILD/tests/helper/damage" "$stride" "$file" snap-info --verify {}
+		env WHOLE="$(whole "$file")" "$BUILD/tests/helper/damage" "$stride" "$file" snap-info --verify {}
 done
 done_testing
