@@ -173,6 +173,7 @@ int main(int argc, char **argv)
 		{'u', "unreachable", NULL,
 		 "list what no root reaches, by type, and the cycles in it", CLI_FLAG,
 		 &wishes.unreachable},
+		ALLOC_FN_OPTION(refs.alloc_fn),
 		{0, NULL, NULL, NULL, CLI_FLAG, NULL},
 	};
 	const struct cli_tool tool = {"snap-refs",
@@ -205,6 +206,7 @@ int main(int argc, char **argv)
 	report_damage(&refs);
 	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
 		snap_column_close(refs.columns[i]);
+	refs_sites_free(&refs);
 	snap_graph_set_close(refs.targets);
 	snap_graph_close(refs.graph);
 	snap_reader_close(refs.reader);

@@ -18,7 +18,8 @@
 extern "C" {
 #endif
 
-/* What rows are grouped by.  Stacks: the innermost frame counts; one inlined into another lies within it. */
+/* What rows are grouped by.  Stacks: the innermost frame counts, but for those passed over (snap_query_options); one
+ * inlined into another lies within it. */
 enum snap_key {
 	SNAP_KEY_TYPE = 0,       /* name, kind */
 	SNAP_KEY_SHAPE = 1,      /* name, kind, slots, tail */
@@ -109,6 +110,11 @@ struct snap_query_options {
 	size_t (*function_name)(void *context, const char *bytes, size_t count, char *name, size_t size);
 	void *function_context;
 	uint64_t max_rows;         /* no row from here on will be asked for, though all count; 0: any may be */
+	/* Frames that say nothing of a place, as those of allocators: what these match (by the kinds of frames; exclude,
+	 * all_frames and domains do not count) is passed over on the way to the innermost frame, unless the whole stack is.
+	 * In snapshots with modules only: elsewhere there are no such frames. */
+	const struct snap_pattern *passed;
+	size_t passed_count;       /* at most SNAP_MAX_PATTERNS */
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 

@@ -11,11 +11,10 @@ static bool is_of_frames(const struct snap_pattern *pattern)
 }
 
 enum snap_status libsnap_filter_begin(struct filter *filter, struct budget *budget,
-				      const struct snap_query_options *options,
+				      const struct snap_pattern *patterns, size_t count,
 				      struct snap_error *error)
 {
-	*filter = (struct filter){
-		.patterns = options->patterns, .count = options->pattern_count, .budget = budget};
+	*filter = (struct filter){.patterns = patterns, .count = count, .budget = budget};
 	if (filter->count > SNAP_MAX_PATTERNS)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "more than %d patterns",
 				    SNAP_MAX_PATTERNS);
@@ -151,7 +150,7 @@ static enum snap_status match_frames(const struct filter *filter, struct names *
 	return status;
 }
 
-/* A stack matches by its innermost frame, or with all_frames by any, those it was inlined into
+/* A stack matches by the frame that stands for it, or with all_frames by any, those it was inlined into
  * among them. */
 static enum snap_status match_stacks(struct filter *filter, struct names *names,
 				     struct libsnap_array *frame_bits, struct snap_error *error)
@@ -162,7 +161,7 @@ static enum snap_status match_stacks(struct filter *filter, struct names *names,
 			all_frames |= (uint64_t)1 << i;
 	for (uint64_t i = 1; i < names->stacks.count; i++) {
 		struct stack_node stack = libsnap_stack_at(names, i);
-		uint64_t bits = libsnap_array_get64(frame_bits, stack.frame);
+		uint64_t bits = libsnap_array_get64(frame_bits, libsnap_site_at(names, i));
 		uint32_t frames[MAX_INLINED];
 		size_t count = 0;
 		enum snap_status status = SNAP_OK;
@@ -179,6 +178,18 @@ static enum snap_status match_stacks(struct filter *filter, struct names *names,
 	return SNAP_OK;
 }
 
+enum snap_status libsnap_filter_frames(const struct filter *filter, struct names *names,
+				       struct libsnap_array *frame_bits, struct snap_error *error)
+{
+	static const enum snap_pattern_kind kinds[] = {SNAP_PATTERN_FILE, SNAP_PATTERN_FUNCTION,
+						       SNAP_PATTERN_MODULE};
+	enum snap_status status = libsnap_budget_array(
+		filter->budget, frame_bits, names->frames.count, sizeof(uint64_t), error);
+	for (size_t i = 0; status == SNAP_OK && i < 3; i++)
+		status = match_frames(filter, names, kinds[i], frame_bits, error);
+	return status;
+}
+
 static enum snap_status load_stack_bits(struct filter *filter, struct names *names,
 					struct snap_error *error)
 {
@@ -186,14 +197,7 @@ static enum snap_status load_stack_bits(struct filter *filter, struct names *nam
 	enum snap_status status = libsnap_budget_array(
 		filter->budget, &filter->stack_bits, names->stacks.count, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
-		status = libsnap_budget_array(filter->budget, &frame_bits, names->frames.count,
-					      sizeof(uint64_t), error);
-	if (status == SNAP_OK)
-		status = match_frames(filter, names, SNAP_PATTERN_FILE, &frame_bits, error);
-	if (status == SNAP_OK)
-		status = match_frames(filter, names, SNAP_PATTERN_FUNCTION, &frame_bits, error);
-	if (status == SNAP_OK)
-		status = match_frames(filter, names, SNAP_PATTERN_MODULE, &frame_bits, error);
+		status = libsnap_filter_frames(filter, names, &frame_bits, error);
 	if (status == SNAP_OK)
 		status = match_stacks(filter, names, &frame_bits, error);
 	libsnap_array_end(&frame_bits);

@@ -221,6 +221,8 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 	const struct snap_query_options *options = side->options;
 	if (options->pattern_count || options->cumulative || side->graph)
 		return SNAP_OK;
+	if (libsnap_key_can_cumulate(options->key) && libsnap_has_sites(side->reader, options))
+		return SNAP_OK; /* it has the groups of innermost frames */
 	enum snap_status status = snap_reader_index(side->reader, &side->index, error);
 	if (status != SNAP_OK || side->index.state != SNAP_INDEX_GOOD)
 		return status;

@@ -395,6 +395,7 @@ void libsnap_query_names_free(struct names *names)
 	libsnap_array_end(&names->stacks);
 	libsnap_array_end(&names->threads);
 	libsnap_array_end(&names->shapes);
+	libsnap_array_end(&names->sites);
 }
 
 enum snap_status libsnap_frame_chain(struct names *names, uint32_t frame, uint32_t ids[MAX_INLINED],

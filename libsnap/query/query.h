@@ -127,6 +127,7 @@ struct names {
 	struct snap_reader *reader;
 	const struct snap_query_options *rename; /* for its function_name; only while names are loaded */
 	struct libsnap_array types, frames, stacks, threads, shapes; /* counts are rows + 1, or 0 */
+	struct libsnap_array sites; /* by stack: its frame that is not passed over, or 0; empty: the innermost */
 	uint64_t lost_rows;
 	bool damaged; /* the reader is partial, and something is missing */
 };
@@ -150,6 +151,13 @@ static inline struct thread_name libsnap_thread_at(struct names *names, uint64_t
 static inline struct shape_name libsnap_shape_name_at(struct names *names, uint64_t id)
 {
 	return *(const struct shape_name *)libsnap_array_at(&names->shapes, id);
+}
+
+/* The frame that stands for a stack. */
+static inline uint32_t libsnap_site_at(struct names *names, uint64_t stack)
+{
+	uint32_t site = names->sites.count ? libsnap_array_get32(&names->sites, stack) : 0;
+	return site ? site : libsnap_stack_at(names, stack).frame;
 }
 
 enum snap_status libsnap_query_names_load(struct names *, struct space *, struct snap_reader *, unsigned needed,
@@ -203,11 +211,20 @@ struct filter {
 	bool needs_stacks, needs_types, needs_domains;
 };
 
-enum snap_status libsnap_filter_begin(struct filter *, struct budget *, const struct snap_query_options *,
-				      struct snap_error *);
+enum snap_status libsnap_filter_begin(struct filter *, struct budget *, const struct snap_pattern *patterns,
+				      size_t count, struct snap_error *);
 enum snap_status libsnap_filter_load(struct filter *, struct names *, struct snap_error *);
 void libsnap_filter_end(struct filter *);
 bool libsnap_filter_keeps(struct filter *, uint64_t stack, uint64_t type, uint64_t domain);
+/* By frame: the patterns that match. */
+enum snap_status libsnap_filter_frames(const struct filter *, struct names *, struct libsnap_array *frame_bits,
+				       struct snap_error *);
+
+/* ---- what stands for a stack (sites.c) ---- */
+
+/* Whether anything may be passed over here. */
+bool libsnap_has_sites(struct snap_reader *, const struct snap_query_options *);
+enum snap_status libsnap_sites_load(struct names *, const struct snap_query_options *, struct snap_error *);
 
 /* ---- sums (sums.c) ---- */
 

@@ -112,7 +112,7 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 	case SNAP_KEY_FILENAME:
 	case SNAP_KEY_FUNCTION:
 	case SNAP_KEY_MODULE:
-		*id = libsnap_stack_at(names, row->stack).frame;
+		*id = libsnap_site_at(names, row->stack);
 		*key = frame_key(side, (uint32_t)*id);
 		break;
 	case SNAP_KEY_TRACEBACK:
@@ -452,6 +452,8 @@ static unsigned names_of(const struct side *side)
 		case SNAP_PATTERN_ANY: break;
 		}
 	}
+	if ((needed & NEED_STACKS) && libsnap_has_sites(side->reader, side->options))
+		needed |= NEED_FILES | NEED_FUNCTIONS | NEED_MODULES;
 	return needed;
 }
 
@@ -524,7 +526,8 @@ static enum snap_status read_side(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
 	enum snap_status status =
-		libsnap_filter_begin(&side->filter, &answer->budget, side->options, error);
+		libsnap_filter_begin(&side->filter, &answer->budget, side->options->patterns,
+				     side->options->pattern_count, error);
 	/* The graph first: names can do with less. */
 	if (status == SNAP_OK && side->options->retained)
 		status = libsnap_kept_prepare(side, error);
@@ -534,6 +537,8 @@ static enum snap_status read_side(struct side *side, struct snap_error *error)
 	if (status == SNAP_OK)
 		status = libsnap_query_names_load(&side->names, &answer->space, side->reader,
 						  names_of(side), side->options, error);
+	if (status == SNAP_OK)
+		status = libsnap_sites_load(&side->names, side->options, error);
 	if (status == SNAP_OK)
 		status = libsnap_filter_load(&side->filter, &side->names, error);
 	if (status == SNAP_OK)

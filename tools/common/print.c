@@ -82,10 +82,15 @@ static void append_number(struct buffer *out, const struct print_cell *cell, enu
 		buffer_text(out, text);
 }
 
+static bool is_text(enum print_kind kind)
+{
+	return kind == PRINT_TEXT || kind == PRINT_LINES;
+}
+
 static void append_cell(struct buffer *out, const struct print_cell *cell, enum print_kind kind,
 			bool for_people, enum escape_form escape)
 {
-	if (kind == PRINT_TEXT)
+	if (is_text(kind))
 		escape_append(out, cell->text, cell->size, escape);
 	else
 		append_number(out, cell, kind, for_people);
@@ -99,18 +104,34 @@ static void pad(struct buffer *out, size_t width)
 		buffer_byte(out, ' ');
 }
 
+/* Lines of a cell stand below each other. */
+static void append_lines(struct print_table *t, const char *cell, size_t size)
+{
+	size_t indent = t->line.size;
+	for (const char *end; (end = memchr(cell, '\n', size)); cell = end + 1) {
+		buffer_append(&t->line, cell, (size_t)(end - cell));
+		size -= (size_t)(end + 1 - cell);
+		flush_line(t);
+		pad(&t->line, indent);
+	}
+	buffer_append(&t->line, cell, size);
+}
+
 /* cells: the next count NUL-ended ones; returns what follows them. */
 static const char *print_aligned(struct print_table *t, const char *cells)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		size_t size = strlen(cells), width = escape_width(cells, size);
 		size_t space = width < t->widths[i] ? t->widths[i] - width : 0;
-		bool left = t->columns[i].kind == PRINT_TEXT;
+		bool left = is_text(t->columns[i].kind);
 		if (i > 0)
 			buffer_text(&t->line, "  ");
 		if (!left)
 			pad(&t->line, space);
-		buffer_append(&t->line, cells, size);
+		if (t->columns[i].kind == PRINT_LINES)
+			append_lines(t, cells, size);
+		else
+			buffer_append(&t->line, cells, size);
 		if (left && i + 1 < t->count)
 			pad(&t->line, space);
 		cells += size + 1;
@@ -160,7 +181,7 @@ static size_t total_column(const struct print_table *t, const struct print_cell 
 	for (size_t i = 0; i < t->count; i++) {
 		if (!cells[i].absent)
 			continue;
-		if (t->columns[i].kind == PRINT_TEXT)
+		if (is_text(t->columns[i].kind))
 			return i;
 		last = i;
 	}
@@ -172,7 +193,9 @@ static void keep_row(struct print_table *t, const struct print_cell *cells, bool
 	size_t word = is_total ? total_column(t, cells) : t->count;
 	for (size_t i = 0; i < t->count; i++) {
 		size_t from = t->kept.size;
-		if (!cells[i].absent)
+		if (!cells[i].absent && t->columns[i].kind == PRINT_LINES)
+			buffer_append(&t->kept, cells[i].text, cells[i].size);
+		else if (!cells[i].absent)
 			append_cell(&t->kept, &cells[i], t->columns[i].kind, true, ESCAPE_TEXT);
 		else if (!is_total)
 			buffer_byte(&t->kept, '-');
@@ -225,7 +248,7 @@ static void separated_row(struct print_table *t, const struct print_cell *cells)
 			buffer_byte(&t->line, t->form == CLI_CSV ? ',' : '\t');
 		if (cells[i].absent)
 			continue;
-		if (t->form == CLI_CSV && t->columns[i].kind == PRINT_TEXT)
+		if (t->form == CLI_CSV && is_text(t->columns[i].kind))
 			append_csv(&t->line, &cells[i]);
 		else
 			append_cell(&t->line, &cells[i], t->columns[i].kind, false, ESCAPE_TEXT);
@@ -248,7 +271,7 @@ static void markdown_header(struct print_table *t)
 	buffer_byte(&t->line, '|');
 	flush_line(t);
 	for (size_t i = 0; i < t->count; i++)
-		buffer_text(&t->line, t->columns[i].kind == PRINT_TEXT ? "|:---" : "|---:");
+		buffer_text(&t->line, is_text(t->columns[i].kind) ? "|:---" : "|---:");
 	buffer_byte(&t->line, '|');
 	flush_line(t);
 }
@@ -281,7 +304,7 @@ static void append_quoted(struct buffer *out, const char *bytes, size_t size,
 static void append_value(struct print_table *t, const struct print_cell *cell, enum print_kind kind)
 {
 	enum escape_form escape = t->form == CLI_JSON ? ESCAPE_JSON : ESCAPE_YAML;
-	bool quote = kind == PRINT_TEXT || kind == PRINT_HEX;
+	bool quote = is_text(kind) || kind == PRINT_HEX;
 	if (cell->absent) {
 		buffer_text(&t->line, "null");
 		return;

@@ -13,6 +13,7 @@ enum print_kind {
 	PRINT_NUMBER,  /* uint64, an id or line; right-aligned */
 	PRINT_HEX,     /* uint64, an address: 0x... everywhere, a string in JSON and YAML */
 	PRINT_TEXT,    /* bytes */
+	PRINT_LINES,   /* bytes; in the table form lines with \n between them, already escaped.  In a last column */
 };
 
 struct print_column {

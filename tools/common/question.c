@@ -151,6 +151,8 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	options->patterns = question->patterns;
 	add_patterns(question, &given->include, false, given->all_frames);
 	add_patterns(question, &given->exclude, true, given->all_frames);
+	options->passed = question->passed;
+	options->passed_count = alloc_fn_patterns(&given->alloc_fn, question->passed);
 	if (cli_common.format == CLI_TRACEMALLOC && !rows_has_statistics(options->key))
 		cli_usage("--format=tracemalloc knows the keys lineno, filename and traceback");
 }

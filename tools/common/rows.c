@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "demangle.h"
+#include "escape.h"
 #include "words.h"
 
 static const struct key_columns {
@@ -17,7 +19,7 @@ static const struct key_columns {
 	[SNAP_KEY_FILENAME] = {1, {{"file", PRINT_TEXT}}},
 	[SNAP_KEY_FUNCTION] =
 		{3, {{"function", PRINT_TEXT}, {"file", PRINT_TEXT}, {"module", PRINT_TEXT}}},
-	[SNAP_KEY_TRACEBACK] = {1, {{"traceback", PRINT_TEXT}}},
+	[SNAP_KEY_TRACEBACK] = {1, {{"traceback", PRINT_LINES}}},
 	[SNAP_KEY_MODULE] = {1, {{"module", PRINT_TEXT}}},
 	[SNAP_KEY_THREAD] = {2, {{"thread", PRINT_NUMBER}, {"name", PRINT_TEXT}}},
 	[SNAP_KEY_DOMAIN] = {1, {{"domain", PRINT_NUMBER}}},
@@ -48,7 +50,7 @@ static const struct key_columns {
 			    {"hollow", PRINT_COUNT},
 			    {"kind", PRINT_TEXT},
 			    {"type", PRINT_TEXT}}},
-	[SNAP_KEY_PATH] = {1, {{"path", PRINT_TEXT}}},
+	[SNAP_KEY_PATH] = {1, {{"path", PRINT_LINES}}},
 };
 
 size_t rows_key_columns(enum snap_key key, struct print_column *columns)
@@ -91,10 +93,19 @@ static void append_word(struct buffer *out, enum word_list list, uint64_t number
 		append_number(out, "kind-%" PRIu64, number);
 }
 
-/* function (file:line), or file:line; without a file the function, in its module or at its offset. */
-static void append_place(struct buffer *out, const struct snap_place *place)
+/* Names for people are shortened. */
+static void append_function(struct buffer *out, struct snap_text function, bool for_people)
 {
-	append(out, place->function);
+	if (for_people)
+		shorten_templates(out, function.bytes ? function.bytes : "", function.size);
+	else
+		append(out, function);
+}
+
+/* function (file:line), or file:line; without a file the function, in its module or at its offset. */
+static void append_place(struct buffer *out, const struct snap_place *place, bool for_people)
+{
+	append_function(out, place->function, for_people);
 	if (place->file.bytes) {
 		if (place->function.bytes)
 			buffer_text(out, " (");
@@ -111,13 +122,27 @@ static void append_place(struct buffer *out, const struct snap_place *place)
 		append_number(out, "+0x%" PRIx64, place->offset);
 }
 
-/* Outermost first, as folded stacks of flame graphs. */
-static void append_traceback(struct buffer *out, const struct snap_answer_row *row)
+/* Items are joined as the folded stacks of flame graphs; for people they are lines, which begin at from. */
+static void end_item(struct buffer *out, size_t from, bool goes_on, bool for_people)
+{
+	if (for_people) {
+		struct buffer raw = {0};
+		buffer_append(&raw, out->bytes + from, out->size - from);
+		out->size = from;
+		escape_append(out, raw.bytes, raw.size, ESCAPE_TEXT);
+		buffer_free(&raw);
+	}
+	if (goes_on)
+		buffer_byte(out, for_people ? '\n' : ';');
+}
+
+/* Outermost first. */
+static void append_traceback(struct buffer *out, const struct snap_answer_row *row, bool for_people)
 {
 	for (size_t i = row->frame_count; i-- > 0;) {
-		append_place(out, &row->frames[i]);
-		if (i > 0)
-			buffer_byte(out, ';');
+		size_t from = out->size;
+		append_place(out, &row->frames[i], for_people);
+		end_item(out, from, i > 0, for_people);
 	}
 }
 
@@ -155,11 +180,19 @@ static void append_shape(struct buffer *out, const struct snap_answer_row *row)
 	buffer_byte(out, ']');
 }
 
+/* Roots are variables, perhaps with an offset. */
+static void append_variable(struct buffer *out, struct snap_text label)
+{
+	demangle_variable(out, label.bytes ? label.bytes : "", label.size);
+}
+
 /* ".name", "[]" for any index, "{}" for any key; without a label "<kind>". */
 static void append_label(struct buffer *out, const struct snap_step_text *step)
 {
 	if (step->is_index || step->is_key) {
 		buffer_text(out, step->is_index ? "[]" : "{}");
+	} else if (step->label.bytes && step->is_root) {
+		append_variable(out, step->label);
 	} else if (step->label.bytes) {
 		append(out, step->label);
 	} else {
@@ -170,20 +203,20 @@ static void append_label(struct buffer *out, const struct snap_step_text *step)
 	}
 }
 
-/* Labels and types in turn, joined as tracebacks are; what no root reaches is said in words. */
-static void append_path(struct buffer *out, const struct snap_answer_row *row)
+/* Labels and types in turn; what no root reaches is said in words. */
+static void append_path(struct buffer *out, const struct snap_answer_row *row, bool for_people)
 {
 	if (row->step_count == 0)
 		buffer_text(out, "(unreachable)");
 	for (size_t i = 0; i < row->step_count; i++) {
-		if (i > 0)
-			buffer_byte(out, ';');
+		size_t from = out->size;
 		append_label(out, &row->steps[i]);
 		buffer_byte(out, ' ');
 		if (row->steps[i].type.bytes)
 			append(out, row->steps[i].type);
 		else
 			buffer_byte(out, '?');
+		end_item(out, from, i + 1 < row->step_count, for_people);
 	}
 }
 
@@ -194,6 +227,11 @@ struct made_text {
 	struct buffer *buffer;
 	size_t start;
 };
+
+static bool is_for_people(void)
+{
+	return cli_common.format == CLI_TABLE;
+}
 
 static struct made_text begin_text(struct buffer *scratch)
 {
@@ -266,8 +304,12 @@ static void root_cells(const struct snap_answer_row *row, struct buffer *scratch
 		append_word(scratch, WORDS_ROOT_KIND, row->number);
 	else
 		buffer_text(scratch, "unreachable");
-	cells[0] = print_bytes(scratch->bytes + kind.start, scratch->size - kind.start);
-	cells[1] = text_cell(row->name);
+	struct made_text name = begin_text(scratch);
+	append_variable(scratch, row->name);
+	cells[0] = print_bytes(scratch->bytes + kind.start, name.start - kind.start);
+	cells[1] = row->name.bytes
+			   ? print_bytes(scratch->bytes + name.start, scratch->size - name.start)
+			   : print_absent();
 }
 
 void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct buffer *scratch,
@@ -283,12 +325,14 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 		break;
 	case SNAP_KEY_FILENAME: cells[0] = text_cell(row->place.file); break;
 	case SNAP_KEY_FUNCTION:
-		cells[0] = text_cell(row->place.function);
+		append_function(scratch, row->place.function, is_for_people());
+		cells[0] = row->place.function.bytes ? print_bytes(scratch->bytes, scratch->size)
+						     : print_absent();
 		cells[1] = text_cell(row->place.file);
 		cells[2] = text_cell(row->place.module);
 		break;
 	case SNAP_KEY_TRACEBACK:
-		append_traceback(scratch, row);
+		append_traceback(scratch, row, is_for_people());
 		cells[0] = row->frame_count ? print_bytes(scratch->bytes, scratch->size)
 					    : print_absent();
 		break;
@@ -313,7 +357,7 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 	case SNAP_KEY_FIELD: field_cells(row, scratch, cells); break;
 	case SNAP_KEY_FILL: fill_cells(row, scratch, cells); break;
 	case SNAP_KEY_PATH:
-		append_path(scratch, row);
+		append_path(scratch, row, is_for_people());
 		cells[0] = print_bytes(scratch->bytes, scratch->size);
 		break;
 	}
@@ -328,7 +372,8 @@ void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratc
 		      others);
 	rows_absent_cells(cells, known->count);
 	for (size_t i = 0; i < known->count; i++) {
-		if (known->columns[i].kind == PRINT_TEXT) {
+		if (known->columns[i].kind == PRINT_TEXT ||
+		    known->columns[i].kind == PRINT_LINES) {
 			cells[i] = print_bytes(scratch->bytes, scratch->size);
 			return;
 		}
@@ -344,21 +389,21 @@ void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct 
 	case SNAP_KEY_THREAD:
 	case SNAP_KEY_DOMINATOR:
 	case SNAP_KEY_DUPLICATE:
-	case SNAP_KEY_FILL:
-	case SNAP_KEY_ROOT: append(text, row->name); break;
+	case SNAP_KEY_FILL: append(text, row->name); break;
+	case SNAP_KEY_ROOT: append_variable(text, row->name); break;
 	case SNAP_KEY_FIELD:
 		append(text, row->name);
 		buffer_byte(text, '.');
 		append_label(text, &row->step);
 		break;
-	case SNAP_KEY_PATH: append_path(text, row); break;
+	case SNAP_KEY_PATH: append_path(text, row, false); break;
 	case SNAP_KEY_LINENO:
 		if (row->place.file.bytes)
-			append_place(text, &row->place);
+			append_place(text, &row->place, false);
 		break;
 	case SNAP_KEY_FILENAME: append(text, row->place.file); break;
 	case SNAP_KEY_FUNCTION: append(text, row->place.function); break;
-	case SNAP_KEY_TRACEBACK: append_traceback(text, row); break;
+	case SNAP_KEY_TRACEBACK: append_traceback(text, row, false); break;
 	case SNAP_KEY_MODULE: append(text, row->place.module); break;
 	case SNAP_KEY_DOMAIN:
 	case SNAP_KEY_GENERATION: append_number(text, "%" PRIu64, row->number); break;

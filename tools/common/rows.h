@@ -2,6 +2,7 @@
 #ifndef ROWS_H
 #define ROWS_H
 
+#include "alloc_fn.h"
 #include "buffer.h"
 #include "cli.h"
 #include "print.h"
@@ -10,7 +11,7 @@
 struct rows_options {
 	const char *key, *sort;
 	bool cumulative, all_frames, retained;
-	struct cli_list include, exclude;
+	struct cli_list include, exclude, alloc_fn;
 	uint64_t limit; /* ROWS_NOT_GIVEN, 0 for all */
 	uint64_t depth; /* of paths; 0: all of them */
 };
@@ -26,11 +27,12 @@ struct rows_options {
 	{0, "cumulative", NULL, "count every frame of a stack, not the innermost alone", CLI_FLAG, &(o).cumulative}, \
 	{'i', "include", "PATTERN", "only objects that match PATTERN, or another one included", CLI_LIST, &(o).include}, \
 	{'x', "exclude", "PATTERN", "only objects that do not match PATTERN", CLI_LIST, &(o).exclude}, \
-	{0, "all-frames", NULL, "patterns look at every frame of a stack", CLI_FLAG, &(o).all_frames}
+	{0, "all-frames", NULL, "patterns look at every frame of a stack", CLI_FLAG, &(o).all_frames}, \
+	ALLOC_FN_OPTION((o).alloc_fn)
 
 struct rows_question {
 	struct snap_query_options options;
-	struct snap_pattern patterns[SNAP_MAX_PATTERNS];
+	struct snap_pattern patterns[SNAP_MAX_PATTERNS], passed[SNAP_MAX_PATTERNS];
 };
 
 /* Options as a question to the library; ends the process on wrong usage.  The default key is what both readers can

@@ -2,8 +2,9 @@
 #include "refs.h"
 
 struct own_bytes {
-	struct refs_groups groups; /* by type and allocation stack */
+	struct refs_groups groups; /* by type and allocation site */
 	uint64_t bytes;
+	uint64_t stack; /* of all of them, or REFS_ANY_NUMBER */
 };
 
 static void add_target(struct own_bytes *own, uint64_t row, uint64_t stack, uint64_t size,
@@ -11,10 +12,11 @@ static void add_target(struct own_bytes *own, uint64_t row, uint64_t stack, uint
 {
 	struct refs *refs = own->groups.refs;
 	const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
-					 .label = stack,
+					 .label = refs_site(refs, stack),
 					 .row = row,
 					 .count = count,
 					 .bytes = refs_multiply(size, count)};
+	own->stack = own->groups.count == 0 || own->stack == stack ? stack : REFS_ANY_NUMBER;
 	refs_groups_add(&own->groups, &added);
 	own->bytes = refs_add(own->bytes, added.bytes);
 }
@@ -123,7 +125,7 @@ void refs_show_targets(struct refs *refs)
 		refs_append_site(refs, &line.site, group.label);
 		refs_print(refs, &line);
 	}
-	if (groups->count == 1)
-		show_stack(refs, refs_groups_at(groups, 0).label);
+	if (groups->count > 0 && own.stack != REFS_ANY_NUMBER)
+		show_stack(refs, own.stack);
 	refs_groups_free(groups);
 }

@@ -57,7 +57,7 @@ static void enlarge(struct refs_groups *groups)
 	*groups = larger;
 }
 
-void refs_groups_add(struct refs_groups *groups, const struct refs_group *added)
+uint64_t refs_groups_add(struct refs_groups *groups, const struct refs_group *added)
 {
 	if (groups->count == groups->capacity)
 		enlarge(groups);
@@ -76,6 +76,7 @@ void refs_groups_add(struct refs_groups *groups, const struct refs_group *added)
 	}
 	set(groups, index, COUNT, refs_add(get(groups, index, COUNT), added->count));
 	set(groups, index, BYTES, refs_add(get(groups, index, BYTES), added->bytes));
+	return get(groups, index, ROW);
 }
 
 static struct refs_group group_of(const struct refs_groups *groups, uint64_t index)

@@ -1,4 +1,5 @@
 /* Who refers to the targets, and to what they refer, by type and label. */
+#include "demangle.h"
 #include "refs.h"
 
 #include <string.h>
@@ -64,6 +65,15 @@ static void count_roots(struct tally *tally)
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
 }
 
+static void append_label(struct refs *refs, struct refs_line *line, uint64_t label)
+{
+	struct buffer text = {NULL, 0, 0};
+	refs_append_label(refs, line->is_root ? &text : &line->label, label);
+	if (line->is_root)
+		demangle_variable(&line->label, text.bytes, text.size);
+	buffer_free(&text);
+}
+
 static void print_groups(struct tally *tally, const char *section)
 {
 	struct refs *refs = tally->refs;
@@ -90,7 +100,7 @@ static void print_groups(struct tally *tally, const char *section)
 		}
 		if (group.names > 0)
 			line.names = group.names;
-		refs_append_label(refs, &line.label, group.count == 1 ? group.exact : group.label);
+		append_label(refs, &line, group.count == 1 ? group.exact : group.label);
 		refs_print(refs, &line);
 	}
 	refs_groups_free(groups);

@@ -1,4 +1,4 @@
-/* Words for types, labels and allocation sites. */
+/* Words for types, labels and frames. */
 #include "demangle.h"
 #include "refs.h"
 
@@ -84,6 +84,14 @@ void refs_append_label(struct refs *refs, struct buffer *out, uint64_t label)
 	buffer_append(out, text, size);
 }
 
+void refs_append_root(struct refs *refs, struct buffer *out, uint64_t label)
+{
+	const char *text;
+	size_t size;
+	refs_must(refs, snap_graph_root_text(refs->graph, label, &text, &size, &refs->error));
+	demangle_variable(out, text, size);
+}
+
 void refs_append_function(struct refs *refs, struct buffer *out, uint64_t frame)
 {
 	char name[4096];
@@ -112,16 +120,4 @@ void refs_append_place(struct refs *refs, struct buffer *out, uint64_t frame)
 	append_string(refs, out, refs_value(refs, SNAP_MODULE_PATH, module - 1));
 	snprintf(text, sizeof(text), "+0x%" PRIx64, refs_value(refs, SNAP_FRAME_OFFSET, frame - 1));
 	buffer_text(out, text);
-}
-
-void refs_append_site(struct refs *refs, struct buffer *out, uint64_t stack)
-{
-	if (stack == 0)
-		return;
-	uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, stack - 1);
-	size_t before = out->size;
-	refs_append_place(refs, out, frame);
-	if (out->size > before)
-		buffer_byte(out, ' ');
-	refs_append_function(refs, out, frame);
 }

@@ -179,7 +179,7 @@ static void print_label(const struct refs_line *line, bool *any)
 	bool is_bare = line->is_root || strcmp(line->section, "frame") == 0;
 	if (is_named)
 		print_word(any,
-			   is_bare || label->bytes[0] == '[' || label->bytes[0] == '{' ? "" : ".",
+			   is_bare || strchr("[{+", label->bytes[0]) ? "" : ".",
 			   label->bytes, label->size);
 }
 
@@ -237,7 +237,10 @@ static void print_suspect(const struct refs_line *line)
 	printf("\nSuspect %" PRIu64 ": ", line->number);
 	if (line->count > 1)
 		printf("%" PRIu64 " ", line->count);
-	print_text(line->type.bytes, line->type.size);
+	if (line->type.size > 0)
+		print_text(line->type.bytes, line->type.size);
+	else
+		printf(line->count == 1 ? "block" : "blocks");
 	if (line->count == 1 && line->address != REFS_ABSENT)
 		printf(" 0x%" PRIx64, line->address);
 	if (line->count > 1)

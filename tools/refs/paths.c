@@ -7,8 +7,6 @@ static void print_step(struct refs *refs, const struct snap_graph_step *step, co
 		       uint64_t number, bool is_line)
 {
 	struct refs_line line = refs_line(section);
-	const char *text;
-	size_t size;
 	line.number = number;
 	line.depth = step->depth;
 	line.count = step->ends;
@@ -21,9 +19,7 @@ static void print_step(struct refs *refs, const struct snap_graph_step *step, co
 	line.is_only = is_line && strcmp(section, "path") != 0;
 	if (line.is_root) {
 		line.kind = snap_root_kind_name(step->kind);
-		refs_must(refs, snap_graph_root_text(refs->graph, step->label, &text, &size,
-						     &refs->error));
-		buffer_append(&line.label, text, size);
+		refs_append_root(refs, &line.label, step->label);
 	} else {
 		line.kind = snap_reference_kind_name(step->kind);
 		line.weak = step->kind >= SNAP_REF_FIRST_WEAK;

@@ -2,6 +2,7 @@
 #ifndef REFS_H
 #define REFS_H
 
+#include "alloc_fn.h"
 #include "buffer.h"
 #include "cli.h"
 #include "print.h"
@@ -20,6 +21,8 @@ struct refs {
 	const char *section;       /* the last one printed for people */
 	bool follows_weak;
 	bool was_damaged; /* when the graph had been opened, which was said */
+	struct cli_list alloc_fn;  /* also passed over */
+	struct refs_sites *sites;  /* NULL: none was asked for */
 	struct snap_column *columns[12];
 	struct snap_error error;
 };
@@ -64,11 +67,20 @@ bool refs_add_target(struct refs *, const char *words);
 uint64_t refs_value(struct refs *, uint32_t column, uint64_t row);
 void refs_append_type(struct refs *, struct buffer *out, uint64_t type);
 void refs_append_label(struct refs *, struct buffer *out, uint64_t label);
+void refs_append_root(struct refs *, struct buffer *out, uint64_t label);
 /* Function of a frame (id), and "file:line" or "module+0xoffset". */
 void refs_append_function(struct refs *, struct buffer *out, uint64_t frame);
 void refs_append_place(struct refs *, struct buffer *out, uint64_t frame);
-/* "file:line function" of the innermost frame of a stack (id); nothing for 0. */
+
+/* ---- allocation sites (sites.c) ---- */
+
+/* The first stack of the same place, which stands for it; 0 for 0. */
+uint64_t refs_site(struct refs *, uint64_t stack);
+/* The innermost frame of a stack (ids) that is not passed over. */
+uint64_t refs_site_frame(struct refs *, uint64_t stack);
+/* "file:line function" of that; nothing for 0. */
 void refs_append_site(struct refs *, struct buffer *out, uint64_t stack);
+void refs_sites_free(struct refs *);
 
 /* ---- lines (output.c) ---- */
 
@@ -116,8 +128,10 @@ struct refs_groups {
 	struct snap_graph_numbers *records, *table, *order;
 	uint64_t count, capacity;
 };
-/* Adds count and bytes to the group of type, kind and label; exact and row are for a new one. */
-void refs_groups_add(struct refs_groups *, const struct refs_group *);
+/* Adds count and bytes to the group of type, kind and label; exact and row are for a new one.  The group's row. */
+uint64_t refs_groups_add(struct refs_groups *, const struct refs_group *);
+/* Labels are stacks: those of one site become one. */
+void refs_groups_by_site(struct refs_groups *);
 struct refs_group refs_groups_at(const struct refs_groups *, uint64_t index);
 /* Most bytes, or else most of them, first; then as they were found. */
 void refs_groups_sort(struct refs_groups *);

@@ -176,13 +176,9 @@ static void tell_path(struct words *words, uint64_t row)
 {
 	struct refs *refs = words->refs;
 	struct buffer word = {NULL, 0, 0};
-	const char *text;
-	size_t size;
 	refs_must(refs, snap_graph_path(refs->graph, row, note_step, words, &refs->error));
 	if (words->root < UINT32_MAX) {
-		refs_must(refs, snap_graph_root_text(refs->graph, words->root, &text, &size,
-						     &refs->error));
-		buffer_append(&word, text, size);
+		refs_append_root(refs, &word, words->root);
 		tell_word(words, &word);
 	}
 	uint64_t first = words->name_count > LAST_NAMES ? words->name_count - LAST_NAMES : 0;
@@ -225,8 +221,7 @@ static void show_words(struct telling *telling, uint32_t number)
 		tell_type(&words, child.type);
 	if (find_largest(&telling->parts.held, number, &held) && held.label != 0) {
 		struct buffer word = {NULL, 0, 0};
-		refs_append_function(refs, &word,
-				     refs_value(refs, SNAP_STACK_FRAME, held.label - 1));
+		refs_append_function(refs, &word, refs_site_frame(refs, held.label));
 		tell_word(&words, &word);
 		buffer_free(&word);
 	}
@@ -315,6 +310,7 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 	refs_print(refs, &line);
 	if (!is_read)
 		refs_find_suspect_parts(refs, &telling.suspects, telling.shown, &telling.parts);
+	refs_groups_by_site(&telling.parts.held);
 	for (uint32_t i = 0; i < telling.shown; i++)
 		show_suspect(&telling, i + 1);
 	refs_print_rest(refs, telling.suspects.count - telling.shown, "suspects");

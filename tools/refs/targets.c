@@ -60,7 +60,7 @@ static bool add_types(struct refs *refs, const char *pattern)
 /* A site is matched by its function, its file, or file:line. */
 static bool is_site(struct refs *refs, const char *pattern, uint64_t stack, struct buffer *name)
 {
-	uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, stack - 1);
+	uint64_t frame = refs_site_frame(refs, stack);
 	name->size = 0;
 	refs_append_function(refs, name, frame);
 	buffer_byte(name, '\0');

@@ -1,41 +1,12 @@
 /* What no root reaches, by type, or, without types, by allocation site: then these are leaks. */
-#include <string.h>
-
 #include "refs.h"
 
-/* C++'s operator new says nothing of a leak: its caller does. */
-static uint64_t skip_operators(struct refs *refs, uint64_t stack)
-{
-	for (uint64_t at = stack; at != 0; at = refs_value(refs, SNAP_STACK_PARENT, at - 1)) {
-		uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, at - 1);
-		const char *name;
-		size_t size;
-		refs_must(refs, snap_reader_string(refs->reader, refs_value(refs, SNAP_FRAME_FUNCTION, frame - 1),
-						   &name, &size, &refs->error));
-		if (size < 4 || (memcmp(name, "_Znw", 4) != 0 && memcmp(name, "_Zna", 4) != 0))
-			return at;
-	}
-	return stack;
-}
-
-/* Objects of a type are one group; those without one are by the place that allocated them, whoever called it. */
-enum { BY_TYPE, BY_PLACE, BY_STACK };
-
+/* Objects of a type are one group; those without one are by the place that allocated them. */
 static struct refs_group group_of(struct refs *refs, uint64_t row, uint64_t stack)
 {
 	struct refs_group group = {.type = snap_graph_type(refs->graph, row), .row = row};
-	if (group.type != 0 || stack == 0)
-		return group;
-	group.kind = BY_STACK;
-	group.label = skip_operators(refs, stack);
-	uint64_t frame = refs_value(refs, SNAP_STACK_FRAME, group.label - 1) - 1;
-	uint64_t function = refs_value(refs, SNAP_FRAME_FUNCTION, frame);
-	uint64_t line = refs_value(refs, SNAP_FRAME_LINE, frame);
-	if (function == 0 || line == 0 || line > UINT32_MAX)
-		return group;
-	group.kind = BY_PLACE;
-	group.type = refs_value(refs, SNAP_FRAME_FILE, frame);
-	group.label = function << 32 | line;
+	if (group.type == 0)
+		group.label = refs_site(refs, stack);
 	return group;
 }
 
@@ -81,9 +52,7 @@ void refs_show_unreachable(struct refs *refs)
 		line.count = group.count;
 		line.bytes = group.bytes;
 		refs_describe(refs, &line, group.row);
-		if (group.kind != BY_TYPE)
-			refs_append_site(refs, &line.site,
-					 skip_operators(refs, refs_value(refs, SNAP_OBJECT_STACK, group.row)));
+		refs_append_site(refs, &line.site, group.label);
 		refs_print(refs, &line);
 	}
 	refs_groups_free(&groups);
