@@ -95,6 +95,13 @@ const struct snapfmt_column snapfmt_columns[] = {
 	{28, 1, "index_members", "type", SNAPFMT_OPTIONAL_ID, 6, 0, false, false, false},
 	{28, 2, "index_members", "count", SNAPFMT_NUMBER, 0, 0, false, false, false},
 	{28, 3, "index_members", "first", SNAPFMT_ID, 11, 0, false, false, true},
+	{40, 0, "mappings", "address", SNAPFMT_NUMBER, 0, 0, false, false, true},
+	{40, 1, "mappings", "size", SNAPFMT_NUMBER, 0, 0, false, false, false},
+	{40, 2, "mappings", "resident", SNAPFMT_NUMBER, 0, 0, false, false, false},
+	{40, 3, "mappings", "live", SNAPFMT_NUMBER, 0, 0, false, false, false},
+	{40, 4, "mappings", "kind", SNAPFMT_NUMBER, 0, 0, false, false, false},
+	{40, 5, "mappings", "flags", SNAPFMT_NUMBER, 0, 0, false, false, false},
+	{40, 6, "mappings", "name", SNAPFMT_OPTIONAL_ID, 1, 0, false, false, false},
 };
 
 const size_t snapfmt_column_count = sizeof(snapfmt_columns) / sizeof(snapfmt_columns[0]);

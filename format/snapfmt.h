@@ -171,6 +171,6 @@ struct snapfmt_column {
 extern const struct snapfmt_column snapfmt_columns[];
 extern const size_t snapfmt_column_count;
 const struct snapfmt_column *snapfmt_find_column(uint16_t table, uint16_t column); /* NULL if unknown */
-#define SNAPFMT_TABLE_COUNT 28 /* ids are 1 to this */
+#define SNAPFMT_TABLE_COUNT 40 /* ids are 1 to this, not all of them given out */
 
 #endif

@@ -45,7 +45,7 @@ static bool put_snapshot(struct dump *d)
 {
 	put_header(d);
 	return dump_strings(d) && dump_properties(d) && dump_names(d) && dump_objects(d) && dump_roots(d) &&
-	       dump_timeline(d) && dump_totals(d);
+	       dump_timeline(d) && dump_mappings(d) && dump_totals(d);
 }
 
 static void free_dump(struct dump *d)

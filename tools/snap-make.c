@@ -55,11 +55,11 @@ static bool read_list(struct make *m, bool (*read_item)(struct make *))
 
 enum section {
 	SNAPSHOT, FLAGS, INTERVAL, UNKNOWN, STRINGS, PROPERTIES, MODULES, FRAMES, STACKS, TYPES, THREADS, CONTENTS,
-	OBJECTS, ROOTS, TIMELINE, TOTALS,
+	OBJECTS, ROOTS, TIMELINE, MAPPINGS, TOTALS,
 };
 static const char *const sections[] = {
 	"snapshot", "flags", "sampling_interval", "unknown_references", "strings", "properties", "modules", "frames",
-	"stacks", "types", "threads", "contents", "objects", "roots", "timeline", "totals", NULL,
+	"stacks", "types", "threads", "contents", "objects", "roots", "timeline", "mappings", "totals", NULL,
 };
 
 static bool read_snapshot_flags(struct make *m)
@@ -95,6 +95,7 @@ static bool read_section(struct make *m, enum section section)
 	case OBJECTS: return read_list(m, make_object);
 	case ROOTS: return read_list(m, make_root);
 	case TIMELINE: return read_list(m, make_moment);
+	case MAPPINGS: return read_list(m, make_mapping);
 	case TOTALS: return read_list(m, make_total);
 	}
 	return false;

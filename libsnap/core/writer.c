@@ -59,6 +59,7 @@ static void free_writer(struct snap_writer *w)
 	libsnap_sorter_free(&w->loose);
 	libsnap_pages_free(&w->roots);
 	libsnap_pages_free(&w->timeline);
+	libsnap_pages_free(&w->mappings);
 	libsnap_pages_free(&w->layouts);
 	libsnap_pages_free(&w->layout_slots);
 	libsnap_free(allocator, w->group.references, w->group.capacity,
@@ -98,6 +99,7 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	w->lowest_id = UINT64_MAX;
 	libsnap_pages_init(&w->roots, allocator, sizeof(struct libsnap_root));
 	libsnap_pages_init(&w->timeline, allocator, sizeof(struct libsnap_moment));
+	libsnap_pages_init(&w->mappings, allocator, sizeof(struct snap_mapping));
 	libsnap_pages_init(&w->layouts, allocator, sizeof(struct libsnap_make));
 	libsnap_pages_init(&w->layout_slots, allocator, sizeof(struct libsnap_reference));
 	libsnap_pages_init(&w->out.blocks, allocator, sizeof(struct snapfmt_block));

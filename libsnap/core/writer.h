@@ -346,7 +346,7 @@ struct snap_writer {
 	uint64_t lowest_id, highest_id, id_bits; /* id_bits: in which ids differ from the lowest so far */
 	struct snap_object *recent;              /* without id, not logged yet; by hash */
 	uint64_t loose_count;
-	struct libsnap_pages roots, timeline, layouts, layout_slots;
+	struct libsnap_pages roots, timeline, mappings, layouts, layout_slots;
 	struct libsnap_order order;
 	struct libsnap_map map;
 

@@ -333,3 +333,19 @@ enum snap_status snap_writer_timeline(struct snap_writer *w, uint64_t time_ns, u
 	*moment = (struct libsnap_moment){time_ns, bytes, count, resident_bytes};
 	return SNAP_OK;
 }
+
+enum snap_status snap_writer_mapping(struct snap_writer *w, const struct snap_mapping *mapping,
+				     struct snap_error *error)
+{
+	if (libsnap_writer_failed(w))
+		return libsnap_writer_end_call(w, w->failure.status, error);
+	enum snap_status status = SNAP_OK;
+	if (mapping->name > w->names.strings.count)
+		status = libsnap_misuse(w, "a mapping's name is no string");
+	struct snap_mapping *new = status == SNAP_OK ? libsnap_pages_add(&w->mappings) : NULL;
+	if (new)
+		*new = *mapping;
+	else if (status == SNAP_OK)
+		status = libsnap_fail_memory(&w->problem);
+	return libsnap_writer_end_call(w, status, error);
+}

@@ -114,6 +114,12 @@ static void keep_names(struct snap_writer *w)
 	}
 }
 
+static void keep_mappings(struct snap_writer *w)
+{
+	for (uint64_t i = 0; i < w->mappings.count; i++)
+		keep_string(&w->numbers, ((struct snap_mapping *)libsnap_pages_at(&w->mappings, i))->name);
+}
+
 static void keep_labels(struct snap_writer *w)
 {
 	struct libsnap_numbers *n = &w->numbers;
@@ -157,6 +163,7 @@ enum snap_status libsnap_numbers_settle(struct snap_writer *w)
 	if (status != SNAP_OK)
 		return status;
 	keep_names(w);
+	keep_mappings(w);
 	if (!w->totals_only) {
 		keep_labels(w);
 		keep_rest(w);

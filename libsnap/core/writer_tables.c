@@ -141,6 +141,20 @@ static enum snap_status write_timeline(struct snap_writer *w)
 	return libsnap_table_end(&t, status);
 }
 
+static enum snap_status write_mappings(struct snap_writer *w)
+{
+	struct libsnap_table_out t;
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, SNAP_MAPPINGS, w->mappings.count);
+	for (uint64_t i = 0; i < w->mappings.count && status == SNAP_OK; i++) {
+		const struct snap_mapping *m = libsnap_pages_at(&w->mappings, i);
+		const uint64_t values[] = {m->address, m->size, m->resident, m->live, m->kind, m->flags,
+					   libsnap_number(w->numbers.strings, m->name)};
+		status = libsnap_table_row(&t, values);
+	}
+	return libsnap_table_end(&t, status);
+}
+
 static enum snap_status write_shapes(struct snap_writer *w)
 {
 	struct libsnap_table_out t;
@@ -196,6 +210,8 @@ enum snap_status libsnap_write_tables(struct snap_writer *w)
 		status = libsnap_write_totals(w);
 	if (status == SNAP_OK)
 		status = write_timeline(w);
+	if (status == SNAP_OK)
+		status = write_mappings(w);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
 	status = write_set(w, SNAP_CONTENTS, &names->contents, NULL, content_row);

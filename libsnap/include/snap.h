@@ -101,7 +101,7 @@ enum snap_table {
 	SNAP_ROOTS = 15, SNAP_CONTENTS = 16, SNAP_TOTALS = 17, SNAP_TIMELINE = 18,
 	SNAP_INDEX = 19, SNAP_INDEX_OBJECTS = 20, SNAP_INDEX_GROUPS = 21, SNAP_INDEX_OWNERS = 22,
 	SNAP_INDEX_CYCLES = 23, SNAP_INDEX_SPANS = 24, SNAP_INDEX_MAPS = 25, SNAP_INDEX_SUSPECTS = 26,
-	SNAP_INDEX_SUSPECT_PARTS = 27, SNAP_INDEX_MEMBERS = 28,
+	SNAP_INDEX_SUSPECT_PARTS = 27, SNAP_INDEX_MEMBERS = 28, SNAP_MAPPINGS = 40,
 };
 
 /* A column is named by table * 65536 + its number in the registry. */
@@ -159,6 +159,10 @@ enum snap_column_id {
 	SNAP_INDEX_PART_OBJECT = SNAP_COLUMN(27, 6),
 	SNAP_INDEX_MEMBER_CYCLE = SNAP_COLUMN(28, 0), SNAP_INDEX_MEMBER_TYPE = SNAP_COLUMN(28, 1),
 	SNAP_INDEX_MEMBER_COUNT = SNAP_COLUMN(28, 2), SNAP_INDEX_MEMBER_FIRST = SNAP_COLUMN(28, 3),
+	SNAP_MAPPING_ADDRESS = SNAP_COLUMN(40, 0), SNAP_MAPPING_SIZE = SNAP_COLUMN(40, 1),
+	SNAP_MAPPING_RESIDENT = SNAP_COLUMN(40, 2), SNAP_MAPPING_LIVE = SNAP_COLUMN(40, 3),
+	SNAP_MAPPING_KIND_COLUMN = SNAP_COLUMN(40, 4), SNAP_MAPPING_FLAGS = SNAP_COLUMN(40, 5),
+	SNAP_MAPPING_NAME = SNAP_COLUMN(40, 6),
 };
 
 enum snap_dimension {
@@ -195,6 +199,17 @@ enum snap_root_kind {
 	SNAP_ROOT_THREAD_OBJECT = 4, SNAP_ROOT_HANDLE = 5, SNAP_ROOT_REGISTER = 6, SNAP_ROOT_TLS = 7,
 	SNAP_ROOT_CLASS = 8, SNAP_ROOT_MONITOR = 9, SNAP_ROOT_FINALIZER = 10,
 	SNAP_ROOT_INTERNED = 11, SNAP_ROOT_FOREIGN = 12,
+};
+
+enum snap_mapping_kind {
+	SNAP_MAPPING_OTHER = 0,
+	SNAP_MAPPING_HEAP = 1,     /* held by an allocator */
+	SNAP_MAPPING_STACK = 2,
+	SNAP_MAPPING_FILE = 3,
+	SNAP_MAPPING_RECORDER = 4, /* memory of what writes the snapshot */
+};
+enum snap_mapping_flag {
+	SNAP_MAPPING_READABLE = 1, SNAP_MAPPING_WRITABLE = 2, SNAP_MAPPING_EXECUTABLE = 4, SNAP_MAPPING_SHARED = 8,
 };
 
 enum snap_tail { SNAP_TAIL_NONE = 0, SNAP_TAIL_INDEXED = 1, SNAP_TAIL_LABELLED = 2 };
@@ -354,6 +369,17 @@ snap_writer_root(struct snap_writer *, const struct snap_root *, struct snap_err
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_timeline(struct snap_writer *, uint64_t time_ns, uint64_t bytes, uint64_t count, uint64_t resident_bytes,
 		     struct snap_error *);
+
+/* A stretch of the process's memory.  To be added by ascending address. */
+struct snap_mapping {
+	uint64_t address, size;
+	uint64_t resident; /* bytes in memory */
+	uint64_t live;     /* of these, bytes of objects; 0 in a sampled snapshot */
+	enum snap_mapping_kind kind;
+	uint32_t flags, name; /* of enum snap_mapping_flag; a string or 0 */
+};
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_mapping(struct snap_writer *, const struct snap_mapping *, struct snap_error *);
 
 /* For baselines and tools that rewrite sums: adds to a total without any object.  Only with totals_only. */
 SNAP_API SNAP_MUST_USE enum snap_status

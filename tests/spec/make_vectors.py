@@ -450,6 +450,14 @@ good("empty-tails", "Section 7.3: table 12 is absent where all tails are empty."
     Column("totals.dimension", [0, 1, 6, 7]), Column("totals.key", [0, 1, 1, 4]), Column("totals.bytes", [16] * 4),
     Column("totals.count", [2] * 4)]))
 
+good("mappings", "Section 7.4: the memory of a process, of which two objects take 48 bytes.", tiny(
+    {"strings.text": STRINGS + [b"/bin/tiny", b"[heap]"]}, more=[
+        Column("mappings.address", [0x400000, 0x600000, 0x7f0000000000]), Column("mappings.size", [8192, 135168, 139264]),
+        Column("mappings.resident", [4096, 8192, 12288]), Column("mappings.live", [0, 48, 0]),
+        Column("mappings.kind", [3, 1, 2]), Column("mappings.flags", [5, 3, 3]), Column("mappings.name", [6, 7, 0])]))
+bad("mapping-name", "Section 7.4: a mapping whose name is beyond strings.",
+    tiny(more=[Column("mappings.address", [4096]), Column("mappings.name", [6])]))
+
 # ---- section 2 ----
 bad("no-bytes", "Section 2: a file is one or more snapshots.", [])
 bad("text", "Section 2: no snapshot at all.", [("text", b"All work and no play makes Jack a dull boy. " * 4)])

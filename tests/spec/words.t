@@ -23,6 +23,10 @@ is "$(cat "$work/said")" "$(wanted reference_kinds)" "kinds of references"
 	sed 's/^$/unknown/' >"$work/said"
 is "$(cat "$work/said")" "$(wanted root_kinds)" "kinds of roots"
 
+{ echo "snapshot: 1"; echo "mappings:"; enum mapping_kinds | awk '{ printf "- {address: 1, size: %d, kind: %d}\n", NR, $1 }'; } |
+	snap-make | snap-dump | sed -n 's/^- {address: 0x1, size: [0-9]*\(, kind: \(.*\)\)\?}/\2/p' | sed 's/^$/other/' >"$work/said"
+is "$(cat "$work/said")" "$(wanted mapping_kinds)" "kinds of mappings"
+
 python3 "$top/tests/spec/make_vectors.py" --binaries "$work" "$top/spec/vectors/good-totals-only.hex"
 printf 'snapshot: 1\nflags: [3, 1, 0]\nsampling_interval: 1\n' | snap-make | snap-dump | sed -n 's/^flags: //p' >"$work/said"
 is "$(cat "$work/said")" "[$(enum trailer_flags | awk '$1 < 4 && $1 != 2 { printf "%s%s", sep, $2; sep = ", " }')]" "flags of snapshots"

@@ -217,7 +217,8 @@ static inline enum snap_status model_rest(struct snap_writer *w, const struct mo
 	for (size_t i = 0; i < m->root_count; i++)
 		MODEL_TRY(snap_writer_root(w, &m->roots[i], e));
 	MODEL_TRY(snap_writer_timeline(w, 1, 2, 3, 4, e));
-	return snap_writer_timeline(w, 5, 6, 7, 8, e);
+	MODEL_TRY(snap_writer_timeline(w, 5, 6, 7, 8, e));
+	return snap_writer_mapping(w, &(struct snap_mapping){.address = 4096, .size = 4096, .name = 1}, e);
 }
 
 /* Objects, each with its references after it. */

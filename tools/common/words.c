@@ -12,9 +12,11 @@ static const char *const words[][WORD_COUNT] = {
 		"symbol", "regexp", "bigint", "layout", "block",
 	},
 	[WORDS_DIMENSION] = {"all", "type", "stack", "thread", "domain", "generation", "shape", "size"},
+	[WORDS_MAPPING_KIND] = {"other", "heap", "stack", "file", "recorder"},
 	[WORDS_SNAPSHOT_FLAG] = {"partial", "sampled", "totals_only", "contents"},
 	[WORDS_OBJECT_FLAG] = {"uncollectable", "detached", "attached", "older"},
 	[WORDS_STACK_FLAG] = {"truncated"},
+	[WORDS_MAPPING_FLAG] = {"readable", "writable", "executable", "shared"},
 };
 
 const char *word_of(enum word_list list, uint64_t number)

@@ -65,6 +65,7 @@ bool dump_properties(struct dump *);
 bool dump_names(struct dump *);
 bool dump_roots(struct dump *);
 bool dump_timeline(struct dump *);
+bool dump_mappings(struct dump *);
 bool dump_totals(struct dump *);
 
 /* objects.c */

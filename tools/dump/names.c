@@ -257,6 +257,20 @@ bool dump_timeline(struct dump *d)
 	return put_table(d, &(struct table){"timeline", fields, COUNT(fields), false, NULL});
 }
 
+bool dump_mappings(struct dump *d)
+{
+	static const struct dump_field fields[] = {
+		{SNAP_MAPPING_ADDRESS, "address", DUMP_HEXADECIMAL, 0, 0, true},
+		{SNAP_MAPPING_SIZE, "size", DUMP_NUMBER, 0, 0, false},
+		{SNAP_MAPPING_RESIDENT, "resident", DUMP_NUMBER, 0, 0, false},
+		{SNAP_MAPPING_LIVE, "live", DUMP_NUMBER, 0, 0, false},
+		{SNAP_MAPPING_KIND_COLUMN, "kind", DUMP_WORD, WORDS_MAPPING_KIND, 0, false},
+		{SNAP_MAPPING_FLAGS, "flags", DUMP_FLAGS, WORDS_MAPPING_FLAG, 0, false},
+		{SNAP_MAPPING_NAME, "name", DUMP_STRING, 0, 0, false},
+	};
+	return put_table(d, &(struct table){"mappings", fields, COUNT(fields), false, NULL});
+}
+
 static bool put_total(struct dump *d, const void *context, uint64_t row, const uint64_t *const *values, size_t at)
 {
 	(void)context;

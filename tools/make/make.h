@@ -57,6 +57,7 @@ bool make_properties(struct make *);
 bool make_object(struct make *);
 bool make_root(struct make *);
 bool make_moment(struct make *);
+bool make_mapping(struct make *);
 bool make_total(struct make *);
 
 #endif

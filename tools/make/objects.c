@@ -169,6 +169,28 @@ bool make_moment(struct make *m)
 	       make_good(m, snap_writer_timeline(m->writer, values[0], values[1], values[2], values[3], &error), &error);
 }
 
+bool make_mapping(struct make *m)
+{
+	static const char *const keys[] = {"address", "size", "resident", "live", "kind", "flags", "name", NULL};
+	struct snap_mapping mapping = {0};
+	struct snap_error error;
+	uint64_t seen = 0, kind = 0;
+	bool ok = true;
+	for (int key; ok && (key = document_key(m->text, keys, &seen)) >= 0;) {
+		switch (key) {
+		case 0: ok = document_number(m->text, UINT64_MAX, &mapping.address); break;
+		case 1: ok = document_number(m->text, UINT64_MAX, &mapping.size); break;
+		case 2: ok = document_number(m->text, UINT64_MAX, &mapping.resident); break;
+		case 3: ok = document_number(m->text, UINT64_MAX, &mapping.live); break;
+		case 4: ok = make_word(m, WORDS_MAPPING_KIND, &kind); break;
+		case 5: ok = make_flags(m, WORDS_MAPPING_FLAG, &mapping.flags); break;
+		default: ok = make_string(m, &mapping.name);
+		}
+	}
+	mapping.kind = (enum snap_mapping_kind)kind;
+	return ok && !document_failed(m->text) && make_good(m, snap_writer_mapping(m->writer, &mapping, &error), &error);
+}
+
 /* The key of a dimension: an id, a number, or what names the row. */
 static bool read_total_key(struct make *m, enum snap_dimension dimension, uint64_t *key)
 {
