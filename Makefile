@@ -75,6 +75,7 @@ $(TRACKER): $(call objects,libsnap/track) $(BUILD)/libsnap.a libsnap/track/track
 endif
 
 $(BUILD)/bin/snap-import: $(IMPORT)
+$(BUILD)/bin/snap-info: $(call objects,tools/info)
 $(BUILD)/bin/snap-dump: $(call objects,tools/dump)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/snap-refs $(BUILD)/bin/snap-index: $(call objects,tools/refs)

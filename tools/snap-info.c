@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "print.h"
+#include "info/info.h"
 
 /* ---- names of columns and encodings ---- */
 
@@ -256,7 +255,7 @@ static void usage_row(struct print_table *table, const struct usage *u)
 }
 
 static void print_header(const char *file, const struct snap_reader_info *info, const char *flags,
-			 const struct heap *heap)
+			 const struct heap *heap, const struct info_memory *memory)
 {
 	char size[32];
 	printf("file                ");
@@ -275,11 +274,12 @@ static void print_header(const char *file, const struct snap_reader_info *info, 
 		printf("sampling interval   %s\n", print_size(info->sampling_interval_bytes, size));
 	if (info->unknown_references > 0)
 		printf("unknown references  %" PRIu64 "\n", info->unknown_references);
+	info_memory_print(memory, info->flags & SNAP_SNAPSHOT_SAMPLED);
 }
 
 static void note_header(struct print_table *table, const char *file,
 			const struct snap_reader_info *info, const char *flags,
-			const struct heap *heap)
+			const struct heap *heap, const struct info_memory *memory)
 {
 	char text[40];
 	print_note(table, "file", file);
@@ -299,6 +299,7 @@ static void note_header(struct print_table *table, const char *file,
 	print_note_number(table, "sampling_interval", info->sampling_interval_bytes);
 	print_note_number(table, "unknown_references", info->unknown_references);
 	print_note_number(table, "lost_blocks", info->lost_blocks);
+	info_memory_note(table, memory);
 }
 
 static enum snap_status name_index(struct snap_reader *reader, char *flags, size_t size,
@@ -329,7 +330,10 @@ static enum snap_status show_columns(struct snap_reader *reader, const char *fil
 	struct usage sum = {0};
 	char flags[80];
 	struct heap heap;
+	struct info_memory memory;
 	enum snap_status status = heap_total(reader, file, &heap, error);
+	if (status == SNAP_OK)
+		status = info_memory_read(reader, file, &memory, error);
 	if (status != SNAP_OK)
 		return status;
 	snap_reader_info(reader, &info);
@@ -338,12 +342,12 @@ static enum snap_status show_columns(struct snap_reader *reader, const char *fil
 	if (status != SNAP_OK)
 		return status;
 	if (cli_common.format == CLI_TABLE) {
-		print_header(file, &info, flags, &heap);
+		print_header(file, &info, flags, &heap, &memory);
 		status = each_property(reader, file, print_property, NULL, error);
 		putchar('\n');
 	}
 	struct print_table *table = print_begin("snap-info/1", columns, 7);
-	note_header(table, file, &info, flags, &heap);
+	note_header(table, file, &info, flags, &heap, &memory);
 	struct snap_block_info block;
 	for (uint64_t i = 0; snap_reader_block(reader, i, &block); i++)
 		count_block(&usages, &block);
@@ -474,7 +478,7 @@ static int verify_row(struct print_table *table, struct snap_reader *reader, con
 /* ---- outline ---- */
 
 struct request {
-	bool verify, blocks, members, properties;
+	bool verify, blocks, members, properties, mappings;
 };
 
 /* All members, or the one that FILE#N names. */
@@ -517,12 +521,13 @@ static int show(const char *file, const struct request *request)
 	if (request->verify || request->members)
 		return show_series(file, request->verify);
 	struct snap_reader *reader = cli_open_any(file);
-	enum snap_status status = request->blocks ? show_blocks(reader)
-				  : request->properties
-					  ? show_properties(reader, file ? file : "-", &error)
-					  : show_columns(reader, file ? file : "-", &error);
+	const char *name = file ? file : "-";
+	enum snap_status status = request->blocks       ? show_blocks(reader)
+				  : request->properties ? show_properties(reader, name, &error)
+				  : request->mappings   ? info_list_mappings(reader, name, &error)
+							: show_columns(reader, name, &error);
 	snap_reader_close(reader);
-	return status == SNAP_OK ? CLI_YES : cli_report(file ? file : "-", &error);
+	return status == SNAP_OK ? CLI_YES : cli_report(name, &error);
 }
 
 int main(int argc, char **argv)
@@ -534,14 +539,16 @@ int main(int argc, char **argv)
 		{0, "blocks", NULL, "list the blocks", CLI_FLAG, &request.blocks},
 		{0, "members", NULL, "list the members of a series", CLI_FLAG, &request.members},
 		{0, "properties", NULL, "list the properties", CLI_FLAG, &request.properties},
+		{0, "mappings", NULL, "list the process's memory, and how much of it was resident", CLI_FLAG,
+		 &request.mappings},
 		{0},
 	};
 	const struct cli_tool tool = {
 		"snap-info", "[OPTION]... [FILE]", "Describe a snapshot, or verify it.", 0, 1,
 		options};
 	char **files = cli_parse(&tool, argc, argv, NULL);
-	if (request.verify + request.blocks + request.members + request.properties > 1)
-		cli_usage("only one of --verify, --blocks, --members and --properties");
+	if (request.verify + request.blocks + request.members + request.properties + request.mappings > 1)
+		cli_usage("only one of --verify, --blocks, --members, --properties and --mappings");
 	int status = show(files[0], &request);
 	return cli_finish(status == CLI_YES ? CLI_YES : CLI_TROUBLE);
 }

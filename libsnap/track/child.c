@@ -85,8 +85,10 @@ struct picture {
 	uint32_t *modules; /* by number: id */
 	uint32_t *threads; /* by number: id + 1 */
 	uint64_t bytes, count;
-	struct track_maps maps; /* the rest: with references only */
-	struct track_holders holders;
+	bool has_account; /* and maps */
+	struct track_maps maps;
+	struct track_account account;
+	struct track_holders holders; /* the rest: with references only */
 	struct track_roots roots;
 	uint32_t offsets[NAMED_WORDS]; /* by word: the string's id */
 	uint32_t labels;               /* of roots */
@@ -256,6 +258,8 @@ static bool add_block(void *context, const struct track_block *block)
 	object.thread = thread_id(p, thread);
 	p->bytes += block->size;
 	p->count++;
+	if (p->has_account)
+		track_account_block(&p->account, &p->maps, block);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_object(p->writer, &object, &p->error);
 	if (p->status == SNAP_OK && track_settings.references) {
@@ -269,7 +273,7 @@ static bool add_block(void *context, const struct track_block *block)
 
 static bool read_references(struct picture *p)
 {
-	if (!track_maps_read(&p->maps) || !track_holders_read(&p->holders) || !track_roots_read(&p->roots, &p->maps, &p->holders))
+	if (!p->maps.all || !track_holders_read(&p->holders) || !track_roots_read(&p->roots, &p->maps, &p->holders))
 		return false;
 	track_variables_name(&p->roots);
 	return true;
@@ -311,6 +315,31 @@ static void add_roots(struct picture *p)
 		}
 		if (p->status == SNAP_OK)
 			p->status = snap_writer_root(p->writer, &root, &p->error);
+	}
+}
+
+/* ---- memory ---- */
+
+static void add_mappings(struct picture *p)
+{
+	if (!p->has_account)
+		return;
+	track_account_end(&p->account);
+	for (size_t i = 0; i < p->account.count && p->status == SNAP_OK; i++) {
+		const struct track_stretch *s = &p->account.all[i];
+		const struct track_mapping *m = s->mapping;
+		struct snap_mapping mapping = {
+			.address = s->start,
+			.size = s->end - s->start,
+			.resident = s->resident,
+			.live = s->live,
+			.kind = (enum snap_mapping_kind)s->kind,
+			.flags = (m->readable ? SNAP_MAPPING_READABLE : 0u) | (m->writable ? SNAP_MAPPING_WRITABLE : 0u) |
+				 (m->executable ? SNAP_MAPPING_EXECUTABLE : 0u) | (m->shared ? SNAP_MAPPING_SHARED : 0u),
+			.name = string(p, m->path, strlen(m->path)),
+		};
+		if (p->status == SNAP_OK)
+			p->status = snap_writer_mapping(p->writer, &mapping, &p->error);
 	}
 }
 
@@ -439,6 +468,7 @@ static void write_picture(struct picture *p, enum track_reason reason)
 	if (!track_blocks_each(add_block, p, &duplicates) && p->status == SNAP_OK)
 		p->status = SNAP_NO_MEMORY;
 	add_roots(p);
+	add_mappings(p);
 	describe_program(p);
 	describe_moment(p, reason);
 	describe_recording(p, duplicates);
@@ -466,8 +496,10 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	static struct picture picture;
 	struct picture *p = &picture;
 	const struct snap_allocator allocator = {.context = &p->heap, .resize = heap_resize};
+	size_t own_count = track_own_count();
 	syscall(SYS_close_range, 0u, ~0u, 0u);
 	remove_abandoned();
+	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
 	if ((track_settings.references && !read_references(p)) || !make_maps(p))
 		p->status = SNAP_NO_MEMORY;
 	else

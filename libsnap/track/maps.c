@@ -1,4 +1,4 @@
-/* What memory there is, and which of it can be read without a fault: from /proc/self/maps and
+/* What memory there is, and which of it can be read without a fault: from /proc/self/smaps and
  * /proc/self/pagemap.
  *
  * For the child of a snapshot, whose memory nobody changes but itself.  It reads the list before it
@@ -12,9 +12,10 @@
 
 #include "track.h"
 
-#define TEXT_MAX     ((size_t)64 << 20)
+#define TEXT_MIN     ((size_t)1 << 18)
 #define PAGE         4096u
 #define PAGE_PRESENT ((uint64_t)3 << 62) /* in memory, or swapped out */
+#define PAGE_MEMORY  ((uint64_t)1 << 63)
 #define PAGE_GUARD   ((uint64_t)1 << 58)
 
 /* ---- the list ---- */
@@ -58,37 +59,77 @@ static bool parse_line(const char *at, struct track_mapping *out)
 	return out->start < out->end;
 }
 
-static size_t read_text(char *text)
+struct text {
+	char *bytes;
+	size_t size, capacity;
+};
+
+static bool grow(struct text *t)
 {
-	size_t size = 0;
+	size_t capacity = t->capacity ? 2 * t->capacity : TEXT_MIN;
+	void *more = t->bytes ? mremap(t->bytes, t->capacity, capacity, MREMAP_MAYMOVE) : track_map(capacity);
+	if (!more || more == MAP_FAILED)
+		return false;
+	t->bytes = more;
+	t->capacity = capacity;
+	return true;
+}
+
+static bool read_text(struct text *t, const char *path)
+{
 	ssize_t got = 1;
-	int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	while (file >= 0 && got > 0 && size < TEXT_MAX - 1) {
-		got = read(file, text + size, TEXT_MAX - 1 - size);
-		size += got > 0 ? (size_t)got : 0;
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	t->size = 0;
+	while (file >= 0 && got > 0 && (t->size < t->capacity || grow(t))) {
+		got = read(file, t->bytes + t->size, t->capacity - t->size);
+		t->size += got > 0 ? (size_t)got : 0;
 	}
 	if (file >= 0)
 		close(file);
-	return size;
+	return file >= 0 && got == 0 && t->size > 0;
+}
+
+static const char resident_key[] = "Rss:";
+
+/* "Rss:       123 kB", of the mapping whose line came last. */
+static void parse_resident(const char *at, struct track_mapping *mapping)
+{
+	uint64_t value = 0;
+	for (at += sizeof resident_key - 1; *at == ' '; at++)
+		continue;
+	for (; *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (unsigned)(*at - '0');
+	mapping->resident = value * 1024;
+}
+
+static void parse_text(struct track_maps *maps, struct text *t)
+{
+	char *at = t->bytes, *stop = t->bytes + t->size;
+	for (char *end; (end = memchr(at, '\n', (size_t)(stop - at))); at = end + 1) {
+		*end = '\0';
+		if (*at >= 'A' && *at <= 'Z') {
+			if (maps->count > 0 && strncmp(at, resident_key, sizeof resident_key - 1) == 0)
+				parse_resident(at, &maps->all[maps->count - 1]);
+		} else if (parse_line(at, &maps->all[maps->count])) {
+			maps->count++;
+		}
+	}
 }
 
 bool track_maps_read(struct track_maps *maps)
 {
-	*maps = (struct track_maps){.pagemap = -1};
-	char *text = track_map(TEXT_MAX);
-	size_t size = text ? read_text(text) : 0, lines = 0;
-	for (size_t i = 0; i < size; i++)
-		lines += text[i] == '\n';
-	maps->all = lines > 0 ? track_map(lines * sizeof *maps->all) : NULL;
+	struct text text = {0};
+	size_t lines = 0;
+	*maps = (struct track_maps){.pages.file = -1};
+	if (!read_text(&text, "/proc/self/smaps") && !read_text(&text, "/proc/self/maps"))
+		return false;
+	for (size_t i = 0; i < text.size; i++)
+		lines += text.bytes[i] == '\n' && i + 1 < text.size && (text.bytes[i + 1] < 'A' || text.bytes[i + 1] > 'Z');
+	maps->all = track_map((lines + 1) * sizeof *maps->all);
 	if (!maps->all)
 		return false;
-	char *at = text;
-	for (char *end; (end = memchr(at, '\n', size - (size_t)(at - text))); at = end + 1) {
-		*end = '\0';
-		if (parse_line(at, &maps->all[maps->count]))
-			maps->count++;
-	}
-	maps->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	parse_text(maps, &text);
+	maps->pages.file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	return true;
 }
 
@@ -107,22 +148,44 @@ const struct track_mapping *track_mapping_from(const struct track_maps *maps, ui
 
 /* ---- reading ---- */
 
+/* False: not known. */
+static bool page_entry(struct track_pagemap *pages, uintptr_t page, uint64_t *entry)
+{
+	if (pages->file < 0)
+		return false;
+	uintptr_t first = page & ~(uintptr_t)(TRACK_PAGEMAP_ENTRIES - 1);
+	if (pages->count == 0 || pages->first != first) {
+		ssize_t got = pread(pages->file, pages->entries, sizeof pages->entries,
+				    (off_t)(first * sizeof(uint64_t)));
+		pages->count = got > 0 ? (size_t)got / sizeof(uint64_t) : 0;
+		pages->first = first;
+	}
+	if (page - first < pages->count)
+		*entry = pages->entries[page - first];
+	else
+		*entry = 0;
+	return pages->count > 0;
+}
+
 /* What the process never touched holds no pointer, and is not brought into being by looking. */
 static bool is_present(struct track_maps *maps, uintptr_t page)
 {
-	if (maps->pagemap < 0)
+	uint64_t entry;
+	if (!page_entry(&maps->pages, page, &entry))
 		return true;
-	uintptr_t first = page & ~(uintptr_t)(TRACK_PRESENT_PAGES - 1);
-	if (maps->present_count == 0 || maps->present_first != first) {
-		ssize_t got = pread(maps->pagemap, maps->present, sizeof maps->present,
-				    (off_t)(first * sizeof(uint64_t)));
-		maps->present_count = got > 0 ? (size_t)got / sizeof(uint64_t) : 0;
-		maps->present_first = first;
-	}
-	if (page - first >= maps->present_count)
-		return maps->present_count == 0;
-	uint64_t entry = maps->present[page - first];
 	return (entry & PAGE_PRESENT) != 0 && (entry & PAGE_GUARD) == 0;
+}
+
+uint64_t track_pagemap_resident(struct track_pagemap *pages, uintptr_t start, uintptr_t end)
+{
+	uint64_t size = 0, entry;
+	for (uintptr_t at = start, stop; at < end; at = stop) {
+		stop = (at & ~(uintptr_t)(PAGE - 1)) + PAGE;
+		stop = stop < end ? stop : end;
+		if (!page_entry(pages, at / PAGE, &entry) || (entry & PAGE_MEMORY))
+			size += stop - at;
+	}
+	return size;
 }
 
 /* Finds the readable stretch that holds address or comes next; false: none begins below end. */

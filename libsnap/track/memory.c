@@ -8,6 +8,7 @@
 #include "track.h"
 
 #define ALIGN     64u
+#define PAGE      4096u
 #define CHUNK_MIN ((size_t)1 << 18)
 #define CHUNK_MAX ((size_t)1 << 23)
 
@@ -37,13 +38,37 @@ void track_locks_forked(void)
 	atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
 }
 
+static struct track_range own[TRACK_OWN_MAX];
+static _Atomic size_t own_count;
+
+static void note_own(uintptr_t start, size_t size)
+{
+	size_t index = atomic_fetch_add_explicit(&own_count, 1, memory_order_relaxed);
+	if (index < TRACK_OWN_MAX)
+		own[index] = (struct track_range){start, start + ((size + PAGE - 1) & ~(size_t)(PAGE - 1))};
+}
+
+size_t track_own_count(void)
+{
+	size_t count = atomic_load_explicit(&own_count, memory_order_relaxed);
+	return count < TRACK_OWN_MAX ? count : TRACK_OWN_MAX;
+}
+
+struct track_range track_own(size_t index)
+{
+	return own[index];
+}
+
 void *track_map(size_t size)
 {
 	int kept = errno;
 	long result = syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, (off_t)0);
 	errno = kept;
-	return result == -1 ? NULL : (void *)result; /* NOLINT(performance-no-int-to-ptr) */
+	if (result == -1)
+		return NULL;
+	note_own((uintptr_t)result, size);
+	return (void *)result; /* NOLINT(performance-no-int-to-ptr) */
 }
 
 static struct track_lock lock;

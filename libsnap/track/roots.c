@@ -1,9 +1,8 @@
 /* Where the program begins to hold blocks: variables of modules, stacks and own variables of
  * threads.
  *
- * Threads are found by their descriptors (glibc's struct pthread), which point to themselves in
- * their first and third words, and have the thread's number at the same place as that of the thread
- * that forked.  Below each lie its static thread-local variables, and, but for the main thread, its
+ * Threads are found by their descriptors, which have the thread's number at the same place as that
+ * of the thread that forked.  Below each lie its static thread-local variables, and, but for the main thread, its
  * stack. */
 #include <string.h>
 #include <sys/mman.h>
@@ -11,8 +10,6 @@
 #include "track.h"
 
 #define THREADS_MAX      65536u
-#define DESCRIPTOR_ALIGN 64u
-#define DESCRIPTOR_SIZE  4096u
 #define TID_AT_MIN       0x100u
 #define TID_AT_MAX       0x800u
 #define OTHER_STACK_MAX \
@@ -115,6 +112,11 @@ static uintptr_t own_descriptor(void)
 	return pointer;
 }
 
+bool track_is_descriptor(uintptr_t address)
+{
+	return word_at(address) == address && word_at(address + 16) == address;
+}
+
 static pid_t tid_of(const struct search *s, uintptr_t descriptor)
 {
 	pid_t tid;
@@ -147,8 +149,8 @@ static void find_descriptors_in(struct search *s, const struct track_mapping *m)
 	uintptr_t stop;
 	for (uintptr_t at = m->start; (stop = track_maps_readable(s->maps, &at, m->end)) != 0;
 	     at = stop)
-		for (; at + TID_AT_MAX < stop; at += DESCRIPTOR_ALIGN)
-			if (word_at(at) == at && word_at(at + 16) == at)
+		for (; at + TID_AT_MAX < stop; at += TRACK_DESCRIPTOR_ALIGN)
+			if (track_is_descriptor(at))
 				add_descriptor(s, at);
 }
 
@@ -212,7 +214,7 @@ static void scan_thread(struct search *s, uintptr_t descriptor)
 	bool is_main = like.tid == track_thread_record(0)->tid;
 	uintptr_t sp = like.tid == track_moment.tid ? track_moment.sp : 0;
 	uintptr_t end =
-		descriptor + DESCRIPTOR_SIZE < own.end ? descriptor + DESCRIPTOR_SIZE : own.end;
+		descriptor + TRACK_DESCRIPTOR_SIZE < own.end ? descriptor + TRACK_DESCRIPTOR_SIZE : own.end;
 	scan(s, descriptor, end, &like);
 	like.is_stack = !is_main;
 	scan(s, sp > own.start && sp < descriptor ? sp : own.start, descriptor, &like);

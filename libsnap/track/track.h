@@ -27,6 +27,15 @@ void *track_map(size_t size);
 /* Zeroed, aligned to 64 bytes, from larger pieces; never given back.  NULL: no memory. */
 void *track_alloc(size_t size);
 
+/* A stretch of addresses: at least one byte. */
+struct track_range {
+	uintptr_t start, end;
+};
+/* What track_map() gave, in the order in which it did; later ones than this many are not known. */
+#define TRACK_OWN_MAX 8192u
+size_t track_own_count(void);
+struct track_range track_own(size_t index);
+
 /* Free where it was taken before a fork that only this thread survived. */
 struct track_lock {
 	_Atomic uint32_t owner;
@@ -174,24 +183,31 @@ uint32_t track_thread_count(void);
 void track_threads_forked(void);
 void track_threads_init(void);
 
-/* ---- who holds what, seen from the child of a snapshot (maps.c, holders.c, roots.c, variables.c) ---- */
+/* ---- memory, seen from the child of a snapshot (maps.c, account.c) ---- */
 
 struct track_mapping {
 	uintptr_t start, end, offset;
 	const char *path; /* "": anonymous */
 	bool readable, writable, executable, shared;
+	uint64_t resident; /* bytes; 0 where the system does not tell */
 };
-#define TRACK_PRESENT_PAGES 512u
+/* The part of /proc/PID/pagemap that was read last. */
+#define TRACK_PAGEMAP_ENTRIES 512u
+struct track_pagemap {
+	int file; /* -1: it cannot be read */
+	size_t count;
+	uintptr_t first; /* page */
+	uint64_t entries[TRACK_PAGEMAP_ENTRIES];
+};
 struct track_maps {
 	struct track_mapping *all; /* ascending */
 	size_t count;
 	uintptr_t run_start, run_end; /* known to be readable */
-	int pagemap;
-	size_t present_count;
-	uintptr_t present_first;
-	uint64_t present[TRACK_PRESENT_PAGES];
+	struct track_pagemap pages;
 };
 bool track_maps_read(struct track_maps *);
+/* Of the bytes from start to below end, those that are in memory; all if that is not known. */
+uint64_t track_pagemap_resident(struct track_pagemap *, uintptr_t start, uintptr_t end);
 /* The mapping that holds an address, or the first above it; NULL: there is none. */
 const struct track_mapping *track_mapping_from(const struct track_maps *, uintptr_t address);
 /* Moves start to the first byte from it on that can be read; returns the end of what can be read there, at most end;
@@ -200,10 +216,33 @@ uintptr_t track_maps_readable(struct track_maps *, uintptr_t *start, uintptr_t e
 /* Where a module ends whose first mapping this is; 0: it is not. */
 uintptr_t track_mapping_module_end(const struct track_maps *, const struct track_mapping *);
 
-/* A live block, as a range of addresses: at least one byte. */
-struct track_range {
+/* What a stretch of the address space is for. */
+struct track_stretch {
 	uintptr_t start, end;
+	const struct track_mapping *mapping;
+	uint64_t resident;
+	uint64_t live; /* bytes of blocks that are resident */
+	uint32_t kind; /* SNAP_MAPPING_... */
+	bool has_blocks;
 };
+struct track_account {
+	struct track_stretch *all; /* ascending; those that the child made itself are left out */
+	size_t count, at;
+	uintptr_t counted; /* blocks are, up to here */
+	struct track_range module; /* the tracker's own */
+};
+/* own_count: of what the tracker mapped, what is the program's and not the child's. */
+bool track_account_begin(struct track_account *, struct track_maps *, size_t own_count);
+/* For each live block, by ascending address. */
+void track_account_block(struct track_account *, struct track_maps *, const struct track_block *);
+void track_account_end(struct track_account *);
+/* A thread's descriptor may be here: glibc's struct pthread, which points to itself in its first and third words. */
+bool track_is_descriptor(uintptr_t address);
+#define TRACK_DESCRIPTOR_ALIGN 64u
+#define TRACK_DESCRIPTOR_SIZE  4096u
+
+/* ---- who holds what (holders.c, roots.c, variables.c) ---- */
+
 /* All live blocks, to be found by an address inside of them: 16 to 32 bytes for each, and 32 to 64 for each page that they
  * touch. */
 struct track_holders {

@@ -1,0 +1,1 @@
+snap-info --mappings memory.snap; snap-info memory.snap | head -20
