@@ -45,13 +45,6 @@ enum snap_status libsnap_sorter_add(struct libsnap_sorter *s, uint64_t key, cons
 	return SNAP_OK;
 }
 
-uint64_t libsnap_sorter_memory(const struct libsnap_sorter *s)
-{
-	if (s->ascending)
-		return s->tape.memory_bytes;
-	return s->tape.memory_bytes + s->tape_records * 2 * sizeof(struct libsnap_sort_entry);
-}
-
 static void list_entries(struct libsnap_sorter *s)
 {
 	uint64_t key = 0;
@@ -193,9 +186,12 @@ static enum snap_status next_entry(struct libsnap_sort_walk *w, struct libsnap_r
 
 enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *w, struct libsnap_record *record)
 {
+	return w->sorter->ascending ? libsnap_sort_next_as_added(w, record) : next_entry(w, record);
+}
+
+enum snap_status libsnap_sort_next_as_added(struct libsnap_sort_walk *w, struct libsnap_record *record)
+{
 	const struct libsnap_tape *tape = &w->sorter->tape;
-	if (!w->sorter->ascending)
-		return next_entry(w, record);
 	while (!w->at || w->at == tape->chunks[w->chunk].bytes + tape->chunks[w->chunk].used) {
 		w->chunk += w->at != NULL;
 		if (w->chunk == tape->chunk_count)

@@ -52,7 +52,11 @@ void libsnap_sorter_free(struct libsnap_sorter *);
 enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const uint8_t *bytes,
 				    size_t size, struct snap_error *);
 /* What it needs now, with what sorting it would take. */
-uint64_t libsnap_sorter_memory(const struct libsnap_sorter *);
+static inline uint64_t libsnap_sorter_memory(const struct libsnap_sorter *s)
+{
+	uint64_t sorting = s->ascending ? 0 : s->tape_records * 2 * sizeof(struct libsnap_sort_entry);
+	return s->tape.memory_bytes + sorting;
+}
 enum snap_status libsnap_sorter_spill(struct libsnap_sorter *, struct snap_error *);
 /* Fills entries with what is on the tape, in order; a tape that ascends is its own order. */
 enum snap_status libsnap_sorter_sort_tape(struct libsnap_sorter *, struct snap_error *);
@@ -83,6 +87,8 @@ enum snap_status libsnap_sort_walk_begin(struct libsnap_sort_walk *, struct libs
  * sorter. */
 enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *, struct libsnap_record *,
 					struct snap_error *);
+/* Without runs: records in the order in which they were added; the walk needs no more than its sorter. */
+enum snap_status libsnap_sort_next_as_added(struct libsnap_sort_walk *, struct libsnap_record *);
 /* Without runs: sort_walk_next() does the rest. */
 enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *, struct libsnap_record *);
 void libsnap_sort_walk_end(struct libsnap_sort_walk *);

@@ -493,7 +493,14 @@ static inline void libsnap_order_read(struct snap_writer *w, const uint8_t *end)
 void libsnap_order_free(struct snap_writer *);
 
 /* writer_map.c */
-enum snap_status libsnap_map_begin(struct snap_writer *, uint64_t count);
+/* Whether all ids so far lie so close together that each can be a bit; *bytes: what the map takes in memory. */
+bool libsnap_map_is_close(const struct snap_writer *, uint64_t *bytes);
+enum snap_status libsnap_map_begin(struct snap_writer *);
+/* Where map.words is not NULL, ids may come in any order: all are marked (false: it was there), then counted, and then
+ * each has a place for its row, in their order. */
+bool libsnap_map_mark(struct libsnap_map *, uint64_t id);
+void libsnap_map_count(struct libsnap_map *);
+uint32_t *libsnap_map_row(const struct libsnap_map *, uint64_t id);
 /* Ids ascend. */
 enum snap_status libsnap_map_add(struct snap_writer *, uint64_t id, uint64_t row);
 enum snap_status libsnap_map_finish(struct snap_writer *);

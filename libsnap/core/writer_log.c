@@ -10,26 +10,41 @@
 /* So many ids in order are a run: sorting them with one that is not would take more memory than they need. */
 #define PRESORTED 65536
 
+/* With what sorting would take, where ids do not lie so close together that they need not be sorted. */
+static uint64_t named_memory(const struct snap_writer *w)
+{
+	uint64_t close_bytes, all = libsnap_sorter_memory(&w->named);
+	if (w->named.ascending || libsnap_sorter_spilled(&w->named) || !libsnap_map_is_close(w, &close_bytes))
+		return all;
+	return w->named.tape.memory_bytes + close_bytes;
+}
+
 static enum snap_status spill_if_large(struct snap_writer *w)
 {
 	if (w->max_memory_bytes == 0)
 		return SNAP_OK;
-	struct libsnap_sorter *sorters[] = {&w->named, &w->anonymous, &w->loose}, *largest = sorters[0];
-	uint64_t all = w->lanes.memory_bytes, most = 0;
-	for (size_t i = 0; i < sizeof(sorters) / sizeof(*sorters); i++) {
-		uint64_t memory = libsnap_sorter_memory(sorters[i]);
-		all += memory;
-		if (memory > most)
-			largest = sorters[i];
-		most = memory > most ? memory : most;
-	}
+	uint64_t named = named_memory(w), anonymous = libsnap_sorter_memory(&w->anonymous),
+		 loose = libsnap_sorter_memory(&w->loose);
+	uint64_t all = w->lanes.memory_bytes + named + anonymous + loose;
 	uint64_t group = w->group.capacity * sizeof(*w->group.references) + w->record.capacity;
 	uint64_t allowed = w->max_memory_bytes - w->max_memory_bytes / RESERVE;
 	allowed = allowed > group + allowed / 4 ? allowed - group : allowed / 4;
 	if (all <= allowed)
 		return SNAP_OK;
-	return most > w->lanes.memory_bytes ? libsnap_sorter_spill(largest, &w->problem)
-					    : libsnap_lanes_spill(w, &w->lanes);
+	if (w->lanes.memory_bytes >= named && w->lanes.memory_bytes >= anonymous && w->lanes.memory_bytes >= loose)
+		return libsnap_lanes_spill(w, &w->lanes);
+	struct libsnap_sorter *largest = anonymous >= loose ? &w->anonymous : &w->loose;
+	if (named >= anonymous && named >= loose)
+		largest = &w->named;
+	return libsnap_sorter_spill(largest, &w->problem);
+}
+
+/* Whether the tape of ids, of which the last one is before those on it, would be better off as a run that is in order. */
+static bool ends_ascent(const struct snap_writer *w, uint64_t id)
+{
+	uint64_t bytes;
+	return w->max_memory_bytes > 0 && id < w->named.last_key && w->named.ascending &&
+	       w->named.tape_records > PRESORTED && !libsnap_map_is_close(w, &bytes);
 }
 
 static void use_label_strings(struct snap_writer *w, uint32_t shape_id)
@@ -61,8 +76,7 @@ enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t
 		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
 	if (status == SNAP_OK && w->loose_count > 0)
 		status = libsnap_sorter_add(&w->loose, id, &came_here, 1, &w->problem);
-	if (status == SNAP_OK && w->max_memory_bytes > 0 && id < w->named.last_key &&
-	    w->named.ascending && w->named.tape_records > PRESORTED)
+	if (status == SNAP_OK && ends_ascent(w, id))
 		status = libsnap_sorter_spill(&w->named, &w->problem);
 	if (status == SNAP_OK)
 		status = libsnap_sorter_add(&w->named, id, bytes,

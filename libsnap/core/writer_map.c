@@ -35,17 +35,26 @@ static enum snap_status begin_memory(struct snap_writer *w, bool dense)
 	return m->entries ? SNAP_OK : libsnap_fail_memory(&w->problem);
 }
 
-enum snap_status libsnap_map_begin(struct snap_writer *w, uint64_t count)
+bool libsnap_map_is_close(const struct snap_writer *w, uint64_t *bytes)
+{
+	const uint64_t count = w->named.record_count;
+	unsigned shift = w->id_bits ? (unsigned)__builtin_ctzll(w->id_bits) : 0;
+	uint64_t span = (w->highest_id - w->lowest_id) >> shift;
+	bool close = count < UINT32_MAX && span / DENSE < count;
+	*bytes = close ? (span / 64 + 1) * sizeof(struct libsnap_map_word) + count * sizeof(uint32_t)
+		       : count * sizeof(struct libsnap_sort_entry);
+	return close;
+}
+
+enum snap_status libsnap_map_begin(struct snap_writer *w)
 {
 	struct libsnap_map *m = &w->map;
+	uint64_t bytes;
+	bool dense = libsnap_map_is_close(w, &bytes);
 	m->low = w->lowest_id;
 	m->shift = w->id_bits ? (unsigned)__builtin_ctzll(w->id_bits) : 0;
-	uint64_t span = (w->highest_id - w->lowest_id) >> m->shift;
-	m->word_count = span / 64 + 1;
-	m->capacity = count;
-	bool dense = count < UINT32_MAX && span / DENSE < count;
-	uint64_t bytes = dense ? m->word_count * sizeof(*m->words) + count * sizeof(*m->rows)
-			       : count * sizeof(*m->entries);
+	m->word_count = ((w->highest_id - w->lowest_id) >> m->shift) / 64 + 1;
+	m->capacity = w->named.record_count;
 	m->in_memory = w->max_memory_bytes == 0 || bytes <= w->max_memory_bytes / 2;
 	if (!m->in_memory)
 		return begin_file(w);
@@ -113,6 +122,25 @@ static inline unsigned count_bits(uint64_t x)
 	return (unsigned)(x * 0x0101010101010101u >> 56);
 }
 
+bool libsnap_map_mark(struct libsnap_map *m, uint64_t id)
+{
+	uint64_t place = (id - m->low) >> m->shift, bit = (uint64_t)1 << place % 64;
+	struct libsnap_map_word *word = &m->words[place / 64];
+	bool new = !(word->bits & bit);
+	word->bits |= bit;
+	m->count += new;
+	return new;
+}
+
+void libsnap_map_count(struct libsnap_map *m)
+{
+	uint64_t count = 0;
+	for (uint64_t i = 0; i < m->word_count; i++) {
+		m->words[i].before = count;
+		count += count_bits(m->words[i].bits);
+	}
+}
+
 /* The place of an id in their order + 1; 0: there is none. */
 static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id)
 {
@@ -122,6 +150,11 @@ static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id)
 	const struct libsnap_map_word *word = &m->words[place / 64];
 	uint64_t bit = (uint64_t)1 << place % 64;
 	return word->bits & bit ? word->before + count_bits(word->bits & (bit - 1)) + 1 : 0;
+}
+
+uint32_t *libsnap_map_row(const struct libsnap_map *m, uint64_t id)
+{
+	return &m->rows[place_of(m, id) - 1];
 }
 
 /* In two steps, each of which waits for memory in many places at once. */

@@ -91,18 +91,43 @@ static uint64_t take_row(struct snap_writer *w, uint32_t shape_id)
 	return w->shapes.next_row[number - 1]++;
 }
 
-static enum snap_status place_named(struct snap_writer *w)
+static enum snap_status refuse_twins(struct snap_writer *w, uint64_t id)
+{
+	return libsnap_misuse(w, "two objects have the id %" PRIu64 " (0x%" PRIx64 ")", id, id);
+}
+
+/* As they were added: where each is a bit, nothing needs to be sorted. */
+static enum snap_status place_as_added(struct snap_writer *w)
+{
+	struct libsnap_map *m = &w->map;
+	struct libsnap_sort_walk walk = {.sorter = &w->named};
+	struct libsnap_record record;
+	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK)
+		if (!libsnap_map_mark(m, record.key))
+			return refuse_twins(w, record.key);
+	libsnap_map_count(m);
+	walk = (struct libsnap_sort_walk){.sorter = &w->named};
+	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK) {
+		const uint8_t *at = record.bytes;
+		*libsnap_map_row(m, record.key) = (uint32_t)libsnap_get(&at);
+	}
+	for (uint64_t i = 0; i < m->count; i++)
+		m->rows[i] = (uint32_t)take_row(w, m->rows[i]);
+	return SNAP_OK;
+}
+
+static enum snap_status place_sorted(struct snap_writer *w)
 {
 	struct libsnap_sort_walk walk = {0};
 	struct libsnap_record record;
 	uint64_t last = 0;
-	enum snap_status status =
-		libsnap_sort_walk_begin(&walk, &w->named, walk_buffer(w), &w->problem);
+	enum snap_status status = libsnap_sorter_finish(&w->named, &w->problem);
+	if (status == SNAP_OK)
+		status = libsnap_sort_walk_begin(&walk, &w->named, walk_buffer(w), &w->problem);
 	while (status == SNAP_OK &&
 	       (status = libsnap_sort_walk_next(&walk, &record, &w->problem)) == SNAP_OK) {
 		if (record.key == last) {
-			status = libsnap_misuse(w, "two objects have the id %" PRIu64 " (0x%" PRIx64 ")",
-						last, last);
+			status = refuse_twins(w, last);
 			break;
 		}
 		last = record.key;
@@ -110,7 +135,9 @@ static enum snap_status place_named(struct snap_writer *w)
 		status = libsnap_map_add(w, last, take_row(w, (uint32_t)libsnap_get(&at)));
 	}
 	libsnap_sort_walk_end(&walk);
-	return status == SNAP_END ? SNAP_OK : status;
+	if (status == SNAP_END)
+		status = libsnap_map_finish(w);
+	return status;
 }
 
 enum snap_status libsnap_order_begin(struct snap_writer *w)
@@ -121,13 +148,10 @@ enum snap_status libsnap_order_begin(struct snap_writer *w)
 	if (status == SNAP_OK)
 		status = libsnap_shapes_settle(w);
 	if (status == SNAP_OK)
-		status = libsnap_sorter_finish(&w->named, &w->problem);
+		status = libsnap_map_begin(w);
 	if (status == SNAP_OK)
-		status = libsnap_map_begin(w, w->named.record_count);
-	if (status == SNAP_OK)
-		status = place_named(w);
-	if (status == SNAP_OK)
-		status = libsnap_map_finish(w);
+		status = w->map.words && !libsnap_sorter_spilled(&w->named) ? place_as_added(w)
+									     : place_sorted(w);
 	libsnap_sorter_free(&w->named);
 	return status;
 }
