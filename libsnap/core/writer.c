@@ -81,6 +81,7 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	w->io = options->io ? options->io : libsnap_system_io();
 	w->level = options->level ? options->level : LEVEL_DEFAULT;
 	w->totals_only = options->totals_only;
+	w->number_contents = options->number_contents;
 	w->flags = options->flags | (options->totals_only ? SNAP_SNAPSHOT_TOTALS_ONLY : 0);
 	w->sampling_interval = options->sampling_interval_bytes;
 	w->max_memory_bytes = options->max_memory_bytes;

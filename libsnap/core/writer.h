@@ -327,7 +327,7 @@ struct snap_writer {
 	char *folder;
 	uint64_t max_memory_bytes;
 	int level;
-	bool totals_only;
+	bool totals_only, number_contents;
 	uint32_t flags;
 	uint64_t sampling_interval;
 	struct snap_error failure; /* once and for all, unless its status is SNAP_OK */

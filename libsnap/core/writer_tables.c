@@ -102,14 +102,6 @@ static void thread_row(const struct libsnap_numbers *n, const void *row, uint64_
 	values[1] = libsnap_number(n->strings, t->name);
 }
 
-static void content_row(const struct libsnap_numbers *n, const void *row, uint64_t *values)
-{
-	const struct libsnap_content *c = row;
-	values[0] = c->length;
-	values[1] = c->hash;
-	values[2] = libsnap_number(n->strings, c->text);
-}
-
 static enum snap_status write_set(struct snap_writer *w, enum snap_table table,
 				  const struct libsnap_set *set, const uint32_t *numbers,
 				  void (*fill)(const struct libsnap_numbers *, const void *row,
@@ -123,6 +115,21 @@ static enum snap_status write_set(struct snap_writer *w, enum snap_table table,
 		if (!libsnap_number(numbers, id))
 			continue;
 		fill(&w->numbers, libsnap_set_at(set, id), values);
+		status = libsnap_table_row(&t, values);
+	}
+	return libsnap_table_end(&t, status);
+}
+
+static enum snap_status write_contents(struct snap_writer *w)
+{
+	struct libsnap_table_out t;
+	const struct libsnap_set *contents = &w->names.contents;
+	enum snap_status status = SNAP_OK;
+	libsnap_table_begin(&t, w, SNAP_CONTENTS, contents->rows.count);
+	for (uint32_t id = 1; id <= contents->rows.count && status == SNAP_OK; id++) {
+		const struct libsnap_content *c = libsnap_set_at(contents, id);
+		const uint64_t hash = w->number_contents && !c->text ? id : c->hash;
+		const uint64_t values[] = {c->length, hash, libsnap_number(w->numbers.strings, c->text)};
 		status = libsnap_table_row(&t, values);
 	}
 	return libsnap_table_end(&t, status);
@@ -214,7 +221,7 @@ enum snap_status libsnap_write_tables(struct snap_writer *w)
 		status = write_mappings(w);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
-	status = write_set(w, SNAP_CONTENTS, &names->contents, NULL, content_row);
+	status = write_contents(w);
 	if (status == SNAP_OK)
 		status = write_shapes(w);
 	return status == SNAP_OK ? write_slots(w) : status;

@@ -254,6 +254,7 @@ struct snap_writer_options {
 	uint64_t sampling_interval_bytes;
 	const struct snap_allocator *allocator; /* NULL: malloc */
 	const struct snap_io *io;               /* NULL: the system's */
+	bool number_contents;           /* hashes only say which contents are equal: 1, 2, 3 ... are written instead */
 };
 #define SNAP_WRITER_OPTIONS_INIT { .struct_size = sizeof(struct snap_writer_options) }
 

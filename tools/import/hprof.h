@@ -296,7 +296,6 @@ struct hprof_text {
 	struct import_input spilled;
 	struct hprof_pieces pieces;
 	struct siphash_key key;
-	struct hprof_map known; /* by hash: content in the writer */
 	uint8_t *utf8;
 	size_t utf8_capacity;
 	uint64_t cut_count;

@@ -21,6 +21,8 @@ void hprof_text_begin(struct hprof_import *import)
 		text->limit = LEAST_ARRAYS;
 	if (options->has_hash_key)
 		text->key = siphash_key_from_bytes(options->hash_key);
+	/* With no key that others know, equal texts have equal numbers, and these tell nothing. */
+	import->context->writer_options.number_contents = !options->has_hash_key;
 }
 
 static int compare_arrays(const void *a, const void *b)
@@ -292,27 +294,11 @@ static enum snap_status decode(struct hprof_import *import, struct characters *c
 	return SNAP_OK;
 }
 
-/* With no key that others know, equal texts have equal numbers, and these tell nothing. */
 static enum snap_status add_content(struct hprof_import *import, const struct characters *c,
 				    uint32_t text, uint32_t *content)
 {
-	struct hprof_map *map = &import->text.known;
-	struct snap_writer *writer = import->context->writer;
-	if (text != 0)
-		return snap_writer_content(writer, c->all, 0, text, content, import->error);
-	uint64_t known, hash = siphash(import->text.key, c->bytes, c->size);
-	if (import->context->options->has_hash_key)
-		return snap_writer_content(writer, c->all, hash, 0, content, import->error);
-	hash ^= c->all * UINT64_C(0x9e3779b97f4a7c15);
-	if (hprof_map_get(map, hash, &known)) {
-		*content = (uint32_t)known;
-		return SNAP_OK;
-	}
-	enum snap_status status =
-		snap_writer_content(writer, c->all, map->count + 1, 0, content, import->error);
-	if (status == SNAP_OK && !hprof_map_set(map, hash, *content))
-		return hprof_no_memory(import);
-	return status;
+	uint64_t hash = text != 0 ? 0 : siphash(import->text.key, c->bytes, c->size);
+	return snap_writer_content(import->context->writer, c->all, hash, text, content, import->error);
 }
 
 enum snap_status hprof_text_content(struct hprof_import *import, const struct hprof_class *class,
@@ -345,7 +331,6 @@ void hprof_text_free(struct hprof_text *text)
 	free(text->arrays);
 	free(text->runs);
 	free(text->utf8);
-	hprof_map_free(&text->known);
 	hprof_pieces_end(&text->pieces);
 	import_output_end(&text->file, NULL, SNAP_OK);
 	import_input_close(&text->spilled);
