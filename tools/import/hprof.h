@@ -108,6 +108,7 @@ struct hprof_scan {
 	struct snap_error *error;
 	uint64_t size;          /* of the file, or where it was cut */
 	unsigned id_size;       /* 4 or 8 */
+	uint8_t fixed_sizes[256]; /* by tag, of records in heap dumps */
 	bool android;           /* 1.0.3 */
 	uint64_t time_ms;       /* since 1970 */
 	bool in_heap, may_wrap; /* may_wrap: the record's length may lack multiples of 2^32 */

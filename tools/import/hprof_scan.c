@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER_SIZE 9 /* of a record: tag, time, length */
+#define HEADER_SIZE   9  /* of a record: tag, time, length */
+#define LONGEST_FIXED 32 /* no record in a heap dump has more before its body */
 #define WRAP        (UINT64_C(1) << 32)
 
 enum snap_status hprof_scan_corrupt(struct hprof_scan *scan, const struct hprof_record *record,
@@ -89,6 +90,36 @@ static enum snap_status read_header(struct hprof_scan *scan)
 	return SNAP_OK;
 }
 
+/* Bytes after the tag that every record of this type has; 0: there is none. */
+static unsigned fixed_size(enum hprof_tag tag, unsigned id)
+{
+	switch (tag) {
+	case HPROF_ROOT_UNKNOWN:
+	case HPROF_ROOT_STICKY_CLASS:
+	case HPROF_ROOT_MONITOR:
+	case HPROF_ROOT_INTERNED:
+	case HPROF_ROOT_FINALIZING:
+	case HPROF_ROOT_DEBUGGER:
+	case HPROF_ROOT_CLEANUP:
+	case HPROF_ROOT_VM_INTERNAL:
+	case HPROF_UNREACHABLE: return id;
+	case HPROF_ROOT_JNI_GLOBAL: return 2 * id;
+	case HPROF_ROOT_NATIVE_STACK:
+	case HPROF_ROOT_THREAD_BLOCK: return id + 4;
+	case HPROF_ROOT_JNI_LOCAL:
+	case HPROF_ROOT_JAVA_FRAME:
+	case HPROF_ROOT_JNI_MONITOR:
+	case HPROF_ROOT_THREAD: return id + 8;
+	case HPROF_HEAP_INFO: return 4 + id;
+	case HPROF_CLASS: return id + 4;
+	case HPROF_INSTANCE:
+	case HPROF_OBJECT_ARRAY: return 2 * id + 8;
+	case HPROF_PRIMITIVE_ARRAY:
+	case HPROF_ARRAY_NODATA: return id + 9;
+	default: return 0;
+	}
+}
+
 enum snap_status hprof_scan_begin(struct hprof_scan *scan, struct import_input *input,
 				  uint64_t size, struct snap_error *error)
 {
@@ -96,6 +127,8 @@ enum snap_status hprof_scan_begin(struct hprof_scan *scan, struct import_input *
 	enum snap_status status = import_reader_begin(&scan->in, input, 0, error);
 	if (status == SNAP_OK)
 		status = read_header(scan);
+	for (unsigned tag = 0; tag < 256; tag++)
+		scan->fixed_sizes[tag] = (uint8_t)fixed_size(HPROF_IN_HEAP | tag, scan->id_size);
 	scan->next = import_reader_offset(&scan->in);
 	return status;
 }
@@ -175,7 +208,7 @@ static enum snap_status next_outside(struct hprof_scan *scan, struct hprof_recor
 /* ---- records in heap dumps ---- */
 
 /* Whether size bytes from offset on are within the heap dump and the file. */
-static enum snap_status need(struct hprof_scan *scan, const struct hprof_record *record,
+static inline enum snap_status need(struct hprof_scan *scan, const struct hprof_record *record,
 			     uint64_t offset, uint64_t size)
 {
 	if (offset <= scan->size && size > scan->size - offset)
@@ -198,36 +231,6 @@ static enum snap_status end_heap(struct hprof_scan *scan)
 	else
 		scan->in_heap = false;
 	return SNAP_OK;
-}
-
-/* Bytes after the tag that every record of this type has; 0: there is none. */
-static unsigned fixed_size(enum hprof_tag tag, unsigned id)
-{
-	switch (tag) {
-	case HPROF_ROOT_UNKNOWN:
-	case HPROF_ROOT_STICKY_CLASS:
-	case HPROF_ROOT_MONITOR:
-	case HPROF_ROOT_INTERNED:
-	case HPROF_ROOT_FINALIZING:
-	case HPROF_ROOT_DEBUGGER:
-	case HPROF_ROOT_CLEANUP:
-	case HPROF_ROOT_VM_INTERNAL:
-	case HPROF_UNREACHABLE: return id;
-	case HPROF_ROOT_JNI_GLOBAL: return 2 * id;
-	case HPROF_ROOT_NATIVE_STACK:
-	case HPROF_ROOT_THREAD_BLOCK: return id + 4;
-	case HPROF_ROOT_JNI_LOCAL:
-	case HPROF_ROOT_JAVA_FRAME:
-	case HPROF_ROOT_JNI_MONITOR:
-	case HPROF_ROOT_THREAD: return id + 8;
-	case HPROF_HEAP_INFO: return 4 + id;
-	case HPROF_CLASS: return id + 4;
-	case HPROF_INSTANCE:
-	case HPROF_OBJECT_ARRAY: return 2 * id + 8;
-	case HPROF_PRIMITIVE_ARRAY:
-	case HPROF_ARRAY_NODATA: return id + 9;
-	default: return 0;
-	}
 }
 
 static void parse_root(const struct hprof_scan *scan, struct hprof_record *record,
@@ -290,31 +293,59 @@ static enum snap_status parse(struct hprof_scan *scan, struct hprof_record *reco
 	return SNAP_OK;
 }
 
+/* Where a record begins, if no more than its body can be outside the buffer, the heap dump and the file. */
+static const uint8_t *at_hand(const struct hprof_scan *scan)
+{
+	const struct import_reader *in = &scan->in;
+	uint64_t ahead = scan->next - import_reader_offset(in);
+	uint64_t end = scan->heap_end < scan->size ? scan->heap_end : scan->size;
+	bool whole = end >= LONGEST_FIXED && scan->next <= end - LONGEST_FIXED &&
+		     ahead <= (uint64_t)(in->end - in->at) &&
+		     (uint64_t)(in->end - in->at) - ahead >= LONGEST_FIXED;
+	return whole ? in->at + ahead : NULL;
+}
+
+/* Its tag, and *bytes: what follows. */
+static enum snap_status next_fixed(struct hprof_scan *scan, struct hprof_record *record,
+				   const uint8_t **bytes)
+{
+	enum snap_status status = need(scan, record, scan->next, 1);
+	if (status != SNAP_OK)
+		return status;
+	go_to(scan, scan->next);
+	const uint8_t *tag = take(scan, 1, &status);
+	if (tag == NULL)
+		return status;
+	record->tag = HPROF_IN_HEAP | *tag;
+	unsigned size = scan->fixed_sizes[*tag];
+	status = need(scan, record, scan->next + 1, size);
+	if (status == SNAP_OK)
+		*bytes = take(scan, size, &status);
+	return status;
+}
+
 static enum snap_status next_inside(struct hprof_scan *scan, struct hprof_record *record)
 {
 	enum snap_status status = SNAP_OK;
-	uint64_t at = scan->next;
-	*record = (struct hprof_record){.offset = at};
-	status = need(scan, record, at, 1);
+	*record = (struct hprof_record){.offset = scan->next};
+	const uint8_t *bytes = at_hand(scan);
+	if (bytes != NULL) {
+		record->tag = HPROF_IN_HEAP | *bytes++;
+		scan->in.at = bytes + scan->fixed_sizes[record->tag & 0xff];
+	} else {
+		status = next_fixed(scan, record, &bytes);
+	}
 	if (status != SNAP_OK)
 		return status;
-	go_to(scan, at);
-	const uint8_t *bytes = take(scan, 1, &status);
-	if (bytes == NULL)
-		return status;
-	record->tag = HPROF_IN_HEAP | bytes[0];
-	unsigned size = fixed_size(record->tag, scan->id_size);
+	unsigned size = scan->fixed_sizes[record->tag & 0xff];
 	if (size == 0)
-		return hprof_scan_corrupt(
-			scan, record, "there is no record of type 0x%02x in a heap dump", bytes[0]);
-	status = need(scan, record, at + 1, size);
-	if (status == SNAP_OK)
-		bytes = take(scan, size, &status);
-	if (status == SNAP_OK)
-		status = parse(scan, record, bytes, size);
+		return hprof_scan_corrupt(scan, record,
+					  "there is no record of type 0x%02x in a heap dump",
+					  record->tag & 0xffu);
+	status = parse(scan, record, bytes, size);
 	if (status == SNAP_OK && record->body > 0)
-		status = need(scan, record, at + 1 + size, record->body);
-	scan->next = at + 1 + size + record->body;
+		status = need(scan, record, scan->next + 1 + size, record->body);
+	scan->next += 1 + size + record->body;
 	return status;
 }
 
