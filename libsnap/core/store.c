@@ -98,15 +98,12 @@ uint8_t *libsnap_tape_add_chunk(struct libsnap_tape *t, size_t needed)
 void libsnap_intern_init(struct libsnap_intern *t, const struct snap_allocator *allocator)
 {
 	*t = (struct libsnap_intern){.allocator = allocator};
-	libsnap_pages_init(&t->hashes, allocator, sizeof(uint32_t));
 }
 
 void libsnap_intern_free(struct libsnap_intern *t)
 {
 	libsnap_free(t->allocator, t->slots, t->slot_count, sizeof(*t->slots));
-	libsnap_pages_free(&t->hashes);
-	t->slots = NULL;
-	t->slot_count = 0;
+	libsnap_intern_init(t, t->allocator);
 }
 
 uint32_t libsnap_intern_find(const struct libsnap_intern *t, uint32_t hash,
@@ -115,33 +112,31 @@ uint32_t libsnap_intern_find(const struct libsnap_intern *t, uint32_t hash,
 	if (t->slot_count == 0)
 		return 0;
 	for (size_t i = hash & (t->slot_count - 1);; i = (i + 1) & (t->slot_count - 1)) {
-		uint32_t id = t->slots[i];
-		if (id == 0)
+		struct libsnap_intern_slot slot = t->slots[i];
+		if (slot.id == 0)
 			return 0;
-		const uint32_t *its_hash = libsnap_pages_at(&t->hashes, id - 1);
-		if (*its_hash == hash && equal(context, id))
-			return id;
+		if (slot.hash == hash && equal(context, slot.id))
+			return slot.id;
 	}
 }
 
-static void place(uint32_t *slots, size_t slot_count, uint32_t hash, uint32_t id)
+static void place(struct libsnap_intern_slot *slots, size_t slot_count, struct libsnap_intern_slot slot)
 {
-	size_t i = hash & (slot_count - 1);
-	while (slots[i])
+	size_t i = slot.hash & (slot_count - 1);
+	while (slots[i].id)
 		i = (i + 1) & (slot_count - 1);
-	slots[i] = id;
+	slots[i] = slot;
 }
 
 static bool widen(struct libsnap_intern *t)
 {
 	size_t slot_count = t->slot_count ? t->slot_count * 2 : 64;
-	uint32_t *slots = libsnap_alloc_zeroed(t->allocator, slot_count, sizeof(*slots));
+	struct libsnap_intern_slot *slots = libsnap_alloc_zeroed(t->allocator, slot_count, sizeof(*slots));
 	if (!slots)
 		return false;
-	for (uint64_t i = 0; i < t->hashes.count; i++) {
-		const uint32_t *hash = libsnap_pages_at(&t->hashes, i);
-		place(slots, slot_count, *hash, (uint32_t)i + 1);
-	}
+	for (size_t i = 0; i < t->slot_count; i++)
+		if (t->slots[i].id)
+			place(slots, slot_count, t->slots[i]);
 	libsnap_free(t->allocator, t->slots, t->slot_count, sizeof(*t->slots));
 	t->slots = slots;
 	t->slot_count = slot_count;
@@ -150,16 +145,13 @@ static bool widen(struct libsnap_intern *t)
 
 uint32_t libsnap_intern_add(struct libsnap_intern *t, uint32_t hash)
 {
-	if (t->hashes.count >= UINT32_MAX - 1)
+	if (t->count >= UINT32_MAX - 1)
 		return 0;
-	if ((t->hashes.count + 1) * 4 > (uint64_t)t->slot_count * 3 && !widen(t))
+	if (((uint64_t)t->count + 1) * 4 > (uint64_t)t->slot_count * 3 && !widen(t))
 		return 0;
-	uint32_t *its_hash = libsnap_pages_add(&t->hashes);
-	if (!its_hash)
-		return 0;
-	*its_hash = hash;
-	place(t->slots, t->slot_count, hash, (uint32_t)t->hashes.count);
-	return (uint32_t)t->hashes.count;
+	struct libsnap_intern_slot slot = {hash, ++t->count};
+	place(t->slots, t->slot_count, slot);
+	return slot.id;
 }
 
 static void merge(uint32_t *to, const uint32_t *a, size_t a_count, const uint32_t *b,

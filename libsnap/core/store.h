@@ -79,11 +79,15 @@ static inline uint8_t *libsnap_tape_at(const struct libsnap_tape *t, uint64_t po
 
 /* ---- ids by hash ---- */
 
+struct libsnap_intern_slot {
+	uint32_t hash, id; /* id: 0 where free */
+};
+
 struct libsnap_intern {
 	const struct snap_allocator *allocator;
-	uint32_t *slots;             /* ids, 0 where free */
-	size_t slot_count;           /* a power of two, or 0 */
-	struct libsnap_pages hashes; /* of id - 1 */
+	struct libsnap_intern_slot *slots;
+	size_t slot_count; /* a power of two, or 0 */
+	uint32_t count;
 };
 
 void libsnap_intern_init(struct libsnap_intern *, const struct snap_allocator *allocator);
