@@ -91,8 +91,14 @@ struct libsnap_keyed_sums {
 	uint32_t last; /* id of the key used last */
 };
 
+struct libsnap_common {
+	uint32_t stack, thread, domain, generation;
+	struct libsnap_sum sum;
+};
+
 struct libsnap_totals {
 	struct libsnap_sum all;
+	struct libsnap_common common; /* of the last objects; not yet among the sums of its keys */
 	struct libsnap_pages by_type, by_stack, by_thread; /* struct libsnap_sum, by id */
 	struct libsnap_keyed_sums by_domain, by_generation;
 	struct libsnap_sum by_size[65];
@@ -155,7 +161,7 @@ struct libsnap_buffer {
 /* An object as read from its record. */
 struct libsnap_row {
 	uint64_t id;
-	uint32_t shape;
+	uint32_t shape, mask;            /* mask: of the fields that are given */
 	uint64_t fields[LIBSNAP_FIELDS]; /* count is 1 unless it says otherwise */
 	uint64_t tail_count;
 	const uint8_t *references; /* slots, then tail */
@@ -532,11 +538,15 @@ struct libsnap_table_out {
 	struct snap_writer *writer;
 	struct libsnap_column_out columns[LIBSNAP_COLUMNS_MAX];
 	size_t column_count, block_rows, value_rows, rows; /* rows: in the block */
+	uint32_t live; /* columns that have had another value than their default in the block */
 	uint64_t row_count;
 };
 void libsnap_table_begin(struct libsnap_table_out *, struct snap_writer *, uint16_t table,
 			 uint64_t rows_expected);
 enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *values);
+/* The same, when all values but those of the columns given are defaults. */
+enum snap_status libsnap_table_row_of(struct libsnap_table_out *, const uint64_t *values,
+				      uint32_t given);
 /* Many rows of a table with one column. */
 enum snap_status libsnap_table_values(struct libsnap_table_out *, const uint64_t *values, size_t count);
 /* Ends the blocks here, whole or not. */

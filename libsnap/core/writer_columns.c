@@ -206,8 +206,10 @@ enum snap_status libsnap_table_flush(struct libsnap_table_out *t)
 	for (size_t i = 0; i < t->column_count && status == SNAP_OK; i++) {
 		status = flush_column(t, &t->columns[i]);
 		t->columns[i].varied = false;
+		t->columns[i].same = t->columns[i].info->default_value;
 	}
 	t->rows = 0;
+	t->live = 0;
 	return status;
 }
 
@@ -224,7 +226,8 @@ void libsnap_table_begin(struct libsnap_table_out *t, struct snap_writer *w, uin
 	for (uint16_t i = 0; i < LIBSNAP_COLUMNS_MAX; i++) {
 		const struct snapfmt_column *info = snapfmt_find_column(table, i);
 		if (info)
-			t->columns[t->column_count++].info = info;
+			t->columns[t->column_count++] = (struct libsnap_column_out){
+				.info = info, .same = info->default_value};
 	}
 }
 
@@ -241,9 +244,11 @@ static enum snap_status column_varies(struct libsnap_table_out *t, struct libsna
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_table_row(struct libsnap_table_out *t, const uint64_t *values)
+enum snap_status libsnap_table_row_of(struct libsnap_table_out *t, const uint64_t *values,
+				      uint32_t given)
 {
-	for (size_t i = 0; i < t->column_count; i++) {
+	for (t->live |= given, given = t->live; given; given &= given - 1) {
+		size_t i = (size_t)__builtin_ctz(given);
 		struct libsnap_column_out *c = &t->columns[i];
 		if (!c->varied) {
 			if (t->rows == 0)
@@ -258,6 +263,11 @@ enum snap_status libsnap_table_row(struct libsnap_table_out *t, const uint64_t *
 	}
 	t->row_count++;
 	return ++t->rows == t->block_rows ? libsnap_table_flush(t) : SNAP_OK;
+}
+
+enum snap_status libsnap_table_row(struct libsnap_table_out *t, const uint64_t *values)
+{
+	return libsnap_table_row_of(t, values, (1u << t->column_count) - 1);
 }
 
 enum snap_status libsnap_table_values(struct libsnap_table_out *t, const uint64_t *values, size_t count)

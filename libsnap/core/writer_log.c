@@ -106,7 +106,14 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 	return status;
 }
 
-static enum snap_status check_object(struct snap_writer *w, const struct snap_object *o)
+static inline bool is_sound(const struct libsnap_names *n, const struct snap_object *o)
+{
+	return (o->count == 1 || (o->count > 1 && o->id == 0)) && o->type <= n->types.rows.count &&
+	       o->stack <= n->stacks.rows.count && o->thread <= n->threads.rows.count &&
+	       o->name <= n->strings.count && o->content <= n->contents.rows.count;
+}
+
+static enum snap_status refuse_object(struct snap_writer *w, const struct snap_object *o)
 {
 	const struct libsnap_names *n = &w->names;
 	if (o->count == 0)
@@ -197,9 +204,8 @@ enum snap_status libsnap_log_recent(struct snap_writer *w)
 
 enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_object *o)
 {
-	enum snap_status status = check_object(w, o);
-	if (status == SNAP_OK)
-		status = libsnap_totals_object(w, o);
+	enum snap_status status = is_sound(&w->names, o) ? libsnap_totals_object(w, o)
+							 : refuse_object(w, o);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
 	libsnap_string_use(&w->names, o->name);

@@ -22,22 +22,23 @@ uint8_t *libsnap_buffer_room(struct snap_writer *w, struct libsnap_buffer *buffe
 /* A mask of the fields that are not 0, then those. */
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields)
 {
-	uint64_t mask = 0;
+	uint32_t mask = 0;
 	for (unsigned i = 0; i < LIBSNAP_FIELDS; i++)
-		mask |= (uint64_t)(fields[i] != 0) << i;
+		mask |= (uint32_t)(fields[i] != 0) << i;
 	at = libsnap_put(at, mask);
 	for (; mask; mask &= mask - 1)
-		at = libsnap_put(at, fields[__builtin_ctzll(mask)]);
+		at = libsnap_put(at, fields[__builtin_ctz(mask)]);
 	return at;
 }
 
-static const uint8_t *get_fields(const uint8_t *at, uint64_t *fields)
+static inline const uint8_t *get_fields(const uint8_t *at, uint64_t *fields, uint32_t *which)
 {
-	uint64_t mask = libsnap_get(&at);
+	uint32_t mask = (uint32_t)libsnap_get(&at);
+	*which = mask;
 	memset(fields, 0, LIBSNAP_FIELDS * sizeof(*fields));
 	fields[LIBSNAP_COUNT] = 1;
 	for (; mask; mask &= mask - 1)
-		fields[__builtin_ctzll(mask)] = libsnap_get(&at);
+		fields[__builtin_ctz(mask)] = libsnap_get(&at);
 	return at;
 }
 
@@ -100,7 +101,7 @@ void libsnap_parse_object(const struct snap_writer *w, uint32_t shape, uint64_t 
 {
 	row->id = id;
 	row->shape = shape;
-	*at = get_fields(*at, row->fields);
+	*at = get_fields(*at, row->fields, &row->mask);
 	row->tail_count = 0;
 	if (libsnap_shape_at(&w->shapes, shape)->tail != SNAP_TAIL_NONE)
 		row->tail_count = libsnap_get(at);

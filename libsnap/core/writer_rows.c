@@ -136,23 +136,21 @@ static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *
 
 static enum snap_status write_object(struct rows_out *o, const struct libsnap_row *row)
 {
-	const uint32_t *strings = o->writer->numbers.strings;
-	const uint64_t *f = row->fields;
-	const uint64_t values[] = {
-		row->id,
-		f[LIBSNAP_SIZE],
-		f[LIBSNAP_COUNT],
-		f[LIBSNAP_STACK],
-		f[LIBSNAP_THREAD],
-		f[LIBSNAP_BIRTH_SERIAL],
-		f[LIBSNAP_BIRTH_TIME],
-		f[LIBSNAP_GENERATION],
-		f[LIBSNAP_FLAGS],
-		f[LIBSNAP_DOMAIN],
-		libsnap_number(strings, (uint32_t)f[LIBSNAP_NAME]),
-		f[LIBSNAP_CONTENT],
+	static const uint8_t columns[LIBSNAP_FIELDS] = {
+		[LIBSNAP_SIZE] = 1,         [LIBSNAP_COUNT] = 2,      [LIBSNAP_STACK] = 3,
+		[LIBSNAP_THREAD] = 4,       [LIBSNAP_BIRTH_SERIAL] = 5, [LIBSNAP_BIRTH_TIME] = 6,
+		[LIBSNAP_GENERATION] = 7,   [LIBSNAP_FLAGS] = 8,      [LIBSNAP_DOMAIN] = 9,
+		[LIBSNAP_NAME] = 10,        [LIBSNAP_CONTENT] = 11,
 	};
-	return libsnap_table_row(&o->objects, values);
+	uint64_t values[] = {row->id, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	uint32_t given = 1;
+	for (uint32_t mask = row->mask; mask; mask &= mask - 1) {
+		unsigned field = (unsigned)__builtin_ctz(mask);
+		values[columns[field]] = row->fields[field];
+		given |= 1u << columns[field];
+	}
+	values[10] = libsnap_number(o->writer->numbers.strings, (uint32_t)values[10]);
+	return libsnap_table_row_of(&o->objects, values, given);
 }
 
 /* Room for so many more; NULL: no memory. */

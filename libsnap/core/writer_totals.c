@@ -33,7 +33,7 @@ void libsnap_totals_free(struct libsnap_totals *t)
 	libsnap_pages_free(&t->by_generation.sums);
 }
 
-static enum snap_status add(struct snap_writer *w, struct libsnap_sum *to, uint64_t bytes,
+static inline enum snap_status add(struct snap_writer *w, struct libsnap_sum *to, uint64_t bytes,
 			    uint64_t count)
 {
 	if (libsnap_add_overflows(to->bytes, bytes, &to->bytes) ||
@@ -45,7 +45,7 @@ static enum snap_status add(struct snap_writer *w, struct libsnap_sum *to, uint6
 static enum snap_status add_by_id(struct snap_writer *w, struct libsnap_pages *sums, uint32_t id,
 				  uint64_t bytes, uint64_t count)
 {
-	if (!libsnap_pages_reach(sums, (uint64_t)id + 1))
+	if (id >= sums->count && !libsnap_pages_reach(sums, (uint64_t)id + 1))
 		return libsnap_fail_memory(&w->problem);
 	return add(w, libsnap_pages_at(sums, id), bytes, count);
 }
@@ -67,7 +67,7 @@ static unsigned bucket_of(uint64_t size)
 	return size ? 64 - (unsigned)__builtin_clzll(size) : 0;
 }
 
-static enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
+static inline enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
 			       uint64_t bytes, uint64_t count)
 {
 	struct libsnap_totals *t = &w->totals;
@@ -87,28 +87,54 @@ static enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimens
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_object *o)
+/* What objects that came one after the other add up to under the keys that they have in common. */
+static enum snap_status add_common(struct snap_writer *w)
 {
-	uint64_t bytes;
-	if (libsnap_multiply_overflows(o->size, o->count, &bytes))
-		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
-				    "an object of over 2^64 bytes");
+	const struct libsnap_common *common = &w->totals.common;
 	const struct {
 		enum snap_dimension dimension;
 		uint64_t key;
 	} keys[] = {
-		{SNAP_BY_ALL, 0},
-		{SNAP_BY_TYPE, o->type},
-		{SNAP_BY_STACK, o->stack},
-		{SNAP_BY_THREAD, o->thread},
-		{SNAP_BY_DOMAIN, o->domain},
-		{SNAP_BY_GENERATION, o->generation},
-		{SNAP_BY_SIZE, bucket_of(o->size)},
+		{SNAP_BY_STACK, common->stack},
+		{SNAP_BY_THREAD, common->thread},
+		{SNAP_BY_DOMAIN, common->domain},
+		{SNAP_BY_GENERATION, common->generation},
 	};
 	enum snap_status status = SNAP_OK;
+	if (common->sum.count == 0)
+		return SNAP_OK;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && status == SNAP_OK; i++)
-		status = add_to(w, keys[i].dimension, keys[i].key, bytes, o->count);
+		status = add_to(w, keys[i].dimension, keys[i].key, common->sum.bytes,
+				common->sum.count);
+	w->totals.common.sum = (struct libsnap_sum){0, 0};
 	return status;
+}
+
+enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_object *o)
+{
+	struct libsnap_totals *t = &w->totals;
+	struct libsnap_common *common = &t->common;
+	enum snap_status status = SNAP_OK;
+	uint64_t bytes;
+	if (libsnap_multiply_overflows(o->size, o->count, &bytes))
+		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "an object of over 2^64 bytes");
+	if (o->stack != common->stack || o->thread != common->thread ||
+	    o->domain != common->domain || o->generation != common->generation) {
+		status = add_common(w);
+		common->stack = o->stack;
+		common->thread = o->thread;
+		common->domain = o->domain;
+		common->generation = o->generation;
+	}
+	if (status == SNAP_OK)
+		status = add(w, &t->all, bytes, o->count);
+	if (status == SNAP_OK)
+		status = add(w, &common->sum, bytes, o->count);
+	if (status == SNAP_OK)
+		status = add_to(w, SNAP_BY_TYPE, o->type, bytes, o->count);
+	return status == SNAP_OK ? add_to(w, SNAP_BY_SIZE, bucket_of(o->size), bytes, o->count)
+				 : status;
 }
 
 static enum snap_status check_total(struct snap_writer *w, enum snap_dimension dimension,
@@ -274,7 +300,7 @@ static void put_all(struct totals_out *o)
 
 enum snap_status libsnap_totals_check(struct snap_writer *w)
 {
-	struct totals_out o = {.writer = w, .only_check = true};
+	struct totals_out o = {.writer = w, .only_check = true, .status = add_common(w)};
 	put_all(&o);
 	return o.status;
 }
