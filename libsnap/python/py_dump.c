@@ -1,7 +1,7 @@
 /* The walk itself: every object once, with its references, into a snapshot. */
 #include <string.h>
 
-#include "py_walk.h"
+#include "py_tracer.h"
 
 void py_fail(struct py_walk *w, enum snap_status status, const char *message)
 {
@@ -215,6 +215,9 @@ static void set_properties(struct py_walk *w)
 	PyOS_snprintf(text, sizeof(text), "%zu", w->options->trace_limit);
 	if (w->options->traces)
 		set_property(w, "traceback_limit", text);
+	PyOS_snprintf(text, sizeof(text), "%llu", (unsigned long long)py_tracer_interval());
+	if (w->options->graph && w->options->traces && py_tracer_interval())
+		set_property(w, "sampled_stacks_interval", text);
 	if (w->options->graph && !w->layouts)
 		set_property(w, "layouts", "unknown");
 }
@@ -223,6 +226,13 @@ static void open_writer(struct py_walk *w, const struct snap_allocator *allocato
 {
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	options.allocator = allocator;
+	if (w->options->traces && py_tracer_lost())
+		options.flags |= SNAP_SNAPSHOT_PARTIAL;
+	/* Objects are all there, even if not all have a stack. */
+	if (w->options->traces && !w->options->graph && py_tracer_interval()) {
+		options.flags |= SNAP_SNAPSHOT_SAMPLED;
+		options.sampling_interval_bytes = py_tracer_interval();
+	}
 	w->status = w->options->path ?
 		snap_writer_open(&w->writer, w->options->path, &options, &w->error) :
 		snap_writer_open_descriptor(&w->writer, w->options->descriptor, &options, &w->error);
@@ -233,6 +243,7 @@ void py_dump(struct py_walk *w, const struct py_options *options)
 	struct py_memory memory = {0};
 	struct snap_allocator allocator = py_memory_allocator(&memory);
 	*w = (struct py_walk){.options = options, .status = SNAP_OK};
+	py_tracer_silence();
 	w->sizeof_name = PyUnicode_FromString("__sizeof__");
 	w->module_name = PyUnicode_FromString("__module__");
 	py_sizes_init(w);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "py_private.h"
+#include "py_activation.h"
 
 uint32_t py_code_name(struct py_walk *w, PyCodeObject *code)
 {
@@ -67,66 +67,28 @@ static void root_local(struct py_walk *w, const struct place *place, PyObject *o
 
 #if PY_SINCE(3, 11)
 
-typedef _PyInterpreterFrame activation;
-
-#if PY_SINCE(3, 14)
-#define BORROW(reference) PyStackRef_AsPyObjectBorrow(reference)
-#else
-#define BORROW(reference) (reference)
-#endif
-
-/* NULL: an entry from C. */
-static PyCodeObject *code_of(const activation *a)
-{
-#if PY_SINCE(3, 14)
-	PyObject *code = a->owner >= FRAME_OWNED_BY_INTERPRETER ? NULL : BORROW(a->f_executable);
-#elif PY_SINCE(3, 13)
-	PyObject *code = a->owner == FRAME_OWNED_BY_CSTACK ? NULL : a->f_executable;
-#elif PY_SINCE(3, 12)
-	PyObject *code = a->owner == FRAME_OWNED_BY_CSTACK ? NULL : (PyObject *)a->f_code;
-#else
-	PyObject *code = (PyObject *)a->f_code;
-#endif
-	return code && PyCode_Check(code) ? (PyCodeObject *)code : NULL;
-}
-
-static PyObject *function_of(const activation *a)
+static PyObject *function_of(const py_activation *a)
 {
 #if PY_SINCE(3, 12)
-	return BORROW(a->f_funcobj);
+	return PY_BORROW(a->f_funcobj);
 #else
 	return (PyObject *)a->f_func;
 #endif
 }
 
-static const _Py_CODEUNIT *instruction_of(const activation *a)
+static int line_of(const py_activation *a, PyCodeObject *code)
 {
-#if PY_SINCE(3, 13)
-	return a->instr_ptr;
-#else
-	return a->prev_instr;
-#endif
+	return PyCode_Addr2Line(code, py_offset_of(a, code));
 }
 
-static bool is_incomplete(const activation *a, PyCodeObject *code)
+static PyObject *local_of(const py_activation *a, int i)
 {
-	return a->owner != FRAME_OWNED_BY_GENERATOR &&
-	       instruction_of(a) < _PyCode_CODE(code) + code->_co_firsttraceable;
+	return PY_BORROW(a->localsplus[i]);
 }
 
-static int line_of(const activation *a, PyCodeObject *code)
+static void claim_activation(struct py_walk *w, const py_activation *a)
 {
-	return PyCode_Addr2Line(code, (int)((const char *)instruction_of(a) - (const char *)_PyCode_CODE(code)));
-}
-
-static PyObject *local_of(const activation *a, int i)
-{
-	return BORROW(a->localsplus[i]);
-}
-
-static void claim_activation(struct py_walk *w, const activation *a)
-{
-	PyCodeObject *code = code_of(a);
+	PyCodeObject *code = py_code_of(a);
 	if (!code)
 		return;
 	for (int i = 0; i < code->co_nlocalsplus && py_going(w); i++)
@@ -152,18 +114,18 @@ void py_claim_generator(struct py_walk *w, PyObject *generator)
 #if PY_SINCE(3, 14)
 	claim_activation(w, &((PyGenObject *)generator)->gi_iframe);
 #else
-	claim_activation(w, (const activation *)(const void *)((PyGenObject *)generator)->gi_iframe);
+	claim_activation(w, (const py_activation *)(const void *)((PyGenObject *)generator)->gi_iframe);
 #endif
 }
 
 bool py_generator_holds(PyObject *generator, PyObject *names, PyObject *values)
 {
 #if PY_SINCE(3, 14)
-	const activation *a = &((PyGenObject *)generator)->gi_iframe;
+	const py_activation *a = &((PyGenObject *)generator)->gi_iframe;
 #else
-	const activation *a = (const activation *)(const void *)((PyGenObject *)generator)->gi_iframe;
+	const py_activation *a = (const py_activation *)(const void *)((PyGenObject *)generator)->gi_iframe;
 #endif
-	PyCodeObject *code = code_of(a);
+	PyCodeObject *code = py_code_of(a);
 	if (!code || code != (PyCodeObject *)((PyFunctionObject *)function_of(a))->func_code)
 		return false;
 	int found = 0;
@@ -174,24 +136,15 @@ bool py_generator_holds(PyObject *generator, PyObject *names, PyObject *values)
 	return found == PyTuple_GET_SIZE(names);
 }
 
-static const activation *innermost(PyThreadState *thread)
-{
-#if PY_SINCE(3, 13)
-	return thread->current_frame;
-#else
-	return thread->cframe->current_frame;
-#endif
-}
-
 bool py_thread_runs(PyCodeObject *expected)
 {
-	const activation *a = innermost(PyThreadState_Get());
-	while (a && !code_of(a))
+	const py_activation *a = py_innermost(PyThreadState_Get());
+	while (a && !py_code_of(a))
 		a = a->previous;
-	return a && code_of(a) == expected;
+	return a && py_code_of(a) == expected;
 }
 
-static void root_activation(struct py_walk *w, const activation *a, const struct place *place)
+static void root_activation(struct py_walk *w, const py_activation *a, const struct place *place)
 {
 	for (int i = 0; i < place->code->co_nlocalsplus && py_going(w); i++)
 		root_local(w, place, local_of(a, i), PyTuple_GET_ITEM(place->code->co_localsplusnames, i));
@@ -205,20 +158,20 @@ static void root_activation(struct py_walk *w, const activation *a, const struct
 static void root_frames(struct py_walk *w, PyThreadState *thread, uint32_t thread_id)
 {
 	struct py_area frames = {0};
-	for (const activation *a = innermost(thread); a && py_going(w); a = a->previous) {
-		PyCodeObject *code = code_of(a);
-		if (!code || is_incomplete(a, code))
+	for (const py_activation *a = py_innermost(thread); a && py_going(w); a = a->previous) {
+		PyCodeObject *code = py_code_of(a);
+		if (!code || py_is_incomplete(a, code))
 			continue;
-		const activation **added = py_area_add(&frames, sizeof(*added));
+		const py_activation **added = py_area_add(&frames, sizeof(*added));
 		if (added)
 			*added = a;
 		else
 			py_fail(w, SNAP_NO_MEMORY, "out of memory");
 	}
 	struct place place = {.thread = thread_id};
-	for (size_t i = frames.size / sizeof(activation *); i-- > 0 && py_going(w);) {
-		const activation *a = ((const activation **)(void *)frames.bytes)[i];
-		place.code = code_of(a);
+	for (size_t i = frames.size / sizeof(py_activation *); i-- > 0 && py_going(w);) {
+		const py_activation *a = ((const py_activation **)(void *)frames.bytes)[i];
+		place.code = py_code_of(a);
 		place.line = line_of(a, place.code);
 		place.stack = add_stack(w, place.stack, place.code, place.line);
 		root_activation(w, a, &place);

@@ -11,7 +11,7 @@
 #define HUGE_WORTH  ((size_t)4 << 20)
 #define PAGE        ((size_t)4096)
 
-static void *map_pages(size_t size)
+void *py_map_pages(size_t size)
 {
 	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (pages == MAP_FAILED)
@@ -19,6 +19,12 @@ static void *map_pages(size_t size)
 	if (size >= HUGE_WORTH)
 		madvise(pages, size, MADV_HUGEPAGE);
 	return pages;
+}
+
+void py_unmap_pages(void *pages, size_t size)
+{
+	if (pages)
+		munmap(pages, size);
 }
 
 static void *remap_pages(void *pages, size_t old_size, size_t new_size)
@@ -38,7 +44,7 @@ void *py_area_add(struct py_area *area, size_t size)
 		while (capacity - area->size < size)
 			capacity *= 2;
 		char *bytes = area->bytes ? remap_pages(area->bytes, area->capacity, capacity) :
-					    map_pages(capacity);
+					    py_map_pages(capacity);
 		if (!bytes)
 			return NULL;
 		area->bytes = bytes;
@@ -52,8 +58,7 @@ void *py_area_add(struct py_area *area, size_t size)
 
 void py_area_free(struct py_area *area)
 {
-	if (area->bytes)
-		munmap(area->bytes, area->capacity);
+	py_unmap_pages(area->bytes, area->capacity);
 	*area = (struct py_area){0};
 }
 
@@ -77,7 +82,7 @@ static void *take_small(struct py_memory *memory, size_t size)
 	}
 	size_t rounded = (size_t)1 << (class + SMALL_LOG);
 	if (memory->chunk_left < rounded) {
-		memory->chunk = map_pages(CHUNK);
+		memory->chunk = py_map_pages(CHUNK);
 		memory->chunk_left = memory->chunk ? CHUNK : 0;
 		if (!memory->chunk)
 			return NULL;
@@ -92,7 +97,7 @@ static void *take(struct py_memory *memory, size_t size)
 {
 	if (size <= SMALL_MAX)
 		return take_small(memory, size);
-	return size > PTRDIFF_MAX ? NULL : map_pages((size + PAGE - 1) & ~(PAGE - 1));
+	return size > PTRDIFF_MAX ? NULL : py_map_pages((size + PAGE - 1) & ~(PAGE - 1));
 }
 
 static void give_back(struct py_memory *memory, void *block, size_t size)
@@ -154,7 +159,7 @@ uint32_t py_map_get(const struct py_map *map, const void *key)
 static bool map_grow(struct py_map *map)
 {
 	struct py_map larger = {.capacity = map->capacity ? map->capacity * 2 : MAP_FIRST, .count = map->count};
-	larger.entries = map_pages(larger.capacity * sizeof(*larger.entries));
+	larger.entries = py_map_pages(larger.capacity * sizeof(*larger.entries));
 	if (!larger.entries)
 		return false;
 	for (size_t i = 0; i < map->capacity; i++)
@@ -177,7 +182,6 @@ bool py_map_put(struct py_map *map, const void *key, uint32_t value)
 
 void py_map_free(struct py_map *map)
 {
-	if (map->entries)
-		munmap(map->entries, map->capacity * sizeof(*map->entries));
+	py_unmap_pages(map->entries, map->capacity * sizeof(*map->entries));
 	*map = (struct py_map){0};
 }

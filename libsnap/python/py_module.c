@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "py_fork.h"
+#include "py_tracer.h"
 
 PyDoc_STRVAR(start_dump_doc,
 	     "start_dump(path, descriptor, program, threads, graph, traces, trace_limit, hashes, keys, plain)\n"
@@ -52,8 +53,51 @@ static PyObject *unpack_outcome(PyObject *module, PyObject *bytes)
 			 NULL;
 }
 
+PyDoc_STRVAR(start_trace_doc,
+	     "start_trace(limit, interval)\n--\n\n"
+	     "Begins to record the stacks of allocations: so many levels of each; of all blocks, or (interval not 0) of a\n"
+	     "sample, one in so many bytes.");
+
+static PyObject *start_trace(PyObject *module, PyObject *arguments)
+{
+	Py_ssize_t limit;
+	unsigned long long interval;
+	(void)module;
+	if (!PyArg_ParseTuple(arguments, "nK:start_trace", &limit, &interval))
+		return NULL;
+	if (limit < 1 || limit > PY_TRACE_LIMIT_MAX)
+		return PyErr_Format(PyExc_ValueError, "frames: 1 to %d", PY_TRACE_LIMIT_MAX);
+	if (!py_layouts_hold())
+		return PyErr_Format(PyExc_NotImplementedError, "the frames of this interpreter are not as they are known");
+	if (!py_tracer_start((size_t)limit, interval))
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(stop_trace_doc, "stop_trace()\n--\n\nForgets what start_trace() recorded, and records no more.");
+
+static PyObject *stop_trace(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	py_tracer_stop();
+	Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(trace_limit_doc, "trace_limit()\n--\n\nHow many levels of each stack are recorded; 0: none.");
+
+static PyObject *trace_limit(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	return PyLong_FromSize_t(py_tracer_limit());
+}
+
 static PyMethodDef methods[] = {
 	{"start_dump", start_dump, METH_VARARGS, start_dump_doc},
+	{"start_trace", start_trace, METH_VARARGS, start_trace_doc},
+	{"stop_trace", stop_trace, METH_NOARGS, stop_trace_doc},
+	{"trace_limit", trace_limit, METH_NOARGS, trace_limit_doc},
 	{"outcome", unpack_outcome, METH_O, outcome_doc},
 	{NULL, NULL, 0, NULL},
 };

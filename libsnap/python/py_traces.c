@@ -1,5 +1,5 @@
-/* tracemalloc's traces: where a block was allocated. */
-#include "py_walk.h"
+/* Where a block was allocated, as the tracer knows it, or else tracemalloc. */
+#include "py_tracer.h"
 
 PyAPI_FUNC(PyObject *) _PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t block);
 
@@ -27,15 +27,6 @@ static uint32_t add_traceback(struct py_walk *w, PyObject *traceback, size_t cou
 	return stack;
 }
 
-uint32_t py_trace_of(struct py_walk *w, const void *block)
-{
-	PyObject *traceback = _PyTraceMalloc_GetTraceback(0, (uintptr_t)block);
-	uint32_t stack = traceback && PyTuple_Check(traceback) ? add_traceback(w, traceback, 0) : 0;
-	Py_XDECREF(traceback);
-	PyErr_Clear();
-	return stack;
-}
-
 /* trace: (domain, size, traceback) and, since 3.9, the count of frames. */
 static void add_row(struct py_walk *w, PyObject *trace, struct py_map *stacks)
 {
@@ -56,7 +47,7 @@ static void add_row(struct py_walk *w, PyObject *trace, struct py_map *stacks)
 		w->status = snap_writer_object(w->writer, &block, &w->error);
 }
 
-void py_trace_rows(struct py_walk *w)
+static void tracemalloc_rows(struct py_walk *w)
 {
 	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "_tracemalloc");
 	PyObject *traces = module ? PyObject_CallMethod(module, "_get_traces", NULL) : NULL;
@@ -69,4 +60,136 @@ void py_trace_rows(struct py_walk *w)
 	for (Py_ssize_t i = 0; i < PyList_GET_SIZE(traces) && py_going(w); i++)
 		add_row(w, PyList_GET_ITEM(traces, i), &stacks);
 	py_map_free(&stacks);
+}
+
+/* ---- the tracer's ---- */
+
+static uint32_t *known_stack(struct py_walk *w, uint32_t node)
+{
+	return (uint32_t *)(void *)w->stacks.bytes + node;
+}
+
+static uint32_t add_node(struct py_walk *w, uint32_t parent, const struct py_node *node)
+{
+	const struct py_code *code = py_stacks_code(py_tracer_stacks(), node->code);
+	struct snap_frame frame = {.function = (uint32_t)(py_name_label(w, code->function) / 4),
+				   .file = (uint32_t)(py_name_label(w, code->file) / 4),
+				   .line = (uint32_t)node->line};
+	uint32_t frame_id = 0, stack_id = 0, flags = node->parent == PY_STACK_TRUNCATED ? SNAP_STACK_TRUNCATED : 0;
+	if (py_going(w))
+		w->status = snap_writer_frame(w->writer, &frame, &frame_id, &w->error);
+	if (py_going(w))
+		w->status = snap_writer_stack(w->writer, parent, frame_id, flags, &stack_id, &w->error);
+	return stack_id;
+}
+
+/* The snapshot's stack for one of the tracer's; each node is written once, after its parents. */
+static uint32_t stack_of(struct py_walk *w, uint32_t node)
+{
+	const struct py_stacks *stacks = py_tracer_stacks();
+	struct py_area chain = {0};
+	if (!w->stacks.size && !py_area_add(&w->stacks, py_stacks_count(stacks) * sizeof(uint32_t)))
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for stacks");
+	uint32_t at = node;
+	for (; py_going(w) && at >= PY_STACK_FIRST && !*known_stack(w, at); at = py_stacks_node(stacks, at)->parent) {
+		uint32_t *added = py_area_add(&chain, sizeof(*added));
+		if (added)
+			*added = at;
+		else
+			py_fail(w, SNAP_NO_MEMORY, "out of memory for stacks");
+	}
+	uint32_t id = at >= PY_STACK_FIRST && py_going(w) ? *known_stack(w, at) : 0;
+	for (size_t i = chain.size / sizeof(uint32_t); i-- > 0 && py_going(w);) {
+		at = ((const uint32_t *)(const void *)chain.bytes)[i];
+		id = *known_stack(w, at) = add_node(w, id, py_stacks_node(stacks, at));
+	}
+	py_area_free(&chain);
+	return id;
+}
+
+/* Blocks of one size from one place. */
+struct sum {
+	uint64_t size, count;
+	uint32_t stack;
+};
+struct sums {
+	struct sum *all;
+	size_t capacity, count;
+};
+
+static struct sum *sum_of(const struct sums *sums, uint64_t size, uint32_t stack)
+{
+	uint64_t hash = (size * 0xc2b2ae3d27d4eb4fu ^ stack) * 0x9e3779b97f4a7c15u;
+	size_t at = (size_t)(hash >> 32) & (sums->capacity - 1);
+	while (sums->all[at].count && (sums->all[at].size != size || sums->all[at].stack != stack))
+		at = (at + 1) & (sums->capacity - 1);
+	return &sums->all[at];
+}
+
+static bool grow_sums(struct sums *sums)
+{
+	struct sums larger = {.capacity = sums->capacity ? sums->capacity * 2 : 4096, .count = sums->count};
+	larger.all = py_map_pages(larger.capacity * sizeof(*larger.all));
+	if (!larger.all)
+		return false;
+	for (size_t i = 0; i < sums->capacity; i++)
+		if (sums->all[i].count)
+			*sum_of(&larger, sums->all[i].size, sums->all[i].stack) = sums->all[i];
+	py_unmap_pages(sums->all, sums->capacity * sizeof(*sums->all));
+	*sums = larger;
+	return true;
+}
+
+static bool add_up(struct sums *sums, const struct py_blocks *blocks)
+{
+	struct py_block block;
+	for (size_t at = 0; py_blocks_next(blocks, &at, &block);) {
+		if (block.stack & PY_BLOCK_OLDER)
+			continue;
+		if (sums->count * 2 >= sums->capacity && !grow_sums(sums))
+			return false;
+		struct sum *sum = sum_of(sums, block.size, block.stack & PY_STACK_MASK);
+		sums->count += sum->count == 0;
+		*sum = (struct sum){block.size, sum->count + 1, block.stack & PY_STACK_MASK};
+	}
+	return true;
+}
+
+static void tracer_rows(struct py_walk *w)
+{
+	struct sums sums = {0};
+	const struct py_blocks *blocks;
+	for (unsigned table = 0; (blocks = py_tracer_blocks(table)) != NULL; table++)
+		if (!add_up(&sums, blocks))
+			py_fail(w, SNAP_NO_MEMORY, "out of memory for traces");
+	for (size_t i = 0; i < sums.capacity && py_going(w); i++) {
+		const struct sum *sum = &sums.all[i];
+		const struct snap_object row = {
+			.size = sum->size, .count = sum->count, .stack = stack_of(w, sum->stack)};
+		if (sum->count && py_going(w))
+			w->status = snap_writer_object(w->writer, &row, &w->error);
+	}
+	py_unmap_pages(sums.all, sums.capacity * sizeof(*sums.all));
+}
+
+/* ---- either ---- */
+
+uint32_t py_trace_of(struct py_walk *w, const void *address)
+{
+	struct py_block block;
+	if (py_tracer_limit())
+		return py_tracer_find(address, &block) ? stack_of(w, block.stack & PY_STACK_MASK) : 0;
+	PyObject *traceback = _PyTraceMalloc_GetTraceback(0, (uintptr_t)address);
+	uint32_t stack = traceback && PyTuple_Check(traceback) ? add_traceback(w, traceback, 0) : 0;
+	Py_XDECREF(traceback);
+	PyErr_Clear();
+	return stack;
+}
+
+void py_trace_rows(struct py_walk *w)
+{
+	if (py_tracer_limit())
+		tracer_rows(w);
+	else
+		tracemalloc_rows(w);
 }

@@ -17,6 +17,10 @@
 
 /* ---- memory (py_memory.c) ---- */
 
+/* Zeroed pages; NULL: no memory.  To be given back with the same size; NULL may be. */
+void *py_map_pages(size_t size);
+void py_unmap_pages(void *, size_t size);
+
 /* Bytes that grow where they are or move; all zero is an empty one. */
 struct py_area {
 	char *bytes;
@@ -106,7 +110,7 @@ struct py_options {
 	bool plain;                /* private structures are not to be read */
 	const char *program, *time; /* properties */
 	PyObject *thread_names;    /* dict of ident: name, or NULL */
-	size_t trace_limit;        /* frames that tracemalloc keeps of a stack */
+	size_t trace_limit;        /* frames that are kept of a stack */
 	unsigned long pid;
 	uint64_t time_ns, resident_bytes;
 	uint64_t hash_key[2];      /* random */
@@ -136,6 +140,7 @@ struct py_walk {
 	size_t visited_at;
 	const PyObject *from;
 	struct py_area roots;       /* uint32_t: ids of known roots */
+	struct py_area stacks;      /* uint32_t: stacks of the tracer's nodes, or 0 */
 };
 
 static inline bool py_going(const struct py_walk *w)

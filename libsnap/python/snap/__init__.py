@@ -15,7 +15,7 @@ import tracemalloc
 
 from . import _snap
 
-__all__ = ["dump", "Pending"]
+__all__ = ["dump", "start", "stop", "Pending"]
 __version__ = _snap.__version__
 
 
@@ -90,10 +90,14 @@ def _thread_names():
     return {ident: thread._name for ident, thread in active if isinstance(getattr(thread, "_name", None), str)}
 
 
+def _trace_limit():
+    return _snap.trace_limit() or (tracemalloc.get_traceback_limit() if tracemalloc.is_tracing() else 0)
+
+
 def _start(file, graph, traces, hashes, keys, plain):
     is_descriptor = isinstance(file, int)
     path = None if is_descriptor else os.fsencode(file)
-    limit = tracemalloc.get_traceback_limit() if traces else 0
+    limit = _trace_limit() if traces else 0
     program = sys.argv[0] if getattr(sys, "argv", None) else sys.executable or ""
     program = program.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
     return Pending(file, _snap.start_dump(path, file if is_descriptor else -1, program, _thread_names(),
@@ -104,8 +108,8 @@ def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
     """Writes a snapshot of all objects to file, a path or an open descriptor.
 
     graph   objects, references and roots: who holds
-    traces  where objects were allocated, as tracemalloc knows it; default: if it is tracing.
-            Without graph: all of tracemalloc's traces.
+    traces  where objects were allocated, as start() or tracemalloc recorded it; default: if either did.
+            Without graph: all blocks that were recorded.
     hashes  a keyed hash of each str and bytes, so that duplicates can be found
     keys    the text of all str keys of dicts; else only of those that are names in the program
     wait    False: do not wait for the child; returns a Pending.
@@ -113,9 +117,9 @@ def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
     A file that is there is replaced when the new one is whole.  Raises OSError, ValueError or MemoryError with the reason.
     """
     if traces is None:
-        traces = tracemalloc.is_tracing()
-    if traces and not tracemalloc.is_tracing():
-        raise ValueError("traces: tracemalloc is not tracing")
+        traces = _trace_limit() > 0
+    if traces and not _trace_limit():
+        raise ValueError("traces: neither snap.start() nor tracemalloc is tracing")
     if not graph and not traces:
         raise ValueError("nothing to write: neither graph nor traces")
     pending = _start(file, graph, traces, hashes, keys, False)
@@ -131,3 +135,21 @@ def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
         pending.cancel()
         raise
     return None
+
+
+def start(frames=25, *, interval=0):
+    """Begins to record where memory is allocated, for snapshots to come.
+
+    frames    so many functions of each stack are kept, the innermost ones
+    interval  0: every block; else a sample: each byte is chosen once in so many on average, and its block recorded
+
+    ValueError: it is recorded already.  NotImplementedError: this interpreter keeps its frames in an unknown way.
+    """
+    if interval < 0:
+        raise ValueError("interval: a number of bytes, or 0")
+    _snap.start_trace(frames, interval)
+
+
+def stop():
+    """Forgets what start() recorded, and records no more."""
+    _snap.stop_trace()

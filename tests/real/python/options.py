@@ -5,26 +5,12 @@ import tracemalloc
 
 import snap
 from graph import Graph
-
-work, version = sys.argv[1], "CPython %d.%d.%d" % sys.version_info[:3]
-
-
-def check(condition, what, *details):
-    print("%s - %s: %s" % ("ok" if condition else "not ok", version, what))
-    for detail in details if not condition else ():
-        print("# %r" % (detail,))
+from tap import caught, check, work
 
 
 class Plain:
     def __init__(self, value):
         self.attribute = value
-
-
-def caught(function, *arguments):
-    try:
-        function(*arguments)
-    except Exception as e:
-        return e
 
 
 def allocated(make):

@@ -7,14 +7,7 @@ import tracemalloc
 
 import snap
 from graph import Graph
-
-work, version = sys.argv[1], "CPython %d.%d.%d" % sys.version_info[:3]
-
-
-def check(condition, what, *details):
-    print("%s - %s: %s" % ("ok" if condition else "not ok", version, what))
-    for detail in details if not condition else ():
-        print("# %r" % (detail,))
+from tap import check, work
 
 
 class Ring:

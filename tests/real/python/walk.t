@@ -8,7 +8,7 @@ here=$top/tests/real/python
 # Runs the scripts, which print TAP without numbers.
 compare() {
 	local python=$2 script
-	for script in walk options parity; do
+	for script in walk options parity trace; do
 		PYTHONPATH=$BUILD/python "$python" -B "$here/$script.py" "$work/$1" || echo "not ok - CPython $1: $script.py"
 		echo "# $script.py ends"
 	done 2>&1
@@ -28,7 +28,7 @@ check_version() {
 		*) echo "# ${line#\# }" ;;
 		esac
 	done <"$work/$1.out"
-	is "$(grep -c '^# .*\.py ends$' "$work/$1.out")" 3 "CPython $1: all scripts were run"
+	is "$(grep -c '^# .*\.py ends$' "$work/$1.out")" 4 "CPython $1: all scripts were run"
 	for file in "$work/$1"/*; do
 		ok "CPython $1: ${file##*/} is good" snap-info --verify "$file"
 	done
