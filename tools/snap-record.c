@@ -33,6 +33,8 @@ static void settle(struct record_options *record, const struct words *words)
 		cli_usage("--signal=%s: not a signal, as USR2", words->signal);
 	if (record->references && record->sample_bytes)
 		cli_usage("--references needs all blocks, --sample records some");
+	if (record->mapped && record->sample_bytes)
+		cli_usage("--mmap needs all mappings, --sample records some blocks");
 	if (record->peak && (record->interval_ns || record->growth_bytes || record->signal))
 		cli_usage("--peak keeps one snapshot; --interval, --growth and --signal make a series");
 }
@@ -48,6 +50,8 @@ int main(int argc, char **argv)
 		 &record.sample_bytes},
 		{0, "references", NULL, "also record which blocks point to which, for snap-refs; not with --sample", CLI_FLAG,
 		 &record.references},
+		{0, "mmap", NULL, "also record what the program maps itself, with mmap() or sbrk(); not with --sample",
+		 CLI_FLAG, &record.mapped},
 		{0, "interval", "TIME", "also take one every so often: 0.5, 10s, 2m", CLI_STRING, &words.interval},
 		{0, "growth", "SIZE", "also take one whenever so much more is live", CLI_SIZE, &record.growth_bytes},
 		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG, &record.peak},

@@ -19,8 +19,10 @@ void snap_tracker_alloc(uintptr_t block, size_t size, uint32_t domain)
 
 void snap_tracker_free(uintptr_t block)
 {
-	if (block && recording())
-		track_freed(block);
+	if (!block || !recording())
+		return;
+	track_freed(block);
+	track_mapped_disown(block);
 }
 
 void snap_tracker_realloc(uintptr_t old_block, uintptr_t block, size_t size, uint32_t domain)

@@ -7,6 +7,8 @@
  * removed by storing 0, also in a signal handler, also while another process of ours is made by fork(). */
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "track.h"
 
@@ -54,7 +56,7 @@ static struct page *make_page(uintptr_t address)
 		return NULL;
 	madvise(new, size, MADV_NOHUGEPAGE);
 	if (!atomic_compare_exchange_strong(&directory[address >> (PAGE_BITS + LOWER_BITS)], &none, new))
-		munmap(new, size);
+		syscall(SYS_munmap, new, size);
 	return page_of(address);
 }
 

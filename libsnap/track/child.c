@@ -85,6 +85,8 @@ struct picture {
 	uint32_t *modules; /* by number: id */
 	uint32_t *threads; /* by number: id + 1 */
 	uint64_t bytes, count;
+	struct track_mapped *mapped; /* by ascending address */
+	size_t mapped_count, mapped_next;
 	bool has_account; /* and maps */
 	struct track_maps maps;
 	struct track_account account;
@@ -247,10 +249,10 @@ static bool add_reference(void *context, size_t offset, uintptr_t target)
 	return p->status == SNAP_OK;
 }
 
-static bool add_block(void *context, const struct track_block *block)
+static bool add_object(struct picture *p, const struct track_block *block, struct snap_object object)
 {
-	struct picture *p = context;
-	struct snap_object object = {.id = block->address, .size = block->size, .count = 1};
+	object.size = block->size;
+	object.count = 1;
 	uint32_t node = block->site;
 	object.domain = strip(&node, TRACK_DOMAIN_MODULE);
 	uint32_t thread = strip(&node, TRACK_THREAD_MODULE);
@@ -262,6 +264,34 @@ static bool add_block(void *context, const struct track_block *block)
 		track_account_block(&p->account, &p->maps, block);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_object(p->writer, &object, &p->error);
+	return p->status == SNAP_OK;
+}
+
+static uint32_t mapped_type(struct picture *p, bool is_file)
+{
+	uint32_t type = 0, name = is_file ? string(p, "mmap of a file", 14) : string(p, "mmap", 4);
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_type(p->writer, name, SNAP_TYPE_BLOCK, &type, &p->error);
+	return type;
+}
+
+/* Those that begin up to an address, which a block has if it is not the last there is: then no mapping has it. */
+static void add_mapped(struct picture *p, uintptr_t until)
+{
+	for (; p->mapped_next < p->mapped_count && p->mapped[p->mapped_next].block.address <= until; p->mapped_next++) {
+		const struct track_mapped *m = &p->mapped[p->mapped_next];
+		struct snap_object object = {.id = m->block.address == until ? 0 : m->block.address};
+		object.type = mapped_type(p, m->is_file);
+		if (!add_object(p, &m->block, object))
+			return;
+	}
+}
+
+static bool add_block(void *context, const struct track_block *block)
+{
+	struct picture *p = context;
+	add_mapped(p, block->address);
+	add_object(p, block, (struct snap_object){.id = block->address});
 	if (p->status == SNAP_OK && track_settings.references) {
 		struct holding holding = {p, block};
 		track_holders_words(&p->holders, &p->maps, block, add_reference, &holding);
@@ -420,12 +450,30 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 		number_property(p, "lost_frees", duplicates);
 }
 
+static bool read_mapped(struct picture *p)
+{
+	size_t count = track_mapped_read(NULL, 0);
+	p->mapped = track_map((count + 1) * sizeof *p->mapped);
+	if (!p->mapped)
+		return false;
+	p->mapped_count = track_mapped_read(p->mapped, count);
+	for (size_t step = count / 2; step > 0; step /= 2)
+		for (size_t i = step; i < count; i++) {
+			struct track_mapped moved = p->mapped[i];
+			size_t at = i;
+			for (; at >= step && p->mapped[at - step].block.address > moved.block.address; at -= step)
+				p->mapped[at] = p->mapped[at - step];
+			p->mapped[at] = moved;
+		}
+	return true;
+}
+
 static bool make_maps(struct picture *p)
 {
 	p->stacks = track_map((track_node_count() + 1) * sizeof *p->stacks);
 	p->modules = track_map((track_module_count() + 1) * sizeof *p->modules);
 	p->threads = track_map((track_thread_count() + 1) * sizeof *p->threads);
-	return p->stacks && p->modules && p->threads;
+	return p->stacks && p->modules && p->threads && read_mapped(p);
 }
 
 /* The writer's name for what is not finished. */
@@ -467,6 +515,7 @@ static void write_picture(struct picture *p, enum track_reason reason)
 	uint64_t duplicates = 0;
 	if (!track_blocks_each(add_block, p, &duplicates) && p->status == SNAP_OK)
 		p->status = SNAP_NO_MEMORY;
+	add_mapped(p, UINTPTR_MAX);
 	add_roots(p);
 	add_mappings(p);
 	describe_program(p);
@@ -497,6 +546,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	struct picture *p = &picture;
 	const struct snap_allocator allocator = {.context = &p->heap, .resize = heap_resize};
 	size_t own_count = track_own_count();
+	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);
 	remove_abandoned();
 	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);

@@ -24,6 +24,17 @@ static __attribute__((noinline)) void flush(struct track_thread *self)
 	track_triggers(bytes);
 }
 
+void track_flush(struct track_thread *self)
+{
+	flush(self);
+}
+
+void track_count(int64_t bytes, int64_t count)
+{
+	atomic_fetch_add_explicit(&track_sums.bytes, bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&track_sums.count, count, memory_order_relaxed);
+}
+
 static inline void add_up(struct track_thread *self, int64_t bytes, int64_t count)
 {
 	self->bytes += bytes;

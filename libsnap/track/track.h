@@ -287,7 +287,7 @@ struct track_settings {
 	char report[TRACK_PATH]; /* where failures are told; "" nowhere */
 	uint64_t sample_bytes;   /* 0: exact */
 	uint64_t growth_bytes, interval_ns;
-	bool peak, references;
+	bool peak, references, mapped;
 	int signal;
 	size_t depth;
 	pid_t first_pid;
@@ -313,6 +313,23 @@ void track_freed_within(uintptr_t start, size_t size);
 /* A block may have been moved: was is what it was before (site 0: unknown).  address 0: it is gone. */
 bool track_moving(uintptr_t address, struct track_block *was);
 void track_moved(const struct track_block *was, uintptr_t address, size_t size, const uintptr_t *frame);
+
+/* Adds to the sums; flush: of a busy thread, then looks whether a snapshot is due. */
+void track_count(int64_t bytes, int64_t count);
+void track_flush(struct track_thread *);
+
+/* ---- what the program maps (mapped.c) ---- */
+
+#define TRACK_DOMAIN_MAPPED 0xffffffffu
+struct track_mapped {
+	struct track_block block;
+	bool is_file;
+};
+void track_mapped_init(void);
+/* A mapping that begins here is raw material, and counts no more. */
+void track_mapped_disown(uintptr_t address);
+/* All of them, in no order, as far as there is room; returns how many there are. */
+size_t track_mapped_read(struct track_mapped *out, size_t capacity);
 
 /* ---- snapshots (take.c, child.c, triggers.c, signals.c, start.c) ---- */
 

@@ -8,7 +8,7 @@ struct record_options {
 	const char *output; /* pattern */
 	uint64_t sample_bytes, growth_bytes, interval_ns, depth;
 	int signal; /* 0: none */
-	bool peak, references, no_symbols;
+	bool peak, references, mapped, no_symbols;
 };
 
 /* Descriptors and signals as they were found, for the program; to be called before cli_parse(). */
