@@ -1,4 +1,6 @@
 /* The extension module snap._snap. */
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "py_fork.h"
@@ -93,11 +95,51 @@ static PyObject *trace_limit(PyObject *module, PyObject *unused)
 	return PyLong_FromSize_t(py_tracer_limit());
 }
 
+PyDoc_STRVAR(arm_doc, "arm(signal)\n--\n\nLets wait_signal() return when the signal comes.");
+
+static PyObject *arm(PyObject *module, PyObject *number)
+{
+	(void)module;
+	long value = PyLong_AsLong(number);
+	if (value == -1 && PyErr_Occurred())
+		return NULL;
+	errno = value > 0 && value < NSIG ? py_signal_arm((int)value) : EINVAL;
+	if (errno)
+		return PyErr_SetFromErrno(PyExc_OSError);
+	Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(disarm_doc, "disarm()\n--\n\nUndoes arm(), if it was called.");
+
+static PyObject *disarm(PyObject *module, PyObject *unused)
+{
+	(void)module;
+	(void)unused;
+	py_signal_disarm();
+	Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(wait_signal_doc, "wait_signal()\n--\n\nWaits for the signal; False: it was disarmed.");
+
+static PyObject *wait_signal(PyObject *module, PyObject *unused)
+{
+	bool came;
+	(void)module;
+	(void)unused;
+	Py_BEGIN_ALLOW_THREADS
+	came = py_signal_wait();
+	Py_END_ALLOW_THREADS
+	return PyBool_FromLong(came);
+}
+
 static PyMethodDef methods[] = {
 	{"start_dump", start_dump, METH_VARARGS, start_dump_doc},
 	{"start_trace", start_trace, METH_VARARGS, start_trace_doc},
 	{"stop_trace", stop_trace, METH_NOARGS, stop_trace_doc},
 	{"trace_limit", trace_limit, METH_NOARGS, trace_limit_doc},
+	{"arm", arm, METH_O, arm_doc},
+	{"disarm", disarm, METH_NOARGS, disarm_doc},
+	{"wait_signal", wait_signal, METH_NOARGS, wait_signal_doc},
 	{"outcome", unpack_outcome, METH_O, outcome_doc},
 	{NULL, NULL, 0, NULL},
 };

@@ -98,4 +98,13 @@ bool py_tracer_find(const void *address, struct py_block *out);
 const struct py_blocks *py_tracer_blocks(unsigned number);
 const struct py_stacks *py_tracer_stacks(void);
 
+/* ---- requests (py_signal.c) ---- */
+
+/* Replaces the handler of a signal; 0, or an errno value: EBUSY where one is replaced already. */
+int py_signal_arm(int number);
+/* Puts the old handler back, and ends the wait. */
+void py_signal_disarm(void);
+/* Until the signal has come; false: it will not any more.  For one thread, which should not hold the interpreter's lock. */
+bool py_signal_wait(void);
+
 #endif

@@ -6,6 +6,7 @@
 The process stands still for no longer than a fork(): a child walks the objects and writes the file.
 """
 
+import _thread
 import os
 import select
 import signal
@@ -137,19 +138,52 @@ def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
     return None
 
 
-def start(frames=25, *, interval=0):
+def _numbered(path, number):
+    root, extension = os.path.splitext(path)
+    return "%s.%d%s" % (root, number, extension)
+
+
+def _watch(file, options):
+    number = 0
+    while _snap.wait_signal():
+        number += 1
+        path = _numbered(file, number)
+        try:
+            dump(path, **options)
+        except (OSError, ValueError, MemoryError) as e:
+            print("snap: %s: %s" % (path, e), file=sys.stderr)
+
+
+def _arm(number, file, **options):
+    _snap.arm(number)
+    _thread.start_new_thread(_watch, (os.path.abspath(os.fsdecode(file)), options))
+
+
+def start(frames=25, *, interval=0, signal=None, file="python.snap"):
     """Begins to record where memory is allocated, for snapshots to come.
 
-    frames    so many functions of each stack are kept, the innermost ones
+    frames    so many functions of each stack are kept, the innermost ones; 0, with a signal: nothing is recorded
     interval  0: every block; else a sample: each byte is chosen once in so many on average, and its block recorded
+    signal    writes a snapshot whenever the signal comes, even while the main thread is blocked:
+    file      its name is this with a number, as python.1.snap, python.2.snap ...
 
     ValueError: it is recorded already.  NotImplementedError: this interpreter keeps its frames in an unknown way.
+    OSError: the signal cannot be handled, or another one is.
     """
     if interval < 0:
         raise ValueError("interval: a number of bytes, or 0")
-    _snap.start_trace(frames, interval)
+    if signal is not None:
+        _arm(signal, file)
+    if frames or signal is None:
+        try:
+            _snap.start_trace(frames, interval)
+        except BaseException:
+            if signal is not None:
+                _snap.disarm()
+            raise
 
 
 def stop():
-    """Forgets what start() recorded, and records no more."""
+    """Forgets what start() recorded, and records no more; the signal has its old meaning."""
+    _snap.disarm()
     _snap.stop_trace()

@@ -1,8 +1,9 @@
-"""python -m snap run: runs a program and writes snapshots of it, without a change to the program.
+"""Runs a program and writes snapshots of it, without a change to the program.
 
-    python -m snap run -o app.snap app.py ARGUMENTS...     at its end
-    python -m snap run -o app.snap -m package ARGUMENTS... the same for a module
-    python -m snap run -o app.snap --signal USR2 app.py    also when the signal comes
+    python -m snap -o app.snap app.py ARGUMENTS...        at its end
+    python -m snap -o app.snap -m package ARGUMENTS...    the same for a module
+    python -m snap --trace app.py                         with the stack of each allocation
+    python -m snap --signal USR2 app.py                   also when the signal comes: app.1.snap, app.2.snap ...
 """
 
 import argparse
@@ -12,36 +13,11 @@ import io
 import os
 import signal
 import sys
-import tracemalloc
 import types
 
-from . import dump
+import snap
 
-
-def _numbered(path, number):
-    root, extension = os.path.splitext(path)
-    return "%s.%d%s" % (root, number, extension) if number else path
-
-
-class _Writer:
-    def __init__(self, options):
-        self.path, self.hashes = options.output, options.hashes
-        self.taken = 0
-        self.owner = os.getpid()
-
-    def write(self, path):
-        if os.getpid() != self.owner:  # a child of the program
-            return True
-        try:
-            dump(path, hashes=self.hashes)
-        except (OSError, ValueError, MemoryError) as e:
-            print("snap: %s: %s" % (path, e), file=sys.stderr)
-            return False
-        return True
-
-    def on_signal(self, number, frame):
-        self.taken += 1
-        self.write(_numbered(self.path, self.taken))
+TAKE_VALUES = {"-o", "--output", "--signal", "--interval"}
 
 
 def _signal(name):
@@ -51,22 +27,34 @@ def _signal(name):
     return number
 
 
-def _options():
-    parser = argparse.ArgumentParser(prog="python -m snap")
-    run = parser.add_subparsers(dest="command", metavar="COMMAND").add_parser(
-        "run", help="run a program and write a snapshot at its end")
-    run.add_argument("-o", "--output", default="python.snap", metavar="FILE", help="the snapshot (python.snap)")
-    run.add_argument("-f", "--frames", type=int, default=0, metavar="COUNT",
-                     help="trace allocations with so many frames (tracemalloc)")
-    run.add_argument("--hashes", action="store_true", help="hash strings, so that duplicates can be found")
-    run.add_argument("--signal", type=_signal, metavar="NAME", help="also write FILE.1, FILE.2 ... on this signal")
-    run.add_argument("-m", dest="module", action="store_true", help="the program is a module")
-    run.add_argument("program", help="a script, or with -m a module")
-    run.add_argument("arguments", nargs=argparse.REMAINDER)
-    options = parser.parse_args()
-    if not options.command:
-        parser.error("what is to be done?  (run)")
-    return options
+def _own_arguments(arguments):
+    """Gives --trace its default where it has no value, and leaves the program's arguments alone."""
+    own = []
+    while len(own) < len(arguments):
+        argument = arguments[len(own)]
+        if not argument.startswith("-") and (not own or own[-1] not in TAKE_VALUES):
+            break
+        own.append("--trace=25" if argument == "--trace" else argument)
+    return own + arguments[len(own):]
+
+
+def _options(arguments):
+    parser = argparse.ArgumentParser(prog="python -m snap", allow_abbrev=False,
+                                     description="Run a program and write a snapshot of its objects at its end.")
+    parser.add_argument("-o", "--output", default="python.snap", metavar="FILE", help="the snapshot (python.snap)")
+    parser.add_argument("--trace", type=int, default=0, metavar="COUNT",
+                        help="record the stack of each allocation, at most COUNT frames of it (25)")
+    parser.add_argument("--interval", type=int, default=0, metavar="BYTES",
+                        help="record a sample of the allocations, one in so many bytes")
+    parser.add_argument("--hashes", action="store_true", help="hash strings, so that duplicates can be found")
+    parser.add_argument("--signal", type=_signal, metavar="NAME", help="also write FILE.1, FILE.2 ... on this signal")
+    parser.add_argument("-m", dest="module", action="store_true", help="the program is a module")
+    parser.add_argument("program", help="a script, or with -m a module")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args(_own_arguments(arguments))
+    if options.interval and not options.trace:
+        options.trace = 25
+    return parser, options
 
 
 def _load(options):
@@ -98,17 +86,31 @@ def _run(options):
     return 0
 
 
+def _write(options, owner):
+    if os.getpid() != owner:  # a child of the program
+        return True
+    try:
+        snap.dump(options.output, hashes=options.hashes)
+    except (OSError, ValueError, MemoryError) as e:
+        print("snap: %s: %s" % (options.output, e), file=sys.stderr)
+        return False
+    return True
+
+
 def main():
-    options = _options()
-    writer = _Writer(options)
-    if options.signal:
-        signal.signal(options.signal, writer.on_signal)
-    if options.frames:
-        tracemalloc.start(options.frames)
+    parser, options = _options(sys.argv[1:])
+    owner = os.getpid()
+    try:
+        if options.signal:
+            snap._arm(options.signal, options.output, hashes=options.hashes)
+        if options.trace:
+            snap.start(options.trace, interval=options.interval)
+    except (OSError, ValueError, NotImplementedError) as e:
+        parser.error(str(e))
     try:
         status = _run(options)
     finally:
-        written = writer.write(options.output)
+        written = _write(options, owner)
     return status if written else status or 2
 
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The package beside dump(): python -m snap run, the pytest plugin where pytest is, and pip install.
+# The package beside dump(): python -m snap, the pytest plugin where pytest is, and pip install.
 . "$(dirname "$0")/../../lib.sh"
 . "$top/tests/real/python/pythons.bash"
 entry=${pythons[0]}
@@ -9,24 +9,50 @@ export PYTHONPATH=$BUILD/python PYTHONDONTWRITEBYTECODE=1
 cd "$work" || exit
 
 cat >program.py <<'END'
-import os, signal, sys
+import os, signal, sys, time
 KEPT = [bytearray(1000) for i in range(500)]
 if "signal" in sys.argv:
     os.kill(os.getpid(), signal.SIGUSR1)
+    while not os.path.exists("end.1.snap"):
+        time.sleep(0.01)
 sys.exit(len(sys.argv))
 END
-status 3 "a program keeps its exit status" "$python" -m snap run -o end.snap program.py one two
+cat >blocked.py <<'END'
+import os, socket, sys
+listening = socket.socket()
+listening.bind(("127.0.0.1", 0))
+listening.listen()
+open("ready", "w").close()
+listening.accept()
+END
+status 3 "a program keeps its exit status" "$python" -m snap -o end.snap program.py one two
 ok "its snapshot is good" snap-info --verify end.snap
 is "$(snap-top -k path --format=tsv end.snap | cut -f2,4 | grep KEPT | head -1)" \
 	"500	__main__ module;__dict__ dict;KEPT list;[] bytearray" "and has its globals"
-status 2 "a snapshot on a signal" "$python" -m snap run -o end.snap --signal USR1 program.py signal
+status 3 "a module" "$python" -m snap -o module.snap -m program one two
+is "$(snap-top -k path --format=tsv module.snap | cut -f2,4 | grep -c '__main__ module.*KEPT list;\[\] bytearray')" 1 "has its globals, too"
+status 2 "a snapshot on a signal" "$python" -m snap -o end.snap --signal USR1 program.py signal
 ok "is a file of its own" snap-info --verify end.1.snap
-"$python" -m snap run -o traced.snap -f 1 program.py
-is "$(snap-top -k lineno --format=tsv traced.snap | cut -f2,4- | grep -c "program.py	2\$")" 1 "lines, with --frames"
-status 2 "no such signal" "$python" -m snap run --signal NONE program.py
-status 2 "no command" "$python" -m snap
+for trace in --trace --trace=1 "--interval 500"; do
+	# shellcheck disable=SC2086
+	status 2 "$trace" "$python" -m snap -o traced.snap $trace program.py --trace
+	is "$(snap-top -k lineno --format=tsv traced.snap | cut -f4- | grep -c "program.py	2\$")" 1 "$trace: lines"
+done
+"$python" -m snap -o end.snap --signal USR1 blocked.py &
+blocked=$!
+await() { for _ in {1..600}; do [ ! -e "$1" ] || return 0; sleep 0.05; done; return 1; }
+await ready
+kill -USR1 $blocked
+rm -f end.1.snap
+ok "a signal while the program is blocked" await end.1.snap
+kill $blocked
+wait $blocked
+ok "gives a good snapshot" snap-info --verify end.1.snap
+status 2 "no such signal" "$python" -m snap --signal NONE program.py
+status 2 "a signal that cannot be handled" "$python" -m snap --signal KILL program.py
+status 2 "no program" "$python" -m snap
 ok "a snapshot that cannot be written is said" bash -c \
-	"$python -m snap run -o no/such/a.snap program.py 2>&1 | grep 'no/such/a.snap'"
+	"$python -m snap -o no/such/a.snap program.py 2>&1 | grep 'no/such/a.snap'"
 
 # ---- pytest ----
 
