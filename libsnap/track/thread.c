@@ -96,7 +96,6 @@ static void begin(struct track_thread *self, pid_t tid)
 	self->number = new_record(tid);
 	self->busy = false;
 	self->epoch = 0;
-	self->depth = 0;
 	self->stack_low = self->stack_high = 0;
 	self->random = (uint64_t)tid * 0x9e3779b97f4a7c15u ^ (uintptr_t)self;
 	self->until_sample = -1;

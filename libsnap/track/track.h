@@ -140,15 +140,8 @@ bool track_blocks_each(bool (*each)(void *context, const struct track_block *), 
 
 /* ---- threads (thread.c) ---- */
 
-/* A frame of the last stack of a thread: its return address lies below sp. */
-struct track_seen {
-	uintptr_t sp, bp;
-	uintptr_t bp_slot; /* where bp was read; 0: it is that of the frame within */
-	uint64_t frame;
-	uint64_t hash;     /* of this and all outer frames */
-	bool fixed;        /* all that leads here from the frame within are its registers and these two slots */
-	bool uses_bp;      /* the way to its caller depends on bp */
-};
+#define TRACK_STRETCHES     4096u
+#define TRACK_STRETCH_BYTES ((size_t)1 << 20)
 struct track_thread {
 	_Atomic pid_t tid; /* 0: free */
 	uint32_t number;   /* of the thread, 0: main or unknown */
@@ -159,10 +152,10 @@ struct track_thread {
 	uintptr_t stack_low, stack_high; /* known to be mapped */
 	uint32_t epoch;
 	struct track_thread *next;
-	size_t depth;
-	uint32_t root; /* of the last stack: TRACK_ROOT or TRACK_TRUNCATED */
-	struct track_seen seen[TRACK_MAX_DEPTH];  /* from the outermost */
-	struct track_seen fresh[TRACK_MAX_DEPTH]; /* of the walk under way, from the innermost */
+	uint8_t *stretches; /* of its stack, seen in walks (unwind.c); NULL: none yet */
+	uint32_t stretches_used;
+	uint32_t stretch_index[TRACK_STRETCHES]; /* their places; 0: none */
+	uint64_t frames[TRACK_MAX_DEPTH];        /* of a stack that is new, from the innermost */
 };
 extern __thread struct track_thread *track_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

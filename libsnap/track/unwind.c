@@ -1,8 +1,8 @@
-/* Walks stacks: by rules from .eh_frame that are kept per return address, and by what the thread's last stack was.
+/* Walks stacks: by rules from .eh_frame that are kept per return address, and by stretches of stacks walked before.
  *
- * A frame is the same as in the last stack if its return address, stack pointer and (where it matters) base
- * pointer are; from there, each caller is known to be the same when the slots that a walk would have read hold what
- * they held.  So the unchanged outer part of a stack is compared, not unwound, and keeps its node. */
+ * What a walk comes to depends on where it begins and on the words that it reads, and on nothing else while nothing is
+ * unloaded.  So a thread remembers, of stretches of its stack, which words were read; where they hold what they held,
+ * the stretch is compared, which the processor does many words of at once, and not unwound. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -200,8 +200,11 @@ static inline uintptr_t load(uintptr_t address)
 /* ---- one step ---- */
 
 struct cursor {
-	uintptr_t address, sp, bp, bp_slot;
-	bool fixed, signal;
+	uintptr_t address, sp, bp;
+};
+/* Where a step has read; 0: it has not. */
+struct reads {
+	uintptr_t address_at, bp_at, cfa_at;
 };
 enum outcome { STEP_DONE, STEP_END, STEP_CUT };
 
@@ -216,45 +219,39 @@ static __attribute__((noinline)) enum outcome step_signal(struct track_thread *s
 	c->address = (uintptr_t)context->uc_mcontext.gregs[REG_RIP] + 1;
 	c->bp = (uintptr_t)context->uc_mcontext.gregs[REG_RBP];
 	c->sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
-	c->bp_slot = 0;
-	c->fixed = false;
-	c->signal = true;
 	if (c->sp < self->stack_low || c->sp >= self->stack_high)
 		find_stack(self, c->sp);
 	return STEP_DONE;
 }
 
-static inline enum outcome step(struct track_thread *self, struct cursor *c, const struct track_rule *rule)
+static inline enum outcome step(struct track_thread *self, struct cursor *c, const struct track_rule *rule, struct reads *reads)
 {
-	uintptr_t cfa;
-	c->fixed = true;
+	uintptr_t cfa, offset = (uintptr_t)(intptr_t)rule->cfa_offset;
+	*reads = (struct reads){0};
 	switch (rule->kind) {
-	case TRACK_RULE_SP: cfa = c->sp; break;
-	case TRACK_RULE_BP: cfa = c->bp; break;
+	case TRACK_RULE_SP: cfa = c->sp + offset; break;
+	case TRACK_RULE_BP: cfa = c->bp + offset; break;
 	case TRACK_RULE_BP_AT:
-		if (!readable(self, c->bp + (uintptr_t)(intptr_t)rule->cfa_offset))
+		reads->cfa_at = c->bp + offset;
+		if (!readable(self, reads->cfa_at))
 			return STEP_CUT;
-		cfa = load(c->bp + (uintptr_t)(intptr_t)rule->cfa_offset);
-		c->fixed = false;
+		cfa = load(reads->cfa_at);
 		break;
 	case TRACK_RULE_SIGNAL: return step_signal(self, c);
 	case TRACK_RULE_END: return STEP_END;
 	case TRACK_RULE_NONE: return c->bp == 0 ? STEP_END : STEP_CUT;
 	default: return STEP_CUT;
 	}
-	if (rule->kind != TRACK_RULE_BP_AT)
-		cfa += (uintptr_t)(intptr_t)rule->cfa_offset;
 	if (cfa <= c->sp || cfa - c->sp > STACK_STEP || !readable(self, cfa - sizeof cfa))
 		return STEP_CUT;
-	uintptr_t bp_slot = 0;
 	if (rule->bp_offset || rule->bp_from_bp) {
-		bp_slot = (rule->bp_from_bp ? c->bp : cfa) + (uintptr_t)(intptr_t)rule->bp_offset;
-		if (!readable(self, bp_slot))
+		reads->bp_at = (rule->bp_from_bp ? c->bp : cfa) + (uintptr_t)(intptr_t)rule->bp_offset;
+		if (!readable(self, reads->bp_at))
 			return STEP_CUT;
-		c->bp = load(bp_slot);
+		c->bp = load(reads->bp_at);
 	}
-	c->bp_slot = bp_slot;
-	c->address = load(cfa - sizeof cfa);
+	reads->address_at = cfa - sizeof cfa;
+	c->address = load(reads->address_at);
 	c->sp = cfa;
 	return c->address < PAGE ? STEP_CUT : STEP_DONE;
 }
@@ -262,15 +259,16 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c, con
 #else
 
 /* Frame records: a pair of the caller's record and the return address, where bp points. */
-static inline enum outcome step(struct track_thread *self, struct cursor *c, const struct track_rule *rule)
+static inline enum outcome step(struct track_thread *self, struct cursor *c, const struct track_rule *rule, struct reads *reads)
 {
+	*reads = (struct reads){0};
 	if (rule->kind != TRACK_RULE_BP || c->bp <= c->sp - 2 * sizeof c->sp || !readable(self, c->bp))
 		return c->bp == 0 ? STEP_END : STEP_CUT;
-	c->bp_slot = c->bp;
+	reads->bp_at = c->bp;
+	reads->address_at = c->bp + sizeof c->sp;
 	c->sp = c->bp + 2 * sizeof c->sp;
-	c->address = load(c->bp_slot + sizeof c->sp);
-	c->bp = load(c->bp_slot);
-	c->fixed = true;
+	c->address = load(reads->address_at);
+	c->bp = load(reads->bp_at);
 	return c->address < PAGE ? STEP_CUT : STEP_DONE;
 }
 
@@ -278,246 +276,321 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c, con
 
 /* ---- a walk ---- */
 
-/* How many of the frames last seen, from the outermost, are still there: all below and at top, or 0 when one is
- * not.  *same: down to which frame they are (top + 1: not even the first). */
-static inline bool unchanged(struct track_thread *self, const struct cursor *c, size_t top, size_t *same)
-{
-	struct track_seen *seen = &self->seen[top];
-	*same = top + 1;
-	if (TRACK_FRAME_ADDRESS(seen->frame) != c->address || (seen->bp != c->bp && seen->uses_bp))
-		return false;
-	seen->bp = c->bp;
-	seen->bp_slot = c->bp_slot;
-	seen->fixed = c->fixed;
-	uintptr_t bp = c->bp;
-	for (size_t i = top; i-- > 0;) {
-		seen = &self->seen[i];
-		*same = i + 1;
-		if (!seen->fixed || load(seen->sp - sizeof seen->sp) != TRACK_FRAME_ADDRESS(seen->frame))
-			return false;
-		if (seen->bp_slot)
-			bp = load(seen->bp_slot);
-		if (bp != seen->bp && seen->uses_bp)
-			return false;
-		seen->bp = bp;
-	}
-	*same = 0;
-	return true;
-}
-
 struct walk {
 	struct track_thread *self;
 	struct cursor at;
-	size_t fresh; /* frames in self->fresh */
-	size_t kept;  /* frames of self->seen that still are, from the outermost */
-	size_t near;  /* those from here on lie below the cursor */
-	uint32_t root;
+	size_t count;
+	uint64_t hash, power; /* a sum of powers over the frames */
 };
+#define HASH_BASE 0xd6e8feb86659fd93u
 
-static inline bool add_fresh(struct walk *w, const struct track_rule *rule)
+static inline uint64_t mix(uint64_t frame)
 {
-	if (w->fresh == track_settings.depth)
-		return false;
-	w->self->fresh[w->fresh++] = (struct track_seen){
-		.sp = w->at.sp,
-		.bp = w->at.bp,
-		.bp_slot = w->at.bp_slot,
-		.frame = TRACK_FRAME(rule->module, w->at.address),
-		.fixed = w->at.fixed,
-		.uses_bp = rule->kind == TRACK_RULE_BP || rule->kind == TRACK_RULE_BP_AT || rule->kind == TRACK_RULE_NONE ||
-			   rule->bp_from_bp,
-	};
-	return true;
+	uint64_t f = frame * 0x9e3779b97f4a7c15u;
+	return f ^ f >> 29;
 }
 
-/* Frames from near - 1 down to same are as they were, but not those without: they are gone through again. */
-static bool repeat(struct walk *w, size_t same)
+static inline void add_frame(struct walk *w, uint64_t frame)
 {
-	for (size_t i = w->near; i-- > same;) {
-		const struct track_seen *seen = &w->self->seen[i];
-		if (w->fresh == track_settings.depth)
-			return false;
-		w->self->fresh[w->fresh++] = *seen;
-		w->at = (struct cursor){TRACK_FRAME_ADDRESS(seen->frame), seen->sp, seen->bp, seen->bp_slot, seen->fixed, false};
-	}
-	w->near = same;
-	return true;
+	w->hash += w->power * mix(frame);
+	w->power *= HASH_BASE;
+	w->count++;
 }
 
-/* True if the rest of the stack is known; else *next is the frame to go on from. */
-static inline bool meet(struct walk *w, bool *full)
+/* Any frame; *frame: what it is. */
+static inline enum outcome walk_one(struct walk *w, struct track_rule *rule, struct reads *reads)
 {
-	const struct track_thread *self = w->self;
-	while (w->near > 0 && self->seen[w->near - 1].sp < w->at.sp)
-		w->near--;
-	if (w->near == 0 || self->seen[w->near - 1].sp != w->at.sp || w->at.signal)
-		return false;
-	size_t same;
-	if (unchanged(w->self, &w->at, w->near - 1, &same)) {
-		w->kept = w->near;
-		return true;
-	}
-	if (same < w->near)
-		*full = !repeat(w, same);
-	return false;
+	*rule = rule_for(w->at.address);
+	add_frame(w, TRACK_FRAME(rule->module, w->at.address));
+	return step(w->self, &w->at, rule, reads);
 }
 
 #if defined(__x86_64__)
-/* Goes on while frames are plain and new; all else is left to walk_on().  What it does is what meet(), add_fresh()
- * and step() do, with everything in registers. */
-static inline void hurry(struct walk *w)
+/* A frame with a plain rule that is found at once: what walk_one() does, in fewer instructions.  Else false. */
+static inline bool walk_plain(struct walk *w)
 {
-	struct track_thread *self = w->self;
 	const struct rules *rules = atomic_load_explicit(&current, memory_order_acquire);
-	uintptr_t address = w->at.address, sp = w->at.sp, bp = w->at.bp, bp_slot = w->at.bp_slot;
-	uintptr_t high = self->stack_high, mask = rules ? rules->mask : 0;
-	struct track_seen *fresh = self->fresh + w->fresh, *end = self->fresh + track_settings.depth;
-	const struct track_seen *near = self->seen + w->near;
-	bool fixed = w->at.fixed;
-	while (rules && fresh < end) {
-		while (near > self->seen && near[-1].sp < sp)
-			near--;
-		if (near > self->seen && near[-1].sp == sp)
-			break;
-		const struct kept_rule *kept = &rules->slots[slot_of(address) & mask];
-		uint64_t word;
-		if (!read_rule(kept, address, &word))
-			break;
-		unsigned kind = (unsigned)(word & 15); /* with bp_from_bp, which is not plain */
-		if (kind != TRACK_RULE_SP && kind != TRACK_RULE_BP)
-			break;
-		uintptr_t cfa = (kind == TRACK_RULE_SP ? sp : bp) + (uintptr_t)(intptr_t)((int64_t)word >> 36);
-		intptr_t bp_offset = (int16_t)(word >> 20);
-		if (cfa <= sp || cfa > high || cfa % sizeof cfa || (uintptr_t)-bp_offset > cfa - sp)
-			break;
-		uintptr_t caller = load(cfa - sizeof cfa);
-		if (caller < PAGE)
-			break;
-		*fresh++ = (struct track_seen){
-			.sp = sp,
-			.bp = bp,
-			.bp_slot = bp_slot,
-			.frame = TRACK_FRAME((uint16_t)(word >> 4), address),
-			.fixed = fixed,
-			.uses_bp = kind == TRACK_RULE_BP,
-		};
-		bp_slot = bp_offset ? cfa + (uintptr_t)bp_offset : 0;
-		if (bp_offset)
-			bp = load(bp_slot);
-		address = caller;
-		sp = cfa;
-		fixed = true;
-	}
-	w->at = (struct cursor){address, sp, bp, bp_slot, fixed, w->at.signal};
-	w->fresh = (size_t)(fresh - self->fresh);
-	w->near = (size_t)(near - self->seen);
+	uintptr_t address = w->at.address, sp = w->at.sp, bp = w->at.bp;
+	uint64_t word;
+	if (!rules || !read_rule(&rules->slots[slot_of(address) & rules->mask], address, &word))
+		return false;
+	unsigned kind = (unsigned)(word & 15); /* with bp_from_bp, which is not plain */
+	if (kind != TRACK_RULE_SP && kind != TRACK_RULE_BP)
+		return false;
+	uintptr_t cfa = (kind == TRACK_RULE_SP ? sp : bp) + (uintptr_t)(intptr_t)((int64_t)word >> 36);
+	intptr_t bp_offset = (int16_t)(word >> 20);
+	if (cfa <= sp || cfa > w->self->stack_high || cfa % sizeof cfa || (uintptr_t)-bp_offset > cfa - sp)
+		return false;
+	uintptr_t caller = load(cfa - sizeof cfa);
+	if (caller < PAGE)
+		return false;
+	add_frame(w, TRACK_FRAME((uint16_t)(word >> 4), address));
+	w->at = (struct cursor){caller, cfa, bp_offset ? load(cfa + (uintptr_t)bp_offset) : bp};
+	return true;
 }
 #else
-static inline void hurry(struct walk *w)
+static inline bool walk_plain(struct walk *w)
 {
 	(void)w;
+	return false;
 }
 #endif
 
-static void walk_on(struct walk *w)
+/* ---- stretches ---- */
+
+#define STRETCH_BITS  12 /* one ends where the stack pointer comes to another so large part of the stack */
+#define STRETCH_WORDS 128u
+#define PLAIN         2u /* frames are walked first, which tell more stretches apart than where a stack begins */
+#define WAYS          4u
+
+/* Followed by the values of the words that were read, then by where they are: in words from sp. */
+struct stretch {
+	struct cursor from, to; /* from.bp: only if it uses_bp; to.bp: where the base pointer was saved, 0: nowhere */
+	uint64_t hash, power;
+	uint32_t next;          /* the stretch after it, last time */
+	uint16_t frames, words;
+	bool uses_bp, ended;    /* ended: at the outermost frame */
+};
+
+static inline struct stretch *stretch_at(const struct track_thread *self, uint32_t place)
 {
-	for (;;) {
-		bool full = false;
-		if (!w->at.signal)
-			hurry(w);
-		size_t before = w->fresh;
-		if (meet(w, &full))
-			return;
-		struct track_rule rule = rule_for(w->at.address);
-		if (full || (w->fresh == before && !add_fresh(w, &rule))) {
-			w->root = TRACK_TRUNCATED;
-			return;
-		}
-		enum outcome outcome = step(w->self, &w->at, &rule);
-		if (outcome == STEP_DONE)
-			continue;
-		w->root = outcome == STEP_END ? TRACK_ROOT : TRACK_TRUNCATED;
+	return (struct stretch *)(self->stretches + place);
+}
+
+static inline bool same_words(const struct stretch *s)
+{
+	const uint64_t *values = (const uint64_t *)(s + 1);
+	const uint16_t *offsets = (const uint16_t *)(values + s->words);
+	const uint64_t *stack = (const uint64_t *)s->from.sp; /* NOLINT(performance-no-int-to-ptr) */
+	uint64_t differ = 0;
+	for (unsigned i = 0; i < s->words; i++)
+		differ |= stack[offsets[i]] ^ values[i];
+	return differ == 0;
+}
+
+static inline bool is_here(const struct walk *w, const struct stretch *s)
+{
+	return s->from.address == w->at.address && s->from.sp == w->at.sp && (!s->uses_bp || s->from.bp == w->at.bp) &&
+	       s->to.sp <= w->self->stack_high && same_words(s);
+}
+
+static inline void follow(struct walk *w, const struct stretch *s)
+{
+	w->hash += w->power * s->hash;
+	w->power *= s->power;
+	w->count += s->frames;
+	w->at = (struct cursor){s->to.address, s->to.sp, s->to.bp ? load(s->to.bp) : w->at.bp};
+}
+
+/* salt: what the frames before the first stretch are. */
+static inline uint32_t *ways_of(const struct walk *w, uint64_t salt)
+{
+	uint64_t h = (w->at.address ^ w->at.sp << 20 ^ salt) * 0x9e3779b97f4a7c15u;
+	return &w->self->stretch_index[(h >> 32) % (TRACK_STRETCHES / WAYS) * WAYS];
+}
+
+/* The place of a stretch that begins here; 0: none is known. */
+static inline uint32_t find_stretch(const struct walk *w, uint32_t before, uint64_t salt)
+{
+	uint32_t next = before ? stretch_at(w->self, before)->next : 0;
+	if (next && is_here(w, stretch_at(w->self, next)))
+		return next;
+	const uint32_t *ways = ways_of(w, salt);
+	for (unsigned i = 0; i < WAYS && ways[i]; i++)
+		if (is_here(w, stretch_at(w->self, ways[i])))
+			return ways[i];
+	return 0;
+}
+
+struct recording {
+	struct stretch made;
+	uint64_t values[STRETCH_WORDS];
+	uint16_t offsets[STRETCH_WORDS];
+	uintptr_t end;     /* of what was read */
+	uintptr_t bp_at;   /* where bp is from; 0: it is that of the begin */
+	bool bp_is_noted, failed;
+};
+
+static void note(struct recording *r, uintptr_t at)
+{
+	uintptr_t offset = at - r->made.from.sp;
+	if (offset / sizeof at > UINT16_MAX || r->made.words == STRETCH_WORDS) {
+		r->failed = true;
 		return;
+	}
+	r->values[r->made.words] = load(at);
+	r->offsets[r->made.words++] = (uint16_t)(offset / sizeof at);
+	if (at + sizeof at > r->end)
+		r->end = at + sizeof at;
+}
+
+static void note_step(struct recording *r, const struct track_rule *rule, const struct reads *reads)
+{
+	if (rule->kind != TRACK_RULE_SP || rule->bp_from_bp) {
+		r->made.uses_bp |= r->bp_at == 0;
+		if (r->bp_at && !r->bp_is_noted)
+			note(r, r->bp_at);
+		r->bp_is_noted = true;
+	}
+	if (reads->cfa_at)
+		note(r, reads->cfa_at);
+	note(r, reads->address_at);
+	if (reads->bp_at) {
+		r->bp_at = reads->bp_at;
+		r->bp_is_noted = false;
+		r->failed |= r->bp_at < r->made.from.sp;
+		if (r->bp_at + sizeof r->bp_at > r->end)
+			r->end = r->bp_at + sizeof r->bp_at;
+	}
+}
+
+static void forget_stretches(struct track_thread *self)
+{
+	memset(self->stretch_index, 0, sizeof self->stretch_index);
+	self->stretches_used = sizeof(struct stretch); /* no place is 0 */
+}
+
+/* 0: there is no room for it. */
+static uint32_t keep_stretch(struct track_thread *self, const struct recording *r, uint32_t *ways)
+{
+	size_t words = r->made.words, size = sizeof r->made + words * sizeof *r->values + words * sizeof *r->offsets;
+	size = (size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
+	if (r->failed || r->made.frames == 0 || r->end > r->made.to.sp)
+		return 0;
+	if (!self->stretches && !(self->stretches = track_map(TRACK_STRETCH_BYTES)))
+		return 0;
+	if (size > TRACK_STRETCH_BYTES - self->stretches_used)
+		forget_stretches(self);
+	uint32_t place = self->stretches_used;
+	struct stretch *s = stretch_at(self, place);
+	uint64_t *values = (uint64_t *)(s + 1);
+	*s = r->made;
+	memcpy(values, r->values, words * sizeof *values);
+	memcpy(values + words, r->offsets, words * sizeof *r->offsets);
+	self->stretches_used += (uint32_t)size;
+	memmove(ways + 1, ways, (WAYS - 1) * sizeof *ways);
+	ways[0] = place;
+	return place;
+}
+
+/* Walks to the end of a stretch and remembers it; *place: where, or 0. */
+static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, uint64_t salt, uint32_t *place)
+{
+	struct walk start = *w, end;
+	struct recording r;
+	enum outcome outcome;
+	r.made = (struct stretch){.from = w->at};
+	r.end = r.bp_at = 0;
+	r.bp_is_noted = r.failed = false;
+	w->hash = 0;
+	w->power = 1;
+	do {
+		struct track_rule rule;
+		struct reads reads;
+		end = *w;
+		outcome = walk_one(w, &rule, &reads);
+		r.made.ended = rule.kind == TRACK_RULE_END;
+		if (outcome == STEP_DONE && rule.kind != TRACK_RULE_SIGNAL)
+			note_step(&r, &rule, &reads);
+		if (r.made.ended || (outcome == STEP_DONE && rule.kind != TRACK_RULE_SIGNAL))
+			end = *w;
+		else
+			break;
+	} while (outcome == STEP_DONE && !r.failed && r.made.words < STRETCH_WORDS - 3 &&
+		 (w->at.sp ^ start.at.sp) >> STRETCH_BITS == 0);
+	r.made.to = (struct cursor){end.at.address, end.at.sp, r.bp_at};
+	r.made.hash = end.hash;
+	r.made.power = end.power;
+	r.made.frames = (uint16_t)(end.count - start.count);
+	*place = keep_stretch(w->self, &r, ways_of(&start, salt));
+	w->hash = start.hash + start.power * w->hash;
+	w->power *= start.power;
+	return outcome;
+}
+
+static inline enum outcome walk_on(struct walk *w)
+{
+	uint32_t before = 0, place;
+	for (unsigned i = 0; i < PLAIN && walk_plain(w); i++)
+		continue;
+	for (uint64_t salt = w->hash;; salt = 0) {
+		place = find_stretch(w, before, salt);
+		if (TRACK_LIKELY(place != 0)) {
+			const struct stretch *s = stretch_at(w->self, place);
+			follow(w, s);
+			if (s->ended)
+				return STEP_END;
+		} else {
+			enum outcome outcome = walk_new_stretch(w, salt, &place);
+			if (before && before < place)
+				stretch_at(w->self, before)->next = place;
+			if (outcome != STEP_DONE)
+				return outcome;
+		}
+		before = place;
+		if (TRACK_UNLIKELY(w->count > track_settings.depth))
+			return STEP_CUT;
 	}
 }
 
 /* ---- a site ---- */
 
-/* A sum of powers: what depends on one frame is mixed apart, so that only this is done in turn. */
-static inline uint64_t add_to_hash(uint64_t hash, uint64_t frame)
+struct site {
+	uint64_t hash;
+	uint32_t check, root;
+};
+static inline struct site site_of(const struct walk *w, enum outcome outcome, uint32_t domain, uintptr_t caller)
 {
-	uint64_t f = frame * 0x9e3779b97f4a7c15u;
-	return hash * 0xd6e8feb86659fd93u + (f ^ f >> 29);
+	struct site site = {.root = outcome == STEP_END ? TRACK_ROOT : TRACK_TRUNCATED};
+	uint64_t hash = w->hash + (w->power ^ mix((uint64_t)w->self->number << 32 | domain)) + site.root;
+	site.hash = (hash ^ hash >> 32) | 1;
+	site.check = (uint32_t)caller ^ (uint32_t)w->count << 20;
+	return site;
 }
 
-/* Of a stack that is not known yet, or whose node was forgotten. */
-struct frames {
-	const struct track_seen *at;
-	size_t count;
-};
-static __attribute__((noinline)) uint32_t make_site(const struct track_thread *self, uint32_t node, struct frames outer,
-						    struct frames inner, uint32_t domain)
+/* Of a stack that is not known yet, or has more frames than are kept. */
+static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t domain, uintptr_t caller)
 {
-	for (size_t i = 0; i < outer.count; i++)
-		node = track_node(node, outer.at[i].frame);
-	while (inner.count-- > 0)
-		node = track_node(node, inner.at[inner.count].frame);
+	struct track_thread *self = w.self;
+	enum outcome outcome = STEP_DONE;
+	while (outcome == STEP_DONE && w.count < track_settings.depth) {
+		struct track_rule rule;
+		struct reads reads;
+		uintptr_t address = w.at.address;
+		size_t at = w.count;
+		outcome = walk_one(&w, &rule, &reads);
+		self->frames[at] = TRACK_FRAME(rule.module, address);
+	}
+	struct site site = site_of(&w, outcome, domain, caller);
+	uint32_t node = track_site_find(site.hash, site.check);
+	if (node != 0)
+		return node;
+	node = site.root;
+	for (size_t i = w.count; i-- > 0;)
+		node = track_node(node, self->frames[i]);
 	if (self->number != 0)
 		node = track_node(node, TRACK_FRAME(TRACK_THREAD_MODULE, self->number));
-	return domain == 0 ? node : track_node(node, TRACK_FRAME(TRACK_DOMAIN_MODULE, domain));
-}
-
-/* The innermost frames that fit; the cache cannot hold such a stack. */
-static __attribute__((noinline)) uint32_t cut_site(const struct walk *w, uint32_t domain)
-{
-	const struct track_thread *self = w->self;
-	size_t known = track_settings.depth - w->fresh;
-	return make_site(self, TRACK_TRUNCATED, (struct frames){&self->seen[w->kept - known], known},
-			 (struct frames){self->fresh, w->fresh}, domain);
-}
-
-/* Puts the new frames of a walk on top of those that are kept. */
-static inline uint64_t renew(struct walk *w, uint32_t domain)
-{
-	struct track_thread *self = w->self;
-	uint64_t hash = w->kept ? self->seen[w->kept - 1].hash : w->root;
-	if (w->kept == 0)
-		self->root = w->root;
-	size_t depth = w->kept;
-	for (size_t i = w->fresh; i-- > 0; depth++) {
-		hash = add_to_hash(hash, self->fresh[i].frame);
-		self->seen[depth] = self->fresh[i];
-		self->seen[depth].hash = hash;
-	}
-	self->depth = depth;
-	hash = add_to_hash(hash, (uint64_t)self->number << 32 | domain);
-	return (hash ^ hash >> 32) | 1;
+	if (domain != 0)
+		node = track_node(node, TRACK_FRAME(TRACK_DOMAIN_MODULE, domain));
+	track_site_add(site.hash, site.check, node);
+	return node;
 }
 
 uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t domain)
 {
-	struct walk w = {.self = self, .near = self->depth};
+	struct walk start = {.self = self, .power = 1, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
 	uint32_t now = atomic_load_explicit(&epoch, memory_order_acquire);
 	if (TRACK_UNLIKELY(self->epoch != now)) {
 		self->epoch = now;
-		w.near = self->depth = 0;
+		forget_stretches(self);
 	}
-	w.at = (struct cursor){frame[1], (uintptr_t)(frame + 2), frame[0], (uintptr_t)frame, true, false};
-	if (TRACK_UNLIKELY(w.at.sp < self->stack_low || w.at.sp >= self->stack_high)) {
-		find_stack(self, w.at.sp);
-		w.near = self->depth = 0;
-	}
-	walk_on(&w);
-	if (TRACK_UNLIKELY(w.kept + w.fresh > track_settings.depth))
-		return cut_site(&w, domain);
-	uint64_t hash = renew(&w, domain);
-	uint32_t check = (uint32_t)frame[1] ^ (uint32_t)self->depth << 20;
-	uint32_t site = track_site_find(hash, check);
-	if (TRACK_UNLIKELY(site == 0)) {
-		site = make_site(self, self->root, (struct frames){self->seen, self->depth}, (struct frames){NULL, 0}, domain);
-		track_site_add(hash, check, site);
-	}
-	if (TRACK_UNLIKELY(w.at.signal))
-		self->depth = 0;
-	return site;
+	if (TRACK_UNLIKELY(start.at.sp < self->stack_low || start.at.sp >= self->stack_high))
+		find_stack(self, start.at.sp);
+	struct walk w = start;
+	enum outcome outcome = walk_on(&w);
+	if (TRACK_UNLIKELY(w.count > track_settings.depth))
+		return make_site(start, domain, frame[1]);
+	struct site site = site_of(&w, outcome, domain, frame[1]);
+	uint32_t node = track_site_find(site.hash, site.check);
+	return TRACK_LIKELY(node != 0) ? node : make_site(start, domain, frame[1]);
 }
