@@ -78,7 +78,7 @@ enum snap_status libsnap_find_index(struct snap_reader *reader, struct snap_inde
 				    struct snap_error *error)
 {
 	struct snap_index_info info = {.first_block = reader->block_count};
-	uint64_t base;
+	uint64_t base = 0;
 	bool has_base = false;
 	for (uint64_t i = reader->block_count; i-- > 0;)
 		if (libsnap_is_layer(reader->blocks[i].column))

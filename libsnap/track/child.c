@@ -41,7 +41,7 @@ static void *heap_take(struct heap *heap, size_t size)
 	void *first = heap->free[c];
 	if (!first)
 		return track_alloc((size_t)1 << c);
-	memcpy(&heap->free[c], first, sizeof first);
+	memcpy(&heap->free[c], first, sizeof(void *));
 	return first;
 }
 
@@ -52,7 +52,7 @@ static void heap_give(struct heap *heap, void *pointer, size_t size)
 		munmap(pointer, size);
 		return;
 	}
-	memcpy(pointer, &heap->free[c], sizeof pointer);
+	memcpy(pointer, &heap->free[c], sizeof(void *));
 	heap->free[c] = pointer;
 }
 

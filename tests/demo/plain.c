@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAILS 20000
+#define MAILS 20000u
 
 struct sender {
 	struct sender *next;
