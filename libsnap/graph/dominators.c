@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+/* Memory that is read in no order is asked for so many references before it is needed: first what
+ * the target's number is, then what is known of that number. */
+#define FAR  32u
+#define NEAR 16u
+
 /* ---- preorder ---- */
 
 struct preorder {
@@ -16,33 +21,89 @@ struct preorder {
 	uint32_t reached;
 };
 
-static void walk_preorder(const struct adjacency *graph, struct preorder *pre, uint32_t *next,
-			  uint32_t *stack)
+/* A node on the way from the roots to the one that is visited. */
+struct step {
+	uint32_t number, next, end; /* next, end: its successors that were not looked at */
+};
+
+struct walker {
+	struct step *steps;
+	uint64_t *seen;   /* bits of nodes: they are in less memory than numbers, so nearer */
+	uint64_t *closed; /* all successors were seen, without looking at them */
+};
+
+static void number_node(struct preorder *pre, struct walker *walker, uint32_t node, uint32_t parent)
 {
-	uint32_t root = graph->nodes - 1, depth = 0, count = 0;
-	memset(pre->number, 0xff, (size_t)graph->nodes * sizeof(*pre->number));
-	pre->number[root] = count;
-	pre->order[count] = root;
-	pre->parent[count++] = 0;
-	next[root] = graph->start[root];
-	stack[depth++] = root;
-	while (depth > 0) {
-		uint32_t node = stack[depth - 1], e = next[node], end = graph->start[node + 1];
-		while (e < end && pre->number[graph->to[e]] != NONE)
-			e++;
-		if (e == end) {
-			depth--;
+	libsnap_set_bit(walker->seen, node);
+	pre->order[pre->reached] = node;
+	pre->parent[pre->reached++] = parent;
+}
+
+static void close_empty(const struct adjacency *graph, struct walker *walker)
+{
+	for (uint32_t node = 0; node < graph->nodes; node++)
+		if (graph->start[node] == graph->start[node + 1])
+			libsnap_set_bit(walker->closed, node);
+}
+
+static inline bool has_only(const struct adjacency *graph, uint32_t node, uint32_t successor)
+{
+	uint32_t start = graph->start[node];
+	return graph->start[node + 1] - start == 1 && graph->to[start] == successor;
+}
+
+/* Objects of one shape are neighbours: where one refers to nothing but its class, so do many. */
+static void close_alike(const struct adjacency *graph, struct walker *walker, uint32_t node)
+{
+	uint32_t only = graph->to[graph->start[node]], roots = graph->nodes - 1;
+	for (uint32_t i = node + 1; i < roots && has_only(graph, i, only); i++)
+		libsnap_set_bit(walker->closed, i);
+	for (uint32_t i = node; i-- > 0 && has_only(graph, i, only);)
+		libsnap_set_bit(walker->closed, i);
+}
+
+/* What says where the first successors' own successors are. */
+static inline void fetch_ahead(const struct adjacency *graph, uint32_t at, uint32_t end)
+{
+	for (uint32_t i = at; i < end && i - at < NEAR; i++)
+		__builtin_prefetch(&graph->start[graph->to[i]]);
+}
+
+static void walk_preorder(const struct adjacency *graph, struct preorder *pre,
+			  struct walker *walker)
+{
+	const uint32_t *start = graph->start, *to = graph->to;
+	uint32_t root = graph->nodes - 1;
+	struct step *step = walker->steps;
+	*step = (struct step){.next = start[root], .end = start[root + 1]};
+	number_node(pre, walker, root, 0);
+	for (;;) {
+		uint32_t at = step->next, end = step->end, number = pre->reached;
+		while (at < end && libsnap_has_bit(walker->seen, to[at]))
+			at++;
+		if (at == end && step == walker->steps)
+			break;
+		if (at == end) {
+			step--;
 			continue;
 		}
-		uint32_t to = graph->to[e];
-		next[node] = e + 1;
-		pre->number[to] = count;
-		pre->order[count] = to;
-		pre->parent[count++] = pre->number[node];
-		next[to] = graph->start[to];
-		stack[depth++] = to;
+		uint32_t node = to[at++];
+		step->next = at;
+		number_node(pre, walker, node, step->number);
+		if (libsnap_has_bit(walker->closed, node))
+			continue;
+		if (at < end)
+			__builtin_prefetch(&to[start[to[at]]]);
+		at = start[node];
+		end = start[node + 1];
+		*++step = (struct step){.number = number, .next = at, .end = end};
+		fetch_ahead(graph, at, end);
+		if (end - at == 1)
+			close_alike(graph, walker, node);
 	}
-	pre->reached = count;
+	memset(pre->number, 0xff, (size_t)graph->nodes * sizeof(*pre->number));
+	for (uint32_t i = 0; i < pre->reached; i++)
+		pre->number[pre->order[i]] = i;
 }
 
 /* ---- predecessors ---- */
@@ -51,7 +112,7 @@ static void walk_preorder(const struct adjacency *graph, struct preorder *pre, u
  * number count by the lowest of them alone; the others are listed, for a stretch of numbers at a
  * time, so that no second copy of all references is held. */
 struct predecessors {
-	const struct adjacency *graph; /* whose successors are numbers by now */
+	const struct adjacency *graph;
 	const uint32_t *number;
 	uint32_t
 		*start; /* by number: where its list ends, and once it is filled, where it begins */
@@ -60,37 +121,39 @@ struct predecessors {
 	uint32_t first, base;
 };
 
-/* Successors become numbers; lists are measured, and lowest is made the lowest predecessor. */
-static void number_successors(const struct adjacency *graph, const struct preorder *pre,
-			      uint32_t *start, uint32_t *lowest)
+/* The number of a target that will soon be needed, 0 for none. */
+static inline uint32_t look_ahead(const struct adjacency *graph, const uint32_t *number, uint32_t e)
 {
+	if (graph->start[graph->nodes] - e <= FAR)
+		return 0;
+	__builtin_prefetch(&number[graph->to[e + FAR]]);
+	uint32_t near = number[graph->to[e + NEAR]];
+	return near != NONE ? near : 0;
+}
+
+/* Lists are measured, and lowest is made the lowest predecessor. */
+static void measure_lists(const struct adjacency *graph, const struct preorder *pre,
+			  uint32_t *start, uint32_t *lowest)
+{
+	const uint32_t *number = pre->number;
 	memset(start, 0, ((size_t)pre->reached + 1) * sizeof(*start));
 	memcpy(lowest, pre->parent, (size_t)pre->reached * sizeof(*lowest));
 	for (uint32_t node = 0; node < graph->nodes; node++) {
-		uint32_t v = pre->number[node];
+		uint32_t v = number[node];
 		if (v == NONE)
 			continue;
 		for (uint32_t e = graph->start[node], end = graph->start[node + 1]; e < end; e++) {
-			uint32_t w = graph->to[e] = pre->number[graph->to[e]];
-			if (w < v)
-				start[w]++;
-			else if (v < lowest[w])
+			uint32_t w = number[graph->to[e]], near = look_ahead(graph, number, e);
+			__builtin_prefetch(&start[near]);
+			__builtin_prefetch(&lowest[near]);
+			start[w] += w < v;
+			if (v < lowest[w])
 				lowest[w] = v;
 		}
 	}
 	uint32_t sum = 0;
 	for (uint32_t i = 0; i <= pre->reached; i++)
 		start[i] = sum += start[i];
-}
-
-/* Successors become nodes again. */
-static void name_successors(const struct adjacency *graph, const uint32_t *number,
-			    const uint32_t *order)
-{
-	for (uint32_t node = 0; node < graph->nodes; node++)
-		for (uint32_t e = graph->start[node], end = graph->start[node + 1];
-		     e < end && number[node] != NONE; e++)
-			graph->to[e] = order[graph->to[e]];
 }
 
 /* Lists as many numbers before end as there is room for; none if not even the last one's fit. */
@@ -110,7 +173,8 @@ static void list_predecessors(struct predecessors *lists, uint32_t end)
 			continue;
 		for (uint32_t e = graph->start[node], stop = graph->start[node + 1]; e < stop;
 		     e++) {
-			uint32_t w = graph->to[e];
+			uint32_t w = lists->number[graph->to[e]];
+			__builtin_prefetch(&start[look_ahead(graph, lists->number, e)]);
 			if (w - first < limit - first)
 				lists->from[--start[w] - lists->base] = v;
 		}
@@ -158,7 +222,7 @@ static uint32_t smallest_of_many(const struct predecessors *lists, const struct 
 			continue;
 		for (uint32_t e = graph->start[node], stop = graph->start[node + 1]; e < stop;
 		     e++) {
-			if (graph->to[e] != i)
+			if (lists->number[graph->to[e]] != i)
 				continue;
 			uint32_t p = smallest_above(forest, v, i + 1);
 			if (p < smallest)
@@ -254,14 +318,20 @@ static enum snap_status walk_from_roots(struct snap_graph *graph, struct preorde
 					struct snap_error *error)
 {
 	uint32_t nodes = graph->held.nodes;
-	uint32_t *next = libsnap_graph_take(graph, nodes, 4),
-		 *stack = libsnap_graph_take(graph, nodes, 4);
-	bool good = next != NULL && stack != NULL;
-	if (good)
-		walk_preorder(&graph->held, pre, next, stack);
-	libsnap_graph_give(graph, next, nodes, 4);
-	libsnap_graph_give(graph, stack, nodes, 4);
-	return good ? SNAP_OK : libsnap_fail_memory(error);
+	struct walker walker = {.steps = libsnap_graph_take(graph, nodes, sizeof(*walker.steps))};
+	enum snap_status status = libsnap_bits_open(&walker.seen, graph, error);
+	if (status == SNAP_OK)
+		status = libsnap_bits_open(&walker.closed, graph, error);
+	if (status == SNAP_OK && walker.steps == NULL)
+		status = libsnap_fail_memory(error);
+	if (status == SNAP_OK) {
+		close_empty(&graph->held, &walker);
+		walk_preorder(&graph->held, pre, &walker);
+	}
+	libsnap_graph_give(graph, walker.steps, nodes, sizeof(*walker.steps));
+	libsnap_bits_close(walker.seen, graph);
+	libsnap_bits_close(walker.closed, graph);
+	return status;
 }
 
 /* What dominators and retained bytes may take: so much for each node, and the references once. */
@@ -286,27 +356,24 @@ static enum snap_status find_by_number(struct snap_graph *graph, struct preorder
 				       struct predecessors *lists, struct forest *forest,
 				       struct snap_error *error)
 {
-	uint32_t count = pre->reached, nodes = graph->held.nodes;
-	number_successors(&graph->held, pre, lists->start, forest->best);
+	uint32_t count = pre->reached;
+	measure_lists(&graph->held, pre, lists->start, forest->best);
 	lists->capacity = choose_capacity(graph, lists->start[count]);
 	lists->from = libsnap_graph_take(graph, lists->capacity, 4);
-	if (lists->from != NULL) {
-		forest->path = pre->order;
-		memcpy(forest->ancestor, pre->parent, (size_t)count * sizeof(*pre->parent));
-		libsnap_graph_progress(graph, "dominators", 1, 4);
-		find_semidominators(count, lists, forest);
-		libsnap_graph_progress(graph, "dominators", 2, 4);
-		find_dominators(count, pre->parent, lists->start + 1, forest->ancestor,
-				forest->best);
-		libsnap_graph_progress(graph, "dominators", 3, 4);
-	}
-	for (uint32_t node = 0; node < nodes; node++)
+	if (lists->from == NULL)
+		return libsnap_fail_memory(error);
+	forest->path = pre->order;
+	memcpy(forest->ancestor, pre->parent, (size_t)count * sizeof(*pre->parent));
+	libsnap_graph_progress(graph, "dominators", 1, 4);
+	find_semidominators(count, lists, forest);
+	libsnap_graph_progress(graph, "dominators", 2, 4);
+	libsnap_graph_give(graph, lists->from, lists->capacity, 4);
+	find_dominators(count, pre->parent, lists->start + 1, forest->ancestor, forest->best);
+	libsnap_graph_progress(graph, "dominators", 3, 4);
+	for (uint32_t node = 0; node < graph->held.nodes; node++)
 		if (pre->number[node] != NONE)
 			pre->order[pre->number[node]] = node;
-	name_successors(&graph->held, pre->number, pre->order);
-	bool good = lists->from != NULL;
-	libsnap_graph_give(graph, lists->from, lists->capacity, 4);
-	return good ? SNAP_OK : libsnap_fail_memory(error);
+	return SNAP_OK;
 }
 
 static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre,
@@ -352,7 +419,7 @@ static enum snap_status add_retained(struct snap_graph *graph, struct snap_error
 static uint64_t worst_case(const struct snap_graph *graph)
 {
 	uint64_t nodes = graph->held.nodes, listed = graph->held.start[nodes];
-	return nodes * 24 + 4 + (listed < nodes ? listed : nodes) * 4;
+	return nodes * 25 + 64 + (listed < nodes ? listed : nodes) * 4;
 }
 
 enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error *error)
