@@ -109,11 +109,38 @@ static inline struct snap_graph_set *set_of(struct snap_graph *graph, const uint
 	return set;
 }
 
+/* All steps; free(steps). */
+struct steps {
+	struct snap_graph_step *steps;
+	uint32_t count, first;
+	uint64_t unreached;
+};
+
+static inline enum snap_status read_steps(struct snap_graph *graph,
+					  const struct snap_graph_set *set, struct steps *out)
+{
+	struct snap_graph_paths *paths;
+	struct snap_graph_paths_info info;
+	enum snap_status status = snap_graph_merge_paths(graph, set, &paths, NULL);
+	if (status != SNAP_OK)
+		return status;
+	snap_graph_paths_info(paths, &info);
+	*out = (struct steps){calloc(info.count + 1ull, sizeof(*out->steps)), info.count,
+			      info.first, info.unreached};
+	REQUIRE(out->steps != NULL);
+	for (uint32_t i = 0; status == SNAP_OK && i < info.count; i++)
+		status = snap_graph_paths_step(paths, i, &out->steps[i], NULL);
+	snap_graph_paths_close(paths);
+	if (status != SNAP_OK)
+		free(out->steps);
+	return status;
+}
+
 static inline enum snap_status merge_paths(struct snap_graph *graph, const uint64_t *rows,
-					   size_t count, struct snap_graph_paths *out)
+					   size_t count, struct steps *out)
 {
 	struct snap_graph_set *set = set_of(graph, rows, count);
-	enum snap_status status = snap_graph_merge_paths(graph, set, out, NULL);
+	enum snap_status status = read_steps(graph, set, out);
 	snap_graph_set_close(set);
 	return status;
 }

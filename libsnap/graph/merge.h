@@ -2,24 +2,89 @@
 #ifndef LIBSNAP_GRAPH_MERGE_H
 #define LIBSNAP_GRAPH_MERGE_H
 
+#include "array.h"
 #include "graph.h"
 
-/* From steps (parents first, each with its own label) to those of *out, where the many names of a
- * dictionary are one step.  Children are not linked, targets not summed up yet. */
-enum snap_status libsnap_graph_fold_names(struct snap_graph *, const struct snap_graph_step *steps,
-					  size_t count, struct snap_graph_paths *out,
-					  struct snap_error *error);
+/* What tells the children of a step apart. */
+struct step_key {
+	uint64_t type, label; /* indexes are one label, keys another; of a root entry, a string */
+	uint32_t kind;
+};
 
-/* Sorts count indexes from 0, kept in order, by comes_first(context, a, b): a heap, so that nothing
- * is allocated and the worst case is no worse. */
-void libsnap_graph_sort(uint32_t *order, size_t count,
-			bool (*comes_first)(const void *context, uint32_t a, uint32_t b),
-			const void *context);
+/* A step while it is merged; 0 is above those of depth 0, and none. */
+struct merged {
+	uint32_t parent, first_child, last_child, next, child_count;
+	uint32_t depth, repeats;
+	uint32_t names, dictionary; /* merge_names.c */
+	uint32_t number;            /* of the step after that of which it is part */
+	struct step_key key;
+	uint64_t shown; /* the label, as it is told */
+	uint64_t example, objects, ends;
+};
 
-static inline bool libsnap_graph_is_name(uint64_t label)
+/* Children are listed in the order in which they were added; of many, those after the first few are
+ * found by a table of all such, so that what belongs together mostly lies together. */
+struct merge_tree {
+	struct snap_graph_paths *paths;
+	struct libsnap_array nodes, slots;
+	unsigned bits; /* 1 << bits slots; 0: none */
+	uint64_t slots_used;
+	uint32_t depth; /* the largest */
+};
+
+struct snap_graph_paths {
+	struct snap_graph *graph;
+	/* The arrays have so much of the graph's memory, and move into files of their own beyond.
+	 */
+	uint64_t used, share;
+	struct snap_allocator allocator;
+	struct libsnap_arrays arrays;
+	enum snap_status failed; /* why there was no memory */
+	struct snap_error error;
+	struct libsnap_array steps; /* of struct snap_graph_step */
+	struct snap_graph_paths_info info;
+};
+
+/* ---- merge_tree.c ---- */
+
+enum snap_status libsnap_merge_tree_open(struct merge_tree *, struct snap_graph_paths *,
+					 struct snap_error *error);
+void libsnap_merge_tree_close(struct merge_tree *);
+/* The child of that key, which is added if there is none: then it has no objects. */
+enum snap_status libsnap_merge_tree_add(struct merge_tree *, uint32_t parent,
+					const struct step_key *key, uint32_t *child,
+					struct snap_error *error);
+
+static inline const struct merged *libsnap_merged_at(struct merge_tree *tree, uint32_t index)
 {
-	return label % 4 == 0;
+	return libsnap_array_at(&tree->nodes, index);
 }
+
+static inline struct merged *libsnap_merged_edit(struct merge_tree *tree, uint32_t index)
+{
+	return libsnap_array_edit(&tree->nodes, index);
+}
+
+static inline bool libsnap_is_same_step(const struct step_key *a, const struct step_key *b)
+{
+	return a->type == b->type && a->label == b->label && a->kind == b->kind;
+}
+
+/* ---- merge_names.c ---- */
+
+/* From a tree of steps to paths->steps, where the many names of a dictionary are one step: parents
+ * first, the children of each one after the other as they were found.  Targets are not summed up.
+ */
+enum snap_status libsnap_graph_fold_names(struct merge_tree *, struct snap_error *error);
+
+/* ---- merged.c ---- */
+
+enum snap_status libsnap_paths_open(struct snap_graph_paths **out, struct snap_graph *,
+				    struct snap_error *error);
+/* Why an array could not grow. */
+enum snap_status libsnap_paths_fail(const struct snap_graph_paths *, struct snap_error *error);
+/* Sums up targets, and links children, those that lead to most targets first. */
+enum snap_status libsnap_paths_link(struct snap_graph_paths *, struct snap_error *error);
 
 /* Indexes are one label, and keys are another. */
 static inline uint64_t libsnap_graph_fold_label(uint64_t label)

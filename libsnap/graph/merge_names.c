@@ -1,219 +1,184 @@
 /* Dictionaries in merged paths: steps that differ in nothing but their many names are one.
  *
- * From the roots down: what is below one step is known in full before it is decided whether its
- * names are those of a class, which many objects share, or keys, which each object has for itself.
- */
+ * From the roots down, one depth after the other: what is below one step is known in full before it
+ * is decided whether its names are those of a class, which many objects share, or keys, which each
+ * object has for itself. */
 #include "merge.h"
 
-#include <string.h>
-
-/* Source: a step before the folding; result: one after it. */
+/* Source: a step before the folding; result: one that it may become part of.  A result with a name
+ * has another beside it, the dictionary, which is of all names with the same type and kind; one of
+ * the two counts. */
 struct fold {
-	struct snap_graph *graph;
-	const struct snap_graph_step *steps;
-	size_t count;
-	uint32_t *first_child, *sibling; /* of sources */
-	uint32_t *member,
-		*first_member;         /* next source of the same result; of a result, the first */
-	uint32_t *parent, *names;      /* of results */
-	uint32_t *order;               /* sources: children of one result */
-	uint32_t *group, *group_names; /* of sources: the first that is the same, and how many */
-	size_t results;
+	struct snap_graph_paths *paths;
+	struct merge_tree *sources, results;
+	struct libsnap_array heads; /* by depth: the first source; further ones by their next */
 };
 
-#define ARRAYS 9
-
-static bool take_arrays(struct fold *fold)
+static bool is_name(uint64_t label)
 {
-	uint32_t **const arrays[ARRAYS] = {&fold->first_child,  &fold->sibling, &fold->member,
-					   &fold->first_member, &fold->parent,  &fold->names,
-					   &fold->order,        &fold->group,   &fold->group_names};
-	bool complete = true;
-	for (size_t i = 0; i < ARRAYS; i++) {
-		*arrays[i] = libsnap_graph_take(fold->graph, fold->count, sizeof(**arrays[i]));
-		complete &= *arrays[i] != NULL;
+	return label % 4 == 0 && label != SNAP_GRAPH_ANY_NAME;
+}
+
+/* Children are not asked for any more, from here on. */
+static enum snap_status link_depths(struct fold *fold, struct snap_error *error)
+{
+	struct merge_tree *sources = fold->sources;
+	if (!libsnap_array_reach(&fold->heads, sources->depth + UINT64_C(1)))
+		return libsnap_paths_fail(fold->paths, error);
+	for (uint32_t i = (uint32_t)sources->nodes.count; i-- > 1;) {
+		uint32_t depth = libsnap_merged_at(sources, i)->depth;
+		uint32_t next = libsnap_array_get32(&fold->heads, depth);
+		libsnap_merged_edit(sources, i)->next = next;
+		libsnap_array_set32(&fold->heads, depth, i);
 	}
-	return complete;
+	return SNAP_OK;
 }
 
-static void give_arrays(struct fold *fold)
+static void add_up(struct fold *fold, uint32_t result, const struct merged *source)
 {
-	uint32_t *const arrays[ARRAYS] = {fold->first_child,  fold->sibling, fold->member,
-					  fold->first_member, fold->parent,  fold->names,
-					  fold->order,        fold->group,   fold->group_names};
-	for (size_t i = 0; i < ARRAYS; i++)
-		libsnap_graph_give(fold->graph, arrays[i], fold->count, sizeof(*arrays[i]));
-}
-
-/* Children in the order they were found.  Returns the first of depth 0. */
-static uint32_t link_sources(struct fold *fold)
-{
-	uint32_t first = NONE;
-	memset(fold->first_child, 0xff, fold->count * sizeof(*fold->first_child));
-	for (uint32_t i = (uint32_t)fold->count; i-- > 0;) {
-		uint32_t parent = fold->steps[i].parent;
-		uint32_t *head = parent == NONE ? &first : &fold->first_child[parent];
-		fold->sibling[i] = *head;
-		*head = i;
+	struct merged *sum = libsnap_merged_edit(&fold->results, result);
+	if (sum->objects == 0) {
+		sum->shown = source->shown;
+		sum->example = source->example;
+	} else if (sum->shown != source->shown) {
+		sum->shown = libsnap_graph_fold_label(sum->shown);
 	}
-	return first;
+	sum->objects += source->objects;
+	sum->ends += source->ends;
+	sum->repeats = source->repeats > sum->repeats ? source->repeats : sum->repeats;
 }
 
-/* ---- children of one result ---- */
-
-static int compare_kinds(const struct snap_graph_step *a, const struct snap_graph_step *b)
+/* The dictionary beside a new result. */
+static enum snap_status add_dictionary(struct fold *fold, uint32_t result, uint32_t *dictionary,
+				       struct snap_error *error)
 {
-	bool a_is_name = libsnap_graph_is_name(a->label),
-	     b_is_name = libsnap_graph_is_name(b->label);
-	if (a->type != b->type)
-		return a->type < b->type ? -1 : 1;
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
-	return a_is_name - b_is_name;
-}
-
-static int compare_labels(const struct snap_graph_step *a, const struct snap_graph_step *b)
-{
-	uint64_t left = libsnap_graph_fold_label(a->label),
-		 right = libsnap_graph_fold_label(b->label);
-	return left == right ? 0 : left < right ? -1 : 1;
-}
-
-static bool is_before(const void *context, uint32_t a, uint32_t b)
-{
-	const struct snap_graph_step *steps = context;
-	int order = compare_kinds(&steps[a], &steps[b]);
-	if (order == 0)
-		order = compare_labels(&steps[a], &steps[b]);
-	return order != 0 ? order < 0 : a < b;
-}
-
-static bool was_found_before(const void *context, uint32_t a, uint32_t b)
-{
-	const uint32_t *group = context;
-	return group[a] != group[b] ? group[a] < group[b] : a < b;
-}
-
-/* Gives the children from..to, all of one type and kind, the number of the first that is the same:
- * for all together where they are the names of a dictionary. */
-static void group_children(struct fold *fold, size_t from, size_t to)
-{
-	const struct snap_graph_step *steps = fold->steps;
-	uint32_t *order = fold->order, lowest = NONE, names = 0;
-	uint64_t objects = 0;
-	for (size_t i = from; i < to; i++) {
-		if (i == from || compare_labels(&steps[order[i - 1]], &steps[order[i]]) != 0)
-			names++;
-		objects += steps[order[i]].objects;
-		lowest = order[i] < lowest ? order[i] : lowest;
-	}
-	bool is_dictionary = libsnap_graph_is_name(steps[order[from]].label) &&
-			     names > SNAP_GRAPH_FEW_NAMES && objects < 2 * (uint64_t)names;
-	uint32_t first = lowest;
-	for (size_t i = from; i < to; i++) {
-		bool is_same =
-			i > from && compare_labels(&steps[order[i - 1]], &steps[order[i]]) == 0;
-		if (!is_dictionary && !is_same)
-			first = order[i];
-		fold->group[order[i]] = first;
-		fold->group_names[order[i]] = is_dictionary ? names : 1;
-	}
-}
-
-static size_t gather_children(struct fold *fold, uint32_t result)
-{
-	size_t count = 0;
-	for (uint32_t source = fold->first_member[result]; source != NONE;
-	     source = fold->member[source])
-		for (uint32_t child = fold->first_child[source]; child != NONE;
-		     child = fold->sibling[child])
-			fold->order[count++] = child;
-	return count;
-}
-
-/* Children that are alike, found one after the other in order, become one result. */
-static void add_results(struct fold *fold, uint32_t parent, size_t count)
-{
-	uint32_t *end = NULL;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t source = fold->order[i];
-		if (i == 0 || fold->group[source] != fold->group[fold->order[i - 1]]) {
-			fold->parent[fold->results] = parent;
-			fold->names[fold->results] = fold->group_names[source];
-			end = &fold->first_member[fold->results++];
-		}
-		*end = source;
-		end = &fold->member[source];
-		*end = NONE;
-	}
-}
-
-static void fold_children(struct fold *fold, uint32_t result)
-{
-	size_t count = gather_children(fold, result);
-	libsnap_graph_sort(fold->order, count, is_before, fold->steps);
-	for (size_t from = 0, to; from < count; from = to) {
-		const struct snap_graph_step *first = &fold->steps[fold->order[from]];
-		for (to = from + 1; to < count; to++)
-			if (compare_kinds(first, &fold->steps[fold->order[to]]) != 0)
-				break;
-		group_children(fold, from, to);
-	}
-	libsnap_graph_sort(fold->order, count, was_found_before, fold->group);
-	add_results(fold, result, count);
-}
-
-static struct snap_graph_step add_up(const struct fold *fold, uint32_t result)
-{
-	uint32_t source = fold->first_member[result];
-	struct snap_graph_step sum = fold->steps[source];
-	sum.parent = fold->parent[result];
-	sum.first_child = sum.next = NONE;
-	sum.names = fold->names[result];
-	while ((source = fold->member[source]) != NONE) {
-		const struct snap_graph_step *step = &fold->steps[source];
-		if (sum.label != step->label)
-			sum.label = libsnap_graph_fold_label(sum.label);
-		sum.objects += step->objects;
-		sum.ends += step->ends;
-		sum.repeats = step->repeats > sum.repeats ? step->repeats : sum.repeats;
-	}
-	if (sum.names > 1)
-		sum.label = SNAP_GRAPH_ANY_NAME;
-	return sum;
-}
-
-enum snap_status libsnap_graph_fold_names(struct snap_graph *graph,
-					  const struct snap_graph_step *steps, size_t count,
-					  struct snap_graph_paths *out, struct snap_error *error)
-{
-	struct fold fold = {.graph = graph, .steps = steps, .count = count};
-	/* The results may be as many as the sources; a sort of them follows. */
-	enum snap_status status = libsnap_graph_reserve(
-		graph, "merged paths", count * (ARRAYS * 4ull + sizeof(*steps)), error);
+	const struct merged *node = libsnap_merged_at(&fold->results, result);
+	struct step_key key = node->key;
+	key.label = SNAP_GRAPH_ANY_NAME;
+	enum snap_status status =
+		libsnap_merge_tree_add(&fold->results, node->parent, &key, dictionary, error);
 	if (status != SNAP_OK)
 		return status;
-	if (!take_arrays(&fold)) {
-		status = libsnap_fail_memory(error);
-		goto done;
+	libsnap_merged_edit(&fold->results, result)->dictionary = *dictionary;
+	struct merged *all = libsnap_merged_edit(&fold->results, *dictionary);
+	all->names++;
+	all->dictionary = *dictionary;
+	return SNAP_OK;
+}
+
+static enum snap_status add_source(struct fold *fold, uint32_t index, struct snap_error *error)
+{
+	const struct merged source = *libsnap_merged_at(fold->sources, index);
+	uint32_t parent = libsnap_merged_at(fold->sources, source.parent)->number, result;
+	enum snap_status status =
+		libsnap_merge_tree_add(&fold->results, parent, &source.key, &result, error);
+	if (status != SNAP_OK)
+		return status;
+	struct merged *sum = libsnap_merged_edit(&fold->results, result);
+	uint32_t dictionary = sum->dictionary;
+	if (sum->objects == 0)
+		sum->names = 1;
+	if (sum->objects == 0 && source.depth > 0 && is_name(source.key.label))
+		status = add_dictionary(fold, result, &dictionary, error);
+	if (status != SNAP_OK)
+		return status;
+	add_up(fold, result, &source);
+	if (dictionary != 0)
+		add_up(fold, dictionary, &source);
+	libsnap_merged_edit(fold->sources, index)->number = result;
+	return SNAP_OK;
+}
+
+static bool is_dictionary(struct fold *fold, uint32_t index)
+{
+	const struct merged *node = libsnap_merged_at(&fold->results, index);
+	return index != 0 && node->names > SNAP_GRAPH_FEW_NAMES &&
+	       node->objects < 2 * (uint64_t)node->names;
+}
+
+static enum snap_status fold_sources(struct fold *fold, struct snap_error *error)
+{
+	enum snap_status status = SNAP_OK;
+	for (uint32_t depth = 0; depth <= fold->sources->depth; depth++) {
+		uint32_t first = libsnap_array_get32(&fold->heads, depth);
+		for (uint32_t i = first; i != 0; i = libsnap_merged_at(fold->sources, i)->next) {
+			status = add_source(fold, i, error);
+			if (status != SNAP_OK)
+				return status;
+		}
+		for (uint32_t i = first; i != 0; i = libsnap_merged_at(fold->sources, i)->next) {
+			uint32_t result = libsnap_merged_at(fold->sources, i)->number;
+			uint32_t all = libsnap_merged_at(&fold->results, result)->dictionary;
+			if (is_dictionary(fold, all))
+				libsnap_merged_edit(fold->sources, i)->number = all;
+		}
+		status = libsnap_arrays_check(&fold->paths->arrays, error);
+		if (status != SNAP_OK)
+			return status;
 	}
-	for (uint32_t root = link_sources(&fold); root != NONE; root = fold.sibling[root]) {
-		fold.parent[fold.results] = NONE;
-		fold.names[fold.results] = 1;
-		fold.member[root] = NONE;
-		fold.first_member[fold.results++] = root;
+	return SNAP_OK;
+}
+
+/* ---- the steps that remain ---- */
+
+static bool remains(struct fold *fold, uint32_t result)
+{
+	uint32_t all = libsnap_merged_at(&fold->results, result)->dictionary;
+	return all == 0 || is_dictionary(fold, all) == (all == result);
+}
+
+/* Until its children are added, a step's first child is the result that it is. */
+static enum snap_status add_children(struct fold *fold, uint32_t parent, uint32_t result,
+				     struct snap_error *error)
+{
+	uint32_t at = libsnap_merged_at(&fold->results, result)->first_child;
+	while (at != 0) {
+		const struct merged node = *libsnap_merged_at(&fold->results, at);
+		bool is_all = node.dictionary == at;
+		struct snap_graph_step step = {.parent = parent,
+					       .first_child = at,
+					       .next = NONE,
+					       .depth = node.depth,
+					       .type = node.key.type,
+					       .label = is_all ? SNAP_GRAPH_ANY_NAME : node.shown,
+					       .kind = node.key.kind,
+					       .repeats = node.repeats,
+					       .example = node.example,
+					       .objects = node.objects,
+					       .ends = node.ends,
+					       .names = node.names};
+		if (remains(fold, at) && !libsnap_array_add(&fold->paths->steps, &step))
+			return libsnap_paths_fail(fold->paths, error);
+		at = node.next;
 	}
-	for (uint32_t result = 0; result < fold.results; result++)
-		fold_children(&fold, result);
-	out->steps = libsnap_graph_take(graph, fold.results, sizeof(*out->steps));
-	if (out->steps == NULL) {
-		status = libsnap_fail_memory(error);
-		goto done;
+	return SNAP_OK;
+}
+
+static enum snap_status number_results(struct fold *fold, struct snap_error *error)
+{
+	struct libsnap_array *steps = &fold->paths->steps;
+	enum snap_status status = add_children(fold, NONE, 0, error);
+	for (uint32_t i = 0; status == SNAP_OK && i < steps->count; i++) {
+		struct snap_graph_step *step = libsnap_array_edit(steps, i);
+		uint32_t result = step->first_child;
+		step->first_child = NONE;
+		status = add_children(fold, i, result, error);
 	}
-	out->count = fold.results;
-	for (uint32_t i = 0; i < fold.results; i++)
-		out->steps[i] = add_up(&fold, i);
-done:
-	give_arrays(&fold);
+	return status == SNAP_OK ? libsnap_arrays_check(&fold->paths->arrays, error) : status;
+}
+
+enum snap_status libsnap_graph_fold_names(struct merge_tree *sources, struct snap_error *error)
+{
+	struct fold fold = {.paths = sources->paths, .sources = sources};
+	libsnap_array_begin(&fold.heads, &fold.paths->arrays, sizeof(uint32_t));
+	enum snap_status status = libsnap_merge_tree_open(&fold.results, fold.paths, error);
+	if (status == SNAP_OK)
+		status = link_depths(&fold, error);
+	if (status == SNAP_OK)
+		status = fold_sources(&fold, error);
+	if (status == SNAP_OK)
+		status = number_results(&fold, error);
+	libsnap_merge_tree_close(&fold.results);
+	libsnap_array_end(&fold.heads);
 	return status;
 }

@@ -4,7 +4,7 @@
  * as long; then each question is prepared by one call (which does the work, and may fail), and answered row by row.
  * What has no room in max_memory_bytes lies in temporary files, and the answers are the same: then ask in order of rows
  * where you can, and snap_graph_check whether all answers could be read.  SNAP_LIMIT: not even the least fits, which
- * is about a byte for each object, and what describes shapes, types and merged paths.
+ * is about a byte for each object, and what describes shapes and types.
  *
  * Only references that hold are followed (kinds below SNAP_REF_FIRST_WEAK), unless the options say otherwise.
  * Contract for memory, threads, safety and errors: snap.h. */
@@ -208,17 +208,21 @@ struct snap_graph_step {
 #define SNAP_GRAPH_ANY_KEY SNAP_LABEL_OBJECT(UINT64_MAX / 4)
 #define SNAP_GRAPH_ANY_NAME SNAP_LABEL_STRING(UINT64_MAX / 4)
 
-struct snap_graph_paths {
-	struct snap_graph_step *steps; /* parents first; children by targets, most first */
-	size_t count;
-	uint32_t first;                /* of depth 0; UINT32_MAX: none */
-	uint64_t unreached;            /* targets that no root reaches */
+/* The tree: in memory or, where the graph's has no room for it, in temporary files. */
+struct snap_graph_paths;
+struct snap_graph_paths_info {
+	uint32_t count;     /* steps: parents first */
+	uint32_t first;     /* of depth 0; UINT32_MAX: none.  Siblings come by targets, most first */
+	uint64_t unreached; /* targets that no root reaches */
 };
-/* Needs snap_graph_search. */
+/* Needs snap_graph_search.  Close them before the graph. */
 SNAP_API SNAP_MUST_USE enum snap_status
-snap_graph_merge_paths(struct snap_graph *, const struct snap_graph_set *targets, struct snap_graph_paths *out,
+snap_graph_merge_paths(struct snap_graph *, const struct snap_graph_set *targets, struct snap_graph_paths **out,
 		       struct snap_error *error);
-SNAP_API void snap_graph_free_paths(struct snap_graph *, struct snap_graph_paths *);
+SNAP_API void snap_graph_paths_close(struct snap_graph_paths *);
+SNAP_API void snap_graph_paths_info(const struct snap_graph_paths *, struct snap_graph_paths_info *out);
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_paths_step(struct snap_graph_paths *, uint32_t index, struct snap_graph_step *out, struct snap_error *error);
 
 /* ---- which root it belongs to ---- */
 

@@ -54,7 +54,8 @@ static int measure(const char *path, uint64_t memory_bytes)
 	struct snap_graph *graph;
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	struct snap_graph_info info;
-	struct snap_graph_paths paths;
+	struct snap_graph_paths *paths;
+	struct snap_graph_paths_info merged;
 	uint64_t bytes, objects, references = 0;
 	options.max_memory_bytes = memory_bytes;
 	double start = now();
@@ -83,9 +84,10 @@ static int measure(const char *path, uint64_t memory_bytes)
 	lap("retained by 1/16 of all", &start, graph);
 	must(snap_graph_merge_paths(graph, set, &paths, &error), &error);
 	lap("merged paths to these", &start, graph);
-	printf("%zu steps, %" PRIu64 " cycles, %" PRIu64 " groups of roots\n", paths.count,
+	snap_graph_paths_info(paths, &merged);
+	printf("%" PRIu32 " steps, %" PRIu64 " cycles, %" PRIu64 " groups of roots\n", merged.count,
 	       snap_graph_cycle_count(graph), (uint64_t)snap_graph_group_count(graph));
-	snap_graph_free_paths(graph, &paths);
+	snap_graph_paths_close(paths);
 	snap_graph_set_close(set);
 	snap_graph_close(graph);
 	snap_reader_close(reader);

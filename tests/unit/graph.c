@@ -400,7 +400,7 @@ static void check_paths(const struct model *m, struct snap_graph *graph)
 		     row = snap_graph_parent(graph, row))
 			ways += on_way[row]++ == 0;
 	}
-	struct snap_graph_paths paths;
+	struct steps paths;
 	REQUIRE(merge_paths(graph, rows, m->nodes, &paths) == SNAP_OK);
 	uint64_t ends = 0, objects = 0, through = 0;
 	for (size_t i = 0; i < paths.count; i++) {
@@ -420,7 +420,7 @@ static void check_paths(const struct model *m, struct snap_graph *graph)
 		through += paths.steps[i].through;
 	REQUIRE(ends == reached && through == reached && objects == ways &&
 		paths.unreached == m->nodes - reached);
-	snap_graph_free_paths(graph, &paths);
+	free(paths.steps);
 }
 
 /* Breadth first, the rows of one distance in order, over the references as the snapshot has them.
@@ -551,7 +551,7 @@ static void check_outside(const struct model *m, struct snap_reader *reader, boo
 	struct snap_graph *graph;
 	struct snap_graph_info info;
 	options.follow_weak = m->follow_weak;
-	options.max_memory_bytes = 16384;
+	options.max_memory_bytes = 32768;
 	REQUIRE(libsnap_graph_open(&graph, reader, &options, wide, NULL) == SNAP_OK);
 	check_all(m, graph, moved_before);
 	REQUIRE(graph->outside.pages != NULL && graph->wide == wide);
@@ -610,7 +610,7 @@ static bool go_on(void *context, const struct snap_graph_reference *reference)
 static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
 {
 	uint64_t bytes, freed;
-	struct snap_graph_paths paths;
+	struct steps paths;
 	struct snap_graph_set *set = NULL;
 	enum snap_status status = snap_graph_set_open(&set, graph, NULL);
 	for (uint64_t i = 0; status == SNAP_OK && i < objects; i++)
@@ -630,9 +630,9 @@ static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
 		status = status == SNAP_END ? SNAP_OK : status;
 	}
 	if (status == SNAP_OK) {
-		status = snap_graph_merge_paths(graph, set, &paths, NULL);
+		status = read_steps(graph, set, &paths);
 		if (status == SNAP_OK)
-			snap_graph_free_paths(graph, &paths);
+			free(paths.steps);
 	}
 	snap_graph_set_close(set);
 	return status;

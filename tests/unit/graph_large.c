@@ -76,12 +76,12 @@ static void test_list(uint32_t length, bool back)
 	      snap_graph_group_of(graph, last) == 0);
 	rows[0] = last;
 	rows[1] = first;
-	struct snap_graph_paths paths;
+	struct steps paths;
 	REQUIRE(merge_paths(graph, rows, 2, &paths) == SNAP_OK);
 	CHECK(paths.count == 3 && paths.steps[2].repeats == length - 1 && paths.steps[2].ends == 1);
 	CHECK(paths.steps[0].ends == 1 && paths.steps[0].through == 2 &&
 	      paths.steps[2].objects == length - 1);
-	snap_graph_free_paths(graph, &paths);
+	free(paths.steps);
 	close_graph(opened);
 	free(buffer.bytes);
 }
@@ -162,12 +162,12 @@ static void test_folding(void)
 		if (snap_graph_type(opened.graph, row) == type_of(opened.graph, "Node"))
 			rows[count++] = row;
 	REQUIRE(count == 50 && snap_graph_search(opened.graph, NULL) == SNAP_OK);
-	struct snap_graph_paths paths;
+	struct steps paths;
 	REQUIRE(merge_paths(opened.graph, rows, count, &paths) == SNAP_OK);
 	CHECK(paths.count == 3 && paths.steps[0].ends == 1 && paths.steps[2].ends == 49);
 	CHECK(paths.steps[1].repeats == 49 && paths.steps[1].objects == 49 &&
 	      paths.steps[2].parent == 1);
-	snap_graph_free_paths(opened.graph, &paths);
+	free(paths.steps);
 	close_graph(opened);
 	free(buffer.bytes);
 }
@@ -223,10 +223,10 @@ static void test_many_arrays(uint32_t arrays)
 		       memcmp(group.label, name, group.label_size) != 0;
 	}
 	CHECK_NAMED(bad == 0, "tails and roots of many arrays");
-	struct snap_graph_paths paths;
+	struct steps paths;
 	REQUIRE(merge_paths(graph, rows, arrays, &paths) == SNAP_OK);
 	CHECK(paths.count == arrays && snap_graph_group_count(graph) == arrays);
-	snap_graph_free_paths(graph, &paths);
+	free(paths.steps);
 	free(rows);
 	close_graph(opened);
 	free(buffer.bytes);
@@ -290,7 +290,7 @@ static void test_empty(void)
 	finish(begin(&buffer));
 	struct opened opened = open_graph(&buffer, false);
 	struct snap_graph *graph = opened.graph;
-	struct snap_graph_paths paths;
+	struct steps paths;
 	uint64_t row = 0, bytes = 1, objects = 1;
 	CHECK(snap_graph_search(graph, NULL) == SNAP_OK &&
 	      snap_graph_dominate(graph, NULL) == SNAP_OK);
@@ -299,7 +299,7 @@ static void test_empty(void)
 	      snap_graph_group_count(graph) == 0);
 	CHECK(merge_paths(graph, &row, 1, &paths) == SNAP_OK && paths.count == 0);
 	CHECK(paths.first == UINT32_MAX && paths.unreached == 0);
-	snap_graph_free_paths(graph, &paths);
+	free(paths.steps);
 	struct snap_graph_set *set = set_of(graph, &row, 1);
 	CHECK(snap_graph_retained_by(graph, set, &bytes, &objects, NULL) == SNAP_OK && bytes == 0 &&
 	      objects == 0);

@@ -162,7 +162,7 @@ static char *say(const struct model *m, const bool *step, const char *label)
 
 /* ---- the library's answer in the same form ---- */
 
-static char *say_step(struct snap_graph *graph, const struct snap_graph_paths *paths,
+static char *say_step(struct snap_graph *graph, const struct steps *paths,
 		      uint32_t index)
 {
 	const struct snap_graph_step *step = &paths->steps[index];
@@ -208,7 +208,7 @@ static bool compare(struct model *m, const struct buffer *buffer, uint64_t *fold
 		if (m->is_target[i])
 			rows[count++] = m->nodes[i].row;
 	}
-	struct snap_graph_paths paths;
+	struct steps paths;
 	REQUIRE(snap_graph_search(opened.graph, NULL) == SNAP_OK);
 	REQUIRE(merge_paths(opened.graph, rows, count, &paths) == SNAP_OK);
 	bool good = paths.unreached == 0 && (count == 0) == (paths.count == 0);
@@ -225,7 +225,7 @@ static bool compare(struct model *m, const struct buffer *buffer, uint64_t *fold
 		free(wanted);
 		free(told);
 	}
-	snap_graph_free_paths(opened.graph, &paths);
+	free(paths.steps);
 	close_graph(opened);
 	return good;
 }
@@ -278,12 +278,12 @@ static struct snap_graph_step first_field(uint32_t objects, uint32_t names, bool
 	for (uint64_t i = 0; i < (uint64_t)objects * names; i++)
 		REQUIRE(snap_graph_find_address(opened.graph, UINT64_C(1) << 40 | i * 16, &rows[i],
 						NULL) == SNAP_OK);
-	struct snap_graph_paths paths;
+	struct steps paths;
 	REQUIRE(snap_graph_search(opened.graph, NULL) == SNAP_OK);
 	REQUIRE(merge_paths(opened.graph, rows, (size_t)objects * names, &paths) == SNAP_OK);
 	*steps = paths.count;
 	struct snap_graph_step field = paths.steps[2];
-	snap_graph_free_paths(opened.graph, &paths);
+	free(paths.steps);
 	close_graph(opened);
 	free(rows);
 	free(buffer.bytes);

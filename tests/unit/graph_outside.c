@@ -2,7 +2,7 @@
  * fail (snap_graph.h). */
 #include "graph_make.h"
 
-#include "graph/graph.h"
+#include "graph/merge.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -119,6 +119,36 @@ static void make(struct buffer *buffer, uint64_t objects, int form)
 	finish(writer);
 }
 
+/* A tree, or a list of so many rounds of the same fields, with as many names as it has objects:
+ * merged paths have nearly as many steps. */
+static void make_named(struct buffer *buffer, uint64_t objects)
+{
+	struct snap_writer *writer = begin(buffer);
+	uint32_t types[7];
+	char text[16];
+	uint64_t spread = 1 + pick(20), names = 1 + pick(objects), period = 1 + pick(8);
+	bool is_list = pick(4) == 0;
+	for (uint32_t i = 0; i < 7; i++) {
+		snprintf(text, sizeof(text), "T%u", i);
+		types[i] = type(writer, text, i % 2 ? SNAP_TYPE_OBJECT : SNAP_TYPE_ARRAY);
+	}
+	for (uint64_t i = 1; i <= objects; i++)
+		object(writer, i, 8, types[is_list ? i % period % 7 : pick(7)]);
+	for (uint64_t i = 2; i <= objects; i++) {
+		uint64_t owner =
+			is_list ? i - 1 - pick(2) * (i > 2) : 1 + pick(1 + (i - 1) / spread);
+		uint64_t label = SNAP_LABEL_INDEX(pick(9));
+		snprintf(text, sizeof(text), "n%u", (unsigned)(is_list ? i % period : pick(names)));
+		if (pick(8) != 0)
+			label = SNAP_LABEL_STRING(string(writer, text));
+		refer(writer, owner, i, SNAP_REF_FIELD, label);
+	}
+	root(writer, 1, SNAP_ROOT_GLOBAL, string(writer, "first"));
+	for (uint64_t i = 0; i < 20; i++)
+		root(writer, 1 + pick(objects), SNAP_ROOT_INTERNED, 0);
+	finish(writer);
+}
+
 /* ---- answers ---- */
 
 /* A digest of the answers to each question. */
@@ -166,23 +196,36 @@ static void digest_cycle(uint64_t *sum, const struct snap_graph *graph, uint64_t
 	digest(sum, cycle.first);
 }
 
+static enum snap_status digest_steps(struct snap_graph_paths *paths, uint64_t *sum)
+{
+	struct snap_graph_paths_info info;
+	struct snap_graph_step step;
+	enum snap_status status = SNAP_OK;
+	snap_graph_paths_info(paths, &info);
+	digest(sum, info.first);
+	digest(sum, info.unreached);
+	for (uint32_t i = 0; status == SNAP_OK && i < info.count; i++) {
+		status = snap_graph_paths_step(paths, i, &step, NULL);
+		const uint64_t all[] = {step.parent,     step.type,    step.label, step.kind,
+					step.ends,       step.objects, step.depth, step.example,
+					step.next,       step.repeats, step.names, step.through,
+					step.first_child};
+		for (size_t j = 0; status == SNAP_OK && j < sizeof(all) / sizeof(all[0]); j++)
+			digest(sum, all[j]);
+	}
+	return status;
+}
+
 static enum snap_status ask_paths(struct snap_graph *graph, const struct snap_graph_set *set,
 				  uint64_t *sum)
 {
-	struct snap_graph_paths paths;
+	struct snap_graph_paths *paths;
 	enum snap_status status = snap_graph_merge_paths(graph, set, &paths, NULL);
 	if (status != SNAP_OK)
 		return status;
-	for (size_t i = 0; i < paths.count; i++) {
-		const struct snap_graph_step *step = &paths.steps[i];
-		const uint64_t all[] = {step->parent, step->type,    step->label, step->kind,
-					step->ends,   step->objects, step->depth, step->example,
-					step->next,   step->repeats, step->names, step->through};
-		for (size_t j = 0; j < sizeof(all) / sizeof(all[0]); j++)
-			digest(sum, all[j]);
-	}
-	snap_graph_free_paths(graph, &paths);
-	return SNAP_OK;
+	status = digest_steps(paths, sum);
+	snap_graph_paths_close(paths);
+	return status;
 }
 
 static enum snap_status ask_of_rows(struct snap_graph *graph, int question, uint64_t rows,
@@ -304,6 +347,108 @@ static enum snap_status ask_all(const struct buffer *buffer, uint64_t limit, int
 	return status;
 }
 
+/* Of one answer, with so much memory; SNAP_LIMIT leaves no sum. */
+static enum snap_status merge_with(const struct buffer *buffer, uint64_t limit, struct faults *f,
+				   uint64_t *sum, bool *outside)
+{
+	const struct snap_allocator memory = {.context = f, .resize = resize};
+	const struct snap_io io = {.context = f,
+				   .open = faulty_open,
+				   .read_at = faulty_read_at,
+				   .write_at = faulty_write_at,
+				   .close = faulty_close};
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	struct snap_reader *reader;
+	struct snap_graph *graph;
+	struct snap_graph_set *set = NULL;
+	struct snap_graph_paths *paths = NULL;
+	struct snap_graph_info info;
+	options.max_memory_bytes = limit;
+	options.allocator = &memory;
+	options.io = &io;
+	REQUIRE(snap_reader_open_memory(&reader, buffer->bytes, buffer->size, NULL, NULL) ==
+		SNAP_OK);
+	enum snap_status status = snap_graph_open(&graph, reader, &options, NULL);
+	if (status == SNAP_OK) {
+		status = snap_graph_search(graph, NULL);
+		if (status == SNAP_OK)
+			status = snap_graph_set_open(&set, graph, NULL);
+		snap_graph_info(graph, &info);
+		for (uint64_t row = 0; status == SNAP_OK && row < info.objects; row++)
+			if (row % 7 != 1)
+				snap_graph_set_add(set, row);
+		if (status == SNAP_OK)
+			status = snap_graph_merge_paths(graph, set, &paths, NULL);
+		if (status == SNAP_OK)
+			status = digest_steps(paths, sum);
+		*outside = paths != NULL && paths->arrays.outside;
+		snap_graph_info(graph, &info);
+		REQUIRE(info.peak_memory_bytes <= limit);
+		snap_graph_paths_close(paths);
+		snap_graph_set_close(set);
+		snap_graph_close(graph);
+	}
+	snap_reader_close(reader);
+	REQUIRE(f->open_files == 0 && f->live == 0);
+	return status;
+}
+
+static void test_paths(uint64_t rounds)
+{
+	uint64_t spilled = 0;
+	struct buffer buffer = {NULL, 0, 0};
+	for (uint64_t i = 0; i < rounds; i++) {
+		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+		uint64_t objects = 200 + pick(1500), wanted = 0, sum = 0;
+		bool outside;
+		make_named(&buffer, objects);
+		REQUIRE(merge_with(&buffer, UINT64_C(1) << 26, &f, &wanted, &outside) == SNAP_OK);
+		REQUIRE(!outside && f.written == 0);
+		REQUIRE(merge_with(&buffer, 150000 + pick(50000), &f, &sum, &outside) == SNAP_OK);
+		REQUIRE(sum == wanted);
+		spilled += outside;
+	}
+	printf("# %" PRIu64 " of %" PRIu64 " in files\n", spilled, rounds);
+	CHECK_NAMED(spilled > rounds / 4, "merged paths in files are those in memory");
+	free(buffer.bytes);
+}
+
+static void test_faults_of_paths(uint64_t objects, uint64_t limit)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct faults none = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+	uint64_t wanted = 0, failures = 0;
+	bool outside = false;
+	while (!outside) {
+		make_named(&buffer, objects);
+		wanted = 0;
+		REQUIRE(merge_with(&buffer, limit, &none, &wanted, &outside) == SNAP_OK);
+	}
+	for (uint64_t n = 0;; n += 1 + n / 64) {
+		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = n};
+		uint64_t sum = 0;
+		enum snap_status status = merge_with(&buffer, limit, &f, &sum, &outside);
+		REQUIRE(status == (f.io_calls > n ? SNAP_IO : SNAP_OK));
+		failures += status == SNAP_IO;
+		REQUIRE(status != SNAP_OK || sum == wanted);
+		if (status == SNAP_OK)
+			break;
+	}
+	CHECK_NAMED(failures > 20, "files of merged paths may fail");
+	for (failures = 0;; failures++) {
+		struct faults f = {.memory_fail_at = failures, .io_fail_at = UINT64_MAX};
+		uint64_t sum = 0;
+		enum snap_status status = merge_with(&buffer, limit, &f, &sum, &outside);
+		/* A cache that cannot be made smaller leaves no room. */
+		REQUIRE(status == SNAP_NO_MEMORY || status == SNAP_LIMIT ||
+			(status == SNAP_OK && sum == wanted));
+		if (f.memory_calls <= failures)
+			break;
+	}
+	CHECK_NAMED(failures > 20, "and so may their memory");
+	free(buffer.bytes);
+}
+
 static void test_limits(uint64_t objects, int form)
 {
 	struct buffer buffer = {NULL, 0, 0};
@@ -358,6 +503,8 @@ int main(void)
 {
 	for (int form = 0; form < 4; form++)
 		test_limits(4000, form);
-	test_faults(1000, 60000);
+	test_faults(1000, 78000);
+	test_paths(1500);
+	test_faults_of_paths(1000, 170000);
 	return DONE();
 }

@@ -29,30 +29,37 @@ static void print_step(struct refs *refs, const struct snap_graph_step *step, co
 	refs_print(refs, &line);
 }
 
+static struct snap_graph_step step_at(struct refs *refs, struct snap_graph_paths *paths,
+				      uint32_t index)
+{
+	struct snap_graph_step step;
+	refs_must(refs, snap_graph_paths_step(paths, index, &step, &refs->error));
+	return step;
+}
+
 /* Branches are told apart where they end: a step without children closes one.  number: 0 for the
  * identity of each step. */
-static void print_tree(struct refs *refs, const struct snap_graph_paths *paths, const char *section,
-		       uint64_t number)
+static void print_tree(struct refs *refs, struct snap_graph_paths *paths, uint32_t first,
+		       const char *section, uint64_t number)
 {
 	uint64_t printed = 0, left = 0;
-	bool is_line = paths->count > 0 && paths->steps[paths->first].through == 1;
-	for (uint32_t at = paths->first; at != UINT32_MAX;) {
-		const struct snap_graph_step *step = &paths->steps[at];
+	bool is_line = first != UINT32_MAX && step_at(refs, paths, first).through == 1;
+	for (uint32_t at = first; at != UINT32_MAX;) {
+		struct snap_graph_step step = step_at(refs, paths, at);
 		bool full = refs_over_limit(refs->path_limit, printed);
 		if (full)
-			left += step->through;
+			left += step.through;
 		else
-			print_step(refs, step, section, number > 0 ? number : (uint64_t)at + 1,
+			print_step(refs, &step, section, number > 0 ? number : (uint64_t)at + 1,
 				   is_line);
-		if (!full && step->first_child != UINT32_MAX) {
-			at = step->first_child;
+		if (!full && step.first_child != UINT32_MAX) {
+			at = step.first_child;
 			continue;
 		}
 		printed += !full;
-		while (at != UINT32_MAX && paths->steps[at].next == UINT32_MAX)
-			at = paths->steps[at].parent;
-		if (at != UINT32_MAX)
-			at = paths->steps[at].next;
+		while (step.next == UINT32_MAX && step.parent != UINT32_MAX)
+			step = step_at(refs, paths, step.parent);
+		at = step.next;
 	}
 	refs_print_rest(refs, left, "targets by other paths");
 }
@@ -60,12 +67,13 @@ static void print_tree(struct refs *refs, const struct snap_graph_paths *paths, 
 uint64_t refs_show_ways(struct refs *refs, const struct snap_graph_set *rows, const char *section,
 			uint64_t number)
 {
-	struct snap_graph_paths paths;
+	struct snap_graph_paths *paths;
+	struct snap_graph_paths_info info;
 	refs_must(refs, snap_graph_merge_paths(refs->graph, rows, &paths, &refs->error));
-	print_tree(refs, &paths, section, number);
-	uint64_t unreached = paths.unreached;
-	snap_graph_free_paths(refs->graph, &paths);
-	return unreached;
+	snap_graph_paths_info(paths, &info);
+	print_tree(refs, paths, info.first, section, number);
+	snap_graph_paths_close(paths);
+	return info.unreached;
 }
 
 void refs_show_paths(struct refs *refs)
