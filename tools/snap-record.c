@@ -4,7 +4,7 @@
 #include "record/record.h"
 
 struct words {
-	const char *interval, *signal, *pid;
+	const char *interval, *signal, *pid, *extension;
 	bool take;
 };
 
@@ -56,8 +56,9 @@ int main(int argc, char **argv)
 		{0, "growth", "SIZE", "also take one whenever so much more is live", CLI_SIZE, &record.growth_bytes},
 		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG, &record.peak},
 		{0, "signal", "SIGNAL", "also take one when the program gets this signal: USR2", CLI_STRING, &words.signal},
-		{0, "take", NULL, "ask the process of --pid, which has --signal, to take one", CLI_FLAG, &words.take},
-		{0, "pid", "PID", "which process to ask", CLI_STRING, &words.pid},
+		{0, "take", NULL, "take one of the process of --pid, a CPython or one that has --signal", CLI_FLAG, &words.take},
+		{0, "pid", "PID", "of a process that runs already", CLI_STRING, &words.pid},
+		{0, "extension", "FILE", "for --take: the extension for its version of CPython", CLI_STRING, &words.extension},
 		{0, "depth", "N", "keep the N innermost frames of a stack; default 256, at most 512", CLI_COUNT,
 		 &record.depth},
 		{0, "no-symbols", NULL, "leave frames without names, for snap-symbolize to be run later", CLI_FLAG,
@@ -76,7 +77,7 @@ int main(int argc, char **argv)
 	if (words.take && count > 0)
 		cli_usage("--take asks a process; there is no command to run");
 	if (words.take)
-		record_ask(words.pid);
+		record_take(&record, words.pid, words.extension);
 	if (count == 0)
 		cli_usage("an argument is missing");
 	settle(&record, &words);

@@ -36,6 +36,16 @@ bool py_layouts_prepare(void)
 	return true;
 }
 
+bool py_layouts_are_prepared(void)
+{
+	return known != NULL;
+}
+
+void py_layouts_forget(void)
+{
+	Py_CLEAR(known);
+}
+
 bool py_layouts_hold(void)
 {
 	PyObject *names = PyDict_GetItemString(known, "names"), *values = PyDict_GetItemString(known, "values");

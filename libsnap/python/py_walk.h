@@ -198,6 +198,8 @@ void py_claim_key(struct py_walk *, PyObject *to, PyObject *key);
 /* py_layout.c */
 /* Makes objects of which everything is known; false, with an exception set, if it cannot. */
 bool py_layouts_prepare(void);
+bool py_layouts_are_prepared(void);
+void py_layouts_forget(void);
 /* Whether private structures say of them what is true. */
 bool py_layouts_hold(void);
 

@@ -27,35 +27,29 @@ int record_signal(const char *name)
 }
 
 /* What a variable of another process was at its start; NULL if it was not there.  Kept. */
-static const char *variable_of(unsigned long pid, const char *name)
+static const char *variable_of(pid_t pid, const char *name)
 {
 	static char *text;
 	size_t capacity = 0, size = strlen(name);
 	char path[64];
-	snprintf(path, sizeof path, "/proc/%lu/environ", pid);
+	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
 	FILE *file = fopen(path, "re");
-	if (!file)
-		exit(cli_fail("%s: %s", path, strerror(errno)));
 	const char *value = NULL;
-	while (!value && getdelim(&text, &capacity, '\0', file) > 0)
+	while (file && !value && getdelim(&text, &capacity, '\0', file) > 0)
 		if (strncmp(text, name, size) == 0 && text[size] == '=')
 			value = text + size + 1;
-	fclose(file);
+	if (file)
+		fclose(file);
 	return value;
 }
 
-void record_ask(const char *pid)
+bool record_ask(pid_t pid)
 {
-	char *end;
-	errno = 0;
-	unsigned long number = strtoul(pid, &end, 10);
-	if (!isdigit((unsigned char)*pid) || *end || errno || number == 0 || number > INT32_MAX)
-		cli_usage("--pid=%s: not the number of a process", pid);
-	const char *value = variable_of(number, "SNAP_TRACK_SIGNAL");
+	const char *value = variable_of(pid, "SNAP_TRACK_SIGNAL");
 	int wanted = value ? record_signal(value) : 0;
 	if (wanted == 0)
-		exit(cli_fail("process %lu was not started by snap-record --signal", number));
-	if (kill((pid_t)number, wanted) != 0)
-		exit(cli_fail("process %lu: %s", number, strerror(errno)));
-	exit(cli_finish(CLI_YES));
+		return false;
+	if (kill(pid, wanted) != 0)
+		exit(cli_fail("process %d: %s", (int)pid, strerror(errno)));
+	return true;
 }

@@ -2,6 +2,8 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include <sys/types.h>
+
 #include "cli.h"
 
 struct record_options {
@@ -19,8 +21,10 @@ _Noreturn void record_run(const struct record_options *, char **command);
 
 /* Gives the frames in all members of a file names, if snap-symbolize is there; warns if that failed. */
 void record_name_frames(const char *path);
-/* Asks a program that was started with --signal; does not return. */
-_Noreturn void record_ask(const char *pid);
+/* Asks a program that was started with --signal; false: it was not. */
+bool record_ask(pid_t);
+/* Takes a snapshot of a process that runs; extension: the file for its CPython, NULL: the one beside this program.  Does not return. */
+_Noreturn void record_take(const struct record_options *, const char *pid, const char *extension);
 /* The number of a signal by its name or number; 0 if there is none. */
 int record_signal(const char *name);
 

@@ -1,0 +1,34 @@
+/* snap_attach: what snap-record and the objects that it loads into a running process say to each other.
+ *
+ * An object has one variable of this type and one function without arguments, snap_OBJECT_attach and
+ * snap_OBJECT_attach_begin, where OBJECT is python or track.  snap-record writes the variable from outside, has the
+ * function called on a thread of the process, and reads the variable until it is done.  The function only starts a
+ * thread, which does the work; so it may be called wherever pthread_create() may.
+ *
+ * Both sides come from one build: nothing here is kept compatible, and size tells whether they do. */
+#ifndef SNAP_ATTACH_H
+#define SNAP_ATTACH_H
+
+#include <stdint.h>
+
+#define SNAP_ATTACH_PATH    4096
+#define SNAP_ATTACH_MESSAGE 512
+
+enum snap_attach_state {
+	SNAP_ATTACH_IDLE = 0,
+	SNAP_ATTACH_BEGUN = 1,   /* the thread runs, or is about to */
+	SNAP_ATTACH_DONE = 2,
+	SNAP_ATTACH_FAILED = 3,  /* message says why */
+};
+
+struct snap_attach {
+	uint32_t size;                     /* of this; set by the object */
+	uint32_t state;                    /* enum snap_attach_state; stored and read at once */
+	uint32_t cancelled;                /* snap-record does not wait any more: what has not begun is not to be done */
+	int32_t tid;                       /* of the thread that does the work */
+	uint64_t handle;                   /* the object's own, as dlopen() gave it; 0: it must stay */
+	char message[SNAP_ATTACH_MESSAGE]; /* one line */
+	char output[SNAP_ATTACH_PATH];     /* absolute, as the process sees it */
+};
+
+#endif
