@@ -63,7 +63,7 @@ refs() { snap-refs --format=tsv "$@" | awk -F '\t' 'NR == 1 { for (i = 1; i <= N
 is "$(refs app.snap site:handle)" "50020 app.cc:5 handle;" "snap-refs: two stacks of one place are one site"
 is "$(refs --alloc-fn='my_*' app.snap site:main)" "600301 app.cc:10 main;" "snap-refs: one's own"
 is "$(refs --unreachable app.snap)" "50020 app.cc:5 handle;4000 /bin/app+0x50 malloc;300 pool.c:3 my_alloc;1 app.cc:10 main;" "leaks"
-is "$(snap-top -k root --format=tsv app.snap | cut -f5 | sed -n 2p)" "app::table+0x8" "roots as they are written"
+is "$(snap-top -k root --format=tsv app.snap | cut -f5 | sed -n 2p)" "app::table" "roots as they are written"
 is "$(snap-refs app.snap 96 | grep -c 'root global app::table+0x8')" 2 "in paths and holders"
 
 snap-index -o indexed.snap app.snap

@@ -33,7 +33,8 @@ enum snap_key {
 	SNAP_KEY_SIZE = 9,       /* low, high: bytes of one block */
 	SNAP_KEY_GENERATION = 10, /* number */
 	SNAP_KEY_ROOT = 11,      /* has_number, number: enum snap_root_kind, name: label.
-	                          * Without number: no root reaches it */
+	                          * Without number: no root reaches it.  Offsets in labels, variable+0x10, are
+	                          * left out */
 	SNAP_KEY_DOMINATOR = 12,  /* name, kind, address, object_name: one object each.  Those that no other object kept
 	                           * dominates; synthetic ones do not count.  Always with retained bytes */
 	SNAP_KEY_DUPLICATE = 13,  /* name, kind, length, hash, content: equal contents of two or more objects */
@@ -42,7 +43,8 @@ enum snap_key {
 	                           * owner alone holds; patterns are for owners */
 	SNAP_KEY_FILL = 15,       /* name, kind, fill: objects with places for references, by type */
 	SNAP_KEY_PATH = 16,       /* steps: types and labels from a root, breadth first.  None: no root reaches it.  Indexes
-	                           * and keys count as the same, numbers after @ in labels are left out, and a step that repeats one of the four before as that one */
+	                           * and keys count as the same, numbers after @ and offsets, variable+0x10, are left out of labels,
+	                           * and a step that repeats one of the four before as that one */
 };
 #define SNAP_KEY_COUNT 17
 

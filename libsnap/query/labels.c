@@ -60,12 +60,27 @@ enum snap_status libsnap_labels_find_root(struct labels *labels, uint64_t kind, 
 	return find(labels, &key, number, error);
 }
 
-/* The size without digits that follow an @: there V8 names objects, and no two snapshots' are the
- * same.  to may be NULL. */
+static bool is_hex_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+size_t libsnap_size_of_variable(const char *bytes, size_t size)
+{
+	size_t end = size;
+	while (end > 0 && is_hex_digit(bytes[end - 1]))
+		end--;
+	bool is_offset = end < size && end > 3 && !memcmp(bytes + end - 3, "+0x", 3);
+	return is_offset ? end - 3 : size;
+}
+
+/* The size without an offset into a variable, and without digits that follow an @: there V8 names objects, and no two
+ * snapshots' are the same.  to may be NULL. */
 static size_t drop_numbers(const char *bytes, size_t size, char *to)
 {
 	size_t kept = 0;
 	bool in_number = false;
+	size = libsnap_size_of_variable(bytes, size);
 	for (size_t i = 0; i < size; i++) {
 		bool is_digit = bytes[i] >= '0' && bytes[i] <= '9';
 		in_number = is_digit && (in_number || (i > 0 && bytes[i - 1] == '@'));

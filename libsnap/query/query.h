@@ -343,6 +343,8 @@ enum snap_status libsnap_labels_find_root(struct labels *, uint64_t kind, uint64
 					  struct snap_error *);
 /* After the last one was found: texts of labels. */
 enum snap_status libsnap_labels_load(struct labels *, struct snap_error *);
+/* A label "variable+0x10" is of that variable; one that is an offset alone stays. */
+size_t libsnap_size_of_variable(const char *bytes, size_t size);
 /* Number as a step to or of that type: name, kind of the type; kind (roots above 2^32), class, text. */
 #define STEP_ROOT ((uint64_t)1 << 32)
 struct tuple libsnap_labels_step(struct labels *, uint32_t number, uint64_t type);

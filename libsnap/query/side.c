@@ -78,8 +78,9 @@ static enum snap_status root_key(struct side *side, const struct query_row *row,
 		return SNAP_OK;
 	struct snap_graph_group root;
 	snap_graph_group(side->graph, index, &root);
-	enum snap_status status = libsnap_space_text(&side->answer->space, root.label,
-						     root.label_size, &label, error);
+	enum snap_status status = libsnap_space_text(
+		&side->answer->space, root.label,
+		libsnap_size_of_variable(root.label, root.label_size), &label, error);
 	if (status == SNAP_OK)
 		*key = (struct tuple){{(uint64_t)root.kind + 1, label}};
 	return status;
