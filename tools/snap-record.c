@@ -4,7 +4,7 @@
 #include "record/record.h"
 
 struct words {
-	const char *interval, *signal, *pid, *extension;
+	const char *interval, *signal, *pid, *limit, *extension;
 	bool take;
 };
 
@@ -21,6 +21,16 @@ static uint64_t parse_interval(const char *text)
 	return (uint64_t)(seconds * unit * 1e9);
 }
 
+/* "90%" or "90" */
+static uint64_t parse_percent(const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+	if (end == text || *text == '-' || value < 1 || value > 99 || end[*end == '%'])
+		cli_usage("--near-limit=%s: not from 1 to 99 %%", text);
+	return value;
+}
+
 static void settle(struct record_options *record, const struct words *words)
 {
 	if (!*record->output)
@@ -29,14 +39,16 @@ static void settle(struct record_options *record, const struct words *words)
 		cli_usage("--depth=%llu: not from 1 to 512", (unsigned long long)record->depth);
 	if (words->interval)
 		record->interval_ns = parse_interval(words->interval);
+	if (words->limit)
+		record->limit_percent = parse_percent(words->limit);
 	if (words->signal && !(record->signal = record_signal(words->signal)))
 		cli_usage("--signal=%s: not a signal, as USR2", words->signal);
 	if (record->references && record->sample_bytes)
 		cli_usage("--references needs all blocks, --sample records some");
 	if (record->mapped && record->sample_bytes)
 		cli_usage("--mmap needs all mappings, --sample records some blocks");
-	if (record->peak && (record->interval_ns || record->growth_bytes || record->signal))
-		cli_usage("--peak keeps one snapshot; --interval, --growth and --signal make a series");
+	if (record->peak && (record->interval_ns || record->growth_bytes || record->signal || record->limit_percent))
+		cli_usage("--peak keeps one snapshot; --interval, --growth, --near-limit and --signal make a series");
 }
 
 int main(int argc, char **argv)
@@ -54,6 +66,8 @@ int main(int argc, char **argv)
 		 CLI_FLAG, &record.mapped},
 		{0, "interval", "TIME", "also take one every so often: 0.5, 10s, 2m", CLI_STRING, &words.interval},
 		{0, "growth", "SIZE", "also take one whenever so much more is live", CLI_SIZE, &record.growth_bytes},
+		{0, "near-limit", "PERCENT", "also take one when so much of what the system allows is used: 90%", CLI_STRING,
+		 &words.limit},
 		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG, &record.peak},
 		{0, "signal", "SIGNAL", "also take one when the program gets this signal: USR2", CLI_STRING, &words.signal},
 		{0, "take", NULL, "take one of the process of --pid, a CPython or one that has --signal", CLI_FLAG, &words.take},

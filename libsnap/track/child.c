@@ -417,7 +417,7 @@ static uint64_t resident_bytes(void)
 
 static void describe_moment(struct picture *p, enum track_reason reason)
 {
-	static const char *const reasons[] = {"exit", "crash", "request", "interval", "growth", "peak"};
+	static const char *const reasons[] = {"exit", "crash", "request", "interval", "growth", "peak", "limit"};
 	struct timespec now;
 	char text[64];
 	int year, month, day;
@@ -428,6 +428,11 @@ static void describe_moment(struct picture *p, enum track_reason reason)
 		 second % 60, now.tv_nsec / 1000000);
 	property(p, "time", text);
 	property(p, "taken_at", reasons[reason]);
+	if (reason == TRACK_AT_LIMIT) {
+		property(p, "limit", track_limit.name);
+		number_property(p, "limit_bytes", track_limit.bytes);
+		number_property(p, "limit_used_bytes", track_limit.used);
+	}
 	uint64_t resident = resident_bytes();
 	number_property(p, "resident_bytes", resident);
 	if (!track_settings.sample_bytes)
@@ -500,7 +505,7 @@ static enum snap_status open_writer(struct picture *p, bool append, const struct
 	options.allocator = allocator;
 	options.append = append;
 	options.level = track_settings.level;
-	options.max_memory_bytes = (uint64_t)64 << 20;
+	options.max_memory_bytes = track_settings.limit_percent ? (uint64_t)16 << 20 : (uint64_t)64 << 20;
 	if (track_lost.blocks)
 		options.flags |= SNAP_SNAPSHOT_PARTIAL;
 	if (track_settings.sample_bytes) {
@@ -549,6 +554,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);
 	remove_abandoned();
+	track_limits_child();
 	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
 	if ((track_settings.references && !read_references(p)) || !make_maps(p))
 		p->status = SNAP_NO_MEMORY;

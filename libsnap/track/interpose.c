@@ -95,6 +95,8 @@ INLINED void *allocated(void *pointer, size_t size, const uintptr_t *frame)
 {
 	if (TRACK_LIKELY(pointer != NULL) && recording())
 		track_allocated((uintptr_t)pointer, size, 0, frame);
+	else if (TRACK_UNLIKELY(!pointer) && recording())
+		track_refused(size);
 	return pointer;
 }
 

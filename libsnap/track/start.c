@@ -56,6 +56,7 @@ static void read_settings(char **environment)
 	s->interval_ns = number_setting(environment, "SNAP_TRACK_INTERVAL");
 	s->peak = number_setting(environment, "SNAP_TRACK_PEAK") != 0;
 	s->references = number_setting(environment, "SNAP_TRACK_REFERENCES") != 0;
+	s->limit_percent = (unsigned)number_setting(environment, "SNAP_TRACK_NEAR_LIMIT");
 	s->mapped = number_setting(environment, "SNAP_TRACK_MMAP") != 0;
 	s->signal = (int)number_setting(environment, "SNAP_TRACK_SIGNAL");
 	s->first_pid = (pid_t)number_setting(environment, "SNAP_TRACK_PID");
@@ -189,6 +190,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		__cxa_at_quick_exit(at_exit, NULL);
 		track_signals_init();
 		track_mapped_init();
+		track_limits_init();
 		atomic_store(&track_on, true);
 	}
 	errno = kept;

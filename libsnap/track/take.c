@@ -70,7 +70,7 @@ static bool fork_child(enum track_reason reason)
 
 static __attribute__((noinline)) bool take(enum track_reason reason, uintptr_t sp)
 {
-	bool wait = reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH;
+	bool wait = reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH || reason == TRACK_AT_LIMIT;
 	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
 		return false;
 	if (atomic_exchange(&taking, 1))

@@ -280,6 +280,7 @@ struct track_settings {
 	char report[TRACK_PATH]; /* where failures are told; "" nowhere */
 	uint64_t sample_bytes;   /* 0: exact */
 	uint64_t growth_bytes, interval_ns;
+	unsigned limit_percent; /* 0: limits are not looked at */
 	bool peak, references, mapped;
 	int signal;
 	size_t depth;
@@ -329,8 +330,16 @@ size_t track_mapped_read(struct track_mapped *out, size_t capacity);
 extern _Atomic pid_t track_pid __attribute__((visibility("hidden")));
 extern char track_output[TRACK_PATH] __attribute__((visibility("hidden")));
 
-enum track_reason { TRACK_AT_EXIT, TRACK_AT_CRASH, TRACK_ASKED, TRACK_AT_INTERVAL, TRACK_AT_GROWTH, TRACK_AT_PEAK };
-/* Safe in signal handlers.  At the end, or when asked, waits until it is written; false if it is not. */
+enum track_reason {
+	TRACK_AT_EXIT,
+	TRACK_AT_CRASH,
+	TRACK_ASKED,
+	TRACK_AT_INTERVAL,
+	TRACK_AT_GROWTH,
+	TRACK_AT_PEAK,
+	TRACK_AT_LIMIT
+};
+/* Safe in signal handlers.  At the end and near a limit waits until it is written; false if it is not. */
 bool track_take(enum track_reason);
 void track_wait(void);            /* for the one that is being written */
 /* Where the thread that takes a snapshot was. */
@@ -347,6 +356,21 @@ _Noreturn void track_child(enum track_reason, bool append);
 /* The sums have changed; bytes: live now. */
 void track_triggers(int64_t bytes);
 void track_triggers_forked(void);
+/* An allocation failed. */
+void track_refused(size_t size);
+
+/* Limits of memory (limits.c): what was nearly exhausted last. */
+struct track_limit {
+	const char *name;
+	uint64_t bytes, used;
+};
+extern struct track_limit track_limit __attribute__((visibility("hidden")));
+void track_limits_init(void);
+/* Whether some limit is newly near, if so much more is wanted; one thread at a time.  step: how much growth until it is
+ * worth looking again. */
+bool track_limits_near(uint64_t wanted, int64_t *step);
+/* Gives the child of a snapshot room. */
+void track_limits_child(void);
 /* Now, or as soon as the one that is being written is done. */
 void track_ask(void);
 /* Whether one was taken at a peak that was no lower than this. */

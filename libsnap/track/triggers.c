@@ -1,10 +1,11 @@
-/* When a snapshot is taken before the end: after an interval, after some growth, at the peak; and when asked by a
- * signal.  The first three are looked at when a thread's sums are added up: no thread and no timer of ours is needed,
+/* When a snapshot is taken before the end: after an interval, after some growth, near a limit, at the peak; and when
+ * asked by a signal.  All but the last are looked at when a thread's sums are added up: no thread and no timer of ours is needed,
  * and while nothing is allocated nothing changes. */
 #include <time.h>
 
 #include "track.h"
 
+#define LOOK_NS    100000000u
 #define PEAK_SHARE 64 /* a fall by one part in so many shows that there was a peak */
 
 static _Atomic int64_t last_bytes;  /* when the last one was taken for growth */
@@ -34,6 +35,39 @@ static void at_growth(int64_t bytes)
 	if (bytes - last < (int64_t)track_settings.growth_bytes || !atomic_compare_exchange_strong(&last_bytes, &last, bytes))
 		return;
 	track_take(TRACK_AT_GROWTH);
+}
+
+/* What is not live takes memory too, so that time counts beside growth. */
+static void at_limit(int64_t bytes, uint64_t wanted)
+{
+	static _Atomic bool looking;
+	static _Atomic int64_t looked_bytes, step;
+	static _Atomic uint64_t next_look;
+	uint64_t now = now_ns();
+	if (bytes < atomic_load_explicit(&looked_bytes, memory_order_relaxed))
+		atomic_store_explicit(&looked_bytes, bytes, memory_order_relaxed);
+	if (wanted == 0 && now < atomic_load_explicit(&next_look, memory_order_relaxed) &&
+	    bytes - atomic_load_explicit(&looked_bytes, memory_order_relaxed) < atomic_load_explicit(&step, memory_order_relaxed))
+		return;
+	if (atomic_exchange(&looking, true))
+		return;
+	int64_t next_step;
+	atomic_store(&looked_bytes, bytes);
+	atomic_store(&next_look, now + LOOK_NS);
+	if (track_limits_near(wanted, &next_step))
+		track_take(TRACK_AT_LIMIT);
+	atomic_store(&step, next_step);
+	atomic_store(&looking, false);
+}
+
+void track_refused(size_t size)
+{
+	struct track_thread *self = track_settings.limit_percent ? track_self() : NULL;
+	if (!self || self->busy || size > PTRDIFF_MAX)
+		return;
+	self->busy = true;
+	at_limit(atomic_load(&track_sums.bytes), size);
+	self->busy = false;
 }
 
 /* Taken as soon as less is live than at the peak; only if there is more than in the one before. */
@@ -66,6 +100,8 @@ void track_triggers(int64_t bytes)
 		at_interval();
 	if (track_settings.growth_bytes)
 		at_growth(bytes);
+	if (track_settings.limit_percent)
+		at_limit(bytes, 0);
 	if (track_settings.peak)
 		at_peak(bytes);
 }

@@ -8,7 +8,7 @@
 
 struct record_options {
 	const char *output; /* pattern */
-	uint64_t sample_bytes, growth_bytes, interval_ns, depth;
+	uint64_t sample_bytes, growth_bytes, interval_ns, depth, limit_percent;
 	int signal; /* 0: none */
 	bool peak, references, mapped, no_symbols;
 };

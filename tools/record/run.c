@@ -98,6 +98,7 @@ static void set_environment(const struct record_options *o, const char *report)
 	set_number("SNAP_TRACK_INTERVAL", o->interval_ns);
 	set_number("SNAP_TRACK_PEAK", o->peak);
 	set_number("SNAP_TRACK_REFERENCES", o->references);
+	set_number("SNAP_TRACK_NEAR_LIMIT", o->limit_percent);
 	set_number("SNAP_TRACK_MMAP", o->mapped);
 	set_number("SNAP_TRACK_SIGNAL", (uint64_t)o->signal);
 }

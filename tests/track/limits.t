@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# snap-record --near-limit: a snapshot is there before memory is exhausted, whoever sets the limit.
+. "$(dirname "$0")/../lib.sh"
+case ${CFLAGS:-} in
+*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
+esac
+cd "$work" || exit 1
+cat >grow.c <<'TEXT'
+#include <stdlib.h>
+#include <string.h>
+/* Grows until there is no more: by blocks of 10,000 bytes, or one large one. */
+int main(int argc, char **argv)
+{
+	size_t size = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
+	for (char *block; (block = malloc(size));)
+		memset(block, 1, size);
+	return 3;
+}
+TEXT
+${CC:-cc} -O1 -fno-builtin grow.c -o grow
+reason() { snap-info --properties --format=tsv "$1" | sed -n 's/^taken_at\t//p'; }
+property() { snap-info --properties --format=tsv "$1" | sed -n "s/^$2\t//p"; }
+bytes() { snap-info --format=json "$1" | sed -n 's/^ "heap_bytes": \([0-9]*\),$/\1/p'; }
+between() { echo "# $1 <= $2 <= $3"; [ "$1" -le "$2" ] && [ "$2" -le "$3" ]; }
+
+for limit in "v RLIMIT_AS" "d RLIMIT_DATA"; do
+	set -- $limit
+	(ulimit -"$1" 400000; snap-record --no-symbols --near-limit=80% -o limit.snap ./grow)
+	is "$?" 3 "$2: the program ends as it would"
+	is "$(reason 'limit.snap#1') $(property 'limit.snap#1' limit) $(property 'limit.snap#1' limit_bytes)" "limit $2 409600000" "$2: a snapshot at the limit"
+	ok "$2: when so much was used" between $((409600000 / 100 * 80)) "$(property 'limit.snap#1' limit_used_bytes)" $((409600000 / 100 * 85))
+	ok "$2: with what was live then" between 200000000 "$(bytes 'limit.snap#1')" 340000000
+	is "$(reason limit.snap)" exit "$2: and one at the end"
+	status 0 "$2: all is whole" snap-info --verify limit.snap
+	rm limit.snap
+done
+(ulimit -v 400000; snap-record --no-symbols --near-limit=80% -o large.snap ./grow 350000000)
+is "$?/$(reason 'large.snap#1')" 3/limit "an allocation that is refused"
+snap-record --no-symbols --near-limit=80 -o none.snap true
+is "$(snap-info --members --format=tsv none.snap | wc -l)" 2 "no limit, no snapshot but at the end"
+for wrong in 0 100% x -5 9x; do
+	status 2 "--near-limit=$wrong" snap-record --near-limit=$wrong -o none.snap true
+done
+
+# Control groups of version 1, where we may make them.
+group=/sys/fs/cgroup/memory/snap-test-$$
+if mkdir "$group" 2>/dev/null && echo 100000000 >"$group/memory.limit_in_bytes" 2>/dev/null; then
+	sh -c "echo \$\$ >$group/cgroup.procs && exec snap-record --no-symbols --near-limit=75% -o group.snap ./grow" 2>/dev/null
+	is "$?" 137 "a control group: the program is killed"
+	is "$(reason group.snap) $(property group.snap limit) $(property group.snap limit_bytes)" "limit memory.limit_in_bytes 99999744" "a control group: before, a snapshot was taken"
+	ok "a control group: of most that it had" between 60000000 "$(bytes group.snap)" 80000000
+	status 0 "a control group: which is whole" snap-info --verify group.snap
+fi
+[ -d "$group" ] && rmdir "$group"
+
+# Of version 2: files as the system has them, in place of its own.
+second=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -1)
+inner=$(sed -n 's/^0:://p' /proc/self/cgroup)
+if [ "$second" ] && unshare -m true 2>/dev/null; then
+	mkdir -p "second$inner"
+	printf 'max\n' >"second$inner/memory.max"
+	printf '50000000\n' >"second/memory.max"
+	printf '49000000\n' | tee second/memory.current >"second$inner/memory.current"
+	printf 'anon 1\nfile 2\ninactive_file 1000000\nactive_file 5\n' >second/memory.stat
+	[ "$inner" = / ] || printf '60000000\n' >second/memory.high
+	unshare -m sh -c "mount --bind second $second && (ulimit -v 800000; exec snap-record --no-symbols --near-limit=95% -o second.snap ./grow)"
+	is "$(reason 'second.snap#1') $(property 'second.snap#1' limit) $(property 'second.snap#1' limit_used_bytes)" "limit memory.max 48000000" \
+		"version 2: without what would be given back"
+	printf 'inactive_file 9000000\n' >second/memory.stat
+	unshare -m sh -c "mount --bind second $second && (ulimit -v 800000; exec snap-record --no-symbols --near-limit=95% -o second.snap ./grow)"
+	is "$(property 'second.snap#1' limit)" RLIMIT_AS "version 2: file pages do not count"
+fi
+done_testing
