@@ -25,9 +25,19 @@ bool snap_key_find(const char *name, enum snap_key *key)
 	return false;
 }
 
+/* Of objects: a heap dump may have stacks of its threads only. */
+static bool has_stacks(struct snap_reader *reader)
+{
+	struct snap_reader_info info;
+	snap_reader_info(reader, &info);
+	return snap_reader_row_count(reader, SNAP_STACKS) &&
+	       (snap_reader_has_column(reader, SNAP_OBJECT_STACK) ||
+		(info.flags & SNAP_SNAPSHOT_TOTALS_ONLY));
+}
+
 enum snap_key snap_key_default(struct snap_reader *reader)
 {
-	if (snap_reader_row_count(reader, SNAP_STACKS)) {
+	if (has_stacks(reader)) {
 		if (snap_reader_has_column(reader, SNAP_FRAME_FILE))
 			return SNAP_KEY_LINENO;
 		return snap_reader_has_column(reader, SNAP_FRAME_FUNCTION) ? SNAP_KEY_FUNCTION
