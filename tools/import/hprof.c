@@ -12,7 +12,8 @@
 
 #define LEAST_MEMORY (64u << 20)
 
-/* Without a word from the user: what is fastest, for heaps that are no match for the machine. */
+/* Without a word from the user: what nearly all dumps need, and less than they are; for heaps that are no match for the
+ * machine. */
 static void choose_memory(struct hprof_import *import)
 {
 	uint64_t *memory = &import->context->writer_options.max_memory_bytes;
@@ -22,7 +23,7 @@ static void choose_memory(struct hprof_import *import)
 	uint64_t most = LEAST_MEMORY;
 	if (pages > 0 && page_size > 0)
 		most = (uint64_t)pages / 4 * (uint64_t)page_size;
-	uint64_t wanted = import->context->input->size / 4;
+	uint64_t wanted = import->context->input->size / 2;
 	*memory = wanted < most ? wanted : most;
 	if (*memory < LEAST_MEMORY)
 		*memory = LEAST_MEMORY;
