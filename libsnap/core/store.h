@@ -92,6 +92,11 @@ struct libsnap_intern {
 
 void libsnap_intern_init(struct libsnap_intern *, const struct snap_allocator *allocator);
 void libsnap_intern_free(struct libsnap_intern *);
+static inline void libsnap_intern_prefetch(const struct libsnap_intern *t, uint32_t hash)
+{
+	if (t->slot_count > 0)
+		__builtin_prefetch(&t->slots[hash & (t->slot_count - 1)]);
+}
 /* The id of which equal(context, id) is true, among those added with that hash; or 0. */
 uint32_t libsnap_intern_find(const struct libsnap_intern *, uint32_t hash,
 			     bool (*equal)(const void *context, uint32_t id), const void *context);

@@ -28,9 +28,13 @@ static bool equal_rows(const void *context, uint32_t id)
 		      wanted->set->rows.element_size) == 0;
 }
 
-uint32_t libsnap_set_add(struct libsnap_set *set, const void *row)
+static uint32_t hash_row(const struct libsnap_set *set, const void *row)
 {
-	uint32_t hash = (uint32_t)snapfmt_hash(row, set->rows.element_size);
+	return (uint32_t)snapfmt_hash(row, set->rows.element_size);
+}
+
+static uint32_t add_hashed(struct libsnap_set *set, const void *row, uint32_t hash)
+{
 	struct set_row wanted = {set, row};
 	uint32_t id = libsnap_intern_find(&set->ids, hash, equal_rows, &wanted);
 	if (id)
@@ -44,6 +48,11 @@ uint32_t libsnap_set_add(struct libsnap_set *set, const void *row)
 	if (!id)
 		set->rows.count--;
 	return id;
+}
+
+uint32_t libsnap_set_add(struct libsnap_set *set, const void *row)
+{
+	return add_hashed(set, row, hash_row(set, row));
 }
 
 void libsnap_names_init(struct libsnap_names *n, const struct snap_allocator *allocator)
@@ -277,5 +286,37 @@ enum snap_status snap_writer_content(struct snap_writer *w, uint64_t length, uin
 		status = add_row(w, &w->names.contents, &row, id);
 	if (status == SNAP_OK && text)
 		w->flags |= SNAP_SNAPSHOT_CONTENTS;
+	return libsnap_writer_end_call(w, status, error);
+}
+
+#define CONTENTS_AT_ONCE 64u
+
+static enum snap_status add_contents(struct snap_writer *w, const uint64_t *lengths, const uint64_t *hashes,
+				     size_t count, uint32_t *ids)
+{
+	struct libsnap_set *set = &w->names.contents;
+	uint32_t hash[CONTENTS_AT_ONCE];
+	for (size_t i = 0; i < count; i++) {
+		struct libsnap_content row = {.length = lengths[i], .hash = hashes[i]};
+		hash[i] = hash_row(set, &row);
+		libsnap_intern_prefetch(&set->ids, hash[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct libsnap_content row = {.length = lengths[i], .hash = hashes[i]};
+		ids[i] = add_hashed(set, &row, hash[i]);
+		if (!ids[i])
+			return libsnap_fail_memory(&w->problem);
+	}
+	return SNAP_OK;
+}
+
+enum snap_status snap_writer_contents(struct snap_writer *w, const uint64_t *lengths, const uint64_t *hashes,
+				      size_t count, uint32_t *ids, struct snap_error *error)
+{
+	enum snap_status status = w->failure.status;
+	for (size_t i = 0, more; i < count && status == SNAP_OK; i += more) {
+		more = count - i < CONTENTS_AT_ONCE ? count - i : CONTENTS_AT_ONCE;
+		status = add_contents(w, lengths + i, hashes + i, more, ids + i);
+	}
 	return libsnap_writer_end_call(w, status, error);
 }

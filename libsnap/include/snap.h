@@ -318,6 +318,11 @@ snap_writer_thread(struct snap_writer *, uint64_t number, uint32_t name, uint32_
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_content(struct snap_writer *, uint64_t length, uint64_t hash, uint32_t text, uint32_t *id, struct snap_error *);
 
+/* Many of them without text.  It is faster with some dozens at once, as these wait for memory together. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_contents(struct snap_writer *, const uint64_t *lengths, const uint64_t *hashes, size_t count, uint32_t *ids,
+		     struct snap_error *);
+
 struct snap_object {
 	uint64_t id;    /* address or any number, unique; 0: none, and then nothing can refer to it */
 	uint64_t size;  /* bytes of one block */

@@ -302,6 +302,24 @@ struct hprof_text {
 	uint64_t cut_count;
 };
 
+/* ---- strings on their way to the writer (hprof_strings.c) ---- */
+
+#define HPROF_STRINGS        64u
+#define HPROF_STRING_TARGETS 4u /* at most, and more than their class has slots */
+
+struct hprof_string {
+	struct snap_object object;
+	uint64_t targets[HPROF_STRING_TARGETS];
+	uint32_t layout, target_count;
+	bool known; /* what is in it */
+};
+
+struct hprof_strings {
+	struct hprof_string items[HPROF_STRINGS];
+	uint64_t lengths[HPROF_STRINGS], hashes[HPROF_STRINGS]; /* of those that are known */
+	size_t count, known_count;
+};
+
 /* ---- the whole ---- */
 
 struct hprof_thread {
@@ -327,6 +345,7 @@ struct hprof_import {
 	struct hprof_votes votes;
 	struct hprof_layout layout;
 	struct hprof_text text;
+	struct hprof_strings strings;
 	struct hprof_thread *threads;
 	size_t thread_count, thread_capacity;
 	struct hprof_map thread_by_serial,
@@ -389,7 +408,17 @@ enum snap_status hprof_text_finish(struct hprof_import *import);
 /* What a string with these bytes is made of, for the writer; with name, its text too. */
 enum snap_status hprof_text_content(struct hprof_import *import, const struct hprof_class *class,
 				    const uint8_t *bytes, uint32_t *content, uint32_t *name);
+/* The same, of which only length and hash are wanted.  *known: it is made of something. */
+enum snap_status hprof_text_hash(struct hprof_import *import, const struct hprof_class *class,
+				 const uint8_t *bytes, bool *known, uint64_t *length, uint64_t *hash);
 void hprof_text_free(struct hprof_text *text);
+
+/* hprof_strings.c */
+bool hprof_string_may_wait(const struct hprof_import *import, const struct hprof_class *class);
+enum snap_status hprof_string_wait(struct hprof_import *import, const struct hprof_class *class,
+				   const struct snap_object *object, const uint8_t *bytes);
+/* Before a string that does not wait, and after the last. */
+enum snap_status hprof_strings_flush(struct hprof_import *import);
 
 /* hprof_index.c, hprof_heap.c, hprof_roots.c: the passes. */
 enum snap_status hprof_index_read(struct hprof_import *import);

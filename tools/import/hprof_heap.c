@@ -76,21 +76,6 @@ static enum snap_status class_layout(struct hprof_import *import, uint32_t type,
 
 /* ---- instances ---- */
 
-static enum snap_status add_text(struct hprof_import *import, const struct hprof_record *record,
-				 const struct hprof_class *class, const uint8_t *bytes,
-				 uint32_t *content)
-{
-	uint64_t known;
-	uint32_t name = 0;
-	bool wanted = import->wanted_texts.count > 0 &&
-		      hprof_map_get(&import->wanted_texts, record->id, &known);
-	enum snap_status status =
-		hprof_text_content(import, class, bytes, content, wanted ? &name : NULL);
-	if (status == SNAP_OK && wanted && !hprof_map_set(&import->wanted_texts, record->id, name))
-		return hprof_no_memory(import);
-	return status;
-}
-
 static enum snap_status instance_class(struct hprof_import *import,
 				       const struct hprof_record *record,
 				       struct hprof_class **class)
@@ -125,6 +110,28 @@ static enum snap_status add_instance(struct hprof_import *import, const struct h
 	return add_whole(import, record, object, class->layout, (size_t)class->slot_count + 1);
 }
 
+/* The names of threads are wanted as text. */
+static enum snap_status write_string(struct hprof_import *import, const struct hprof_record *record,
+				     const struct hprof_class *class, const uint8_t *bytes,
+				     struct snap_object *object)
+{
+	uint64_t known;
+	uint32_t name = 0;
+	bool wanted = import->wanted_texts.count > 0 &&
+		      hprof_map_get(&import->wanted_texts, record->id, &known);
+	enum snap_status status = place_object(import, record, object);
+	if (status == SNAP_OK && !wanted && hprof_string_may_wait(import, class))
+		return hprof_string_wait(import, class, object, bytes);
+	if (status == SNAP_OK)
+		status = hprof_strings_flush(import);
+	if (status == SNAP_OK)
+		status = hprof_text_content(import, class, bytes, &object->content,
+					    wanted ? &name : NULL);
+	if (status == SNAP_OK && wanted && !hprof_map_set(&import->wanted_texts, record->id, name))
+		return hprof_no_memory(import);
+	return status == SNAP_OK ? add_instance(import, record, class, bytes, object) : status;
+}
+
 /* An instance of a class that was cut off. */
 static enum snap_status write_unknown(struct hprof_import *import,
 				      const struct hprof_record *record, struct hprof_class *class)
@@ -152,9 +159,8 @@ static enum snap_status write_instance(struct hprof_import *import,
 	if (bytes == NULL)
 		return hprof_scan_failure(&import->scan);
 	struct snap_object object = {.type = class->type, .size = class->size};
-	if (class->is_string)
-		status = add_text(import, record, class, bytes, &object.content);
-	return status == SNAP_OK ? add_instance(import, record, class, bytes, &object) : status;
+	return class->is_string ? write_string(import, record, class, bytes, &object)
+				: add_instance(import, record, class, bytes, &object);
 }
 
 /* ---- arrays ---- */
@@ -352,5 +358,5 @@ enum snap_status hprof_heap_write(struct hprof_import *import)
 			cli_progress("importing", scan->size + scan->next, 2 * scan->size);
 	}
 	bool at_cut = import->cut && scan->cut && scan->good_end == import->end;
-	return status == SNAP_END || at_cut ? SNAP_OK : status;
+	return status == SNAP_END || at_cut ? hprof_strings_flush(import) : status;
 }

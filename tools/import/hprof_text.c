@@ -182,21 +182,29 @@ struct characters {
 	bool little_endian;
 };
 
+/* An array is mostly not far from its string. */
+static enum snap_status bytes_at(struct hprof_import *import, uint64_t offset, size_t size,
+				 const uint8_t **bytes)
+{
+	*bytes = import_reader_window(&import->scan.in, offset, size);
+	if (*bytes != NULL)
+		return SNAP_OK;
+	return hprof_piece(&import->pieces, offset, size, bytes, import->error);
+}
+
 static enum snap_status find_characters(struct hprof_import *import,
 					const struct hprof_class *class, const uint8_t *instance,
 					struct characters *c)
 {
 	const struct hprof_string_fields *fields = &class->text;
 	const unsigned id_size = import->scan.id_size;
-	*c = (struct characters){.width = 0};
 	struct hprof_array array;
 	const uint8_t *header;
 	enum snap_status status =
 		find_array(import, hprof_id(instance + fields->value, id_size), &array);
 	if (status != SNAP_OK || array.id == 0)
 		return status;
-	status = hprof_piece(&import->pieces, array.offset + 1 + id_size + 4, 5, &header,
-			     import->error);
+	status = bytes_at(import, array.offset + 1 + id_size + 4, 5, &header);
 	if (status != SNAP_OK)
 		return status;
 	bool chars = header[4] == HPROF_CHAR;
@@ -212,7 +220,7 @@ static enum snap_status find_characters(struct hprof_import *import,
 	c->all = count * (chars ? 2 : 1);
 	c->size = c->all < MAX_TEXT ? (size_t)c->all : MAX_TEXT;
 	uint64_t at = array.offset + 1 + id_size + 4 + 5 + first * 2;
-	return hprof_piece(&import->pieces, at, c->size, &c->bytes, import->error);
+	return bytes_at(import, at, c->size, &c->bytes);
 }
 
 static bool is_ascii(const uint8_t *bytes, size_t size)
@@ -294,11 +302,28 @@ static enum snap_status decode(struct hprof_import *import, struct characters *c
 	return SNAP_OK;
 }
 
-static enum snap_status add_content(struct hprof_import *import, const struct characters *c,
-				    uint32_t text, uint32_t *content)
+/* Its bytes as UTF-8; c->width is 0 where it has none. */
+static enum snap_status find_text(struct hprof_import *import, const struct hprof_class *class,
+				  const uint8_t *instance, struct characters *c)
 {
-	uint64_t hash = text != 0 ? 0 : siphash(import->text.key, c->bytes, c->size);
-	return snap_writer_content(import->context->writer, c->all, hash, text, content, import->error);
+	*c = (struct characters){.width = 0};
+	if (!class->text.has_value)
+		return SNAP_OK;
+	enum snap_status status = find_characters(import, class, instance, c);
+	return status == SNAP_OK && c->size > 0 ? decode(import, c) : status;
+}
+
+enum snap_status hprof_text_hash(struct hprof_import *import, const struct hprof_class *class,
+				 const uint8_t *instance, bool *known, uint64_t *length, uint64_t *hash)
+{
+	struct characters c;
+	enum snap_status status = find_text(import, class, instance, &c);
+	*known = status == SNAP_OK && c.width > 0;
+	if (*known) {
+		*length = c.all;
+		*hash = siphash(import->text.key, c.bytes, c.size);
+	}
+	return status;
 }
 
 enum snap_status hprof_text_content(struct hprof_import *import, const struct hprof_class *class,
@@ -306,24 +331,21 @@ enum snap_status hprof_text_content(struct hprof_import *import, const struct hp
 {
 	struct characters c;
 	uint32_t text = 0;
+	struct snap_writer *writer = import->context->writer;
 	bool contents = import->context->options->contents;
 	*content = 0;
-	if (!class->text.has_value)
-		return SNAP_OK;
-	enum snap_status status = find_characters(import, class, instance, &c);
+	enum snap_status status = find_text(import, class, instance, &c);
 	if (status != SNAP_OK || c.width == 0)
 		return status;
-	if (c.size > 0)
-		status = decode(import, &c);
-	if (status == SNAP_OK && (name != NULL || contents))
-		status = snap_writer_string(import->context->writer, (const char *)c.bytes, c.size,
-					    &text, import->error);
+	if (name != NULL || contents)
+		status = snap_writer_string(writer, (const char *)c.bytes, c.size, &text, import->error);
 	if (status != SNAP_OK)
 		return status;
 	if (name != NULL)
 		*name = text;
 	import->text.cut_count += contents && c.all > SNAP_MAX_STRING_SIZE;
-	return add_content(import, &c, contents ? text : 0, content);
+	uint64_t hash = contents ? 0 : siphash(import->text.key, c.bytes, c.size);
+	return snap_writer_content(writer, c.all, hash, contents ? text : 0, content, import->error);
 }
 
 void hprof_text_free(struct hprof_text *text)

@@ -66,6 +66,14 @@ static inline const uint8_t *import_reader_take(struct import_reader *reader, si
 	return bytes;
 }
 
+/* Bytes of the input that are in the buffer still or already, until more are taken; NULL where they are not. */
+static inline const uint8_t *import_reader_window(const struct import_reader *reader, uint64_t offset, size_t size)
+{
+	uint64_t left = reader->end_offset - offset;
+	bool inside = offset <= reader->end_offset && size <= left && left <= (uint64_t)(reader->end - reader->buffer);
+	return inside ? reader->end - left : NULL;
+}
+
 /* The next byte without taking it, or -1. */
 static inline int import_reader_peek(struct import_reader *reader)
 {
