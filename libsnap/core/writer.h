@@ -173,6 +173,7 @@ struct libsnap_shape {
 	uint32_t type, slot_count;
 	uint64_t first_slot; /* in slots: label << 5 | kind */
 	uint8_t tail, tail_kind;
+	uint64_t usual; /* the first slot's target in its first object of a layout */
 	uint64_t rows, anonymous_rows, bytes;
 	uint64_t blocks;  /* more than rows */
 	uint32_t instead; /* the shape that its rows are written with */
@@ -215,6 +216,8 @@ struct libsnap_lanes {
 	uint64_t memory_bytes;
 	void *file;
 	uint64_t file_size;
+	struct libsnap_lane *begun; /* the lane whose record is being written */
+	uint8_t *room;              /* where that begins */
 };
 
 struct libsnap_lane_walk {
@@ -230,6 +233,12 @@ void libsnap_lanes_init(struct libsnap_lanes *, const struct snap_allocator *);
 void libsnap_lanes_free(struct snap_writer *, struct libsnap_lanes *);
 enum snap_status libsnap_lane_add(struct snap_writer *, struct libsnap_lanes *, uint32_t shape,
 				  uint64_t id, const uint8_t *bytes, size_t size);
+/* Where a record of at most so many bytes is to be written, up to the end that is then said; NULL: no memory. */
+uint8_t *libsnap_lane_begin(struct snap_writer *, struct libsnap_lanes *, uint32_t shape, uint64_t id, size_t most);
+static inline void libsnap_lane_end(struct libsnap_lanes *lanes, const uint8_t *end)
+{
+	libsnap_tape_commit(&lanes->begun->tape, (size_t)(end - lanes->room));
+}
 /* All that is in memory goes to the file. */
 enum snap_status libsnap_lanes_spill(struct snap_writer *, struct libsnap_lanes *);
 /* NULL: the shape has none. */
@@ -404,8 +413,13 @@ enum snap_status libsnap_log_recent(struct snap_writer *);
 
 /* Begins an object, which has none of its references yet. */
 enum snap_status libsnap_log_object(struct snap_writer *, const struct snap_object *);
+/* The part of that which has to do with sums alone; the object before is complete then. */
+enum snap_status libsnap_log_sums(struct snap_writer *, const struct snap_object *);
+void libsnap_take_fields(const struct snap_object *, uint64_t *fields);
 /* A record of an object with an id, in w->record; size is the object's. */
 enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size);
+/* After the record went to its lane. */
+enum snap_status libsnap_log_id(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size);
 /* In the place of a loose reference: here the object itself came. */
 #define LIBSNAP_CAME_HERE 1
 
@@ -413,13 +427,14 @@ enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t 
 enum snap_status libsnap_log_merge(struct snap_writer *);
 
 /* writer_record.c */
+#define LIBSNAP_USUAL 1 /* a target: the shape's usual one */
 #define LIBSNAP_RECORD_FIXED \
 	160 /* bytes that a record needs at most, beside an object's references */
 size_t libsnap_put_loose(uint8_t *bytes, uint64_t from, const struct libsnap_reference *);
 size_t libsnap_put_anonymous(uint8_t *bytes, const uint64_t *fields);
 uint8_t *libsnap_buffer_room(struct snap_writer *, struct libsnap_buffer *, size_t size);
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields);
-uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, const uint64_t *targets, size_t count);
+uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets, size_t count);
 /* Reads an object's record but for its references, which begin where *at then is. */
 void libsnap_parse_object(const struct snap_writer *, uint32_t shape, uint64_t id, const uint8_t **at,
 			  struct libsnap_row *);
@@ -435,6 +450,14 @@ static inline uint64_t libsnap_get_target(const uint8_t **at, uint64_t id)
 		return 0;
 	uint64_t to = id + snapfmt_unzigzag(value);
 	return to ? to : id;
+}
+/* The same for the first slot of a shape. */
+static inline uint64_t libsnap_get_first_target(const uint8_t **at, uint64_t id, const struct libsnap_shape *shape)
+{
+	if (**at != LIBSNAP_USUAL)
+		return libsnap_get_target(at, id);
+	(*at)++;
+	return shape->usual;
 }
 struct libsnap_reference libsnap_get_labelled(const uint8_t **at, uint64_t id);
 bool libsnap_group_add(struct snap_writer *, struct libsnap_group *,

@@ -58,22 +58,33 @@ static struct libsnap_lane *reach(struct snap_writer *w, struct libsnap_lanes *l
 	return libsnap_lane_at(lanes, shape);
 }
 
-enum snap_status libsnap_lane_add(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape,
-				  uint64_t id, const uint8_t *bytes, size_t size)
+uint8_t *libsnap_lane_begin(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape, uint64_t id,
+			    size_t most)
 {
 	struct libsnap_lane *lane = reach(w, lanes, shape);
 	if (!lane)
-		return libsnap_fail_memory(&w->problem);
+		return NULL;
 	uint64_t before = lane->tape.memory_bytes;
-	uint8_t *room = libsnap_tape_room(&lane->tape, LIBSNAP_VARINT_MAX + size);
+	uint8_t *room = libsnap_tape_room(&lane->tape, LIBSNAP_VARINT_MAX + most);
 	if (!room)
-		return libsnap_fail_memory(&w->problem);
+		return NULL;
 	lanes->memory_bytes += lane->tape.memory_bytes - before;
-	uint8_t *at = libsnap_put(room, snapfmt_zigzag(id - lane->last_id));
-	memcpy(at, bytes, size);
-	libsnap_tape_commit(&lane->tape, (size_t)(at - room) + size);
 	lane->unordered = lane->unordered || id < lane->last_id;
+	lanes->begun = lane;
+	lanes->room = room;
+	room = libsnap_put(room, snapfmt_zigzag(id - lane->last_id));
 	lane->last_id = id;
+	return room;
+}
+
+enum snap_status libsnap_lane_add(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape,
+				  uint64_t id, const uint8_t *bytes, size_t size)
+{
+	uint8_t *at = libsnap_lane_begin(w, lanes, shape, id, size);
+	if (!at)
+		return libsnap_fail_memory(&w->problem);
+	memcpy(at, bytes, size);
+	libsnap_lane_end(lanes, at + size);
 	return SNAP_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "writer.h"
 
 #define SLOTS_PLAIN 64 /* with more, references are a labelled tail */
+#define SMALL       64 /* references of an object, and objects of a shape */
 
 static enum snap_status check_slot(struct snap_writer *w, const struct snap_slot *slot)
 {
@@ -87,21 +88,48 @@ static enum snap_status find_shape(struct snap_writer *w, struct libsnap_make *m
 	return status;
 }
 
-static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_make *make, uint32_t shape,
-				  const uint64_t *targets, size_t count)
+static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make, const struct libsnap_shape *shape,
+			   const struct snap_object *o, const uint64_t *targets, size_t count)
 {
-	const struct libsnap_group *group = &w->group;
-	if (count > SIZE_MAX / LIBSNAP_VARINT_MAX - LIBSNAP_RECORD_FIXED)
-		return libsnap_fail_memory(&w->problem);
-	uint8_t *bytes = libsnap_buffer_room(w, &w->record, LIBSNAP_RECORD_FIXED + count * LIBSNAP_VARINT_MAX);
-	if (!bytes)
-		return libsnap_fail_memory(&w->problem);
-	uint8_t *at = libsnap_put_fields(bytes, group->fields);
+	uint64_t fields[LIBSNAP_FIELDS];
+	libsnap_take_fields(o, fields);
+	at = libsnap_put_fields(at, fields);
 	if (count > make->slot_count)
 		at = libsnap_put(at, count - make->slot_count);
-	at = libsnap_put_targets(at, group->id, targets, count);
-	w->record.size = (size_t)(at - bytes);
-	return libsnap_log_record(w, group->id, shape, group->fields[LIBSNAP_SIZE]);
+	return libsnap_put_targets(at, o->id, make->slot_count ? shape->usual : 0, targets, count);
+}
+
+/* Written where it belongs; a large one, for which that would be much more room than it needs, elsewhere first. */
+static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_make *make, uint32_t shape_id,
+				  const struct snap_object *o, const uint64_t *targets, size_t count)
+{
+	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
+	if (count > SIZE_MAX / LIBSNAP_VARINT_MAX - LIBSNAP_RECORD_FIXED)
+		return libsnap_fail_memory(&w->problem);
+	size_t most = LIBSNAP_RECORD_FIXED + count * LIBSNAP_VARINT_MAX;
+	if (shape->rows == 0 && make->slot_count > 0)
+		shape->usual = targets[0];
+	if (count <= SMALL && shape->rows >= SMALL) {
+		uint8_t *at = libsnap_lane_begin(w, &w->lanes, shape_id, o->id, most);
+		if (!at)
+			return libsnap_fail_memory(&w->problem);
+		libsnap_lane_end(&w->lanes, put_record(at, make, shape, o, targets, count));
+		return libsnap_log_id(w, o->id, shape_id, o->size);
+	}
+	uint8_t *bytes = libsnap_buffer_room(w, &w->record, most);
+	if (!bytes)
+		return libsnap_fail_memory(&w->problem);
+	w->record.size = (size_t)(put_record(bytes, make, shape, o, targets, count) - bytes);
+	return libsnap_log_record(w, o->id, shape_id, o->size);
+}
+
+static enum snap_status log_grouped(struct snap_writer *w, const struct snap_object *o)
+{
+	w->group.open = true;
+	w->group.id = o->id;
+	w->group.type = o->type;
+	libsnap_take_fields(o, w->group.fields);
+	return libsnap_log_flush(w);
 }
 
 static enum snap_status add_object(struct snap_writer *w, uint32_t id, const struct snap_object *o,
@@ -113,21 +141,16 @@ static enum snap_status add_object(struct snap_writer *w, uint32_t id, const str
 	if (o->type != make->type || o->id == 0 || count < make->slot_count)
 		return libsnap_misuse(w, "object %" PRIu64 ", of type %u with %zu targets, is not what layout %u says",
 				      o->id, (unsigned)o->type, count, (unsigned)id);
-	enum snap_status status = libsnap_log_object(w, o);
+	enum snap_status status = libsnap_log_sums(w, o);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
 	uint32_t shape = make->shapes[count > make->slot_count];
-	w->group.open = false;
 	if (shape == 0 && !gather(w, make, targets, count))
 		return libsnap_fail_memory(&w->problem);
 	if (shape == 0)
 		status = find_shape(w, make, &shape);
-	if (status == SNAP_OK && shape != 0) {
-		status = log_plain(w, make, shape, targets, count);
-	} else if (status == SNAP_OK) {
-		w->group.open = true;
-		status = libsnap_log_flush(w);
-	}
+	if (status == SNAP_OK)
+		status = shape != 0 ? log_plain(w, make, shape, o, targets, count) : log_grouped(w, o);
 	w->group.count = 0;
 	return status;
 }

@@ -69,12 +69,18 @@ static void note_id(struct snap_writer *w, uint64_t id)
 
 enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size)
 {
-	const uint8_t came_here = LIBSNAP_CAME_HERE;
-	uint8_t bytes[LIBSNAP_VARINT_MAX];
-	note_id(w, id);
 	enum snap_status status =
 		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
-	if (status == SNAP_OK && w->loose_count > 0)
+	return status == SNAP_OK ? libsnap_log_id(w, id, shape_id, size) : status;
+}
+
+enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size)
+{
+	const uint8_t came_here = LIBSNAP_CAME_HERE;
+	uint8_t bytes[LIBSNAP_VARINT_MAX];
+	enum snap_status status = SNAP_OK;
+	note_id(w, id);
+	if (w->loose_count > 0)
 		status = libsnap_sorter_add(&w->loose, id, &came_here, 1, &w->problem);
 	if (status == SNAP_OK && ends_ascent(w, id))
 		status = libsnap_sorter_spill(&w->named, &w->problem);
@@ -137,7 +143,7 @@ static enum snap_status refuse_object(struct snap_writer *w, const struct snap_o
 	return SNAP_OK;
 }
 
-static void take_fields(const struct snap_object *o, uint64_t *fields)
+void libsnap_take_fields(const struct snap_object *o, uint64_t *fields)
 {
 	fields[LIBSNAP_SIZE] = o->size;
 	fields[LIBSNAP_STACK] = o->stack;
@@ -160,7 +166,7 @@ static enum snap_status log_anonymous(struct snap_writer *w, const struct snap_o
 {
 	uint8_t bytes[LIBSNAP_RECORD_FIXED];
 	uint64_t fields[LIBSNAP_FIELDS];
-	take_fields(o, fields);
+	libsnap_take_fields(o, fields);
 	fields[LIBSNAP_COUNT] = o->count;
 	size_t size = libsnap_put_anonymous(bytes, fields);
 	enum snap_status status = libsnap_sorter_add(
@@ -202,22 +208,27 @@ enum snap_status libsnap_log_recent(struct snap_writer *w)
 	return status;
 }
 
-enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_object *o)
+enum snap_status libsnap_log_sums(struct snap_writer *w, const struct snap_object *o)
 {
 	enum snap_status status = is_sound(&w->names, o) ? libsnap_totals_object(w, o)
 							 : refuse_object(w, o);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
 	libsnap_string_use(&w->names, o->name);
+	return o->id ? libsnap_log_flush(w) : SNAP_OK;
+}
+
+enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_object *o)
+{
+	enum snap_status status = libsnap_log_sums(w, o);
+	if (status != SNAP_OK || w->totals_only)
+		return status;
 	if (o->id == 0)
 		return add_anonymous(w, o);
-	status = libsnap_log_flush(w);
-	if (status != SNAP_OK)
-		return status;
 	w->group.open = true;
 	w->group.id = o->id;
 	w->group.type = o->type;
-	take_fields(o, w->group.fields);
+	libsnap_take_fields(o, w->group.fields);
 	return SNAP_OK;
 }
 

@@ -160,9 +160,13 @@ uint32_t *libsnap_map_row(const struct libsnap_map *m, uint64_t id)
 /* In two steps, each of which waits for memory in many places at once. */
 static void resolve_close(const struct libsnap_map *m, uint64_t *ids, size_t count, uint64_t *unknown)
 {
+	uint64_t last = 0, place = 0;
 	for (size_t i = 0; i < count; i++) {
-		uint64_t place = place_of(m, ids[i]);
-		*unknown += place == 0 && ids[i] != 0;
+		if (ids[i] != last) {
+			last = ids[i];
+			place = place_of(m, last);
+		}
+		*unknown += place == 0 && last != 0;
 		ids[i] = place;
 	}
 	for (size_t i = 0; i < count; i++)

@@ -44,7 +44,8 @@ static inline const uint8_t *get_fields(const uint8_t *at, uint64_t *fields, uin
 
 /* Targets are near their object: 0 is none, else the zigzag difference.  A difference of 0 would
  * look like none, so it is written as the one that would lead to id 0, which nothing has.  A none
- * that was given takes two bytes, one that only fills an index between others takes one. */
+ * that was given takes two bytes, one that only fills an index between others takes one; and so does
+ * a target that is the usual one, for which what it looks like takes two. */
 static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 {
 	if (to == 0) {
@@ -52,12 +53,23 @@ static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 		*at++ = 0;
 		return at;
 	}
-	return libsnap_put(at, snapfmt_zigzag(to == id ? 0 - id : to - id));
+	uint64_t value = snapfmt_zigzag(to == id ? 0 - id : to - id);
+	if (value == LIBSNAP_USUAL) {
+		*at++ = 0x80 | LIBSNAP_USUAL;
+		*at++ = 0;
+		return at;
+	}
+	return libsnap_put(at, value);
 }
 
-uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, const uint64_t *targets, size_t count)
+uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	size_t i = 0;
+	if (count > 0 && targets[0] == usual && usual != 0) {
+		*at++ = LIBSNAP_USUAL;
+		i = 1;
+	}
+	for (; i < count; i++)
 		at = put_target(at, id, targets[i]);
 	return at;
 }
@@ -203,8 +215,9 @@ bool libsnap_group_add_row(struct snap_writer *w, struct libsnap_group *group,
 	memcpy(group->fields, row->fields, sizeof(group->fields));
 	for (uint32_t i = 0; i < shape->slot_count; i++) {
 		const uint64_t *slot = libsnap_pages_at(&w->shapes.slots, shape->first_slot + i);
-		struct libsnap_reference r =
-			slot_reference(*slot, libsnap_get_target(&at, row->id));
+		uint64_t to = i == 0 ? libsnap_get_first_target(&at, row->id, shape)
+				     : libsnap_get_target(&at, row->id);
+		struct libsnap_reference r = slot_reference(*slot, to);
 		if (!libsnap_group_add(w, group, &r))
 			return false;
 	}

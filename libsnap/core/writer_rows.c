@@ -202,7 +202,8 @@ static bool add_references(struct rows_out *o, const struct libsnap_row *row,
 		uint64_t *slots = slot_room(o, shape->slot_count);
 		if (!slots)
 			return false;
-		for (uint32_t i = 0; i < shape->slot_count; i++)
+		slots[0] = libsnap_get_first_target(&at, row->id, shape);
+		for (uint32_t i = 1; i < shape->slot_count; i++)
 			slots[i] = libsnap_get_target(&at, row->id);
 		o->slots_used += shape->slot_count;
 	}

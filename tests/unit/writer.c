@@ -733,7 +733,8 @@ static void add_apart(struct snap_writer *w, const struct makes *makes, uint32_t
 	}
 }
 
-static void write_makes(struct model_bytes *b, bool apart, bool loose, uint64_t memory)
+/* Most first slots have the same target; with spread 1, others are just before their object. */
+static void write_makes(struct model_bytes *b, bool apart, bool loose, uint64_t spread, uint64_t memory)
 {
 	struct snap_writer *w = open_bytes(b, NULL, memory);
 	struct makes makes;
@@ -743,12 +744,16 @@ static void write_makes(struct model_bytes *b, bool apart, bool loose, uint64_t 
 		uint32_t make = (uint32_t)model_random(&random, MAKES);
 		size_t count = makes.slot_count[make] + model_random(&random, 3) * model_random(&random, 10);
 		for (size_t k = 0; k < count; k++)
-			targets[k] = model_random(&random, 6000) * 16;
-		struct snap_object o = {.id = (i * 7919 % 5000 + 1) * 16, .size = 8 * count, .count = 1,
+			targets[k] = model_random(&random, 6000) * spread;
+		struct snap_object o = {.id = (i * 7919 % 5000 + 1) * spread, .size = 8 * count, .count = 1,
 					.type = makes.types[make], .domain = count % 2};
+		if (model_random(&random, 4) > 0)
+			targets[0] = 77 * spread;
+		else if (model_random(&random, 2) > 0)
+			targets[0] = o.id - spread;
 		if (loose && i % 100 == 50)
-			REQUIRE(snap_writer_reference(w, (i * 7919 % 4000 + 1) * 16, 16, SNAP_REF_HIDDEN,
-						      SNAP_LABEL_NONE, NULL) == SNAP_OK);
+			REQUIRE(snap_writer_reference(w, (i * 7919 % 4000 + 1) * spread, spread,
+						      SNAP_REF_HIDDEN, SNAP_LABEL_NONE, NULL) == SNAP_OK);
 		if (apart)
 			add_apart(w, &makes, make, &o, targets, count);
 		else
@@ -760,11 +765,13 @@ static void write_makes(struct model_bytes *b, bool apart, bool loose, uint64_t 
 static void test_makes(void)
 {
 	struct model_bytes apart = {0}, whole = {0};
-	for (int loose = 0; loose < 2; loose++) {
-		write_makes(&apart, true, loose, 0);
-		write_makes(&whole, false, loose, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		const bool loose = i % 2;
+		const uint64_t spread = i / 2 ? 1 : 16;
+		write_makes(&apart, true, loose, spread, 0);
+		write_makes(&whole, false, loose, spread, 0);
 		CHECK(same_bytes(&apart, &whole));
-		write_makes(&whole, false, loose, 16384);
+		write_makes(&whole, false, loose, spread, 16384);
 		CHECK(same_bytes(&apart, &whole));
 	}
 	free(apart.bytes);
@@ -797,6 +804,37 @@ static void test_wrong_makes(void)
 	free(b.bytes);
 }
 
+/* ---- contents ---- */
+
+static void test_contents(void)
+{
+	const uint64_t lengths[] = {5, 6, 5, 5}, hashes[] = {70, 70, 70, 71};
+	for (int numbered = 0; numbered < 2; numbered++) {
+		struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+		options.number_contents = numbered;
+		struct model_bytes b = {0};
+		struct snap_writer *w = open_bytes(&b, &options, 0);
+		uint32_t ids[4], one, text, string;
+		REQUIRE(snap_writer_contents(w, lengths, hashes, 4, ids, NULL) == SNAP_OK);
+		CHECK(ids[0] == 1 && ids[1] == 2 && ids[2] == 1 && ids[3] == 3);
+		REQUIRE(snap_writer_content(w, 6, 70, 0, &one, NULL) == SNAP_OK);
+		CHECK(one == ids[1]);
+		REQUIRE(snap_writer_string(w, "eggs", 4, &string, NULL) == SNAP_OK);
+		REQUIRE(snap_writer_content(w, 4, 0, string, &text, NULL) == SNAP_OK);
+		REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
+		struct snap_reader *reader;
+		REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, NULL) == SNAP_OK);
+		REQUIRE(snap_reader_row_count(reader, SNAP_CONTENTS) == 4 && text == 4);
+		uint64_t *written = load(reader, SNAP_CONTENT_HASH);
+		for (uint64_t i = 0; i < 3; i++)
+			CHECK(written[i] == (numbered ? i + 1 : i / 2 + 70));
+		CHECK(written[3] == 0);
+		free(written);
+		snap_reader_close(reader);
+		free(b.bytes);
+	}
+}
+
 int main(void)
 {
 	test_orders_and_memory();
@@ -814,5 +852,6 @@ int main(void)
 	test_files();
 	test_makes();
 	test_wrong_makes();
+	test_contents();
 	return DONE();
 }
