@@ -29,6 +29,8 @@ SNAP_TRACKER void snap_tracker_free(uintptr_t block);
 SNAP_TRACKER void snap_tracker_realloc(uintptr_t old_block, uintptr_t block, size_t size, uint32_t domain);
 SNAP_TRACKER void snap_tracker_forget(uintptr_t start, size_t size);
 SNAP_TRACKER int snap_tracker_take(void);
+SNAP_TRACKER uint32_t snap_tracker_line(uint32_t caller, const char *function, const char *file, uint32_t line);
+SNAP_TRACKER void snap_tracker_interpreter(const void *code, uint32_t (*stack)(void));
 
 /* A block was handed out, size bytes large; its stack is that of the caller.  domain: any number for the allocator,
  * by which snapshots tell its blocks from malloc's, which have 0; at most 2^32 - 1. */
@@ -66,6 +68,30 @@ static inline void snap_track_forget(const void *start, size_t size)
 static inline int snap_take(void)
 {
 	return snap_tracker_take ? snap_tracker_take() : -1;
+}
+
+/* ---- for interpreters ---- */
+
+#define SNAP_TRACK_CUT 1u /* the number of a caller that is not told */
+
+/* A line of a program, called from caller: what this returned for that, or 0 if it is the outermost.  Texts are copied.
+ * Each call makes a new line: keep its number.  0: there is no tracker, or no memory.  The only one that stack(), below,
+ * may call. */
+static inline uint32_t snap_track_line(uint32_t caller, const char *function, const char *file, uint32_t line)
+{
+	return snap_tracker_line ? snap_tracker_line(caller, function, file, line) : 0;
+}
+
+/* From now on stack() is asked which line the calling thread runs, 0 if none, whenever a block is recorded, in the midst of
+ * malloc: it must not allocate, and may be called by any thread at once.  The lines stand in the place of the frames of
+ * the module that code (any address in it) belongs to, and of their callers.  For the rest of the process; the last one
+ * to say so counts.  0; -1: there is no tracker. */
+static inline int snap_track_interpreter(const void *code, uint32_t (*stack)(void))
+{
+	if (!snap_tracker_interpreter)
+		return -1;
+	snap_tracker_interpreter(code, stack);
+	return 0;
 }
 
 #ifdef __cplusplus

@@ -14,6 +14,15 @@ static inline PyThreadState *py_running_thread(void)
 #endif
 }
 
+static inline PyObject *py_code_qualname(const PyCodeObject *code)
+{
+#if PY_SINCE(3, 11)
+	return code->co_qualname;
+#else
+	return code->co_name;
+#endif
+}
+
 #if PY_SINCE(3, 11)
 
 typedef _PyInterpreterFrame py_activation;

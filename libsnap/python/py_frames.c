@@ -6,23 +6,14 @@
 
 uint32_t py_code_name(struct py_walk *w, PyCodeObject *code)
 {
-#if PY_SINCE(3, 11)
-	PyObject *name = code->co_qualname;
-#else
-	PyObject *name = code->co_name;
-#endif
-	return (uint32_t)(py_name_label(w, name) / 4);
+	return (uint32_t)(py_name_label(w, py_code_qualname(code)) / 4);
 }
 
 /* "function (file:line)", or "variable in function (file:line)" */
 static void describe_place(PyCodeObject *code, int line, const char *variable, char *text, size_t size)
 {
 	char function[200], file[512];
-#if PY_SINCE(3, 11)
-	py_text(code->co_qualname, function, sizeof(function));
-#else
-	py_text(code->co_name, function, sizeof(function));
-#endif
+	py_text(py_code_qualname(code), function, sizeof(function));
 	py_text(code->co_filename, file, sizeof(file));
 	const char *base = strrchr(file, '/');
 	snprintf(text, size, "%s%s%s (%s:%d)", variable, *variable ? " in " : "", function, base ? base + 1 : file,

@@ -1,6 +1,8 @@
 /* Memory for the walk, mapped by the child itself: malloc's locks and the interpreter's pools are left alone. */
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "py_walk.h"
 
@@ -11,10 +13,17 @@
 #define HUGE_WORTH  ((size_t)4 << 20)
 #define PAGE        ((size_t)4096)
 
+/* Without libc, so that who watches its mmap is not told: it may be in the midst of asking for a stack. */
+static void *system_pages(size_t size)
+{
+	long address = syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return address == -1 ? NULL : (void *)(uintptr_t)address; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 void *py_map_pages(size_t size)
 {
-	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pages == MAP_FAILED)
+	void *pages = system_pages(size);
+	if (!pages)
 		return NULL;
 	if (size >= HUGE_WORTH)
 		madvise(pages, size, MADV_HUGEPAGE);
@@ -24,14 +33,15 @@ void *py_map_pages(size_t size)
 void py_unmap_pages(void *pages, size_t size)
 {
 	if (pages)
-		munmap(pages, size);
+		syscall(SYS_munmap, pages, size);
 }
 
 static void *remap_pages(void *pages, size_t old_size, size_t new_size)
 {
-	void *moved = mremap(pages, old_size, new_size, MREMAP_MAYMOVE);
-	if (moved == MAP_FAILED)
+	long address = syscall(SYS_mremap, pages, old_size, new_size, MREMAP_MAYMOVE);
+	if (address == -1)
 		return NULL;
+	void *moved = (void *)(uintptr_t)address; /* NOLINT(performance-no-int-to-ptr) */
 	if (new_size >= HUGE_WORTH)
 		madvise(moved, new_size, MADV_HUGEPAGE);
 	return moved;
@@ -103,7 +113,7 @@ static void *take(struct py_memory *memory, size_t size)
 static void give_back(struct py_memory *memory, void *block, size_t size)
 {
 	if (size > SMALL_MAX) {
-		munmap(block, (size + PAGE - 1) & ~(PAGE - 1));
+		py_unmap_pages(block, (size + PAGE - 1) & ~(PAGE - 1));
 		return;
 	}
 	unsigned class = class_of(size);

@@ -160,5 +160,7 @@ SNAP_API PyMODINIT_FUNC PyInit__snap(void)
 	if (module && (PyModule_AddIntConstant(module, "OUTCOME_SIZE", (long)sizeof(struct py_outcome)) < 0 ||
 		       PyModule_AddStringConstant(module, "__version__", SNAP_VERSION) < 0))
 		Py_CLEAR(module);
+	if (module)
+		py_track_begin();
 	return module;
 }

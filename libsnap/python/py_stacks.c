@@ -3,6 +3,7 @@
 
 #include "py_activation.h"
 #include "py_tracer.h"
+#include "snap_track.h"
 
 #define FIRST_TABLE ((size_t)1 << 12)
 #define SEEN_LOG    15 /* places for stacks that were seen, two for each hash */
@@ -20,6 +21,14 @@ const struct py_code *py_stacks_code(const struct py_stacks *s, uint32_t code)
 }
 
 /* Names outlive the code that has them. */
+static void keep_names(struct py_code *out, PyCodeObject *code)
+{
+	out->function = py_code_qualname(code);
+	out->file = code->co_filename;
+	Py_INCREF(out->function);
+	Py_INCREF(out->file);
+}
+
 static bool note_code(struct py_stacks *s, PyCodeObject *code, uint32_t *out)
 {
 	uint32_t number = py_map_get(&s->numbers, code);
@@ -31,24 +40,61 @@ static bool note_code(struct py_stacks *s, PyCodeObject *code, uint32_t *out)
 	struct py_code *added = py_area_add(&s->codes, sizeof(*added));
 	if (!added || !py_map_put(&s->numbers, code, number))
 		return false;
-#if PY_SINCE(3, 11)
-	PyObject *function = code->co_qualname;
-#else
-	PyObject *function = code->co_name;
-#endif
-	Py_INCREF(function);
-	Py_INCREF(code->co_filename);
-	*added = (struct py_code){code, function, code->co_filename};
+	added->code = code;
+	if (!s->for_tracker)
+		keep_names(added, code);
 	*out = number - 1;
 	return true;
 }
 
-void py_stacks_forget(struct py_stacks *s, const void *code)
+static void forget_code(struct py_stacks *s, const void *code)
 {
 	uint32_t number = py_map_get(&s->numbers, code);
 	if (number)
 		((struct py_code *)(void *)s->codes.bytes)[number - 1].code = NULL;
-	s->epoch++;
+	s->epoch += number != 0;
+}
+
+/* ---- the end of code objects ---- */
+
+/* The process's, as the type of code objects is. */
+static struct py_stacks *watching[2];
+static destructor dealloc_below;
+
+static void dealloc_code(PyObject *code)
+{
+	const PyThreadState *thread = py_running_thread();
+	for (size_t i = 0; i < 2; i++) {
+		struct py_stacks *s = watching[i];
+		if (!s || (!s->lock && thread && thread->interp != s->interpreter))
+			continue;
+		if (s->lock)
+			pthread_mutex_lock(s->lock);
+		forget_code(s, code);
+		if (s->lock)
+			pthread_mutex_unlock(s->lock);
+	}
+	dealloc_below(code);
+}
+
+static bool watch(struct py_stacks *s)
+{
+	size_t i = watching[0] ? 1 : 0;
+	if (watching[i])
+		return false;
+	watching[i] = s;
+	if (!dealloc_below) {
+		dealloc_below = PyCode_Type.tp_dealloc;
+		PyCode_Type.tp_dealloc = dealloc_code;
+	}
+	return true;
+}
+
+static void watch_no_more(const struct py_stacks *s)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (watching[i] == s)
+			watching[i] = NULL;
 }
 
 /* ---- nodes ---- */
@@ -93,28 +139,35 @@ static bool grow_table(struct py_stacks *s)
 	return true;
 }
 
-static uint32_t add_node(struct py_stacks *s, const struct py_level *level, uint32_t parent, size_t at,
-			 struct py_area *first_seen)
+static uint32_t tell(PyCodeObject *code, uint32_t caller, uint32_t line)
 {
-	uint32_t id = py_stacks_count(s), code, codes = (uint32_t)(s->codes.size / sizeof(struct py_code));
-	if (id > PY_STACK_MASK || !note_code(s, level->code, &code))
+	char function[512], file[2048];
+	py_text(py_code_qualname(code), function, sizeof(function));
+	py_text(code->co_filename, file, sizeof(file));
+	return snap_track_line(caller, function, file, line);
+}
+
+static uint32_t add_node(struct py_stacks *s, const struct py_level *level, uint32_t parent, size_t at)
+{
+	uint32_t id = py_stacks_count(s), code;
+	if (id > PY_STACK_MAX || !note_code(s, level->code, &code))
 		return PY_STACK_NONE;
-	if (code == codes) {
-		PyCodeObject **added = py_area_add(first_seen, sizeof(*added));
-		if (!added)
+	int line = PyCode_Addr2Line(level->code, level->offset);
+	uint32_t told = line > 0 ? (uint32_t)line : 0;
+	if (s->for_tracker) {
+		told = tell(level->code, parent < PY_STACK_FIRST ? parent : py_stacks_node(s, parent)->line, told);
+		if (!told)
 			return PY_STACK_NONE;
-		*added = level->code;
 	}
 	struct py_node *node = py_area_add(&s->nodes, sizeof(*node));
 	if (!node)
 		return PY_STACK_NONE;
-	int line = PyCode_Addr2Line(level->code, level->offset);
-	*node = (struct py_node){parent, code, level->offset, line > 0 ? line : 0};
+	*node = (struct py_node){parent, code, level->offset, told};
 	s->table[at] = id;
 	return id;
 }
 
-static uint32_t find_node(struct py_stacks *s, const struct py_level *level, uint32_t parent, struct py_area *first_seen)
+static uint32_t find_node(struct py_stacks *s, const struct py_level *level, uint32_t parent)
 {
 	if ((size_t)py_stacks_count(s) * 2 >= s->table_size && !grow_table(s))
 		return PY_STACK_NONE;
@@ -125,7 +178,7 @@ static uint32_t find_node(struct py_stacks *s, const struct py_level *level, uin
 		    py_stacks_code(s, node->code)->code == level->code)
 			return s->table[at];
 	}
-	return add_node(s, level, parent, at, first_seen);
+	return add_node(s, level, parent, at);
 }
 
 /* ---- the stack at hand ---- */
@@ -152,7 +205,7 @@ static size_t walk(struct py_stacks *s, const PyThreadState *thread, uint32_t *r
 	return count;
 }
 
-uint32_t py_stacks_here(struct py_stacks *s, const PyThreadState *thread, struct py_area *first_seen)
+uint32_t py_stacks_here(struct py_stacks *s, const PyThreadState *thread)
 {
 	uint64_t hash;
 	uint32_t node;
@@ -162,7 +215,7 @@ uint32_t py_stacks_here(struct py_stacks *s, const PyThreadState *thread, struct
 		if (seen[i].hash == hash && seen[i].epoch == s->epoch)
 			return seen[i].node;
 	while (count-- > 0) {
-		node = find_node(s, &s->now[count], node, first_seen);
+		node = find_node(s, &s->now[count], node);
 		if (node == PY_STACK_NONE)
 			return PY_STACK_NONE;
 	}
@@ -173,17 +226,21 @@ uint32_t py_stacks_here(struct py_stacks *s, const PyThreadState *thread, struct
 
 bool py_stacks_init(struct py_stacks *s, size_t limit)
 {
-	*s = (struct py_stacks){.limit = limit, .epoch = 1};
+	s->interpreter = PyThreadState_Get()->interp;
+	s->limit = limit;
+	s->epoch = 1;
 	s->now = py_map_pages(limit * sizeof(*s->now));
 	s->seen = py_map_pages(sizeof(*s->seen) << SEEN_LOG);
-	return s->now && s->seen && grow_table(s) && py_area_add(&s->nodes, PY_STACK_FIRST * sizeof(struct py_node));
+	return s->now && s->seen && grow_table(s) && py_area_add(&s->nodes, PY_STACK_FIRST * sizeof(struct py_node)) &&
+	       watch(s);
 }
 
 void py_stacks_free(struct py_stacks *s)
 {
+	watch_no_more(s);
 	for (uint32_t i = 0; i < s->codes.size / sizeof(struct py_code); i++) {
-		Py_DECREF(py_stacks_code(s, i)->function);
-		Py_DECREF(py_stacks_code(s, i)->file);
+		Py_XDECREF(py_stacks_code(s, i)->function);
+		Py_XDECREF(py_stacks_code(s, i)->file);
 	}
 	py_area_free(&s->nodes);
 	py_area_free(&s->codes);

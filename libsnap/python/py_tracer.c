@@ -27,7 +27,6 @@ static struct {
 	struct domain domains[3]; /* by PyMemAllocatorDomain */
 	struct pool held, raw;    /* raw: under raw_lock */
 	struct py_stacks stacks;
-	struct py_area first_seen; /* PyCodeObject *, whose end is to be noticed */
 } tracer;
 static pthread_mutex_t raw_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -111,20 +110,6 @@ static const PyThreadState *own_thread(const struct domain *domain)
 	return is_foreign(thread) || PyGILState_GetThisThreadState() != thread ? NULL : thread;
 }
 
-/* When code is freed its address is found in the table, as any block's. */
-static void watch_code(void)
-{
-	struct py_area *seen = &tracer.first_seen;
-	while (seen->size > 0) {
-		seen->size -= sizeof(PyCodeObject *);
-		const void *code = *(PyCodeObject **)(void *)(seen->bytes + seen->size);
-		struct py_block block = {.stack = PY_BLOCK_OLDER};
-		py_blocks_find(&tracer.held.blocks, code, &block);
-		if (!py_blocks_put(&tracer.held.blocks, code, block.size, block.stack | PY_BLOCK_CODE))
-			py_stacks_forget(&tracer.stacks, code);
-	}
-}
-
 static void put(const struct domain *domain, const void *address, size_t size, uint32_t stack)
 {
 	struct pool *pool = lock_pool(domain);
@@ -143,9 +128,7 @@ static void note(const struct domain *domain, const void *block, size_t size)
 			return;
 	}
 	const PyThreadState *thread = own_thread(domain);
-	uint32_t stack = thread ? py_stacks_here(&tracer.stacks, thread, &tracer.first_seen) : PY_STACK_NONE;
-	if (tracer.first_seen.size)
-		watch_code();
+	uint32_t stack = thread ? py_stacks_here(&tracer.stacks, thread) : PY_STACK_NONE;
 	put(domain, block, size, stack);
 }
 
@@ -154,8 +137,6 @@ static bool take(const struct domain *domain, const void *address, struct py_blo
 	struct pool *pool = lock_pool(domain);
 	bool known = py_blocks_take(&pool->blocks, address, out);
 	unlock_pool(pool);
-	if (known && out->stack & PY_BLOCK_CODE)
-		py_stacks_forget(&tracer.stacks, address);
 	return known;
 }
 
@@ -210,7 +191,7 @@ static void *hook_realloc(void *context, void *old, size_t size)
 	if (block)
 		note(domain, block, size);
 	else if (known)
-		put(domain, old, was.size, was.stack & ~PY_BLOCK_CODE);
+		put(domain, old, was.size, was.stack);
 	inside = false;
 	return block;
 }
@@ -318,7 +299,6 @@ void py_tracer_stop(void)
 	pthread_mutex_unlock(&raw_lock);
 	forget(&tracer.held);
 	tracer.interval = 0;
-	py_area_free(&tracer.first_seen);
 	py_stacks_free(&tracer.stacks);
 }
 
@@ -346,8 +326,7 @@ const struct py_stacks *py_tracer_stacks(void)
 
 bool py_tracer_find(const void *address, struct py_block *out)
 {
-	return (py_blocks_find(&tracer.held.blocks, address, out) || py_blocks_find(&tracer.raw.blocks, address, out)) &&
-	       !(out->stack & PY_BLOCK_OLDER);
+	return py_blocks_find(&tracer.held.blocks, address, out) || py_blocks_find(&tracer.raw.blocks, address, out);
 }
 
 const struct py_blocks *py_tracer_blocks(unsigned number)

@@ -6,19 +6,16 @@
 #ifndef SNAP_PY_TRACER_H
 #define SNAP_PY_TRACER_H
 
+#include <pthread.h>
+
 #include "py_walk.h"
 
 /* ---- blocks (py_blocks.c) ---- */
 
-/* Of a block: the node of its stack, and two marks. */
-#define PY_STACK_MASK   0x3fffffffu
-#define PY_BLOCK_OLDER  0x40000000u /* was there before tracing began: not a block that is told of */
-#define PY_BLOCK_CODE   0x80000000u /* a code object that stacks name */
-
 struct py_block {
 	uint64_t address; /* 0: none */
 	uint64_t size;
-	uint32_t stack; /* with marks */
+	uint32_t stack; /* a node */
 };
 
 /* Blocks by address, in 20 to 25 bytes each. */
@@ -43,21 +40,25 @@ void py_blocks_free(struct py_blocks *);
 #define PY_STACK_NONE      0u /* outermost */
 #define PY_STACK_TRUNCATED 1u /* there were more */
 #define PY_STACK_FIRST     2u
+#define PY_STACK_MAX       0x7fffffffu
 
 struct py_node {
 	uint32_t parent, code; /* code: index of a struct py_code */
 	int32_t offset;        /* of the instruction */
-	int32_t line;
+	uint32_t line;         /* or, with a tracker, its number for the line */
 };
 struct py_code {
 	const PyCodeObject *code; /* NULL: it is gone, and its address may be another's */
-	PyObject *function, *file; /* str, owned */
+	PyObject *function, *file; /* str, owned; with a tracker NULL */
 };
 struct py_level {
 	PyCodeObject *code;
 	int32_t offset;
 };
 struct py_stacks {
+	bool for_tracker;      /* lines are told it as they are found */
+	pthread_mutex_t *lock; /* NULL: the interpreter's */
+	const PyInterpreterState *interpreter;
 	struct py_area nodes;  /* struct py_node, from PY_STACK_FIRST on */
 	struct py_area codes;  /* struct py_code */
 	struct py_map numbers; /* of code objects: index in codes + 1 */
@@ -68,17 +69,20 @@ struct py_stacks {
 	size_t limit;          /* levels that are kept of a stack */
 	struct py_level *now;  /* the stack at hand, the innermost first */
 };
+/* Needs the interpreter's lock, as py_stacks_free() does. */
 bool py_stacks_init(struct py_stacks *, size_t limit);
-/* The node of a thread's stack, PY_STACK_NONE if it runs no function or there is no memory.  Code objects that are seen for
- * the first time are added to first_seen: their end is to be told of.  The thread must be this one, and hold the lock. */
-uint32_t py_stacks_here(struct py_stacks *, const PyThreadState *, struct py_area *first_seen);
-/* A code object is about to be freed. */
-void py_stacks_forget(struct py_stacks *, const void *code);
+void py_stacks_free(struct py_stacks *);
+/* The node of a thread's stack, PY_STACK_NONE if it runs no function or there is no memory.  The thread must be this one,
+ * and hold the lock. */
+uint32_t py_stacks_here(struct py_stacks *, const PyThreadState *);
 const struct py_node *py_stacks_node(const struct py_stacks *, uint32_t node);
 const struct py_code *py_stacks_code(const struct py_stacks *, uint32_t code);
 uint32_t py_stacks_count(const struct py_stacks *); /* nodes are less than this */
-/* Needs the lock. */
-void py_stacks_free(struct py_stacks *);
+
+/* ---- the native tracker (py_track.c) ---- */
+
+/* Where snap-record's tracker is in the process, tells it which lines run.  Needs the interpreter's lock. */
+void py_track_begin(void);
 
 /* ---- hooks (py_tracer.c); all need the interpreter's lock ---- */
 
@@ -94,7 +98,7 @@ void py_tracer_silence(void);
 uint64_t py_tracer_interval(void);
 uint64_t py_tracer_lost(void); /* blocks for which there was no memory */
 bool py_tracer_find(const void *address, struct py_block *out);
-/* From 0 on; NULL: there are no more tables.  Their blocks may be marked as older. */
+/* From 0 on; NULL: there are no more tables. */
 const struct py_blocks *py_tracer_blocks(unsigned number);
 const struct py_stacks *py_tracer_stacks(void);
 

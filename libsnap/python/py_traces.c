@@ -74,7 +74,7 @@ static uint32_t add_node(struct py_walk *w, uint32_t parent, const struct py_nod
 	const struct py_code *code = py_stacks_code(py_tracer_stacks(), node->code);
 	struct snap_frame frame = {.function = (uint32_t)(py_name_label(w, code->function) / 4),
 				   .file = (uint32_t)(py_name_label(w, code->file) / 4),
-				   .line = (uint32_t)node->line};
+				   .line = node->line};
 	uint32_t frame_id = 0, stack_id = 0, flags = node->parent == PY_STACK_TRUNCATED ? SNAP_STACK_TRUNCATED : 0;
 	if (py_going(w))
 		w->status = snap_writer_frame(w->writer, &frame, &frame_id, &w->error);
@@ -144,13 +144,11 @@ static bool add_up(struct sums *sums, const struct py_blocks *blocks)
 {
 	struct py_block block;
 	for (size_t at = 0; py_blocks_next(blocks, &at, &block);) {
-		if (block.stack & PY_BLOCK_OLDER)
-			continue;
 		if (sums->count * 2 >= sums->capacity && !grow_sums(sums))
 			return false;
-		struct sum *sum = sum_of(sums, block.size, block.stack & PY_STACK_MASK);
+		struct sum *sum = sum_of(sums, block.size, block.stack);
 		sums->count += sum->count == 0;
-		*sum = (struct sum){block.size, sum->count + 1, block.stack & PY_STACK_MASK};
+		*sum = (struct sum){block.size, sum->count + 1, block.stack};
 	}
 	return true;
 }
@@ -178,7 +176,7 @@ uint32_t py_trace_of(struct py_walk *w, const void *address)
 {
 	struct py_block block;
 	if (py_tracer_limit())
-		return py_tracer_find(address, &block) ? stack_of(w, block.stack & PY_STACK_MASK) : 0;
+		return py_tracer_find(address, &block) ? stack_of(w, block.stack) : 0;
 	PyObject *traceback = _PyTraceMalloc_GetTraceback(0, (uintptr_t)address);
 	uint32_t stack = traceback && PyTuple_Check(traceback) ? add_traceback(w, traceback, 0) : 0;
 	Py_XDECREF(traceback);

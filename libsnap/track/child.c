@@ -162,9 +162,22 @@ static uint32_t module_id(struct picture *p, uint32_t number)
 	return p->modules[number];
 }
 
+static uint32_t line_frame_id(struct picture *p, const struct track_line *line)
+{
+	uint32_t id = 0;
+	struct snap_frame f = {.function = string(p, line->function, strlen(line->function)),
+			       .file = string(p, line->file, strlen(line->file)),
+			       .line = line->line};
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_frame(p->writer, &f, &id, &p->error);
+	return id;
+}
+
 /* Of a return address the byte before counts: it is in the call. */
 static uint32_t frame_id(struct picture *p, uint64_t frame)
 {
+	if (TRACK_FRAME_MODULE(frame) == TRACK_LINE_MODULE)
+		return line_frame_id(p, track_line_at(frame));
 	uint32_t number = TRACK_FRAME_MODULE(frame), id = 0;
 	struct snap_frame f = {.module = module_id(p, number), .offset = TRACK_FRAME_ADDRESS(frame) - 1};
 	if (f.module)
@@ -190,6 +203,27 @@ static uint32_t stack_id(struct picture *p, uint32_t node)
 			p->status = snap_writer_stack(p->writer, id, frame, flags, &id, &p->error);
 		p->stacks[chain[depth]] = id;
 		flags = 0;
+	}
+	return id;
+}
+
+/* The interpreter's lines, and above them those of the machine's frames that it called; which are not kept: few
+ * have them. */
+static uint32_t interpreted_stack_id(struct picture *p, uint32_t lines, uint32_t node)
+{
+	uint64_t chain[TRACK_MAX_DEPTH];
+	size_t depth = 0;
+	for (; node > TRACK_TRUNCATED && depth < TRACK_MAX_DEPTH; node = track_node_at(node)->parent) {
+		chain[depth] = track_node_at(node)->frame;
+		if (track_is_interpreter(TRACK_FRAME_MODULE(chain[depth])))
+			break;
+		depth++;
+	}
+	uint32_t id = stack_id(p, lines);
+	while (depth-- > 0 && p->status == SNAP_OK) {
+		uint32_t frame = frame_id(p, chain[depth]);
+		if (p->status == SNAP_OK)
+			p->status = snap_writer_stack(p->writer, id, frame, 0, &id, &p->error);
 	}
 	return id;
 }
@@ -254,9 +288,10 @@ static bool add_object(struct picture *p, const struct track_block *block, struc
 	object.size = block->size;
 	object.count = 1;
 	uint32_t node = block->site;
+	uint32_t lines = strip(&node, TRACK_INTERPRETED_MODULE);
 	object.domain = strip(&node, TRACK_DOMAIN_MODULE);
 	uint32_t thread = strip(&node, TRACK_THREAD_MODULE);
-	object.stack = stack_id(p, node);
+	object.stack = lines ? interpreted_stack_id(p, lines, node) : stack_id(p, node);
 	object.thread = thread_id(p, thread);
 	p->bytes += block->size;
 	p->count++;

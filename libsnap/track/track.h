@@ -100,12 +100,14 @@ void track_unwind_forget(void);
 #define TRACK_TRUNCATED 1u
 #define TRACK_NODE_MAX  ((1u << 28) - 2)
 /* A frame is an address with its module above; the module number THREAD means: the thread with that number,
- * DOMAIN: that domain. */
+ * DOMAIN: that domain, INTERPRETED: the node of the interpreter's stack, LINE: one of its lines. */
 #define TRACK_FRAME(module, address) ((uint64_t)(module) << 48 | ((uint64_t)(address) & 0xffffffffffffu))
 #define TRACK_FRAME_MODULE(frame)    ((uint32_t)((frame) >> 48))
 #define TRACK_FRAME_ADDRESS(frame)   ((uintptr_t)((frame) & 0xffffffffffffu))
 #define TRACK_THREAD_MODULE          0xffffu
 #define TRACK_DOMAIN_MODULE          0xfffeu
+#define TRACK_INTERPRETED_MODULE     0xfffdu
+#define TRACK_LINE_MODULE            0xfffcu
 
 struct track_node {
 	uint64_t frame;
@@ -119,9 +121,22 @@ void track_site_add(uint64_t hash, uint32_t check, uint32_t site);
 const struct track_node *track_node_at(uint32_t id);
 uint32_t track_node_count(void);
 
+/* ---- an interpreter's stacks (lines.c) ---- */
+
+struct track_line {
+	const char *function, *file;
+	uint32_t line;
+};
+/* Of a frame with the module number LINE. */
+const struct track_line *track_line_at(uint64_t frame);
+/* The site with the interpreter's stack of this thread above it, if there is one. */
+uint32_t track_interpreted(uint32_t site);
+/* Whether an address is the interpreter's. */
+bool track_is_interpreter(uint32_t module);
+
 /* ---- blocks (blocks.c) ---- */
 
-/* site: the node of a stack, or of a thread above it; not TRACK_ROOT. */
+/* site: the node of a stack, or of what else there is to say above it; not TRACK_ROOT. */
 bool track_block_add(uintptr_t address, size_t size, uint32_t site);
 /* The address of the first live block from start on, below end; 0: none. */
 uintptr_t track_block_next(uintptr_t start, uintptr_t end);

@@ -85,7 +85,7 @@ static struct track_rule make_rule(uintptr_t address)
 {
 	struct track_rule rule = {.kind = TRACK_RULE_UNKNOWN};
 	uint32_t module = track_module_of(address - 1);
-	if (module == TRACK_NO_MODULE || module >= TRACK_DOMAIN_MODULE)
+	if (module == TRACK_NO_MODULE || module >= TRACK_LINE_MODULE)
 		return rule;
 	rule = track_cfi_rule(address - 1, track_module_at(module));
 	if (rule.cfa_offset != (rule.cfa_offset << 4) >> 4)

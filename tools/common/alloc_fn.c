@@ -12,6 +12,10 @@ static const char *const known[] = {
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
+/* What an interpreter calls C by: its own line says more. */
+static const char *const known_modules[] = {"*/libffi.so*", "*/_ctypes.*.so"};
+#define KNOWN_MODULES (sizeof(known_modules) / sizeof(known_modules[0]))
+
 static bool has_empty(const struct cli_list *given)
 {
 	for (size_t i = 0; i < given->count; i++)
@@ -20,20 +24,22 @@ static bool has_empty(const struct cli_list *given)
 	return false;
 }
 
-static void add(struct snap_pattern *patterns, size_t *count, const char *glob)
+static void add(struct snap_pattern *patterns, size_t *count, enum snap_pattern_kind kind, const char *glob)
 {
 	if (*count == SNAP_MAX_PATTERNS)
-		cli_usage("at most %zu times --alloc-fn", SNAP_MAX_PATTERNS - KNOWN);
-	patterns[(*count)++] = (struct snap_pattern){.kind = SNAP_PATTERN_FUNCTION, .glob = glob};
+		cli_usage("at most %zu times --alloc-fn", SNAP_MAX_PATTERNS - KNOWN - KNOWN_MODULES);
+	patterns[(*count)++] = (struct snap_pattern){.kind = kind, .glob = glob};
 }
 
 size_t alloc_fn_patterns(const struct cli_list *given, struct snap_pattern *patterns)
 {
 	size_t count = 0;
 	for (size_t i = 0; !has_empty(given) && i < KNOWN; i++)
-		add(patterns, &count, known[i]);
+		add(patterns, &count, SNAP_PATTERN_FUNCTION, known[i]);
+	for (size_t i = 0; !has_empty(given) && i < KNOWN_MODULES; i++)
+		add(patterns, &count, SNAP_PATTERN_MODULE, known_modules[i]);
 	for (size_t i = 0; i < given->count; i++)
 		if (*given->items[i])
-			add(patterns, &count, given->items[i]);
+			add(patterns, &count, SNAP_PATTERN_FUNCTION, given->items[i]);
 	return count;
 }

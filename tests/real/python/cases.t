@@ -26,6 +26,16 @@ answer() {
 		sed 's/;__dict__ dict//g; s/;gi_frame frame//; s/^work (\(.*\)) frame;backlog/backlog in work (\1)/'
 }
 
+# Memory that no object of Python's has: the tracker sees it, and the extension says whose line asks for it.
+check_native() {
+	local version=$1 python=$2
+	PYTHONPATH=$BUILD/python snap-record -q -o "$work/series" -- "$python" -B "$cases/run.py" ctypes_malloc || echo "# run.py failed"
+	is "$(snap-diff -k lineno -n 1 --format=tsv "$work/series#1" "$work/series#2" | sed -n 2p | cut -f2,6,7)" \
+		"200	$cases/ctypes_malloc.py	9" "CPython $version: ctypes_malloc"
+	is "$(snap-diff -k function -n 1 --format=tsv "$work/series#1" "$work/series#2" | sed -n 2p | cut -f6)" step "CPython $version: its function"
+	rm -f "$work/series"
+}
+
 check_version() {
 	local python=$2 case path
 	ok "CPython $1: builds" build_for "$python"
@@ -38,6 +48,7 @@ check_version() {
 		is "$(answer "$work/$1/old" "$work/$1/new")" "$path" "CPython $1: $case"
 		rm -f "$work/$1/old" "$work/$1/new"
 	done < <(wanted)
+	check_native "$1" "$python"
 }
 
 for entry in "${pythons[@]}"; do
