@@ -1,0 +1,291 @@
+/* snap_index_write when memory or files fail: each call in turn, with all in memory and with too
+ * little (snap_index.h). */
+#include "graph_make.h"
+
+#include "core.h"
+#include "snap_index.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+/* ---- what fails ---- */
+
+struct faults {
+	uint64_t memory_calls, memory_fail_at, live; /* bytes */
+	uint64_t io_calls, io_fail_at;
+	unsigned open_files;
+};
+
+static void *faulty_resize(void *context, void *pointer, size_t old_size, size_t new_size)
+{
+	struct faults *f = context;
+	if (new_size > 0 && f->memory_calls++ == f->memory_fail_at)
+		return NULL;
+	f->live += new_size - (pointer != NULL ? old_size : 0);
+	if (new_size == 0) {
+		free(pointer);
+		return NULL;
+	}
+	return realloc(pointer, new_size);
+}
+
+static bool io_fails(struct faults *f)
+{
+	return f->io_calls++ == f->io_fail_at;
+}
+
+static int faulty_open(void *context, const char *path, enum snap_io_mode mode, void **file)
+{
+	struct faults *f = context;
+	if (io_fails(f))
+		return EACCES;
+	int failed = libsnap_system_io()->open(NULL, path, mode, file);
+	f->open_files += !failed;
+	return failed;
+}
+
+static int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size,
+			  size_t *got)
+{
+	return io_fails(context)
+		       ? EIO
+		       : libsnap_system_io()->read_at(NULL, file, offset, buffer, size, got);
+}
+
+static int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer,
+			   size_t size)
+{
+	return io_fails(context) ? ENOSPC
+				 : libsnap_system_io()->write_at(NULL, file, offset, buffer, size);
+}
+
+static int faulty_size(void *context, void *file, uint64_t *size)
+{
+	return io_fails(context) ? EIO : libsnap_system_io()->size(NULL, file, size);
+}
+
+static int faulty_sync(void *context, void *file)
+{
+	(void)file; /* the disk is not what is tested */
+	return io_fails(context) ? EIO : 0;
+}
+
+/* A close that fails has closed all the same. */
+static int faulty_close(void *context, void *file)
+{
+	struct faults *f = context;
+	bool fails = io_fails(f);
+	int failed = libsnap_system_io()->close(NULL, file);
+	f->open_files--;
+	return fails ? EIO : failed;
+}
+
+static int faulty_rename(void *context, const char *from, const char *to)
+{
+	return io_fails(context) ? EIO : libsnap_system_io()->rename(NULL, from, to);
+}
+
+static int plain_remove(void *context, const char *path)
+{
+	(void)context;
+	return libsnap_system_io()->remove(NULL, path);
+}
+
+static int plain_truncate(void *context, void *file, uint64_t size)
+{
+	(void)context;
+	return libsnap_system_io()->truncate(NULL, file, size);
+}
+
+/* ---- a snapshot, and its index ---- */
+
+struct run {
+	const char *folder, *from, *to;
+	uint64_t memory; /* 0: enough */
+	bool gives_graph, removes;
+};
+
+/* Cycles, arrays, garbage, weak references and stacks. */
+static void make(const char *path, uint64_t objects)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	uint32_t types[2] = {type(writer, "A", SNAP_TYPE_OBJECT),
+			     type(writer, "B", SNAP_TYPE_ARRAY)};
+	uint64_t next = SNAP_LABEL_STRING(string(writer, "next"));
+	uint32_t frame, stacks[2];
+	REQUIRE(snap_writer_frame(writer,
+				  &(struct snap_frame){.function = string(writer, "f"), .line = 7},
+				  &frame, NULL) == SNAP_OK);
+	REQUIRE(snap_writer_stack(writer, 0, frame, 0, &stacks[0], NULL) == SNAP_OK);
+	REQUIRE(snap_writer_stack(writer, stacks[0], frame, 0, &stacks[1], NULL) == SNAP_OK);
+	for (uint64_t i = 1; i <= objects; i++) {
+		const struct snap_object row = {.id = i * 16,
+						.size = 8 + i % 40,
+						.count = 1,
+						.type = types[i % 7 == 0],
+						.stack = stacks[i % 2]};
+		REQUIRE(snap_writer_object(writer, &row, NULL) == SNAP_OK);
+		refer(writer, i * 16,
+		      (i % 50 == 0        ? i - 20
+		       : i + 1 <= objects ? i + 1
+					  : 1) *
+			      16,
+		      SNAP_REF_FIELD, next);
+		for (uint64_t j = 0; i % 7 == 0 && j < 3; j++)
+			refer(writer, i * 16, (1 + (i * 31 + j * 17) % objects) * 16,
+			      SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(j));
+		if (i % 50 == 1 && i % 100 != 51)
+			root(writer, i * 16, SNAP_ROOT_GLOBAL, 0);
+	}
+	refer(writer, 16, 32, SNAP_REF_WEAK, next);
+	finish(writer);
+	FILE *file = fopen(path, "wb");
+	REQUIRE(file && fwrite(buffer.bytes, 1, buffer.size, file) == buffer.size && !fclose(file));
+	free(buffer.bytes);
+}
+
+static const struct snap_index_suspect suspects[] = {
+	{.row = 0, .count = 1, .bytes = 9, .retained = 9}};
+static const struct snap_index_part parts[] = {
+	{.suspect = 1, .part = SNAP_SUSPECT_CHILD, .type = 1, .count = 1, .bytes = 9, .row = 1}};
+
+static enum snap_status open_graph_of(struct snap_graph **out, struct snap_reader *reader,
+				      const struct snap_index_options *from,
+				      struct snap_error *error)
+{
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	options.max_memory_bytes = from->max_memory_bytes;
+	options.allocator = from->allocator;
+	options.io = from->io;
+	options.ignore_index = true;
+	return snap_graph_open(out, reader, &options, error);
+}
+
+static enum snap_status write_index(const struct run *run, struct snap_reader *reader,
+				    const struct snap_allocator *allocator,
+				    const struct snap_io *io, struct snap_error *error)
+{
+	struct snap_writer_options writing = SNAP_WRITER_OPTIONS_INIT;
+	struct snap_index_options options = SNAP_INDEX_OPTIONS_INIT;
+	struct snap_writer *writer;
+	writing.allocator = options.allocator = allocator;
+	writing.io = options.io = io;
+	writing.level = 1;
+	options.max_memory_bytes = run->memory;
+	options.suspect_percent = 10;
+	options.suspects = suspects;
+	options.parts = parts;
+	options.suspect_count = options.part_count = 1;
+	if (run->gives_graph) {
+		enum snap_status status = open_graph_of(&options.graph, reader, &options, error);
+		if (status != SNAP_OK)
+			return status;
+	}
+	enum snap_status status = snap_writer_open(&writer, run->to, &writing, error);
+	if (status == SNAP_OK)
+		status = snap_index_write(writer, reader, run->removes ? NULL : &options, NULL,
+					  error);
+	snap_graph_close(options.graph);
+	return status;
+}
+
+static enum snap_status write_once(const struct run *run, struct faults *f,
+				   struct snap_error *error)
+{
+	const struct snap_allocator allocator = {f, faulty_resize};
+	const struct snap_io io = {
+		f,           faulty_open,  faulty_read_at, faulty_write_at, faulty_size,
+		faulty_sync, faulty_close, faulty_rename,  plain_remove,    plain_truncate};
+	struct snap_reader_options reading = SNAP_READER_OPTIONS_INIT;
+	struct snap_reader *reader;
+	reading.allocator = &allocator;
+	reading.io = &io;
+	enum snap_status status = snap_reader_open(&reader, run->from, &reading, error);
+	if (status != SNAP_OK)
+		return status;
+	status = write_index(run, reader, &allocator, &io, error);
+	snap_reader_close(reader);
+	return status;
+}
+
+/* ---- each call in turn ---- */
+
+static bool is_index_good(const char *path)
+{
+	struct snap_reader *reader;
+	struct snap_index_info info;
+	REQUIRE(snap_reader_open(&reader, path, NULL, NULL) == SNAP_OK);
+	REQUIRE(snap_reader_index(reader, &info, NULL) == SNAP_OK);
+	REQUIRE(snap_reader_verify(reader, NULL, NULL, NULL) == SNAP_OK);
+	snap_reader_close(reader);
+	return info.state == SNAP_INDEX_GOOD;
+}
+
+/* A snapshot appears under its name when it is whole, and nothing else is left in the folder. */
+static void require_nothing(const struct run *run)
+{
+	DIR *folder = opendir(run->folder);
+	unsigned count = 0;
+	REQUIRE(folder != NULL);
+	while (readdir(folder) != NULL)
+		count++;
+	closedir(folder);
+	REQUIRE(count == 3); /* ".", ".." and the snapshot */
+}
+
+/* Returns how many calls there are. */
+static uint64_t fail_each(const struct run *run, bool memory)
+{
+	for (uint64_t n = 0;; n += 1 + n / 64) {
+		struct faults f = {.memory_fail_at = memory ? n : UINT64_MAX,
+				   .io_fail_at = memory ? UINT64_MAX : n};
+		struct snap_error error = {.status = SNAP_OK};
+		enum snap_status status = write_once(run, &f, &error);
+		REQUIRE(f.live == 0 && f.open_files == 0);
+		bool failed = (memory ? f.memory_calls : f.io_calls) > n;
+		REQUIRE(failed || status == SNAP_OK);
+		if (status == SNAP_OK) {
+			REQUIRE(is_index_good(run->to) == !run->removes && unlink(run->to) == 0);
+			if (!failed)
+				return n;
+			/* A cache of pages may stay smaller, and a temporary file need not close
+			 * well. */
+			REQUIRE(!memory || run->memory > 0);
+			continue;
+		}
+		/* A cache of pages that cannot be made smaller leaves no room. */
+		REQUIRE(status == (memory ? SNAP_NO_MEMORY : SNAP_IO) ||
+			(memory && run->memory && status == SNAP_LIMIT));
+		REQUIRE(error.status == status && error.message[0]);
+		require_nothing(run);
+	}
+}
+
+static void check(struct run run, const char *name)
+{
+	uint64_t allocations = fail_each(&run, true), calls = fail_each(&run, false);
+	printf("# %" PRIu64 " allocations, %" PRIu64 " calls of files\n", allocations, calls);
+	CHECK_NAMED(allocations > 20 && calls > (run.memory > 0 ? 100 : 5), name);
+}
+
+int main(void)
+{
+	char folder[] = "/tmp/snap-index-XXXXXX", from[64], to[64];
+	REQUIRE(mkdtemp(folder) != NULL);
+	snprintf(from, sizeof(from), "%s/a.snap", folder);
+	snprintf(to, sizeof(to), "%s/b.snap", folder);
+	make(from, 300);
+	check((struct run){.folder = folder, .from = from, .to = to}, "in memory");
+	check((struct run){.folder = folder, .from = from, .to = to, .gives_graph = true},
+	      "with a graph that is open");
+	check((struct run){.folder = folder, .from = from, .to = to, .removes = true},
+	      "without an index");
+	make(from, 3000);
+	check((struct run){.folder = folder, .from = from, .to = to, .memory = 120000},
+	      "in temporary files");
+	REQUIRE(unlink(from) == 0 && rmdir(folder) == 0);
+	return DONE();
+}
