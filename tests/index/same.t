@@ -86,9 +86,17 @@ ok "it is left as it was" cmp one.snap two.snap
 # Indexes of other snapshots, and such as lie: never a wrong answer that the snapshot itself gives away.
 python3 "$top/tests/spec/make_vectors.py" --binaries . "$top"/spec/vectors/*index*.hex
 snap-index --remove -o tiny.snap good-index.snap
-for file in bad-index-base bad-index-no-base bad-index-rows; do
-	is "$(targets= ask tiny.snap $file.snap snap-top --retained; targets=row:0 ask tiny.snap $file.snap snap-refs)" "" "$file: it is not used"
+for file in bad-index-base bad-index-between bad-index-no-base bad-index-rows; do
+	for question in "snap-top --retained -k type" "snap-top -k dominator" "snap-refs --suspects" "snap-refs --owned"; do
+		case $question in *owned) rows=row:0 ;; *) rows= ;; esac
+		is "$($question tiny.snap $rows 2>&1; echo $?)" "$($question $file.snap $rows 2>said; echo $?)" "$file: $question does not use it"
+		is "$(cat said)" "${question%% *}: $file.snap: its index is not of this snapshot, and is not used" "$file: $question says so, once"
+	done
+	is "$(snap-diff --retained -k type tiny.snap $file.snap 2>&1 >/dev/null)" \
+		"snap-diff: $file.snap: its index is not of this snapshot, and is not used" "$file: so does snap-diff"
+	is "$(snap-top --quiet --retained -k type $file.snap 2>&1 >/dev/null)" "" "$file: --quiet asks for silence"
 done
+is "$(snap-top --retained -k type good-index.snap 2>&1 >/dev/null)" "" "nothing is said of an index that is used"
 for file in bad-index-*.snap; do
 	for rows in row:0 row:1 "row:0 row:1" type:Node; do
 		timeout 10 snap-refs --suspects --cycles --dominators --unreachable --owned "$file" $rows >/dev/null 2>&1

@@ -134,10 +134,23 @@ struct snap_reader *cli_open_any(const char *file)
 	return cli_open_member(file, SNAP_LAST_MEMBER);
 }
 
+/* A question then takes as long as without, and its answer is of the snapshot alone. */
+static void tell_foreign_index(struct snap_reader *reader, const char *file)
+{
+	struct snap_index_info index;
+	struct snap_error error;
+	if (snap_reader_index(reader, &index, &error) != SNAP_OK)
+		exit(cli_report(file ? file : "-", &error));
+	if (index.state == SNAP_INDEX_FOREIGN)
+		cli_warn("%s: its index is not of this snapshot, and is not used",
+			 file ? file : "-");
+}
+
 struct snap_reader *cli_open(const char *file)
 {
 	struct snap_reader *reader = cli_open_any(file);
 	struct snap_reader_info info;
+	tell_foreign_index(reader, file);
 	snap_reader_info(reader, &info);
 	/* Without a trailer it is the reader that says partial, and has said why. */
 	if (!(info.flags & SNAP_SNAPSHOT_PARTIAL) || info.damaged)
