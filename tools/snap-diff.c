@@ -7,7 +7,7 @@
 #include "rows.h"
 #include "rules.h"
 
-#define MEASURES 7 /* at most: and the status, before the key */
+#define MEASURES 9 /* at most: and the status, before the key */
 
 struct diff_options {
 	struct rows_options rows;
@@ -23,22 +23,52 @@ static bool is_unchanged(const struct snap_answer_row *row)
 
 static size_t measures(const struct snap_answer_info *info)
 {
-	return info->has_retained ? 7 : 5;
+	return 5u + (info->has_retained ? 2u : 0u) + (info->has_errors ? 2u : 0u);
+}
+
+static void measure_columns(const struct snap_answer_info *info, struct print_column *columns)
+{
+	*columns++ = (struct print_column){"bytes_diff", PRINT_CHANGE_BYTES};
+	*columns++ = (struct print_column){"count_diff", PRINT_CHANGE_COUNT};
+	*columns++ = (struct print_column){"bytes", PRINT_BYTES};
+	*columns++ = (struct print_column){"count", PRINT_COUNT};
+	if (info->has_retained) {
+		*columns++ = (struct print_column){"retained_diff", PRINT_CHANGE_BYTES};
+		*columns++ = (struct print_column){"retained", PRINT_BYTES};
+	}
+	if (info->has_errors) {
+		*columns++ = (struct print_column){"bytes_diff_error", PRINT_BYTES};
+		*columns++ = (struct print_column){"count_diff_error", PRINT_COUNT};
+	}
+	*columns = (struct print_column){"status", PRINT_TEXT};
+}
+
+/* Of a difference between two that do not depend on each other: the root of the sum of squares. */
+static uint64_t error_of_change(uint64_t old, uint64_t now)
+{
+	double square = (double)old * (double)old + (double)now * (double)now, root = (double)(old > now ? old : now);
+	for (int i = 0; i < 8 && root > 0; i++)
+		root = (root + square / root) / 2;
+	return (uint64_t)(root + 0.5);
 }
 
 /* All but the status, which is the last. */
 static void measure_cells(const struct snap_answer_info *info, const struct snap_answer_row *row,
 			  struct print_cell *cells)
 {
-	cells[0] = print_change((int64_t)(row->bytes - row->old_bytes));
-	cells[1] = print_change((int64_t)(row->count - row->old_count));
-	cells[2] = print_number(row->bytes);
-	cells[3] = print_number(row->count);
+	*cells++ = print_change((int64_t)(row->bytes - row->old_bytes));
+	*cells++ = print_change((int64_t)(row->count - row->old_count));
+	*cells++ = print_number(row->bytes);
+	*cells++ = print_number(row->count);
 	if (info->has_retained) {
-		cells[4] = print_change((int64_t)(row->retained - row->old_retained));
-		cells[5] = print_number(row->retained);
+		*cells++ = print_change((int64_t)(row->retained - row->old_retained));
+		*cells++ = print_number(row->retained);
 	}
-	cells[measures(info) - 1] = print_absent();
+	if (info->has_errors) {
+		*cells++ = print_number(error_of_change(row->old_bytes_error, row->bytes_error));
+		*cells++ = print_number(error_of_change(row->old_count_error, row->count_error));
+	}
+	*cells = print_absent();
 }
 
 static const char *status_of(const struct snap_answer_row *row)
@@ -104,16 +134,9 @@ static uint64_t print_changes(struct print_table *table, struct snap_answer *ans
 static void print_rows(struct snap_answer *answer, const struct snap_answer_info *info,
 		       const struct diff_options *given, uint64_t changed, size_t broken)
 {
-	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS] = {
-		{"bytes_diff", PRINT_CHANGE_BYTES},
-		{"count_diff", PRINT_CHANGE_COUNT},
-		{"bytes", PRINT_BYTES},
-		{"count", PRINT_COUNT},
-		{"retained_diff", PRINT_CHANGE_BYTES},
-		{"retained", PRINT_BYTES},
-	};
+	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS];
+	measure_columns(info, columns);
 	size_t first = measures(info);
-	columns[first - 1] = (struct print_column){"status", PRINT_TEXT};
 	size_t count = first + rows_key_columns(info->key, columns + first);
 	struct print_table *table = print_begin("snap-diff/1", columns, count);
 	rows_notes(table, info);
@@ -132,7 +155,11 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 					.old_bytes = info->old_bytes,
 					.old_count = info->old_count,
 					.retained = info->retained,
-					.old_retained = info->old_retained};
+					.old_retained = info->old_retained,
+					.bytes_error = info->bytes_error,
+					.count_error = info->count_error,
+					.old_bytes_error = info->old_bytes_error,
+					.old_count_error = info->old_count_error};
 	measure_cells(info, &total, cells);
 	rows_absent_cells(cells + first, count - first);
 	print_total(table, cells);

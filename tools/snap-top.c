@@ -5,7 +5,7 @@
 #include "print.h"
 #include "rows.h"
 
-#define MEASURES 4 /* at most */
+#define MEASURES 6 /* at most */
 
 static uint64_t average(uint64_t bytes, uint64_t count)
 {
@@ -14,16 +14,34 @@ static uint64_t average(uint64_t bytes, uint64_t count)
 
 static size_t measures(const struct snap_answer_info *info)
 {
-	return info->has_retained ? 4 : 3;
+	return 3u + info->has_retained + (info->has_errors ? 2u : 0u);
 }
 
-static void measure_cells(uint64_t bytes, uint64_t count, uint64_t retained,
+static void measure_columns(const struct snap_answer_info *info, struct print_column *columns)
+{
+	*columns++ = (struct print_column){"bytes", PRINT_BYTES};
+	*columns++ = (struct print_column){"count", PRINT_COUNT};
+	*columns++ = (struct print_column){"average", PRINT_BYTES};
+	if (info->has_retained)
+		*columns++ = (struct print_column){"retained", PRINT_BYTES};
+	if (info->has_errors) {
+		*columns++ = (struct print_column){"bytes_error", PRINT_BYTES};
+		*columns++ = (struct print_column){"count_error", PRINT_COUNT};
+	}
+}
+
+static void measure_cells(const struct snap_answer_info *info, const struct snap_answer_row *row,
 			  struct print_cell *cells)
 {
-	cells[0] = print_number(bytes);
-	cells[1] = print_number(count);
-	cells[2] = count ? print_number(average(bytes, count)) : print_absent();
-	cells[3] = print_number(retained); /* the key's first, if it was not asked for */
+	*cells++ = print_number(row->bytes);
+	*cells++ = print_number(row->count);
+	*cells++ = row->count ? print_number(average(row->bytes, row->count)) : print_absent();
+	if (info->has_retained)
+		*cells++ = print_number(row->retained);
+	if (info->has_errors) {
+		*cells++ = print_number(row->bytes_error);
+		*cells++ = print_number(row->count_error);
+	}
 }
 
 static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info,
@@ -50,8 +68,10 @@ static void print_others(struct print_table *table, const struct snap_answer_inf
 	struct buffer scratch = {0};
 	rows_absent_cells(cells, MEASURES);
 	if (rows_add_up(info) && shown_bytes <= info->bytes && shown_count <= info->count)
-		measure_cells(info->bytes - shown_bytes, info->count - shown_count, 0, cells);
-	cells[3] = print_absent();
+		measure_cells(info, &(struct snap_answer_row){.bytes = info->bytes - shown_bytes, .count = info->count - shown_count},
+			      cells);
+	for (size_t i = 3; i < measures(info); i++)
+		cells[i] = print_absent();
 	rows_others_cells(info->key, others, &scratch, cells + measures(info));
 	print_row(table, cells);
 	buffer_free(&scratch);
@@ -60,12 +80,8 @@ static void print_others(struct print_table *table, const struct snap_answer_inf
 static void print_rows(struct snap_answer *answer, const struct snap_answer_info *info,
 		       uint64_t limit)
 {
-	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS] = {
-		{"bytes", PRINT_BYTES},
-		{"count", PRINT_COUNT},
-		{"average", PRINT_BYTES},
-		{"retained", PRINT_BYTES},
-	};
+	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS];
+	measure_columns(info, columns);
 	size_t first = measures(info);
 	size_t count = first + rows_key_columns(info->key, columns + first);
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
@@ -76,7 +92,7 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 	for (; shown < info->row_count && shown < limit; shown++) {
 		struct snap_answer_row row;
 		snap_answer_row(answer, shown, &row);
-		measure_cells(row.bytes, row.count, row.retained, cells);
+		measure_cells(info, &row, cells);
 		rows_key_cells(info->key, &row, &scratch, cells + first);
 		print_row(table, cells);
 		bytes += row.bytes;
@@ -85,7 +101,12 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 	if (shown < info->row_count &&
 	    (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
 		print_others(table, info, info->row_count - shown, bytes, blocks);
-	measure_cells(info->bytes, info->count, info->retained, cells);
+	const struct snap_answer_row total = {.bytes = info->bytes,
+					      .count = info->count,
+					      .retained = info->retained,
+					      .bytes_error = info->bytes_error,
+					      .count_error = info->count_error};
+	measure_cells(info, &total, cells);
 	rows_absent_cells(cells + first, count - first);
 	print_total(table, cells);
 	print_end(table);

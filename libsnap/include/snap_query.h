@@ -117,6 +117,7 @@ struct snap_query_options {
 	 * In snapshots with modules only: elsewhere there are no such frames. */
 	const struct snap_pattern *passed;
 	size_t passed_count;       /* at most SNAP_MAX_PATTERNS */
+	bool errors;               /* add the standard errors of estimates; SNAP_MISUSE with cumulative */
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 
@@ -148,6 +149,8 @@ struct snap_answer_info {
 	uint64_t lost_rows, old_lost_rows; /* objects and names that a partial reader could not give */
 	bool has_retained;
 	uint64_t retained, old_retained;   /* by all objects kept */
+	bool has_errors;           /* they were asked for */
+	uint64_t bytes_error, count_error, old_bytes_error, old_count_error; /* of the totals: see snap_answer_row */
 };
 SNAP_API void snap_answer_info(const struct snap_answer *, struct snap_answer_info *out);
 
@@ -211,6 +214,9 @@ struct snap_answer_row {
 	struct snap_step_text step;
 	const struct snap_step_text *steps; /* from the root on; until the next call on this answer */
 	size_t step_count;
+	/* Standard errors of estimates: the truth is within 1.96 of them in 95 of 100 samples, if these are not few.  0
+	 * where nothing is estimated, or was not asked for. */
+	uint64_t bytes_error, count_error, old_bytes_error, old_count_error;
 };
 /* index is below row_count.  What lies in temporary files may fail to be read, and is then zero: see snap_answer_check. */
 SNAP_API void snap_answer_row(struct snap_answer *, uint64_t index, struct snap_answer_row *out);

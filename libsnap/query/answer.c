@@ -11,6 +11,7 @@ void snap_answer_free(struct snap_answer *answer)
 		libsnap_array_end(&answer->sides[side]);
 		libsnap_array_end(&answer->retained[side]);
 		libsnap_array_end(&answer->fills[side]);
+		libsnap_array_end(&answer->variances[side]);
 	}
 	libsnap_array_end(&answer->rows);
 	libsnap_arrays_end(&answer->budget.arrays);
@@ -264,11 +265,17 @@ void snap_answer_row(struct snap_answer *answer, uint64_t index, struct snap_ans
 	out->retained = libsnap_retained_at(answer, side, group);
 	out->waste = libsnap_waste(answer, side, group);
 	out->fill = libsnap_fill_at(answer, side, group);
+	struct variance variance = libsnap_variance_at(answer, side, group);
+	out->bytes_error = libsnap_error_of(variance.bytes);
+	out->count_error = libsnap_error_of(variance.count);
 	if (answer->info.compared) {
 		union measure old = libsnap_sum_at(answer, 0, group);
 		out->old_bytes = old.exact.bytes;
 		out->old_count = old.exact.count;
 		out->old_retained = libsnap_retained_at(answer, 0, group);
+		variance = libsnap_variance_at(answer, 0, group);
+		out->old_bytes_error = libsnap_error_of(variance.bytes);
+		out->old_count_error = libsnap_error_of(variance.count);
 		out->is_new = old.exact.count == 0 && old.exact.bytes == 0;
 		out->is_gone = now.exact.count == 0 && now.exact.bytes == 0;
 	}

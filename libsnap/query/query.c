@@ -44,9 +44,17 @@ static enum snap_status finish_sums(struct snap_answer *answer, struct side *sid
 		total_of_rows(answer, i, &sides[i].total);
 	answer->info.bytes = sides[side_count - 1].total.exact.bytes;
 	answer->info.count = sides[side_count - 1].total.exact.count;
+	if (answer->info.has_errors) {
+		answer->info.bytes_error = libsnap_error_of(sides[side_count - 1].variance.bytes);
+		answer->info.count_error = libsnap_error_of(sides[side_count - 1].variance.count);
+	}
 	if (side_count == 2) {
 		answer->info.old_bytes = sides[0].total.exact.bytes;
 		answer->info.old_count = sides[0].total.exact.count;
+	}
+	if (side_count == 2 && answer->info.has_errors) {
+		answer->info.old_bytes_error = libsnap_error_of(sides[0].variance.bytes);
+		answer->info.old_count_error = libsnap_error_of(sides[0].variance.count);
 	}
 	return SNAP_OK;
 }
@@ -91,6 +99,9 @@ static enum snap_status check_options(const struct snap_query_options *options,
 	if (options->cumulative && options->retained)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "cumulative mode cannot be used with retained bytes");
+	if (options->cumulative && options->errors)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "cumulative mode cannot be used with errors");
 	if (options->cumulative && !libsnap_key_can_cumulate(options->key))
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "cumulative mode cannot be used with key %s",
@@ -129,6 +140,7 @@ static enum snap_status begin_sums(struct snap_answer *answer, struct snap_error
 	for (int i = 0; i < 2; i++) {
 		libsnap_array_begin(&answer->sides[i], arrays, sizeof(union measure));
 		libsnap_array_begin(&answer->fills[i], arrays, sizeof(struct snap_fill));
+		libsnap_array_begin(&answer->variances[i], arrays, sizeof(struct variance));
 	}
 	return status;
 }
@@ -171,6 +183,7 @@ static struct snap_answer *new_answer(const struct snap_query_options *options, 
 	answer->info.cumulative = options->cumulative;
 	answer->info.has_retained = options->retained;
 	answer->info.compared = side_count == 2;
+	answer->info.has_errors = options->errors;
 	answer->order = options->order;
 	return answer;
 }

@@ -247,6 +247,14 @@ bool libsnap_measure_add(const struct weigher *, union measure *, uint64_t bytes
 bool libsnap_measure_merge(const struct weigher *, union measure *, const union measure *);
 bool libsnap_measure_finish(const struct weigher *, union measure *);
 
+/* Of estimates, without bias: each block was seen or not by itself, with the chance 1 / weight. */
+struct variance {
+	double bytes, count;
+};
+void libsnap_variance_add(const struct weigher *, struct variance *, uint64_t bytes, uint64_t count);
+/* The standard error, rounded; at most SUM_MAX. */
+uint64_t libsnap_error_of(double variance);
+
 /* ---- one snapshot's rows (gather.c) ---- */
 
 /* One object row, or one row of the totals: then only the part of its dimension is set. */
@@ -284,6 +292,7 @@ struct snap_answer {
 	struct libsnap_array sides[2];    /* measures by group: of the only or old and the new one */
 	struct libsnap_array retained[2]; /* bytes by group; this and fills as far as the side knew groups */
 	struct libsnap_array fills[2];
+	struct libsnap_array variances[2]; /* where errors were asked for, of groups that count */
 	struct libsnap_array rows; /* groups in order */
 	struct libsnap_tape told;  /* texts of the row told last, where they are not in memory anyway */
 	struct snap_place *frames;
@@ -301,6 +310,12 @@ static inline union measure libsnap_sum_at(struct snap_answer *answer, int side,
 static inline uint64_t libsnap_retained_at(struct snap_answer *answer, int side, uint32_t group)
 {
 	return group < answer->retained[side].count ? libsnap_array_get64(&answer->retained[side], group) : 0;
+}
+static inline struct variance libsnap_variance_at(struct snap_answer *answer, int side, uint32_t group)
+{
+	if (group >= answer->variances[side].count)
+		return (struct variance){0, 0};
+	return *(const struct variance *)libsnap_array_at(&answer->variances[side], group);
 }
 static inline struct snap_fill libsnap_fill_at(struct snap_answer *answer, int side, uint32_t group)
 {
@@ -365,6 +380,7 @@ struct side {
 	struct libsnap_array list_of;  /* by stack: its frames, for traceback */
 	struct libsnap_array of_stack; /* cumulative: measures by stack */
 	union measure total;
+	struct variance variance;      /* of the total */
 	unsigned present;              /* DIMENSION()s of which a row had a value */
 	bool any_rows, scanned;
 	uint64_t object_count;         /* of what follows */

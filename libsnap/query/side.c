@@ -24,8 +24,15 @@ enum snap_status libsnap_side_count(struct side *side, uint32_t group, uint64_t 
 	union measure *sum = sum_of(side, group);
 	if (!sum)
 		return libsnap_budget_fail(&side->answer->budget, error);
-	return libsnap_measure_add(&side->weigher, sum, bytes, count) ? SNAP_OK
-								      : libsnap_too_much(error);
+	if (!libsnap_measure_add(&side->weigher, sum, bytes, count))
+		return libsnap_too_much(error);
+	if (!side->answer->info.has_errors)
+		return SNAP_OK;
+	struct libsnap_array *variances = &side->answer->variances[side->number];
+	if (group >= variances->count && !libsnap_array_reach(variances, (uint64_t)group + 1))
+		return libsnap_budget_fail(&side->answer->budget, error);
+	libsnap_variance_add(&side->weigher, libsnap_array_edit(variances, group), bytes, count);
+	return SNAP_OK;
 }
 
 /* ---- from a row to its group ---- */
@@ -198,6 +205,8 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 		return SNAP_OK;
 	if (!libsnap_measure_add(&side->weigher, &side->total, row->bytes, row->count))
 		return libsnap_too_much(error);
+	if (side->answer->info.has_errors)
+		libsnap_variance_add(&side->weigher, &side->variance, row->bytes, row->count);
 	if (side->of_stack.count) {
 		union measure *of_stack = libsnap_array_edit(&side->of_stack, row->stack);
 		bool fits = libsnap_measure_add(&side->weigher, of_stack, row->bytes, row->count);

@@ -68,3 +68,25 @@ bool libsnap_measure_finish(const struct weigher *weigher, union measure *sum)
 	sum->exact.count = (uint64_t)count;
 	return true;
 }
+
+void libsnap_variance_add(const struct weigher *weigher, struct variance *v, uint64_t bytes, uint64_t count)
+{
+	if (!weigher->sampled || count == 0)
+		return;
+	double size = (double)bytes / (double)count, weight = libsnap_weight(size, weigher->interval);
+	double excess = (weight * weight - weight) * (double)count;
+	v->bytes += size * size * excess;
+	v->count += excess;
+}
+
+/* By Newton's steps, from above, without the mathematics library. */
+uint64_t libsnap_error_of(double variance)
+{
+	double root = variance > 1 ? variance : 1;
+	for (double next = root; variance > 0; root = next) {
+		next = (root + variance / root) / 2;
+		if (next >= root)
+			break;
+	}
+	return variance <= 0 ? 0 : root + 0.5 >= (double)SUM_MAX ? SUM_MAX : (uint64_t)(root + 0.5);
+}

@@ -144,6 +144,11 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	options->retained = given->retained || options->order == SNAP_ORDER_RETAINED;
 	check_depth(options, given->depth);
 	options->cumulative = given->cumulative;
+	options->errors = given->errors;
+	if (given->errors && given->cumulative)
+		cli_usage("--errors cannot be used with --cumulative");
+	if (given->errors && cli_common.format == CLI_TRACEMALLOC)
+		cli_usage("--format=tracemalloc has no place for --errors");
 	options->max_memory_bytes = cli_common.memory_bytes;
 	if (options->max_memory_bytes && options->max_memory_bytes < LEAST_MEMORY)
 		options->max_memory_bytes = LEAST_MEMORY; /* as the reader does */

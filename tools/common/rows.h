@@ -10,7 +10,7 @@
 
 struct rows_options {
 	const char *key, *sort;
-	bool cumulative, all_frames, retained;
+	bool cumulative, all_frames, retained, errors;
 	struct cli_list include, exclude, alloc_fn;
 	uint64_t limit; /* ROWS_NOT_GIVEN, 0 for all */
 	uint64_t depth; /* of paths; 0: all of them */
@@ -23,6 +23,7 @@ struct rows_options {
 	{'n', "limit", "COUNT", "print at most COUNT rows, 0 for all", CLI_COUNT, &(o).limit}, \
 	{'s', "sort", "MEASURE", "order by bytes, count, average, retained or waste", CLI_STRING, &(o).sort}, \
 	{'r', "retained", NULL, "add the bytes that each group alone keeps alive", CLI_FLAG, &(o).retained}, \
+	{0, "errors", NULL, "add standard errors of what is estimated from a sample", CLI_FLAG, &(o).errors}, \
 	{0, "depth", "COUNT", "cut paths after COUNT steps", CLI_COUNT, &(o).depth}, \
 	{0, "cumulative", NULL, "count every frame of a stack, not the innermost alone", CLI_FLAG, &(o).cumulative}, \
 	{'i', "include", "PATTERN", "only objects that match PATTERN, or another one included", CLI_LIST, &(o).include}, \
