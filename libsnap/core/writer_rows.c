@@ -7,8 +7,10 @@
 
 #include "writer.h"
 
-#define RUN_ROWS_MAX    65536u
-#define RUN_TARGETS_MAX 131072u
+#define RUN_ROWS_MAX  131072u
+#define RUN_SLOTS_MAX 524288u
+#define RUN_TAIL_MAX  131072u
+#define ROWS_ALONE    8192u   /* targets of a slot that get blocks of their own: they are like no others */
 #define QUEUE           LIBSNAP_BATCH
 
 /* Ids on their way to a column of references or labels. */
@@ -111,6 +113,13 @@ static enum snap_status explain_rows(struct rows_out *o)
 	return status == SNAP_OK ? libsnap_table_flush(&o->tails) : status;
 }
 
+/* Ends the block of targets. */
+static enum snap_status end_targets(struct rows_out *o)
+{
+	enum snap_status status = flush_targets(o);
+	return status == SNAP_OK ? libsnap_table_flush(&o->references) : status;
+}
+
 static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *shape)
 {
 	if (o->run_rows == 0)
@@ -119,10 +128,16 @@ static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *
 	enum snap_status status = libsnap_table_row(&o->runs, run);
 	if (status == SNAP_OK)
 		status = explain_rows(o);
-	for (size_t slot = 0; slot < shape->slot_count; slot++)
+	const bool alone = o->run_rows >= ROWS_ALONE;
+	for (size_t slot = 0; slot < shape->slot_count && status == SNAP_OK; slot++) {
+		if (alone)
+			status = end_targets(o);
 		for (size_t at = slot; at < o->slots_used && status == SNAP_OK;
 		     at += shape->slot_count)
 			status = queue_target(o, o->slots[at]);
+	}
+	if (status == SNAP_OK && alone)
+		status = end_targets(o);
 	for (size_t i = 0; i < o->tail_used && status == SNAP_OK; i++) {
 		status = queue_target(o, o->tail[i].to);
 		if (status == SNAP_OK && shape->tail == SNAP_TAIL_LABELLED)
@@ -238,7 +253,8 @@ static enum snap_status write_row(struct rows_out *o, const struct libsnap_row *
 	const uint64_t length = o->tail_used - tail_before;
 	if (shape->tail != SNAP_TAIL_NONE)
 		status = libsnap_table_row(&o->tails, &length);
-	bool full = o->run_rows == RUN_ROWS_MAX || o->slots_used + o->tail_used >= RUN_TARGETS_MAX;
+	bool full = o->run_rows == RUN_ROWS_MAX || o->slots_used >= RUN_SLOTS_MAX ||
+		    o->tail_used >= RUN_TAIL_MAX;
 	return status == SNAP_OK && full ? end_run(o, shape) : status;
 }
 
