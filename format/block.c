@@ -1,10 +1,11 @@
-/* The headers of blocks and batches, and the directory (FORMAT.md, sections 4, 5.1 and 6.1). */
+/* The headers of blocks and batches, and the directory (FORMAT.md, sections 4, 5 and 6.1). */
 #include "snapfmt.h"
 
 #include <string.h>
 
 static const char block_tag[4] = {'S', 'B', 'L', 'K'};
 static const char batch_tag[4] = {'S', 'B', 'A', 'T'};
+static const char small_tag[8] = {'S', 'N', 'A', 'P', 'H', 'E', 'A', 'P'};
 static const char directory_tag[4] = {'S', 'D', 'I', 'R'};
 
 static enum snapfmt_result check_batch(const struct snapfmt_block *batch, const char **reason)
@@ -74,9 +75,12 @@ void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block)
 	sink_u64(s, block->hash);
 }
 
-static enum snapfmt_result read_batch_header(struct cursor *c, struct snapfmt_block *out, const char **reason)
+static enum snapfmt_result read_batch_header(struct cursor *c, bool small, struct snapfmt_block *out,
+					     const char **reason)
 {
-	struct snapfmt_block batch = {.sequence = cursor_u32(c), .flags = SNAPFMT_BLOCK_CRITICAL};
+	struct snapfmt_block batch = {.small = small, .flags = SNAPFMT_BLOCK_CRITICAL};
+	const uint32_t sequence = cursor_u32(c);
+	batch.sequence = small ? 0 : sequence;
 	batch.raw_size = cursor_u16(c);
 	batch.stored_size = cursor_u16(c);
 	batch.hash = cursor_u64(c);
@@ -98,14 +102,17 @@ enum snapfmt_result snapfmt_read_block(struct cursor *c, struct snapfmt_block *o
 	uint32_t size = cursor_u32(c);
 	const uint8_t *tag = cursor_take(c, sizeof(block_tag));
 	*reason = "no block";
-	if (!tag || magic != SNAPFMT_FRAME_MAGIC || (!is_tag(tag, block_tag) && !is_tag(tag, batch_tag)))
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC)
 		return SNAPFMT_NOT_THIS;
-	bool batch = is_tag(tag, batch_tag);
+	bool small = cursor_left(c) >= 4 && memcmp(tag, small_tag, sizeof(small_tag)) == 0;
+	bool batch = small || is_tag(tag, batch_tag);
+	if (!batch && !is_tag(tag, block_tag))
+		return SNAPFMT_NOT_THIS;
 	*reason = "a block's header has the wrong size";
 	if (size != (batch ? SNAPFMT_BATCH_HEADER_SIZE : SNAPFMT_BLOCK_HEADER_SIZE) - 8)
 		return SNAPFMT_BROKEN;
 	if (batch)
-		return read_batch_header(c, out, reason);
+		return read_batch_header(c, small, out, reason);
 	out->sequence = cursor_u32(c);
 	enum snapfmt_result result = snapfmt_read_entry(c, out, reason);
 	if (result == SNAPFMT_BROKEN || !snapfmt_is_batch(out))
@@ -118,8 +125,12 @@ void snapfmt_write_block(struct sink *s, const struct snapfmt_block *block)
 {
 	sink_u32(s, SNAPFMT_FRAME_MAGIC);
 	sink_u32(s, (uint32_t)snapfmt_block_header_size(block) - 8);
-	sink_bytes(s, snapfmt_is_batch(block) ? batch_tag : block_tag, sizeof(block_tag));
-	sink_u32(s, block->sequence);
+	if (block->small) {
+		sink_bytes(s, small_tag, sizeof(small_tag));
+	} else {
+		sink_bytes(s, snapfmt_is_batch(block) ? batch_tag : block_tag, sizeof(block_tag));
+		sink_u32(s, block->sequence);
+	}
 	if (!snapfmt_is_batch(block)) {
 		snapfmt_write_entry(s, block);
 		return;
@@ -133,7 +144,9 @@ uint64_t snapfmt_block_hash(const struct snapfmt_block *block, const void *paylo
 {
 	uint8_t bytes[SNAPFMT_BLOCK_HEADER_SIZE];
 	struct sink s = sink_over(bytes, sizeof(bytes));
-	snapfmt_write_block(&s, block);
+	struct snapfmt_block alone = *block;
+	alone.small = false;
+	snapfmt_write_block(&s, &alone);
 	struct snapfmt_hasher hasher;
 	snapfmt_hasher_begin(&hasher);
 	snapfmt_hasher_add(&hasher, bytes, snapfmt_block_header_size(block) - 8);

@@ -1,4 +1,4 @@
-/* A snapshot's header and trailer (FORMAT.md, sections 3 and 5.2). */
+/* A snapshot's header and trailer (FORMAT.md, sections 3, 5.2 and 5.3). */
 #include "snapfmt.h"
 
 #include <string.h>
@@ -7,6 +7,18 @@ static const char header_tag[8] = {'S', 'N', 'A', 'P', 'H', 'E', 'A', 'P'};
 static const char trailer_tag[4] = {'S', 'E', 'N', 'D'};
 
 #define TRAILER_KNOWN_FLAGS (15u | SNAPFMT_NO_DIRECTORY)
+
+struct snapfmt_header snapfmt_small_header(void)
+{
+	uint8_t bytes[SNAPFMT_HEADER_SIZE];
+	struct sink s = sink_over(bytes, sizeof(bytes));
+	struct snapfmt_header header = {
+		.major = 1, .minor = 1, .required_features = SNAPFMT_FEATURE_BATCHES};
+	snapfmt_write_header(&s, &header);
+	header.frame_size = 0;
+	header.small = true;
+	return header;
+}
 
 enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out, const char **reason)
 {
@@ -18,6 +30,10 @@ enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header 
 	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, header_tag, sizeof(header_tag)) != 0) {
 		*reason = "no header";
 		return SNAPFMT_NOT_THIS;
+	}
+	if (size == SNAPFMT_BATCH_HEADER_SIZE - 8) {
+		*out = snapfmt_small_header();
+		return SNAPFMT_GOOD;
 	}
 	*reason = "the header's size is wrong";
 	if (size < SNAPFMT_HEADER_SIZE - 8 || size > SNAPFMT_HEADER_MAX_SIZE - 8)
@@ -121,8 +137,53 @@ uint64_t snapfmt_identity(const struct snapfmt_hasher *hashes, const struct snap
 {
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE - 16];
 	struct sink s = sink_over(bytes, sizeof(bytes));
-	write_statements(&s, trailer);
+	struct snapfmt_trailer whole = *trailer;
+	if (trailer->small) {
+		whole.directory_offset += SNAPFMT_HEADER_SIZE;
+		whole.snapshot_size = whole.directory_offset + SNAPFMT_TRAILER_SIZE;
+	}
+	write_statements(&s, &whole);
 	struct snapfmt_hasher hasher = *hashes;
 	snapfmt_hasher_add(&hasher, bytes, sizeof(bytes));
 	return snapfmt_hasher_end(&hasher);
+}
+
+static enum snapfmt_result read_small_end(struct cursor *c, struct snapfmt_trailer *out, const char **reason)
+{
+	uint32_t magic = cursor_u32(c), frame_size = cursor_u32(c), size = cursor_u32(c);
+	*reason = "no end of a small snapshot";
+	if (c->failed || magic != SNAPFMT_FRAME_MAGIC || frame_size != SNAPFMT_SMALL_END_SIZE - 8)
+		return SNAPFMT_NOT_THIS;
+	*reason = "a small snapshot has an impossible size";
+	if (size <= SNAPFMT_BATCH_HEADER_SIZE + SNAPFMT_SMALL_END_SIZE ||
+	    size > SNAPFMT_BATCH_HEADER_SIZE + SNAPFMT_BATCH_MAX_SIZE + SNAPFMT_SMALL_END_SIZE)
+		return SNAPFMT_BROKEN;
+	*out = (struct snapfmt_trailer){.flags = SNAPFMT_NO_DIRECTORY,
+					.snapshot_size = size,
+					.directory_offset = size - SNAPFMT_SMALL_END_SIZE,
+					.block_count = 1,
+					.small = true};
+	return SNAPFMT_GOOD;
+}
+
+enum snapfmt_result snapfmt_read_end(const uint8_t *bytes, size_t size, struct snapfmt_trailer *out,
+				     const char **reason)
+{
+	*reason = "no trailer";
+	if (size < SNAPFMT_SMALL_END_SIZE)
+		return SNAPFMT_NOT_THIS;
+	struct cursor c = cursor_over(bytes + size - SNAPFMT_SMALL_END_SIZE, SNAPFMT_SMALL_END_SIZE);
+	enum snapfmt_result result = read_small_end(&c, out, reason);
+	if (result != SNAPFMT_NOT_THIS)
+		return result;
+	size_t before = size > SNAPFMT_TRAILER_SIZE ? size - SNAPFMT_TRAILER_SIZE : 0;
+	c = cursor_over(bytes + before, size - before);
+	return snapfmt_read_trailer(&c, out, reason);
+}
+
+void snapfmt_write_small_end(struct sink *s, uint32_t snapshot_size)
+{
+	sink_u32(s, SNAPFMT_FRAME_MAGIC);
+	sink_u32(s, SNAPFMT_SMALL_END_SIZE - 8);
+	sink_u32(s, snapshot_size);
 }

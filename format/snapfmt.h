@@ -16,6 +16,8 @@
 #define SNAPFMT_ENTRY_SIZE 40
 #define SNAPFMT_DIRECTORY_SIZE(blocks) (24 + SNAPFMT_ENTRY_SIZE * (uint64_t)(blocks))
 #define SNAPFMT_TRAILER_SIZE 80
+#define SNAPFMT_SMALL_START_SIZE 16 /* what all small headers begin with */
+#define SNAPFMT_SMALL_END_SIZE 12
 
 #define SNAPFMT_MAX_ROWS 1048576u
 #define SNAPFMT_MAX_RAW 1048576u
@@ -43,10 +45,12 @@ struct snapfmt_header {
 	uint16_t major, minor;
 	uint32_t required_features, optional_features;
 	uint64_t hash;
+	bool small; /* there is none: it is that of a small snapshot, and frame_size 0 */
 };
 
 /* A batch has table 0 and, if it comes from a directory, as first_row the tables of its columns. */
 struct snapfmt_block {
+	bool small; /* a batch that is a small snapshot, and has its tag; the hash does not depend on it */
 	uint32_t sequence;
 	uint16_t table, column;
 	uint8_t encoding, flags;
@@ -59,6 +63,7 @@ struct snapfmt_trailer {
 	uint32_t flags;
 	uint64_t snapshot_size, directory_offset, block_count;
 	uint64_t sampling_interval, unknown_references, spare, identity, hash;
+	bool small; /* of a small snapshot: sizes and offset are those in the file, identity is not set */
 };
 
 /* XXH64, as bytes are added. */
@@ -72,6 +77,7 @@ uint64_t snapfmt_hasher_end(const struct snapfmt_hasher *h);
  * NEWER: sound but for a newer reader.  *reason, when not GOOD, is a static phrase. */
 enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out, const char **reason);
 void snapfmt_write_header(struct sink *s, struct snapfmt_header *header); /* sets its hash */
+struct snapfmt_header snapfmt_small_header(void); /* that of the snapshot that a small one stands for */
 
 /* A block's header, or a batch's.  The hash is not checked: it needs the payload (snapfmt_block_hash). */
 static inline bool snapfmt_is_batch(const struct snapfmt_block *block)
@@ -115,6 +121,11 @@ enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_traile
 void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer); /* sets its hash */
 /* The identity: hashes has got those of header, blocks and directory; what the trailer states comes after them. */
 uint64_t snapfmt_identity(const struct snapfmt_hasher *hashes, const struct snapfmt_trailer *trailer);
+
+/* The end of a small snapshot, else a trailer: what the last bytes of a snapshot are, of which at most
+ * SNAPFMT_TRAILER_SIZE need be given. */
+enum snapfmt_result snapfmt_read_end(const uint8_t *bytes, size_t size, struct snapfmt_trailer *out, const char **reason);
+void snapfmt_write_small_end(struct sink *s, uint32_t snapshot_size);
 
 /* Encodings of integers.  encode returns the raw size, or 0 if this encoding cannot or does not fit in size.
  * decode fills all count values, or returns false: nothing may then be believed. */

@@ -18,11 +18,10 @@ MAX_ROWS, MAX_RAW, MAX_STORED, MAX_STRING, MAX_BATCHES = 1048576, 1048576, 10526
 SAMPLED, TOTALS_ONLY, NO_DIRECTORY, BATCHES = 2, 4, 32, 1
 MAX_VALUES = 400_000_000  # this reader's own limit: it keeps all values in memory
 class Refusal(Exception):
-    def __init__(self, answer, reason, at=None):
-        super().__init__(answer + ": " + reason if at is None else "at byte %d: %s: %s" % (at, answer, reason))
+    pass
 def require(condition, reason, at=None, answer="corrupt"):
     if not condition:
-        raise Refusal(answer, reason, at)
+        raise Refusal("%s%s: %s" % ("" if at is None else "at byte %d: " % at, answer, reason))
 understand = partial(require, answer="unsupported")
 # Section 1: the hash, XXH64 with seed 0.
 P1, P2, P3, P4, P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
@@ -50,7 +49,6 @@ def xxh64(data):
     h = (h ^ h >> 33) * P2 & MASK
     h = (h ^ h >> 29) * P3 & MASK
     return h ^ h >> 32
-
 # The registry, of which only the regular lines of tables and columns are needed.
 TABLES, COLUMNS = {}, {}
 for _line in (Path(__file__).parent / "registry.yaml").read_text().splitlines():
@@ -64,7 +62,6 @@ for _line in (Path(__file__).parent / "registry.yaml").read_text().splitlines():
         COLUMNS[_table, int(_field["id"])] = SimpleNamespace(
             table=TABLES[_table], name=_field["name"], is_text=_field["type"] == "text", unit=_kind, refers=_refers,
             default=int(_field.get("default", 0)), critical=_field["critical"] == "true", always="always" in _field)
-
 # Section 6: encodings.
 class Cursor:
     def __init__(self, data):
@@ -84,7 +81,7 @@ class Cursor:
             if byte < 128:
                 require((byte or not shift) and value <= MASK, "a varint is over-long")
                 return value
-        raise Refusal("corrupt", "a varint is over-long")
+        return require(False, "a varint is over-long")
     def planes(self, width, n, full=True):
         raw = self.take(width * n)
         require(not full or not width or any(raw[(width - 1) * n:]), "the highest plane is all zero")
@@ -115,8 +112,7 @@ def decode_dictionary(c, n):
 def decode_runs(c, n):
     count = c.varint()
     require(1 <= count <= n, "a number of runs is out of range")
-    words = c.planes(c.byte(8), count)
-    lengths = [x + 1 for x in c.planes(c.byte(8), count)]
+    words, lengths = c.planes(c.byte(8), count), [x + 1 for x in c.planes(c.byte(8), count)]
     require(sum(lengths) == n, "lengths of runs do not add up to the rows")
     return [word for word, length in zip(words, lengths) for _ in range(length)]
 def decode_steps(c, n):
@@ -146,7 +142,6 @@ def decode_ranges(c, n):
         places.append(iter([*moved][1:] if how else [base + x for x in places_of]))
     return [next(places[code]) & MASK for code in codes]
 DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text, decode_ranges)
-
 # Section 4: a block's payload is one Zstandard frame (RFC 8878, 3.1.1), whose header says what is wanted here.
 def check_frame(frame, raw_size, at):
     padded = frame + bytes(16)
@@ -159,18 +154,17 @@ def check_frame(frame, raw_size, at):
     end = 6 - single + size
     content = int.from_bytes(padded[6 - single:end], "little") + (256 if size == 2 else 0)
     require(size and content == raw_size, "a frame's content size is not the raw size", at)
-    last = 0
-    while not last:
+    header = 0
+    while not header & 1:
         require(end + 3 <= len(frame), "a frame is cut short", at)
         header = int.from_bytes(frame[end:end + 3], "little")
-        last, end = header & 1, end + 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
+        end += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
     require(end + 4 == len(frame), "a payload is not one frame", at)
 def decompress(frames, sizes):
     """All frames in one go: starting a program for each would take too long."""
     run = subprocess.run(["zstd", "-dcq"], input=b"".join(frames), capture_output=True, check=False)
     require(not frames or run.returncode == 0 and len(run.stdout) == sum(sizes), "a payload does not decompress")
     return [run.stdout[end - size:end] for end, size in zip(accumulate(sizes), sizes)]
-
 # Sections 2 to 5: the parts of a snapshot.
 def frame_at(data, at, end, tag, what):
     """A skippable frame of this format, with the hash of all before it at its end."""
@@ -184,8 +178,7 @@ def frame_at(data, at, end, tag, what):
     return frame
 def know_column(b, encoding, flags, at):
     b.known = COLUMNS.get((b.table, b.column))
-    known = encoding < len(DECODERS) if b.known else not flags & 1
-    understand(known, "a column with encoding %d is not known and must be" % encoding, at)
+    understand(encoding < len(DECODERS) if b.known else not flags & 1, "encoding %d, or its column, is not known" % encoding, at)
     b.decode = DECODERS[encoding] if b.known else None
     require(not b.known or (b.known.critical, b.known.is_text) == (bool(flags & 1), b.decode is decode_text),
             "a block's flags or encoding are not its column's", at)
@@ -207,11 +200,24 @@ def read_block(data, at, end, sequence):
             and 1 <= b.stored_size <= MAX_STORED, "a size of a block is out of range", at)
     check_frame(b.payload, b.raw_size, at + size)
     return b if b.is_batch else know_column(b, encoding, flags, at)
-
+def read_small(data, end):
+    """Section 5.3: the snapshot that a small one stands for, read in its place."""
+    size, tag = int.from_bytes(data[end - 4:end], "little"), struct.pack("<II8s", MAGIC, 20, b"SNAPHEAP")
+    require(40 < size <= min(end, 65575) and data.startswith(tag, end - size), "no small snapshot", end - 12)
+    header = struct.pack("<II8sHHIIIQ", MAGIC, 40, b"SNAPHEAP", 1, 1, BATCHES, 0, 0, 0)
+    batch = struct.pack("<II4sI", MAGIC, 20, b"SBAT", 0) + data[end - size + 16:end - 12]
+    header, at = header + struct.pack("<Q", xxh64(header)), 48 + len(batch)
+    trailer = struct.pack("<II4sI6Q", MAGIC, 72, b"SEND", NO_DIRECTORY, at + 80, at, 1, 0, 0, 0)
+    trailer += struct.pack("<Q", xxh64(header[-8:] + batch[20:28] + trailer))
+    m = read_member(header + batch + trailer + struct.pack("<Q", xxh64(trailer)), at + 80)
+    m.start = end - size
+    return m
 def read_member(data, end):
     """The snapshot that ends at end: rows[(table, column)] and columns[(table, column)] of those that are understood."""
+    if data[max(end - 12, 0):end - 4] == struct.pack("<II", MAGIC, 4):
+        return read_small(data, end)
     require(end >= 80, "no place for a trailer", 0)
-    m = SimpleNamespace(rows={}, columns={}, blocks=[])
+    m = SimpleNamespace(rows={}, columns={}, blocks=[], parts=[])
     trailer = frame_at(data, end - 80, end, b"SEND", "trailer")
     m.flags, size, directory_at, count, interval, _, _, identity = struct.unpack("<I7Q", trailer[12:72])
     understand(m.flags & ~NO_DIRECTORY < 16, "reserved flags of a trailer are set", end - 80)
@@ -256,7 +262,6 @@ def read_batch(b):
     b.fields = (*b.fields[:5], sum({1 << part.table if part.table < 64 else 1 for part, *_ in parts}), *b.fields[6:])
     return [know_column(part, encoding, flags, b.at) for part, encoding, flags in parts]
 def read_columns(m):
-    m.parts = []
     for b, b.raw in zip(m.blocks, decompress([b.payload for b in m.blocks], [b.raw_size for b in m.blocks])):
         inside = read_batch(b) if b.is_batch else [b]
         b.in_index, m.parts = {18 < part.table < 40 for part in inside}, m.parts + inside
@@ -269,7 +274,6 @@ def read_columns(m):
         m.columns.setdefault((b.table, b.column), [] if b.known.is_text else array("Q")).extend(b.decode(cursor, b.rows))
         require(cursor.at == len(b.raw), "bytes are left over in %s.%s" % (b.known.table, b.known.name), b.at)
     m.columns = dict(sorted(m.columns.items()))
-
 # Section 7: what must hold between the tables.
 def values_of(m, table, name):
     """All values, the default where the column is absent."""
@@ -284,8 +288,7 @@ def check_counts(m):
     for key, known in COLUMNS.items():
         require(not known.always or not m.count[known.table] or key in m.columns, known.table + " without " + known.name)
 def check_ids(m):
-    for key, values in m.columns.items():
-        known = COLUMNS[key]
+    for known, values in ((COLUMNS[key], values) for key, values in m.columns.items()):
         where = "%s.%s: " % (known.table, known.name)
         if known.unit in ("id", "optional"):
             require(max(values) <= m.count[known.refers], where + "an id is beyond its table")
@@ -307,8 +310,7 @@ def check_objects(m):
     require(sum(slots) == m.count["slots"], "slots of all shapes are not the rows of slots")
     require(all(tail <= 2 for tail in tails), "an unknown kind of tail")
     rows, lengths = values_of(m, "runs", "rows"), values_of(m, "tails", "length")
-    require(all(rows), "a run has no rows")
-    require(sum(rows) == m.count["objects"], "rows of all runs are not the rows of objects")
+    require(all(rows) and sum(rows) == m.count["objects"], "a run has no rows, or all runs have not those of objects")
     shapes, with_tail, references, labelled = array("Q"), 0, 0, 0
     for shape, n in zip(values_of(m, "runs", "shape"), rows):
         shapes.extend(array("Q", [shape]) * n)
@@ -338,8 +340,7 @@ def check_totals(m, types, shapes):
     for dimension, table in ((1, "types"), (2, "stacks"), (3, "threads"), (6, "shapes")):
         require(max(sums.get(dimension, [0])) <= m.count[table], "a total's key is beyond its table")
     require(max(sums.get(7, [0])) <= 64, "a total's key is no bucket of a size")
-    for dimension in sums.values():
-        require(tuple(map(sum, zip(*dimension.values()))) == sums[0][0], "totals do not add up")
+    require(all(tuple(map(sum, zip(*each.values()))) == sums[0][0] for each in sums.values()), "totals do not add up")
     if m.flags & TOTALS_ONLY:
         require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
         return
@@ -393,8 +394,7 @@ def main(names):
         try:
             read_members(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
         except (Refusal, OSError) as e:
-            print("reader.py: %s: %s" % (name, e), file=sys.stderr)
-            status = 2
+            status = print("reader.py: %s: %s" % (name, e), file=sys.stderr) or 2
     return status
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

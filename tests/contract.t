@@ -57,7 +57,7 @@ for tool in $readers; do
 	status 2 "$tool: member 0 is trouble" ask "$tool" 'series.snap#0'
 	ask "$tool" app.snap >/dev/full 2>err; is "$?" 2 "$tool: /dev/full is trouble"
 	ask "$tool" app.snap >&- 2>err; is "$?" 2 "$tool: a closed standard output is trouble"
-	head -c 700 app.snap >cut.snap
+	head -c 300 app.snap >cut.snap
 	status 2 "$tool: a cut file is trouble" ask "$tool" cut.snap
 	printf garbage >garbage.snap
 	status 2 "$tool: garbage is trouble" ask "$tool" garbage.snap

@@ -18,6 +18,10 @@ struct copy {
 	uint64_t left_bytes; /* of memory for maps */
 	uint64_t lost_rows;
 	bool deferred; /* a row needs a later one first */
+	/* The type of the objects before row next_run, from the run before run; where there are no
+	 * totals. */
+	uint64_t run, next_run, row;
+	uint32_t type;
 };
 
 /* What is copied of a table: v has the values of one row; *id is its id in the new snapshot, 0 if
@@ -28,6 +32,13 @@ struct part {
 	uint32_t columns[6];
 	enum snap_status (*row)(struct copy *, const uint64_t *v, uint32_t *id);
 };
+
+static enum snap_status fail(struct snap_error *error, enum snap_status status, const char *message)
+{
+	*error = (struct snap_error){.status = status, .offset = SNAP_NO_OFFSET};
+	snprintf(error->message, sizeof(error->message), "%s", message);
+	return status;
+}
 
 static enum snap_status copy_string(struct copy *c, uint64_t old, uint32_t *id)
 {
@@ -132,6 +143,48 @@ static enum snap_status copy_total(struct copy *c, const uint64_t *v, uint32_t *
 	return snap_writer_total(c->writer, (enum snap_dimension)v[0], key, v[2], v[3], c->error);
 }
 
+static enum snap_status read_value(struct copy *c, uint32_t column, uint64_t row, uint64_t *value)
+{
+	struct snap_column *values;
+	enum snap_status status = snap_column_open(&values, c->reader, column, c->error);
+	if (status != SNAP_OK)
+		return status;
+	status = snap_column_read(values, row, 1, value, c->error);
+	snap_column_close(values);
+	return status;
+}
+
+static enum snap_status begin_run(struct copy *c)
+{
+	uint64_t rows = 0, shape = 1, type = 0;
+	enum snap_status status = read_value(c, SNAP_RUN_ROWS, c->run, &rows);
+	if (status == SNAP_OK)
+		status = read_value(c, SNAP_RUN_SHAPE, c->run++, &shape);
+	if (status == SNAP_OK)
+		status = read_value(c, SNAP_SHAPE_TYPE, shape - 1, &type);
+	c->next_run += rows;
+	c->type = mapped(c, SNAP_TYPES, type);
+	return status;
+}
+
+/* The writer adds objects up, and forgets them. */
+static enum snap_status copy_object(struct copy *c, const uint64_t *v, uint32_t *id)
+{
+	enum snap_status status = c->row == c->next_run ? begin_run(c) : SNAP_OK;
+	const struct snap_object object = {.size = v[0],
+					   .count = v[1],
+					   .type = c->type,
+					   .stack = mapped(c, SNAP_STACKS, v[2]),
+					   .thread = mapped(c, SNAP_THREADS, v[3]),
+					   .domain = (uint32_t)v[4],
+					   .generation = (uint32_t)v[5]};
+	c->row++;
+	*id = 0;
+	if (object.domain != v[4] || object.generation != v[5])
+		return fail(c->error, SNAP_LIMIT, "a domain or generation is over 4294967295");
+	return status == SNAP_OK ? snap_writer_object(c->writer, &object, c->error) : status;
+}
+
 static enum snap_status copy_timeline(struct copy *c, const uint64_t *v, uint32_t *id)
 {
 	*id = 0;
@@ -156,18 +209,16 @@ static const struct part parts[] = {
 	 4,
 	 {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES, SNAP_TOTAL_COUNT},
 	 copy_total},
+	{SNAP_OBJECTS,
+	 6,
+	 {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK, SNAP_OBJECT_THREAD,
+	  SNAP_OBJECT_DOMAIN, SNAP_OBJECT_GENERATION},
+	 copy_object},
 	{SNAP_TIMELINE,
 	 4,
 	 {SNAP_TIMELINE_TIME, SNAP_TIMELINE_BYTES, SNAP_TIMELINE_COUNT, SNAP_TIMELINE_RESIDENT},
 	 copy_timeline},
 };
-
-static enum snap_status fail(struct snap_error *error, enum snap_status status, const char *message)
-{
-	*error = (struct snap_error){.status = status, .offset = SNAP_NO_OFFSET};
-	snprintf(error->message, sizeof(error->message), "%s", message);
-	return status;
-}
 
 static enum snap_status make_map(struct copy *c, enum snap_table table)
 {
@@ -235,9 +286,11 @@ static enum snap_status copy_part(struct copy *c, const struct part *part)
 
 static enum snap_status copy_all(struct copy *c)
 {
+	const bool has_totals = snap_reader_row_count(c->reader, SNAP_TOTALS) > 0;
 	enum snap_status status = SNAP_OK;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && status == SNAP_OK; i++)
-		status = copy_part(c, &parts[i]);
+		if (parts[i].table != SNAP_OBJECTS || !has_totals)
+			status = copy_part(c, &parts[i]);
 	for (size_t i = 0; i <= SNAP_TIMELINE; i++)
 		free(c->maps[i]);
 	return status;

@@ -34,7 +34,7 @@ enum snap_status import_begin(struct import_context *context, uint32_t flags, st
 		status = snap_writer_open_descriptor(&context->writer, context->output_descriptor, options, error);
 	else
 		status = snap_writer_open(&context->writer, context->output, options, error);
-	if (status != SNAP_OK)
+	if (status != SNAP_OK || context->bare)
 		return status;
 	return snap_writer_property(context->writer, "producer", "snap-import " SNAP_VERSION, error);
 }

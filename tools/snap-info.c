@@ -57,14 +57,44 @@ static struct print_cell text_cell(const char *text)
 	return print_bytes(text, strlen(text));
 }
 
-/* ---- the heap's size, from the totals ---- */
+/* ---- the heap's size ---- */
 
 struct heap {
 	bool known;
 	uint64_t bytes, count;
 };
 
-/* Unknown without totals, and where --partial lost them. */
+/* Small snapshots have no totals. */
+static enum snap_status add_up(struct snap_reader *reader, const char *file, struct heap *out,
+			       struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
+	struct heap heap = {.known = true};
+	struct snap_scan *scan;
+	uint64_t first, bytes;
+	size_t count;
+	const uint64_t *const *v;
+	enum snap_status status = snap_scan_open(&scan, reader, columns, 2, error);
+	if (status != SNAP_OK)
+		return status;
+	while (status == SNAP_OK) {
+		status = snap_scan_next(scan, &first, &count, &v, error);
+		for (size_t i = 0; status == SNAP_OK && i < count; i++)
+			if (__builtin_mul_overflow(v[0][i], v[1][i], &bytes) ||
+			    __builtin_add_overflow(heap.bytes, bytes, &heap.bytes) ||
+			    __builtin_add_overflow(heap.count, v[1][i], &heap.count))
+				heap.known = false;
+	}
+	uint64_t lost = snap_scan_lost_rows(scan);
+	snap_scan_close(scan);
+	if (lost > 0)
+		cli_lost(file, lost);
+	if (status == SNAP_END && heap.known && lost == 0)
+		*out = heap;
+	return status == SNAP_END ? SNAP_OK : status;
+}
+
+/* Unknown where there is nothing to tell it from, and where --partial lost that. */
 static enum snap_status heap_total(struct snap_reader *reader, const char *file, struct heap *out,
 				   struct snap_error *error)
 {
@@ -72,8 +102,13 @@ static enum snap_status heap_total(struct snap_reader *reader, const char *file,
 					   SNAP_TOTAL_COUNT};
 	uint64_t values[3] = {0};
 	*out = (struct heap){0};
-	if (snap_reader_row_count(reader, SNAP_TOTALS) == 0)
-		return SNAP_OK;
+	struct snap_reader_info info;
+	snap_reader_info(reader, &info);
+	const bool has_objects = snap_reader_row_count(reader, SNAP_OBJECTS) > 0;
+	if (snap_reader_row_count(reader, SNAP_TOTALS) == 0) {
+		bool unknown = info.flags & SNAP_SNAPSHOT_TOTALS_ONLY || (info.damaged && !has_objects);
+		return unknown ? SNAP_OK : add_up(reader, file, out, error);
+	}
 	/* Rows ascend by dimension, and "all" is the first. */
 	for (size_t i = 0; i < 3; i++) {
 		struct snap_column *column;

@@ -95,19 +95,43 @@ enum snap_status libsnap_compressor_new(struct libsnap_compressor **out,
 	return SNAP_OK;
 }
 
+static enum snap_status compressed(size_t result, size_t size, size_t *stored_size, struct snap_error *error)
+{
+	if (!ZSTD_isError(result)) {
+		*stored_size = size;
+		return SNAP_OK;
+	}
+	if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation)
+		return libsnap_fail_memory(error);
+	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "cannot compress a block: %s",
+			    ZSTD_getErrorName(result));
+}
+
 enum snap_status libsnap_compress(struct libsnap_compressor *c, const void *raw, size_t raw_size,
 				  void *stored, size_t capacity, size_t *stored_size,
 				  struct snap_error *error)
 {
-	size_t size = ZSTD_compress2(c->context, stored, capacity, raw, raw_size);
-	if (!ZSTD_isError(size)) {
-		*stored_size = size;
-		return SNAP_OK;
-	}
-	if (ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation)
-		return libsnap_fail_memory(error);
-	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "cannot compress a block: %s",
-			    ZSTD_getErrorName(size));
+	size_t result = ZSTD_compress2(c->context, stored, capacity, raw, raw_size);
+	return compressed(result, result, stored_size, error);
+}
+
+enum snap_status libsnap_compress_split(struct libsnap_compressor *c, const void *raw, size_t raw_size, size_t split,
+					void *stored, size_t capacity, size_t *stored_size,
+					struct snap_error *error)
+{
+	ZSTD_inBuffer in = {raw, split, 0};
+	ZSTD_outBuffer out = {stored, capacity, 0};
+	size_t result = ZSTD_CCtx_reset(c->context, ZSTD_reset_session_only);
+	if (!ZSTD_isError(result))
+		result = ZSTD_CCtx_setPledgedSrcSize(c->context, raw_size);
+	if (!ZSTD_isError(result))
+		result = ZSTD_compressStream2(c->context, &out, &in, ZSTD_e_flush);
+	in.size = raw_size;
+	if (result == 0)
+		result = ZSTD_compressStream2(c->context, &out, &in, ZSTD_e_end);
+	if (!ZSTD_isError(result) && result > 0)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "cannot compress a block: no room");
+	return compressed(result, out.pos, stored_size, error);
 }
 
 void libsnap_compressor_free(struct libsnap_compressor *c)

@@ -70,6 +70,10 @@ enum snap_status libsnap_compressor_new(struct libsnap_compressor **out,
 enum snap_status libsnap_compress(struct libsnap_compressor *, const void *raw, size_t raw_size,
 				  void *stored, size_t capacity, size_t *stored_size,
 				  struct snap_error *error);
+/* The same, but what is before split is compressed apart from the rest: their letters have little in common. */
+enum snap_status libsnap_compress_split(struct libsnap_compressor *, const void *raw, size_t raw_size, size_t split,
+					void *stored, size_t capacity, size_t *stored_size,
+					struct snap_error *);
 void libsnap_compressor_free(struct libsnap_compressor *);
 
 /* stored must be one frame as FORMAT.md section 4 wants it, and give raw_size bytes; offset is its

@@ -18,6 +18,7 @@ void libsnap_block_from(struct libsnap_block *out, const struct snapfmt_block *b
 		.sequence = block->sequence,
 		.encoding = block->encoding,
 		.flags = block->flags,
+		.small = block->small,
 	};
 }
 
@@ -157,7 +158,7 @@ static enum snap_status load_entry(void *context, const struct snapfmt_block *bl
 }
 
 /* A snapshot of one batch has no directory: the batch lies between header and trailer. */
-static enum snap_status load_only_batch(struct loading *loading, struct snap_error *error)
+static enum snap_status load_only_batch(struct loading *loading, bool small, struct snap_error *error)
 {
 	uint8_t bytes[SNAPFMT_BATCH_HEADER_SIZE];
 	uint64_t at = loading->offset;
@@ -169,15 +170,15 @@ static enum snap_status load_only_batch(struct loading *loading, struct snap_err
 	struct snapfmt_block batch;
 	const char *reason;
 	enum snapfmt_result result = snapfmt_read_block(&c, &batch, &reason);
-	if (result != SNAPFMT_GOOD || !snapfmt_is_batch(&batch) || batch.sequence != 0)
+	if (result != SNAPFMT_GOOD || !snapfmt_is_batch(&batch) || batch.sequence != 0 || batch.small != small)
 		return libsnap_fail(error, SNAP_CORRUPT, at, "there is no directory, and no batch after the header");
 	return load_entry(loading, &batch, error);
 }
 
-enum snap_status libsnap_load_directory(struct snap_reader *reader, const struct libsnap_member *member,
+enum snap_status libsnap_load_directory(struct snap_reader *reader, struct libsnap_member *member,
 					struct snap_error *error)
 {
-	const struct snapfmt_trailer *trailer = &member->trailer;
+	struct snapfmt_trailer *trailer = &member->trailer;
 	struct loading loading = {
 		.reader = reader,
 		.offset = member->start + member->header.frame_size,
@@ -194,7 +195,7 @@ enum snap_status libsnap_load_directory(struct snap_reader *reader, const struct
 	if (status == SNAP_OK && has_directory)
 		status = libsnap_read_directory(reader, &directory, load_entry, &loading, error);
 	else if (status == SNAP_OK)
-		status = load_only_batch(&loading, error);
+		status = load_only_batch(&loading, trailer->small, error);
 	if (status != SNAP_OK)
 		return status;
 	if (loading.offset != loading.end)
@@ -202,7 +203,10 @@ enum snap_status libsnap_load_directory(struct snap_reader *reader, const struct
 				    "the blocks do not end where the directory begins");
 	if (has_directory)
 		add_hash(&loading.identity, directory.hash);
-	if (!libsnap_hash_agrees(trailer->identity, snapfmt_identity(&loading.identity, trailer)))
+	const uint64_t identity = snapfmt_identity(&loading.identity, trailer);
+	if (trailer->small)
+		trailer->identity = identity;
+	if (!libsnap_hash_agrees(trailer->identity, identity))
 		return libsnap_fail(error, SNAP_CORRUPT, member->start + member->size - SNAPFMT_TRAILER_SIZE,
 				    "the trailer's identity is not that of the snapshot");
 	return SNAP_OK;

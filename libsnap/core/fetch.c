@@ -69,6 +69,7 @@ static enum snap_status check_header(const struct libsnap_block *block, const ui
 		.raw_size = block->raw_size,
 		.stored_size = block->stored_size,
 		.hash = block->hash,
+		.small = block->small,
 	};
 	uint8_t header[SNAPFMT_BLOCK_HEADER_SIZE];
 	const size_t size = libsnap_block_header_size(block);
@@ -78,11 +79,7 @@ static enum snap_status check_header(const struct libsnap_block *block, const ui
 		return libsnap_fail(error, SNAP_CORRUPT, block->offset,
 				    "the header of block %u is not what the directory says",
 				    block->sequence);
-	struct snapfmt_hasher hasher;
-	snapfmt_hasher_begin(&hasher);
-	snapfmt_hasher_add(&hasher, stored, size - 8);
-	snapfmt_hasher_add(&hasher, stored + size, block->stored_size);
-	if (!libsnap_hash_agrees(snapfmt_hasher_end(&hasher), block->hash))
+	if (!libsnap_hash_agrees(snapfmt_block_hash(&wanted, stored + size), block->hash))
 		return libsnap_fail(error, SNAP_CORRUPT, block->offset, "the hash of block %u is wrong",
 				    block->sequence);
 	return SNAP_OK;

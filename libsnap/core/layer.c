@@ -4,6 +4,7 @@
 enum snap_status libsnap_read_header(const struct snap_reader *reader, uint8_t *bytes, size_t *size,
 				     struct snapfmt_header *header, struct snap_error *error)
 {
+	struct sink s = sink_over(bytes, *size);
 	uint64_t left = reader->source.size - reader->info.offset;
 	const char *reason;
 	if (*size > left)
@@ -16,6 +17,8 @@ enum snap_status libsnap_read_header(const struct snap_reader *reader, uint8_t *
 	if (snapfmt_read_header(&c, header, &reason) != SNAPFMT_GOOD)
 		return libsnap_fail(error, SNAP_CORRUPT, reader->info.offset, "the header %s",
 				    reason);
+	if (header->small)
+		snapfmt_write_header(&s, header);
 	*size = header->frame_size;
 	return SNAP_OK;
 }

@@ -5,7 +5,7 @@
 
 #define DEFAULT_MEMORY ((uint64_t)256 << 20)
 #define LEAST_MEMORY ((uint64_t)16 << 20)
-#define LEAST_MEMBER (SNAPFMT_HEADER_SIZE + SNAPFMT_DIRECTORY_SIZE(0) + SNAPFMT_TRAILER_SIZE)
+#define LEAST_WHOLE (SNAPFMT_HEADER_SIZE + SNAPFMT_DIRECTORY_SIZE(0) + SNAPFMT_TRAILER_SIZE)
 
 /* ---- memory and damage ---- */
 
@@ -128,7 +128,7 @@ static enum snap_status check_trailer(const struct snapfmt_trailer *trailer, uin
 	const uint64_t directory_size = has_directory ? SNAPFMT_DIRECTORY_SIZE(trailer->block_count) : 0;
 	if (trailer->block_count > SNAPFMT_MAX_BLOCKS || (!has_directory && trailer->block_count != 1))
 		wrong = "an impossible number of blocks";
-	else if (trailer->snapshot_size < LEAST_MEMBER ||
+	else if (trailer->snapshot_size < LEAST_WHOLE ||
 		 trailer->snapshot_size - SNAPFMT_TRAILER_SIZE > at)
 		wrong = "an impossible size";
 	else if (trailer->directory_offset < SNAPFMT_HEADER_SIZE ||
@@ -146,23 +146,25 @@ static enum snap_status check_trailer(const struct snapfmt_trailer *trailer, uin
 static enum snap_status read_trailer(struct snap_reader *reader, uint64_t end,
 				     struct libsnap_member *out, struct snap_error *error)
 {
-	if (end < LEAST_MEMBER)
+	const uint64_t size = end < SNAPFMT_TRAILER_SIZE ? end : SNAPFMT_TRAILER_SIZE;
+	if (size < SNAPFMT_SMALL_END_SIZE)
 		return libsnap_fail(error, SNAP_CORRUPT, end, "the snapshot was cut short");
-	uint64_t at = end - SNAPFMT_TRAILER_SIZE;
+	uint64_t at = end - size;
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE];
-	enum snap_status status = libsnap_source_read(&reader->source, at, bytes, sizeof bytes, error);
+	enum snap_status status = libsnap_source_read(&reader->source, at, bytes, (size_t)size, error);
 	if (status != SNAP_OK)
 		return status;
-	struct cursor c = cursor_over(bytes, sizeof bytes);
 	const char *reason;
 	struct snapfmt_trailer trailer;
-	enum snapfmt_result result = snapfmt_read_trailer(&c, &trailer, &reason);
+	enum snapfmt_result result = snapfmt_read_end(bytes, (size_t)size, &trailer, &reason);
 	if (result == SNAPFMT_NOT_THIS)
 		return libsnap_fail(error, SNAP_CORRUPT, at,
 				    "no trailer: the snapshot was cut short, or something was added");
 	if (result != SNAPFMT_GOOD)
 		return libsnap_fail(error, libsnap_result_status(result), at, "%s", reason);
-	status = check_trailer(&trailer, at, error);
+	if (trailer.small && trailer.snapshot_size > end)
+		return libsnap_fail(error, SNAP_CORRUPT, end, "the snapshot was cut short");
+	status = trailer.small ? SNAP_OK : check_trailer(&trailer, at, error);
 	if (status != SNAP_OK)
 		return status;
 	out->start = end - trailer.snapshot_size;
@@ -243,6 +245,8 @@ static enum snap_status read_header(struct snap_reader *reader, struct libsnap_m
 	enum snapfmt_result result = snapfmt_read_header(&c, &member->header, &reason);
 	if (result != SNAPFMT_GOOD)
 		return libsnap_fail(error, libsnap_result_status(result), member->start, "%s", reason);
+	if (member->header.small != member->trailer.small)
+		return libsnap_fail(error, SNAP_CORRUPT, member->start, "header and end are not of one snapshot");
 	return SNAP_OK;
 }
 

@@ -52,6 +52,7 @@ struct libsnap_block {
 	uint32_t row_count, raw_size, stored_size, sequence;
 	uint8_t encoding, flags;
 	uint8_t lost; /* set and read atomically */
+	uint8_t small; /* a batch that is a small snapshot */
 };
 
 /* What is in a batch, decompressed and checked (batches.c). */
@@ -136,7 +137,7 @@ enum snap_status libsnap_open_batches(struct snap_reader *, bool salvaged, uint6
 /* Forgets blocks, batches, columns and rows (index.c). */
 void libsnap_forget_blocks(struct snap_reader *);
 /* The directory of a sound member, into reader->blocks; checks places, sizes and identity. */
-enum snap_status libsnap_load_directory(struct snap_reader *, const struct libsnap_member *,
+enum snap_status libsnap_load_directory(struct snap_reader *, struct libsnap_member *,
 					struct snap_error *);
 /* Groups reader->blocks, which are in the order of their sequence, by column, and checks what the
  * format says of columns and rows (index.c). */

@@ -10,10 +10,16 @@ struct members {
 	uint64_t first_hash; /* of the member's first block */
 };
 
+static bool is_small(const struct libsnap_sound_frame *frame)
+{
+	return (frame->kind == LIBSNAP_FRAME_HEADER && frame->header.small) ||
+	       (frame->kind == LIBSNAP_FRAME_BLOCK && frame->block.small);
+}
+
 /* A header begins a member.  Where the header itself is lost, a first block does. */
 static bool begins_member(const struct members *members, const struct libsnap_sound_frame *frame)
 {
-	if (frame->kind == LIBSNAP_FRAME_HEADER)
+	if (frame->kind == LIBSNAP_FRAME_HEADER || is_small(frame))
 		return true;
 	if (members->count == 0)
 		return true;
@@ -32,7 +38,7 @@ static void follow(struct members *members, const struct libsnap_sound_frame *fr
 		members->any_block = true;
 		members->first_hash = frame->block.hash;
 	}
-	if (frame->kind == LIBSNAP_FRAME_TRAILER)
+	if (frame->kind == LIBSNAP_FRAME_TRAILER || is_small(frame))
 		members->ended = true;
 }
 
@@ -70,6 +76,14 @@ static enum snap_status collect_block(struct salvaged *s, const struct libsnap_s
 	return SNAP_OK;
 }
 
+/* Header and trailer in one; its identity is known when it is found whole. */
+static void collect_small(struct salvaged *s)
+{
+	s->has_header = s->has_trailer = true;
+	s->reader->info.major_version = s->reader->info.minor_version = 1;
+	s->trailer = (struct snapfmt_trailer){.block_count = 1};
+}
+
 static enum snap_status collect(struct salvaged *s, const struct libsnap_sound_frame *frame,
 				struct snap_error *error)
 {
@@ -79,6 +93,8 @@ static enum snap_status collect(struct salvaged *s, const struct libsnap_sound_f
 		s->start = frame->offset;
 	s->any = true;
 	s->end = frame->offset + frame->size;
+	if (is_small(frame))
+		collect_small(s);
 	switch (frame->kind) {
 	case LIBSNAP_FRAME_HEADER:
 		s->has_header = true;

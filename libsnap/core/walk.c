@@ -55,25 +55,19 @@ static enum snap_status look(struct libsnap_walk *walk, uint64_t offset, size_t 
 /* ---- frames ----
  * Each try_ sets frame->kind if such a sound frame begins at frame->offset, where left bytes are left. */
 
-static enum snap_status try_header(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
-				   uint64_t left, struct snap_error *error)
+/* Of what may be newer, every bit counts. */
+static uint64_t hash_of(const struct libsnap_sound_frame *frame, const uint8_t *bytes, size_t header_size)
 {
-	const uint8_t *bytes;
-	size_t size = left < SNAPFMT_HEADER_MAX_SIZE ? (size_t)left : SNAPFMT_HEADER_MAX_SIZE;
-	enum snap_status status = look(walk, frame->offset, size, &bytes, error);
-	if (status != SNAP_OK)
-		return status;
-	walk->wasted += 64;
-	struct cursor c = cursor_over(bytes, size);
-	enum snapfmt_result result = snapfmt_read_header(&c, &frame->header, &frame->reason);
-	if (result != SNAPFMT_GOOD && result != SNAPFMT_NEWER)
-		return SNAP_OK;
-	frame->kind = LIBSNAP_FRAME_HEADER;
-	frame->newer = result == SNAPFMT_NEWER;
-	frame->size = (uint64_t)(c.at - bytes);
-	return SNAP_OK;
+	struct snapfmt_hasher hasher;
+	if (frame->block.small)
+		return snapfmt_block_hash(&frame->block, bytes + header_size);
+	snapfmt_hasher_begin(&hasher);
+	snapfmt_hasher_add(&hasher, bytes, header_size - 8);
+	snapfmt_hasher_add(&hasher, bytes + header_size, frame->block.stored_size);
+	return snapfmt_hasher_end(&hasher);
 }
 
+/* A small snapshot is a block with the tag of a header. */
 static enum snap_status try_block(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
 				  uint64_t left, struct snap_error *error)
 {
@@ -94,17 +88,46 @@ static enum snap_status try_block(struct libsnap_walk *walk, struct libsnap_soun
 	status = look(walk, frame->offset, size, &bytes, error);
 	if (status != SNAP_OK)
 		return status;
-	struct snapfmt_hasher hasher;
-	snapfmt_hasher_begin(&hasher);
-	snapfmt_hasher_add(&hasher, bytes, header_size - 8);
-	snapfmt_hasher_add(&hasher, bytes + header_size, stored_size);
-	if (!libsnap_hash_agrees(snapfmt_hasher_end(&hasher), frame->block.hash)) {
+	if (!libsnap_hash_agrees(hash_of(frame, bytes, header_size), frame->block.hash)) {
 		walk->wasted += size;
 		return SNAP_OK;
 	}
 	frame->kind = LIBSNAP_FRAME_BLOCK;
 	frame->newer = result == SNAPFMT_NEWER;
 	frame->size = size;
+	return SNAP_OK;
+}
+
+/* Where it is damaged, it is known at least that there is a member. */
+static enum snap_status try_small(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
+				  uint64_t left, struct snap_error *error)
+{
+	enum snap_status status = try_block(walk, frame, left, error);
+	if (status == SNAP_OK && frame->kind == LIBSNAP_FRAME_NONE) {
+		frame->kind = LIBSNAP_FRAME_HEADER;
+		frame->size = SNAPFMT_SMALL_START_SIZE;
+	}
+	return status;
+}
+
+static enum snap_status try_header(struct libsnap_walk *walk, struct libsnap_sound_frame *frame,
+				   uint64_t left, struct snap_error *error)
+{
+	const uint8_t *bytes;
+	size_t size = left < SNAPFMT_HEADER_MAX_SIZE ? (size_t)left : SNAPFMT_HEADER_MAX_SIZE;
+	enum snap_status status = look(walk, frame->offset, size, &bytes, error);
+	if (status != SNAP_OK)
+		return status;
+	walk->wasted += 64;
+	struct cursor c = cursor_over(bytes, size);
+	enum snapfmt_result result = snapfmt_read_header(&c, &frame->header, &frame->reason);
+	if (result == SNAPFMT_GOOD && frame->header.small)
+		return try_small(walk, frame, left, error);
+	if (result != SNAPFMT_GOOD && result != SNAPFMT_NEWER)
+		return SNAP_OK;
+	frame->kind = LIBSNAP_FRAME_HEADER;
+	frame->newer = result == SNAPFMT_NEWER;
+	frame->size = (uint64_t)(c.at - bytes);
 	return SNAP_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "writer.h"
 
 #define MEMORY_MIN    (16u << 20)
+#define FEW_OBJECTS   4096u
 #define LEVEL_DEFAULT 3
 #define LEVEL_TRIAL   1
 #define KNOWN_FLAGS   (SNAP_SNAPSHOT_PARTIAL | SNAP_SNAPSHOT_SAMPLED | SNAP_SNAPSHOT_CONTENTS)
@@ -82,6 +83,7 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	w->level = options->level ? options->level : LEVEL_DEFAULT;
 	w->totals_only = options->totals_only;
 	w->number_contents = options->number_contents;
+	w->few_objects = FEW_OBJECTS;
 	w->flags = options->flags | (options->totals_only ? SNAP_SNAPSHOT_TOTALS_ONLY : 0);
 	w->sampling_interval = options->sampling_interval_bytes;
 	w->max_memory_bytes = options->max_memory_bytes;

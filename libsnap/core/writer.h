@@ -327,6 +327,7 @@ struct libsnap_out {
 	const uint8_t *header;       /* one that there is already, or NULL */
 	size_t header_size;
 	uint64_t header_hash;
+	bool small; /* known before the first block, which is the only one */
 };
 
 /* writer_batch.c */
@@ -343,6 +344,7 @@ struct snap_writer {
 	uint64_t max_memory_bytes;
 	int level;
 	bool totals_only, number_contents;
+	uint64_t few_objects; /* so many need no totals */
 	uint32_t flags;
 	uint64_t sampling_interval;
 	struct snap_error failure; /* once and for all, unless its status is SNAP_OK */
@@ -603,6 +605,7 @@ enum snap_status libsnap_out_begin(struct snap_writer *);
 /* The same, with a header that there is already. */
 enum snap_status libsnap_out_begin_with(struct snap_writer *, const uint8_t *header, size_t size,
 					uint64_t hash);
+bool libsnap_can_be_small(const struct snap_writer *);
 /* payload has SNAPFMT_BLOCK_HEADER_SIZE bytes free before it. */
 enum snap_status libsnap_out_block(struct snap_writer *, struct snapfmt_block *, uint8_t *payload);
 enum snap_status libsnap_out_finish(struct snap_writer *, uint64_t *identity);

@@ -88,15 +88,34 @@ static size_t put_together(const struct libsnap_batch_out *b)
 	return (size_t)(s.at - b->raw);
 }
 
-static enum snap_status compress(struct snap_writer *w, size_t raw_size, uint8_t *payload, size_t *stored_size)
+/* Strings come last where nothing else follows: text is compressed better apart.  Where it begins in the batch, or 0. */
+static size_t put_text_last(struct libsnap_batch_out *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		const struct snapfmt_batch_column text = b->columns[i];
+		if (text.encoding != SNAPFMT_TEXT)
+			continue;
+		memmove(&b->columns[i], &b->columns[i + 1], (b->count - 1 - i) * sizeof(text));
+		b->columns[b->count - 1] = text;
+		return put_together(b) - text.size;
+	}
+	return 0;
+}
+
+static enum snap_status compress(struct snap_writer *w, size_t raw_size, size_t split, uint8_t *payload,
+				 size_t *stored_size)
 {
 	struct libsnap_compressor *compressor;
 	enum snap_status status =
 		libsnap_compressor_new(&compressor, w->allocator, LEVEL_BATCH, &w->problem);
 	if (status != SNAP_OK)
 		return status;
-	status = libsnap_compress(compressor, w->batch.raw, raw_size, payload, LIBSNAP_STORED_BOUND,
-				  stored_size, &w->problem);
+	if (split)
+		status = libsnap_compress_split(compressor, w->batch.raw, raw_size, split, payload,
+						LIBSNAP_STORED_BOUND, stored_size, &w->problem);
+	else
+		status = libsnap_compress(compressor, w->batch.raw, raw_size, payload, LIBSNAP_STORED_BOUND,
+					  stored_size, &w->problem);
 	libsnap_compressor_free(compressor);
 	return status;
 }
@@ -107,8 +126,8 @@ enum snap_status libsnap_batch_flush(struct snap_writer *w)
 	if (b->count == 0)
 		return SNAP_OK;
 	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
-	size_t raw_size = put_together(b), stored_size;
-	enum snap_status status = compress(w, raw_size, payload, &stored_size);
+	size_t split = w->out.small ? put_text_last(b) : 0, raw_size = put_together(b), stored_size;
+	enum snap_status status = compress(w, raw_size, split, payload, &stored_size);
 	if (status != SNAP_OK)
 		return status;
 	struct snapfmt_block block = {.flags = SNAPFMT_BLOCK_CRITICAL,

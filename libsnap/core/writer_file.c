@@ -117,20 +117,14 @@ static enum snap_status check_end(struct snap_writer *w, uint64_t size)
 {
 	struct libsnap_out *out = &w->out;
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE];
-	size_t got = 0;
+	size_t wanted = size < sizeof(bytes) ? (size_t)size : sizeof(bytes), got = 0;
 	struct snapfmt_trailer trailer;
-	const char *reason = "is too short";
-	enum snapfmt_result result = SNAPFMT_BROKEN;
-	if (size >= sizeof(bytes)) {
-		uint64_t at = size - sizeof(bytes);
-		int failed =
-			w->io->read_at(w->io->context, out->file, at, bytes, sizeof(bytes), &got);
-		if (failed)
-			return libsnap_fail_io(&w->problem, failed, at, "cannot read %s",
-					       out->path);
-		struct cursor c = cursor_over(bytes, got);
-		result = snapfmt_read_trailer(&c, &trailer, &reason);
-	}
+	const char *reason;
+	uint64_t at = size - wanted;
+	int failed = w->io->read_at(w->io->context, out->file, at, bytes, wanted, &got);
+	if (failed)
+		return libsnap_fail_io(&w->problem, failed, at, "cannot read %s", out->path);
+	enum snapfmt_result result = snapfmt_read_end(bytes, got, &trailer, &reason);
 	if (result == SNAPFMT_GOOD || result == SNAPFMT_NEWER)
 		return SNAP_OK;
 	return libsnap_fail(&w->problem, SNAP_CORRUPT, SNAP_NO_OFFSET,
@@ -173,7 +167,7 @@ static enum snap_status put_header(struct snap_writer *w, uint32_t required_feat
 	snapfmt_hasher_begin(&out->identity);
 	if (out->header) {
 		add_to_identity(out, out->header_hash);
-		return put(w, out->header, out->header_size);
+		return out->small ? SNAP_OK : put(w, out->header, out->header_size);
 	}
 	struct snapfmt_header header = {.frame_size = SNAPFMT_HEADER_SIZE,
 					.major = SNAPFMT_MAJOR,
@@ -181,7 +175,7 @@ static enum snap_status put_header(struct snap_writer *w, uint32_t required_feat
 					.required_features = required_features};
 	snapfmt_write_header(&s, &header);
 	add_to_identity(out, header.hash);
-	return put(w, bytes, sizeof(bytes));
+	return out->small ? SNAP_OK : put(w, bytes, sizeof(bytes));
 }
 
 enum snap_status libsnap_out_block(struct snap_writer *w, struct snapfmt_block *block,
@@ -200,6 +194,7 @@ enum snap_status libsnap_out_block(struct snap_writer *w, struct snapfmt_block *
 	if (!entry)
 		return libsnap_fail_memory(&w->problem);
 	block->sequence = (uint32_t)(out->blocks.count - 1);
+	block->small = out->small;
 	block->hash = snapfmt_block_hash(block, payload);
 	*entry = *block;
 	add_to_identity(out, block->hash);
@@ -241,6 +236,7 @@ static enum snap_status put_trailer(struct snap_writer *w, uint64_t directory_of
 	struct libsnap_out *out = &w->out;
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE];
 	struct sink s = sink_over(bytes, sizeof(bytes));
+	const size_t size = out->small ? SNAPFMT_SMALL_END_SIZE : SNAPFMT_TRAILER_SIZE;
 	bool has_directory = out->offset > directory_offset;
 	struct snapfmt_trailer trailer = {
 		.flags = w->flags | (has_directory ? 0 : SNAPFMT_NO_DIRECTORY),
@@ -249,11 +245,21 @@ static enum snap_status put_trailer(struct snap_writer *w, uint64_t directory_of
 		.block_count = out->blocks.count,
 		.sampling_interval = w->sampling_interval,
 		.unknown_references = w->unknown_references,
+		.small = out->small,
 	};
 	trailer.identity = snapfmt_identity(&out->identity, &trailer);
-	snapfmt_write_trailer(&s, &trailer);
+	if (out->small)
+		snapfmt_write_small_end(&s, (uint32_t)(out->offset + size));
+	else
+		snapfmt_write_trailer(&s, &trailer);
 	*identity = trailer.identity;
-	return put(w, bytes, sizeof(bytes));
+	return put(w, bytes, size);
+}
+
+/* Whether one batch and nothing else would be a small snapshot. */
+bool libsnap_can_be_small(const struct snap_writer *w)
+{
+	return w->flags == 0 && w->sampling_interval == 0 && w->unknown_references == 0;
 }
 
 /* On disk first, then under its name. */
@@ -280,6 +286,8 @@ static enum snap_status publish(struct snap_writer *w)
 enum snap_status libsnap_out_finish(struct snap_writer *w, uint64_t *identity)
 {
 	struct libsnap_out *out = &w->out;
+	if (out->blocks.count == 0 && w->batch.count > 0)
+		out->small = libsnap_can_be_small(w);
 	enum snap_status status = libsnap_batch_flush(w);
 	if (status == SNAP_OK && out->blocks.count == 0)
 		status = put_header(w, 0);

@@ -305,8 +305,22 @@ enum snap_status libsnap_totals_check(struct snap_writer *w)
 	return o.status;
 }
 
+/* Few objects are added up as quickly as their totals are read; but of samples, what is estimated from totals is not what
+ * is estimated from objects. */
+static bool needs_totals(const struct snap_writer *w)
+{
+	uint64_t rows = 0;
+	if (w->totals_only || (w->flags & SNAP_SNAPSHOT_SAMPLED))
+		return true;
+	for (size_t i = 0; i < w->shapes.count; i++)
+		rows += libsnap_shape_at(&w->shapes, w->shapes.in_order[i])->rows;
+	return rows > w->few_objects;
+}
+
 enum snap_status libsnap_write_totals(struct snap_writer *w)
 {
+	if (!needs_totals(w))
+		return SNAP_OK;
 	struct totals_out o = {.writer = w};
 	libsnap_table_begin(&o.table, w, SNAP_TOTALS,
 			    w->totals.by_type.count + w->totals.by_stack.count +

@@ -53,6 +53,13 @@ static enum snap_status copy_block(struct making *making, struct snap_writer *w,
 	return status;
 }
 
+static bool is_one_batch(const struct making *making)
+{
+	const uint64_t count = making->old.first_block;
+	const struct libsnap_block *blocks = making->reader->blocks;
+	return count > 0 && blocks[0].batch && blocks[count - 1].sequence == 0;
+}
+
 static enum snap_status copy_base(struct making *making, struct snap_writer *w)
 {
 	uint8_t *bytes = making->header;
@@ -66,6 +73,9 @@ static enum snap_status copy_base(struct making *making, struct snap_writer *w)
 	w->out.header = bytes;
 	w->out.header_size = size;
 	w->out.header_hash = status == SNAP_OK ? header.hash : 0;
+	if (status == SNAP_OK && making->options == NULL)
+		w->out.small = is_one_batch(making) && libsnap_can_be_small(w) &&
+			       header.hash == snapfmt_small_header().hash;
 	for (uint64_t i = 0; status == SNAP_OK && i < making->old.first_block; i++)
 		if (i == 0 || blocks[i].sequence != blocks[i - 1].sequence)
 			status = copy_block(making, w, i);

@@ -40,6 +40,7 @@ sizes() {
 made "$work/large" "$traces" "$frames"
 made "$work/small" 300 "$frames"
 made "$work/tiny" 300 1
+made "$work/few" 20 "$frames"
 for ((round = 0; round < rounds; round++)); do
 	asked
 done
@@ -59,3 +60,4 @@ memory "$what: \`snap-import\`; load" import load
 sizes "$what" "$work/large"
 sizes "300 traces, $frames frames" "$work/small"
 sizes "300 traces, 1 frame" "$work/tiny"
+sizes "20 traces, $frames frames" "$work/few"

@@ -806,6 +806,38 @@ bad("no-directory-count", "Section 5.2: no directory, and a block count other th
     snapshot([Batch([TIME])], trailer={"flags": 32, "count": 2}, alone=True))
 bad("no-directory-but-one", "Section 5.2: the flag says that there is no directory, but there is.",
     snapshot([Batch([TIME])], trailer={"flags": 32}))
+
+
+def small(columns=(TIME,), end=None, size=None, **fields):
+    """A small snapshot of one batch, or what is said of it instead."""
+    _, (_, head), (what, frame), _ = in_batch(list(columns), **fields)
+    head = struct.pack("<II8s", MAGIC, fields.get("frame_size", 20), fields.get("tag", b"SNAPHEAP")) + head[16:]
+    end = struct.pack("<III", MAGIC, 4, size or len(head) + len(frame) + 12) if end is None else end
+    return [("header of a small snapshot (section 5.3)", head), (what, frame), ("end of a small snapshot (section 5.3)", end)]
+
+
+good("small", "Section 5.3: two objects that refer to each other, and a root, in a small snapshot.", small(tiny_columns()))
+good("small-series", "Section 2: a small snapshot between two others.", tiny() + small() + snapshot([TIME]))
+bad("small-frame-size", "Section 5.3: a frame size other than 20.", small(frame_size=21))
+bad("small-tag", "Section 5.3: another tag.", small(tag=b"SNAPHEAQ"))
+bad("small-hash", "Section 5.3: a hash that does not agree.", small(hash=1))
+bad("small-hash-of-itself", "Section 5.3: a hash of the small snapshot's bytes, and not of the batch's.",
+    small(hash=xxh64(struct.pack("<II8s", MAGIC, 20, b"SNAPHEAP") + small()[0][1][16:20] + small()[1][1])))
+bad("small-raw-size", "Section 5.3: a raw size that is not the content size.", small(raw_size=9))
+bad("small-stored-size", "Section 5.3: a stored size that is not the payload's.", small(stored_size=9))
+bad("small-frame-checksum", "Section 5.3: a frame whose own checksum is wrong.", small(frame={"checksum": 0x12345678}))
+bad("small-no-end", "Section 5.3: without its end the snapshot was cut short.", small()[:-1])
+bad("small-end-cut", "Section 5.3: the last byte is missing.", small(end=struct.pack("<III", MAGIC, 4, 64)[:-1]))
+bad("small-end-magic", "Section 5.3: the end's magic number is another.", small(end=struct.pack("<III", MAGIC - 1, 4, 64)))
+bad("small-end-size-0", "Section 5.3: a snapshot of no bytes.", small(end=struct.pack("<III", MAGIC, 4, 0)))
+bad("small-end-size", "Section 5.3: a snapshot larger than the file.", small(size=1000))
+bad("small-trailer", "Section 5.3: a small snapshot's header, and a trailer.", small()[:2] + in_batch([TIME])[-1:])
+bad("small-end-of-another", "Section 5.3: a header, a batch, and a small snapshot's end.",
+    in_batch([TIME])[:3] + [("end of a small snapshot (section 5.3)", struct.pack("<III", MAGIC, 4, 112))])
+bad("small-and-batch", "Section 5.3: a second batch before the end.",
+    small()[:2] + in_batch([COUNT])[1:3] + small(size=64 + sum(len(data) for _, data in in_batch([COUNT])[1:3]))[2:])
+bad("small-within", "Section 5.3: a small snapshot's header in the place of a batch's.",
+    in_batch([TIME])[:1] + small()[:2] + in_batch([TIME])[-1:])
 batch("empty", "no columns.", b"\0")
 batch("few-entries", "more columns than entries.", b"\2\x40\x12\2\0\1")
 batch("many-columns", "1,025 columns.", varint(1025) + b"\x40" + varint(900) + b"\1\0\1" + b"\0\1\1" * 1024)

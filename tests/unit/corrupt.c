@@ -312,7 +312,7 @@ static void build(struct patchwork *p, const struct golden *g, const struct gold
 static void test_blocks(const struct golden *g, const struct golden *other)
 {
 	static struct patchwork p;
-	for (int change = 0; change < CHANGES; change++) {
+	for (int change = 0; change < CHANGES && g->block_count > 0 && other->block_count > 0; change++) {
 		uint64_t failures = 0, tries = 0, rows = 0;
 		size_t count = change == EXCHANGE ? g->block_count - 1 : g->block_count;
 		for (size_t i = 0; i < count; i++) {

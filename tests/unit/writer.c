@@ -484,7 +484,9 @@ static void test_totals_only(void)
 	struct model_bytes whole = {0}, sums = {0};
 	struct model m;
 	model_make(&m, 500, 4);
-	write_model(&whole, &m, 0, 0);
+	struct snap_writer *with = open_bytes(&whole, NULL, 0);
+	with->few_objects = 0;
+	REQUIRE(model_add(with, &m, NULL) == SNAP_OK && snap_writer_finish(with, NULL, NULL) == SNAP_OK);
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	options.totals_only = true;
 	struct snap_writer *w = open_bytes(&sums, &options, 0);

@@ -12,6 +12,9 @@
 #include "import.h"
 #include "pickle.h"
 
+/* So few traces take less than what could be said of them. */
+#define FEW_TRACES 50u
+
 struct source_line {
 	pickle_value tuple; /* (file, line) */
 	uint32_t id;        /* in the snapshot */
@@ -345,6 +348,8 @@ static enum snap_status write_rows(struct importer *im)
 static enum snap_status write_properties(struct importer *im, uint64_t limit)
 {
 	struct snap_writer *writer = im->context->writer;
+	if (im->context->bare)
+		return SNAP_OK;
 	enum snap_status status = snap_writer_property(writer, "runtime", "cpython", im->error);
 	if (status != SNAP_OK || im->pickle->cut)
 		return status;
@@ -355,6 +360,7 @@ static enum snap_status write_properties(struct importer *im, uint64_t limit)
 
 static enum snap_status write_all(struct importer *im, uint64_t limit)
 {
+	im->context->bare = im->row_count < FEW_TRACES;
 	enum snap_status status =
 		import_begin(im->context, im->pickle->cut ? SNAP_SNAPSHOT_PARTIAL : 0, im->error);
 	if (status == SNAP_OK)
