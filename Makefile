@@ -197,4 +197,4 @@ clean:
 .PHONY: all python python-package units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
 	install uninstall dist clean FORCE
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

@@ -129,7 +129,7 @@ static uint32_t name_of(struct py_walk *w, PyObject *object, const struct py_typ
 	case PY_CODE: return py_code_name(w, (PyCodeObject *)object);
 	case PY_FRAME: return w->layouts ? py_frame_name(w, object) : 0;
 	case PY_TYPE: py_type_name(w, (PyTypeObject *)object, text, sizeof(text)); return py_string(w, text);
-	case PY_GENERATOR: return (uint32_t)(py_name_label(w, ((PyGenObject *)object)->gi_qualname) / 4);
+	case PY_GENERATOR: return (uint32_t)(py_name_label(w, py_generator_name(object)) / 4);
 	case PY_C_FUNCTION: return py_string(w, ((PyCFunctionObject *)object)->m_ml->ml_name);
 	case PY_MODULE: {
 		PyObject *name = PyDict_GetItemString(PyModule_GetDict(object), "__name__");

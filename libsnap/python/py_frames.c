@@ -245,6 +245,11 @@ static void root_frames(struct py_walk *w, PyThreadState *thread, uint32_t threa
 
 #endif
 
+PyObject *py_generator_name(PyObject *generator)
+{
+	return ((PyGenObject *)generator)->gi_qualname;
+}
+
 uint32_t py_frame_name(struct py_walk *w, PyObject *frame)
 {
 #if PY_SINCE(3, 9)

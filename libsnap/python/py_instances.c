@@ -124,6 +124,13 @@ bool py_instance_holds(PyObject *instance, PyObject *names, PyObject *values)
 	return true;
 }
 
+/* Since 3.14 it is the dict that reports the values inside the instance, if there is one. */
+static void claim_value(struct py_walk *w, PyObject *value, uint64_t label)
+{
+	if (value && !py_claim(w, value, SNAP_REF_FIELD, label) && py_going(w))
+		py_repeat(w, value, SNAP_REF_FIELD, label);
+}
+
 static void claim_attributes(struct py_walk *w, PyObject *object)
 {
 	struct attributes found = managed_attributes(object);
@@ -131,9 +138,7 @@ static void claim_attributes(struct py_walk *w, PyObject *object)
 	if (found.values && keys) {
 		const PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
 		for (Py_ssize_t i = 0; i < keys->dk_nentries && py_going(w); i++)
-			if (found.values->values[i])
-				py_claim(w, found.values->values[i], SNAP_REF_FIELD,
-					 py_name_label(w, entries[i].me_key));
+			claim_value(w, found.values->values[i], py_name_label(w, entries[i].me_key));
 	}
 	claim_dict(w, found.dict);
 }

@@ -38,10 +38,12 @@ static bool take_reported(struct py_walk *w, PyObject *to)
 	return false;
 }
 
-void py_claim(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
+bool py_claim(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
 {
-	if (take_reported(w, to))
-		py_refer(w, to, kind, label);
+	if (!take_reported(w, to))
+		return false;
+	py_refer(w, to, kind, label);
+	return true;
 }
 
 void py_claim_key(struct py_walk *w, PyObject *to, PyObject *key)

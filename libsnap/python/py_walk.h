@@ -187,8 +187,8 @@ void py_collector_walk(struct py_walk *);
 /* Marks what the object at hand says of others: which dicts are namespaces, which tuples closures. */
 void py_mark(struct py_walk *, PyObject *);
 void py_references(struct py_walk *, PyObject *, const struct py_type *);
-/* Labels one of the references that the object's type reported. */
-void py_claim(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
+/* Labels one of the references that the object's type reported; false: it did not. */
+bool py_claim(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
 void py_claim_field(struct py_walk *, PyObject *to, const char *label);
 void py_claim_internal(struct py_walk *, PyObject *to, const char *label);
 
@@ -216,6 +216,7 @@ void py_refer_static_type(struct py_walk *, PyTypeObject *);
 /* py_frames.c */
 void py_claim_frame(struct py_walk *, PyObject *frame);
 void py_claim_generator(struct py_walk *, PyObject *generator);
+PyObject *py_generator_name(PyObject *generator); /* borrowed */
 /* Whether a waiting generator's variables are these, and the thread's innermost frame is that of a code object. */
 bool py_generator_holds(PyObject *generator, PyObject *names, PyObject *values);
 bool py_thread_runs(PyCodeObject *code);
