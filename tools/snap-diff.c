@@ -81,7 +81,7 @@ static uint64_t count_changed(struct snap_answer *answer, const struct snap_answ
 	uint64_t changed = 0;
 	for (uint64_t i = 0; i < info->row_count; i++) {
 		struct snap_answer_row row;
-		snap_answer_row(answer, i, &row);
+		snap_answer_sums(answer, i, &row);
 		changed += !is_unchanged(&row);
 	}
 	return changed;
@@ -117,9 +117,10 @@ static uint64_t print_changes(struct print_table *table, struct snap_answer *ans
 	size_t first = measures(info);
 	for (uint64_t i = 0; i < info->row_count && shown < limit; i++) {
 		struct snap_answer_row row;
-		snap_answer_row(answer, i, &row);
+		snap_answer_sums(answer, i, &row);
 		if (!all && is_unchanged(&row))
 			continue;
+		snap_answer_row(answer, i, &row);
 		measure_cells(info, &row, cells);
 		const char *status = status_of(&row);
 		cells[first - 1] = print_bytes(status, strlen(status));

@@ -220,6 +220,8 @@ struct snap_answer_row {
 };
 /* index is below row_count.  What lies in temporary files may fail to be read, and is then zero: see snap_answer_check. */
 SNAP_API void snap_answer_row(struct snap_answer *, uint64_t index, struct snap_answer_row *out);
+/* The same without the key, which takes longer where it is a list. */
+SNAP_API void snap_answer_sums(struct snap_answer *, uint64_t index, struct snap_answer_row *out);
 /* SNAP_OK, or why a row that was asked for could not be told whole. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_answer_check(const struct snap_answer *, struct snap_error *error);

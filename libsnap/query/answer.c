@@ -14,6 +14,7 @@ void snap_answer_free(struct snap_answer *answer)
 		libsnap_array_end(&answer->variances[side]);
 	}
 	libsnap_array_end(&answer->rows);
+	libsnap_array_end(&answer->group_of_path);
 	libsnap_arrays_end(&answer->budget.arrays);
 	libsnap_tape_free(&answer->told);
 	libsnap_free(memory, answer->frames, answer->frame_capacity, sizeof(*answer->frames));
@@ -255,12 +256,12 @@ bool libsnap_group_is_told(struct snap_answer *answer, uint32_t group)
 	return false;
 }
 
-void snap_answer_row(struct snap_answer *answer, uint64_t index, struct snap_answer_row *out)
+/* Its group's number. */
+static uint32_t tell_sums(struct snap_answer *answer, uint64_t index, struct snap_answer_row *out)
 {
 	uint32_t group = libsnap_array_get32(&answer->rows, index);
 	int side = answer->info.compared;
 	union measure now = libsnap_sum_at(answer, side, group);
-	libsnap_tape_free(&answer->told);
 	*out = (struct snap_answer_row){.bytes = now.exact.bytes, .count = now.exact.count};
 	out->retained = libsnap_retained_at(answer, side, group);
 	out->waste = libsnap_waste(answer, side, group);
@@ -279,6 +280,20 @@ void snap_answer_row(struct snap_answer *answer, uint64_t index, struct snap_ans
 		out->is_new = old.exact.count == 0 && old.exact.bytes == 0;
 		out->is_gone = now.exact.count == 0 && now.exact.bytes == 0;
 	}
+	if (answer->budget.arrays.failed != SNAP_OK)
+		note_failure(answer);
+	return group;
+}
+
+void snap_answer_sums(struct snap_answer *answer, uint64_t index, struct snap_answer_row *out)
+{
+	tell_sums(answer, index, out);
+}
+
+void snap_answer_row(struct snap_answer *answer, uint64_t index, struct snap_answer_row *out)
+{
+	uint32_t group = tell_sums(answer, index, out);
+	libsnap_tape_free(&answer->told);
 	struct tuple key = libsnap_tuple_at(&answer->space.groups, group);
 	tell_key(answer, &key, out);
 	if (answer->budget.arrays.failed != SNAP_OK)

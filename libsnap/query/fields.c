@@ -130,8 +130,7 @@ static enum snap_status group_labels(struct fields *fields, struct snap_error *e
 	status = libsnap_budget_array(space->budget, &fields->group_of, count, sizeof(uint32_t),
 				      error);
 	for (uint32_t i = 0; status == SNAP_OK && i < count; i++) {
-		uint64_t type = libsnap_tuple_at(&fields->labels.raw, i).part[0];
-		struct tuple key = libsnap_labels_step(&fields->labels, i, type);
+		struct tuple key = libsnap_labels_step(&fields->labels, i);
 		uint64_t references = libsnap_array_get64(&fields->counts, i);
 		uint32_t group;
 		status = libsnap_space_intern(space, &space->groups, &key, &group, error);

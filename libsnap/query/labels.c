@@ -53,10 +53,11 @@ enum snap_status libsnap_labels_find(struct labels *labels, uint64_t type,
 	return find(labels, &key, number, error);
 }
 
-enum snap_status libsnap_labels_find_root(struct labels *labels, uint64_t kind, uint64_t string,
-					  uint32_t *number, struct snap_error *error)
+enum snap_status libsnap_labels_find_root(struct labels *labels, uint64_t type, uint64_t kind,
+					  uint64_t string, uint32_t *number,
+					  struct snap_error *error)
 {
-	struct tuple key = {{0, kind, string ? LABEL_TEXT : LABEL_NONE, string, 1}};
+	struct tuple key = {{type, kind, string ? LABEL_TEXT : LABEL_NONE, string, 1}};
 	return find(labels, &key, number, error);
 }
 
@@ -138,10 +139,10 @@ enum snap_status libsnap_labels_load(struct labels *labels, struct snap_error *e
 	return status == SNAP_OK ? drop_all_numbers(labels, error) : status;
 }
 
-struct tuple libsnap_labels_step(struct labels *labels, uint32_t number, uint64_t type)
+struct tuple libsnap_labels_step(struct labels *labels, uint32_t number)
 {
 	struct tuple raw = libsnap_tuple_at(&labels->raw, number);
-	struct type_name name = libsnap_type_at(labels->names, type);
+	struct type_name name = libsnap_type_at(labels->names, raw.part[0]);
 	return (struct tuple){{name.name, name.kind, raw.part[1] | (raw.part[4] ? STEP_ROOT : 0),
 			       raw.part[2], libsnap_resolver_text(&labels->resolver, raw.part[3])}};
 }

@@ -3,6 +3,8 @@
 
 #include "query.h"
 
+#define MOST_CHOSEN 65536
+
 static const struct tuple_form place_form = {1u << 0 | 1u << 2 | 1u << 3, 0, NULL};
 static const struct tuple_form slot_form = {1u << 2, 0, NULL};
 static const struct tuple_form step_form = {1u << 0 | 1u << 4, 0, NULL};
@@ -102,13 +104,71 @@ static enum snap_status add_group(struct number_sort *sort, struct snap_answer *
 	return libsnap_number_sort_add(sort, numbers, (size_t)(end - numbers), group, error);
 }
 
+/* The least first numbers come first, so that the one to go is found at once. */
+struct chosen {
+	uint64_t *heap;
+	size_t count, wanted;
+};
+
+static void choose(struct chosen *chosen, uint64_t number)
+{
+	uint64_t *heap = chosen->heap;
+	size_t at = 0, child;
+	if (chosen->count < chosen->wanted) {
+		for (at = chosen->count++; at > 0 && heap[(at - 1) / 2] > number; at = (at - 1) / 2)
+			heap[at] = heap[(at - 1) / 2];
+	} else if (number > heap[0]) {
+		for (; (child = 2 * at + 1) < chosen->count; at = child) {
+			child += child + 1 < chosen->count && heap[child + 1] < heap[child];
+			if (number <= heap[child])
+				break;
+			heap[at] = heap[child];
+		}
+	} else {
+		return;
+	}
+	heap[at] = number;
+}
+
+/* Where only the first rows will be asked for: what the first number of such a row is at least. */
+static enum snap_status find_least(struct snap_answer *answer, uint64_t *least,
+				   struct snap_error *error)
+{
+	const struct snap_allocator *memory = &answer->budget.allocator;
+	uint32_t groups = answer->space.groups.count;
+	size_t wanted = (size_t)(answer->max_rows < MOST_CHOSEN ? answer->max_rows : 0);
+	struct chosen chosen = {.wanted = wanted};
+	*least = 0;
+	if (wanted == 0 || wanted >= groups)
+		return SNAP_OK;
+	chosen.heap = libsnap_alloc(memory, wanted, sizeof(uint64_t));
+	if (!chosen.heap)
+		return libsnap_budget_fail(&answer->budget, error);
+	for (uint32_t group = 0; group < groups; group++) {
+		uint64_t numbers[SORT_NUMBERS];
+		if (!libsnap_group_is_told(answer, group))
+			continue;
+		put_sums(numbers, answer, group);
+		choose(&chosen, numbers[0]);
+	}
+	if (chosen.count == wanted)
+		*least = chosen.heap[0];
+	libsnap_free(memory, chosen.heap, wanted, sizeof(uint64_t));
+	return SNAP_OK;
+}
+
 static enum snap_status sort_groups(struct number_sort *sort, struct snap_answer *answer,
 				    struct ranks *ranks, struct snap_error *error)
 {
-	enum snap_status status = SNAP_OK;
-	uint64_t count = 0;
+	uint64_t told = 0, count = 0, least;
+	enum snap_status status = find_least(answer, &least, error);
 	for (uint32_t group = 0; status == SNAP_OK && group < answer->space.groups.count; group++) {
+		uint64_t numbers[SORT_NUMBERS];
 		if (!libsnap_group_is_told(answer, group))
+			continue;
+		told++;
+		put_sums(numbers, answer, group);
+		if (numbers[0] < least)
 			continue;
 		status = add_group(sort, answer, ranks, group, error);
 		count++;
@@ -123,7 +183,7 @@ static enum snap_status sort_groups(struct number_sort *sort, struct snap_answer
 		if (status == SNAP_OK)
 			libsnap_array_set32(&answer->rows, row, group);
 	}
-	answer->info.row_count = count;
+	answer->info.row_count = told;
 	return status == SNAP_END ? SNAP_OK : status;
 }
 

@@ -8,9 +8,10 @@
 
 struct paths {
 	struct side *side;
-	struct labels labels;
+	struct labels labels; /* with the types that they lead to */
 	/* By object: the number of the label by which it was reached, + 1; 0 as yet. */
 	struct libsnap_array label_of;
+	struct libsnap_array item_of; /* by number of a label, + 1 */
 	struct libsnap_array stack;
 	enum snap_status status;
 	struct snap_error *error;
@@ -27,7 +28,8 @@ static bool take_reference(void *context, const struct snap_graph_reference *ref
 	    libsnap_array_get32(&paths->label_of, row) || snap_graph_distance(graph, row) == 0)
 		return true;
 	uint32_t label;
-	paths->status = libsnap_labels_find(&paths->labels, 0, reference, &label, paths->error);
+	paths->status = libsnap_labels_find(&paths->labels, snap_graph_type(graph, row), reference,
+					    &label, paths->error);
 	if (paths->status == SNAP_OK)
 		libsnap_array_set32(&paths->label_of, row, label + 1);
 	return paths->status == SNAP_OK;
@@ -46,8 +48,9 @@ static enum snap_status take_roots(void *context, uint64_t first_row, size_t cou
 			continue;
 		uint64_t kind = values[1][i] < UINT32_MAX ? values[1][i] : UINT32_MAX;
 		uint32_t label;
-		enum snap_status status =
-			libsnap_labels_find_root(&paths->labels, kind, values[2][i], &label, error);
+		enum snap_status status = libsnap_labels_find_root(
+			&paths->labels, snap_graph_type(paths->side->graph, row), kind,
+			values[2][i], &label, error);
 		if (status != SNAP_OK)
 			return status;
 		libsnap_array_set32(&paths->label_of, row, label + 1);
@@ -70,25 +73,36 @@ static enum snap_status find_labels(struct paths *paths, struct snap_error *erro
 	return status == SNAP_OK ? libsnap_labels_load(&paths->labels, error) : status;
 }
 
+static enum snap_status find_items(struct paths *paths, struct snap_error *error)
+{
+	struct space *space = &paths->side->answer->space;
+	uint32_t count = paths->labels.raw.count + 1, item;
+	enum snap_status status = libsnap_budget_array(space->budget, &paths->item_of, count,
+						       sizeof(uint32_t), error);
+	for (uint32_t i = 0; status == SNAP_OK && i < count; i++) {
+		struct tuple step = {{0}}; /* a partial reader lost the reference */
+		if (i > 0)
+			step = libsnap_labels_step(&paths->labels, i - 1);
+		status = libsnap_space_intern(space, &space->places, &step, &item, error);
+		if (status == SNAP_OK)
+			libsnap_array_set32(&paths->item_of, i, item);
+	}
+	return status;
+}
+
 /* The path that is one step longer, or one that it is folded into. */
 static enum snap_status add_step(struct paths *paths, uint32_t before, uint64_t row, uint32_t *path,
 				 struct snap_error *error)
 {
 	struct side *side = paths->side;
 	struct space *space = &side->answer->space;
-	uint32_t label = libsnap_array_get32(&paths->label_of, row), item;
+	uint32_t label = libsnap_array_get32(&paths->label_of, row);
+	uint32_t item = libsnap_array_get32(&paths->item_of, label);
 	uint32_t depth = side->options->path_depth;
-	*path = before;
-	if (depth && libsnap_chain_at(space, before).length >= depth)
-		return SNAP_OK;
-	struct tuple step = {{0}};
-	if (label)
-		step = libsnap_labels_step(&paths->labels, label - 1,
-					   snap_graph_type(side->graph, row));
-	enum snap_status status = libsnap_space_intern(space, &space->places, &step, &item, error);
-	if (status != SNAP_OK)
-		return status;
 	struct chain chain = libsnap_chain_at(space, before);
+	*path = before;
+	if (depth && chain.length >= depth)
+		return SNAP_OK;
 	for (uint32_t i = 0, at = before; i < FOLD && chain.length > 1; i++) {
 		if (chain.item == item) {
 			*path = at;
@@ -159,8 +173,11 @@ enum snap_status libsnap_paths_prepare(struct side *side, struct snap_error *err
 	if (status == SNAP_OK)
 		status = find_labels(&paths, error);
 	if (status == SNAP_OK)
+		status = find_items(&paths, error);
+	if (status == SNAP_OK)
 		status = find_paths(&paths, error);
 	libsnap_array_end(&paths.label_of);
+	libsnap_array_end(&paths.item_of);
 	libsnap_labels_end(&paths.labels);
 	return status;
 }

@@ -36,7 +36,7 @@ struct interner {
 	struct libsnap_array items, slots;
 	size_t identity_size; /* the first bytes of items, that tell them apart */
 	unsigned bits;        /* 1 << bits slots; 0: none */
-	uint32_t count;
+	uint32_t count, placed; /* placed: items that have slots */
 };
 
 struct text_item {
@@ -50,7 +50,8 @@ struct tuple {
 /* A list is its last item and the list before it; 0 is the empty one. */
 struct chain {
 	uint32_t before, item;
-	uint32_t length; /* follows from the others */
+	uint32_t length;      /* follows from the others */
+	uint32_t first, next; /* one that is longer by an item, and another of those; 0: none */
 };
 
 /* Names and lists by content, shared by the snapshots that are compared.  Text and chain 0 are none. */
@@ -70,8 +71,9 @@ void libsnap_space_end(struct space *);
 enum snap_status libsnap_space_text(struct space *, const char *bytes, size_t size, uint32_t *id, struct snap_error *);
 enum snap_status libsnap_space_intern(struct space *, struct interner *, const void *item, uint32_t *id,
 				      struct snap_error *);
-/* So many items will be added, mostly new ones: room is made at once. */
-enum snap_status libsnap_space_expect(struct space *, struct interner *, uint64_t more, struct snap_error *);
+/* One more, which the caller knows to be none of those. */
+enum snap_status libsnap_space_append(struct space *, struct interner *, const void *item, uint32_t *id,
+				      struct snap_error *);
 enum snap_status libsnap_space_chain(struct space *, uint32_t before, uint32_t item, uint32_t *id, struct snap_error *);
 
 size_t libsnap_text_size(struct space *, uint32_t id);
@@ -289,11 +291,13 @@ struct snap_answer {
 	uint64_t untold;         /* rows that count, but were not asked for: see max_rows */
 	struct query_row all_owners; /* then: their sums */
 	enum snap_order order;
+	uint64_t max_rows; /* as in the options */
 	struct libsnap_array sides[2];    /* measures by group: of the only or old and the new one */
 	struct libsnap_array retained[2]; /* bytes by group; this and fills as far as the side knew groups */
 	struct libsnap_array fills[2];
 	struct libsnap_array variances[2]; /* where errors were asked for, of groups that count */
 	struct libsnap_array rows; /* groups in order */
+	struct libsnap_array group_of_path; /* of the key path, + 1: from the old side to the new one */
 	struct libsnap_tape told;  /* texts of the row told last, where they are not in memory anyway */
 	struct snap_place *frames;
 	struct snap_slot_text *slots;
@@ -343,7 +347,7 @@ bool libsnap_key_can_cumulate(enum snap_key key);
 enum label_class { LABEL_NONE = 0, LABEL_TEXT = 1, LABEL_INDEX = 2, LABEL_KEY = 3 };
 struct labels {
 	struct names *names;
-	struct interner raw;      /* of tuples: type or 0, kind, class, string id, whether of a root */
+	struct interner raw;      /* of tuples: type, kind, class, string id, whether of a root */
 	struct tuple last;        /* the one found last, and its number */
 	uint32_t last_number;
 	struct resolver resolver;
@@ -354,15 +358,15 @@ void libsnap_labels_begin(struct labels *, struct names *);
 void libsnap_labels_end(struct labels *);
 enum snap_status libsnap_labels_find(struct labels *, uint64_t type, const struct snap_graph_reference *,
 				     uint32_t *number, struct snap_error *);
-enum snap_status libsnap_labels_find_root(struct labels *, uint64_t kind, uint64_t string, uint32_t *number,
-					  struct snap_error *);
+enum snap_status libsnap_labels_find_root(struct labels *, uint64_t type, uint64_t kind, uint64_t string,
+					  uint32_t *number, struct snap_error *);
 /* After the last one was found: texts of labels. */
 enum snap_status libsnap_labels_load(struct labels *, struct snap_error *);
 /* A label "variable+0x10" is of that variable; one that is an offset alone stays. */
 size_t libsnap_size_of_variable(const char *bytes, size_t size);
-/* Number as a step to or of that type: name, kind of the type; kind (roots above 2^32), class, text. */
+/* Number as a step to or of its type: name, kind of the type; kind (roots above 2^32), class, text. */
 #define STEP_ROOT ((uint64_t)1 << 32)
-struct tuple libsnap_labels_step(struct labels *, uint32_t number, uint64_t type);
+struct tuple libsnap_labels_step(struct labels *, uint32_t number);
 
 /* ---- one snapshot on its way into an answer (side.c) ---- */
 

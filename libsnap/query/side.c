@@ -163,7 +163,11 @@ static enum snap_status find_group(struct side *side, uint64_t id, const struct 
 		return SNAP_OK;
 	}
 	struct space *space = &side->answer->space;
-	enum snap_status status = libsnap_space_intern(space, &space->groups, key, group, error);
+	/* Each path is one group, of which group_of tells. */
+	enum snap_status status =
+		side->options->key == SNAP_KEY_PATH
+			? libsnap_space_append(space, &space->groups, key, group, error)
+			: libsnap_space_intern(space, &space->groups, key, group, error);
 	if (status == SNAP_OK && id < side->group_of.count)
 		libsnap_array_set32(&side->group_of, id, *group + 1);
 	return status;
@@ -282,10 +286,6 @@ static enum snap_status list_tracebacks(struct side *side, struct snap_error *er
 					      sizeof(uint32_t), error);
 	if (status == SNAP_OK)
 		status = place_frames(side, &place_of, error);
-	struct space *space = &side->answer->space;
-	if (status == SNAP_OK && side->number == 0) /* the new snapshot has most of the old one's */
-		status = libsnap_space_expect(space, &space->chains, side->names.stacks.count,
-					      error);
 	if (status == SNAP_OK)
 		status = list_stacks(side, &place_of, error);
 	libsnap_array_end(&place_of);
@@ -339,6 +339,18 @@ static enum snap_status make_group_map(struct side *side, uint64_t count, struct
 {
 	return libsnap_budget_array(&side->answer->budget, &side->group_of, count, sizeof(uint32_t),
 				    error);
+}
+
+/* Paths are the same on both sides. */
+static enum snap_status make_path_map(struct side *side, struct snap_error *error)
+{
+	struct snap_answer *answer = side->answer;
+	if (side->number == 0)
+		return make_group_map(side, answer->space.chains.count, error);
+	libsnap_array_replace(&side->group_of, &answer->group_of_path);
+	return libsnap_array_reach(&side->group_of, answer->space.chains.count)
+		       ? SNAP_OK
+		       : libsnap_budget_fail(&answer->budget, error);
 }
 
 enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct snap_error *error)
@@ -408,8 +420,7 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 	}
 	case SNAP_KEY_PATH: {
 		enum snap_status status = libsnap_paths_prepare(side, error);
-		uint32_t paths = side->answer->space.chains.count;
-		return status == SNAP_OK ? make_group_map(side, paths, error) : status;
+		return status == SNAP_OK ? make_path_map(side, error) : status;
 	}
 	default: return SNAP_OK;
 	}
@@ -426,6 +437,9 @@ static enum snap_status prepare_cumulative(struct side *side, struct snap_error 
 void libsnap_side_end(struct side *side)
 {
 	libsnap_fields_end(side);
+	if (side->options->key == SNAP_KEY_PATH && side->answer->info.compared &&
+	    side->number == 0 && side->group_of.owner)
+		libsnap_array_replace(&side->answer->group_of_path, &side->group_of);
 	libsnap_array_end(&side->group_of);
 	libsnap_array_end(&side->list_of);
 	libsnap_array_end(&side->of_stack);
@@ -435,7 +449,8 @@ void libsnap_side_end(struct side *side)
 	libsnap_array_end(&side->places);
 	libsnap_array_end(&side->filled);
 	libsnap_array_end(&side->path_of);
-	libsnap_free(&side->answer->budget.allocator, side->owners, side->owner_capacity, sizeof(uint64_t));
+	libsnap_free(&side->answer->budget.allocator, side->owners, side->owner_capacity,
+		     sizeof(uint64_t));
 	if (side->has_resolver)
 		libsnap_resolver_end(&side->resolver);
 	snap_graph_close(side->graph);

@@ -5,6 +5,7 @@
 #include "snapfmt.h"
 
 #define LEAST_BITS   6
+#define MOST_LISTED  8
 #define GRAPH_LEAVES ((uint64_t)128 << 20) /* to arrays and sorting, of a large budget */
 
 static bool budget_has(const struct budget *budget, size_t size)
@@ -134,29 +135,29 @@ static enum snap_status widen(struct space *space, struct interner *interner, un
 }
 
 /* A third of the slots stays free. */
-static bool has_slots(const struct interner *interner, unsigned bits, uint64_t more)
+static bool has_slots(const struct interner *interner, unsigned bits)
 {
-	return bits && interner->count + more <= ((uint64_t)1 << bits) / 3 * 2;
+	return bits && interner->placed + UINT64_C(1) <= ((uint64_t)1 << bits) / 3 * 2;
 }
 
-enum snap_status libsnap_space_expect(struct space *space, struct interner *interner, uint64_t more,
-				      struct snap_error *error)
+static enum snap_status make_room(struct space *space, struct interner *interner,
+				  struct snap_error *error)
 {
 	unsigned bits = interner->bits ? interner->bits : LEAST_BITS;
-	while (bits < 32 && !has_slots(interner, bits, more))
+	while (bits < 32 && !has_slots(interner, bits))
 		bits++;
 	return bits == interner->bits ? SNAP_OK : widen(space, interner, bits, error);
 }
 
-static enum snap_status append(struct space *space, struct interner *interner, const void *item,
-			       struct snap_error *error)
+enum snap_status libsnap_space_append(struct space *space, struct interner *interner,
+				      const void *item, uint32_t *id, struct snap_error *error)
 {
 	if (interner->count == NOT_FOUND - 1)
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "more than 4 billion names or groups");
 	if (!libsnap_array_add(&interner->items, item))
 		return libsnap_budget_fail(space->budget, error);
-	interner->count++;
+	*id = interner->count++;
 	return SNAP_OK;
 }
 
@@ -165,10 +166,10 @@ static enum snap_status interner_add(struct space *space, struct interner *inter
 				     const void *item, uint32_t hash, uint64_t free, uint32_t *id,
 				     struct snap_error *error)
 {
-	bool wide = has_slots(interner, interner->bits, 1);
-	enum snap_status status = wide ? SNAP_OK : libsnap_space_expect(space, interner, 1, error);
+	bool wide = has_slots(interner, interner->bits);
+	enum snap_status status = wide ? SNAP_OK : make_room(space, interner, error);
 	if (status == SNAP_OK)
-		status = append(space, interner, item, error);
+		status = libsnap_space_append(space, interner, item, id, error);
 	if (status != SNAP_OK)
 		return status;
 	struct slot slot = {hash, interner->count};
@@ -176,7 +177,7 @@ static enum snap_status interner_add(struct space *space, struct interner *inter
 		*(struct slot *)libsnap_array_edit(&interner->slots, free) = slot;
 	else
 		place_in_slots(&interner->slots, interner->bits, slot);
-	*id = interner->count - 1;
+	interner->placed++;
 	return SNAP_OK;
 }
 
@@ -283,7 +284,7 @@ const char *libsnap_text_in_memory(struct space *space, uint32_t id)
 }
 
 enum snap_status libsnap_space_text_at(struct space *space, uint32_t id, struct text_item *out,
-				 struct snap_error *error)
+				       struct snap_error *error)
 {
 	out->size = libsnap_text_size(space, id);
 	out->bytes = libsnap_text_in_memory(space, id);
@@ -301,11 +302,27 @@ enum snap_status libsnap_space_text_at(struct space *space, uint32_t id, struct 
 
 /* ---- all of them ---- */
 
+/* Those that are longer by an item than one list are looked for one by one where they are few: as
+ * they lie together mostly, files are read in order then. */
 enum snap_status libsnap_space_chain(struct space *space, uint32_t before, uint32_t item,
 				     uint32_t *id, struct snap_error *error)
 {
-	struct chain chain = {before, item, libsnap_chain_at(space, before).length + 1};
-	return libsnap_space_intern(space, &space->chains, &chain, id, error);
+	struct chain shorter = libsnap_chain_at(space, before), longer;
+	struct chain chain = {before, item, shorter.length + 1, 0, shorter.first};
+	unsigned listed = 0;
+	for (uint32_t at = shorter.first; at; at = longer.next, listed++) {
+		longer = libsnap_chain_at(space, at);
+		if (longer.item == item) {
+			*id = at;
+			return SNAP_OK;
+		}
+	}
+	if (listed >= MOST_LISTED)
+		return libsnap_space_intern(space, &space->chains, &chain, id, error);
+	enum snap_status status = libsnap_space_append(space, &space->chains, &chain, id, error);
+	if (status == SNAP_OK)
+		((struct chain *)libsnap_array_edit(&space->chains.items, before))->first = *id;
+	return status;
 }
 
 enum snap_status libsnap_space_begin(struct space *space, struct budget *budget,
@@ -316,12 +333,15 @@ enum snap_status libsnap_space_begin(struct space *space, struct budget *budget,
 	libsnap_interner_begin(&space->places, budget, sizeof(struct tuple), sizeof(struct tuple));
 	libsnap_interner_begin(&space->groups, budget, sizeof(struct tuple), sizeof(struct tuple));
 	libsnap_interner_begin(&space->chains, budget, sizeof(struct chain), 2 * sizeof(uint32_t));
+	uint32_t none;
 	/* Never empty, so that texts have bytes. */
 	enum snap_status status = libsnap_budget_array(budget, &space->bytes, 1, 1, error);
 	if (status == SNAP_OK)
-		status = append(space, &space->texts, &(struct text_place){0, 0}, error);
+		status = libsnap_space_append(space, &space->texts, &(struct text_place){0, 0},
+					      &none, error);
 	if (status == SNAP_OK)
-		status = append(space, &space->chains, &(struct chain){0, 0, 0}, error);
+		status = libsnap_space_append(space, &space->chains, &(struct chain){0}, &none,
+					      error);
 	return status;
 }
 
