@@ -1,5 +1,7 @@
 /* What one snapshot calls its types, frames, stacks and threads (FORMAT.md, section 7.1), by
  * content. */
+#include <string.h>
+
 #include "query.h"
 
 #define NAME_SIZE 4096 /* longer names of functions are not renamed */
@@ -303,6 +305,24 @@ static enum snap_status rename_text(struct names *names, uint32_t *text, struct 
 		       : SNAP_OK;
 }
 
+/* Linkage names of classes are those of their virtual tables. */
+static enum snap_status rename_types(struct names *names, struct snap_error *error)
+{
+	static const char table[4] = {'_', 'Z', 'T', 'V'};
+	enum snap_status status = SNAP_OK;
+	for (uint64_t i = 0; status == SNAP_OK && i < names->types.count; i++) {
+		char begin[sizeof table];
+		uint32_t text = libsnap_type_at(names, i).name;
+		if (!text || libsnap_text_size(names->space, text) <= sizeof table)
+			continue;
+		libsnap_text_read(names->space, text, 0, sizeof begin, begin);
+		if (memcmp(begin, table, sizeof table) == 0)
+			status = rename_text(names, &text, error);
+		((struct type_name *)libsnap_array_edit(&names->types, i))->name = text;
+	}
+	return status;
+}
+
 /* Frames share functions: each is renamed once. */
 static enum snap_status rename_functions(struct names *names, struct snap_error *error)
 {
@@ -362,6 +382,8 @@ static enum snap_status resolve_all(struct names *names, unsigned needed, struct
 	libsnap_resolver_end(&resolver);
 	if (status == SNAP_OK && (needed & NEED_FUNCTIONS) && names->rename->function_name)
 		status = rename_functions(names, error);
+	if (status == SNAP_OK && (needed & NEED_TYPES) && names->rename->function_name)
+		status = rename_types(names, error);
 	return status;
 }
 

@@ -92,6 +92,7 @@ struct picture {
 	struct track_account account;
 	struct track_holders holders; /* the rest: with references only */
 	struct track_roots roots;
+	struct track_types types;
 	uint32_t offsets[NAMED_WORDS]; /* by word: the string's id */
 	uint32_t labels;               /* of roots */
 };
@@ -302,6 +303,22 @@ static bool add_object(struct picture *p, const struct track_block *block, struc
 	return p->status == SNAP_OK;
 }
 
+/* By its linkage name: that of the class's virtual table. */
+static uint32_t class_of_block(struct picture *p, const struct track_block *block)
+{
+	static char text[1024] = "_ZTV";
+	const char *name = track_types_of(&p->types, &p->maps, block);
+	uint32_t type = 0;
+	if (!name)
+		return 0;
+	size_t size = strnlen(name, sizeof text - 4);
+	memcpy(text + 4, name, size);
+	uint32_t id = string(p, text, size + 4);
+	if (p->status == SNAP_OK)
+		p->status = snap_writer_type(p->writer, id, SNAP_TYPE_OBJECT, &type, &p->error);
+	return type;
+}
+
 static uint32_t mapped_type(struct picture *p, bool is_file)
 {
 	uint32_t type = 0, name = is_file ? string(p, "mmap of a file", 14) : string(p, "mmap", 4);
@@ -326,7 +343,8 @@ static bool add_block(void *context, const struct track_block *block)
 {
 	struct picture *p = context;
 	add_mapped(p, block->address);
-	add_object(p, block, (struct snap_object){.id = block->address});
+	uint32_t type = track_settings.references ? class_of_block(p, block) : 0;
+	add_object(p, block, (struct snap_object){.id = block->address, .type = type});
 	if (p->status == SNAP_OK && track_settings.references) {
 		struct holding holding = {p, block};
 		track_holders_words(&p->holders, &p->maps, block, add_reference, &holding);

@@ -161,10 +161,17 @@ static void find_groups(void)
 		add_mount(line, own);
 }
 
-static uint64_t limit_of(int what)
+enum own_limit { SPACE, DATA };
+
+static bool get_limit(enum own_limit what, struct rlimit *limit)
+{
+	return (what == SPACE ? getrlimit(RLIMIT_AS, limit) : getrlimit(RLIMIT_DATA, limit)) == 0;
+}
+
+static uint64_t limit_of(enum own_limit what)
 {
 	struct rlimit limit;
-	return getrlimit(what, &limit) == 0 && limit.rlim_cur < NO_LIMIT ? (uint64_t)limit.rlim_cur : UINT64_MAX;
+	return get_limit(what, &limit) && limit.rlim_cur < NO_LIMIT ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
 
 void track_limits_init(void)
@@ -173,7 +180,7 @@ void track_limits_init(void)
 		return;
 	int kept = errno;
 	find_groups();
-	if (limit_of(RLIMIT_AS) != UINT64_MAX || limit_of(RLIMIT_DATA) != UINT64_MAX)
+	if (limit_of(SPACE) != UINT64_MAX || limit_of(DATA) != UINT64_MAX)
 		reserve = track_map(RESERVE);
 	errno = kept;
 }
@@ -204,7 +211,7 @@ static void judge(struct look *look, size_t which, const char *name, uint64_t li
 /* "total resident shared text library data dirty", in pages. */
 static void judge_process(struct look *look)
 {
-	uint64_t space = limit_of(RLIMIT_AS), data = limit_of(RLIMIT_DATA), pages[6] = {0};
+	uint64_t space = limit_of(SPACE), data = limit_of(DATA), pages[6] = {0};
 	if ((space == UINT64_MAX && data == UINT64_MAX) || read_text("/proc/self/statm", text, sizeof text) == 0)
 		return;
 	const char *at = text;
@@ -242,13 +249,15 @@ bool track_limits_near(uint64_t wanted, int64_t *step)
 
 void track_limits_child(void)
 {
-	static const int limits[] = {RLIMIT_AS, RLIMIT_DATA};
 	struct rlimit limit;
-	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-		if (getrlimit(limits[i], &limit) == 0) {
-			limit.rlim_cur = limit.rlim_max;
-			setrlimit(limits[i], &limit);
-		}
+	if (get_limit(SPACE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_AS, &limit);
+	}
+	if (get_limit(DATA, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_DATA, &limit);
+	}
 	if (reserve)
 		munmap(reserve, RESERVE);
 }

@@ -249,7 +249,7 @@ bool track_is_descriptor(uintptr_t address);
 #define TRACK_DESCRIPTOR_ALIGN 64u
 #define TRACK_DESCRIPTOR_SIZE  4096u
 
-/* ---- who holds what (holders.c, roots.c, variables.c) ---- */
+/* ---- who holds what (holders.c, types.c, roots.c, variables.c) ---- */
 
 /* All live blocks, to be found by an address inside of them: 16 to 32 bytes for each, and 32 to 64 for each page that they
  * touch. */
@@ -267,6 +267,14 @@ const struct track_range *track_holders_find(const struct track_holders *, uintp
 /* The words of a block that point into another, without those of blocks inside of it.  Stops at false. */
 bool track_holders_words(const struct track_holders *, struct track_maps *, const struct track_block *,
 			 bool (*each)(void *context, size_t offset, uintptr_t target), void *context);
+
+/* The classes of C++ objects (types.c). */
+struct track_types {
+	struct known *known; /* a hash table */
+	size_t count, capacity;
+};
+/* The mangled name of the class that a block begins an object of; NULL: unknown.  Lives as long as the module. */
+const char *track_types_of(struct track_types *, struct track_maps *, const struct track_block *);
 
 /* A word outside of all blocks that points into one. */
 struct track_root {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define VTABLE  "vtable for "
 #define LONGEST 2048 /* longer ones are left alone: what they unfold to has no bound */
 
 size_t demangle(void *context, const char *bytes, size_t count, char *name, size_t size)
@@ -19,10 +20,12 @@ size_t demangle(void *context, const char *bytes, size_t count, char *name, size
 	char *text = cplus_demangle(own, DMGL_ANSI | DMGL_AUTO);
 	if (!text)
 		return 0;
-	size_t length = strlen(text);
+	/* A class is known by its table. */
+	const char *from = strncmp(text, VTABLE, strlen(VTABLE)) == 0 ? text + strlen(VTABLE) : text;
+	size_t length = strlen(from);
 	if (length > size)
 		length = 0;
-	memcpy(name, text, length);
+	memcpy(name, from, length);
 	free(text);
 	return length;
 }

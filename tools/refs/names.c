@@ -73,7 +73,10 @@ void refs_append_type(struct refs *refs, struct buffer *out, uint64_t type)
 	const char *text;
 	size_t size;
 	refs_must(refs, snap_graph_type_name(refs->graph, type, &text, &size, &refs->error));
-	buffer_append(out, text, size);
+	bool is_class = size > 4 && memcmp(text, "_ZTV", 4) == 0;
+	char name[4096];
+	size_t demangled = is_class ? demangle(NULL, text, size, name, sizeof(name)) : 0;
+	buffer_append(out, demangled ? name : text, demangled ? demangled : size);
 }
 
 void refs_append_label(struct refs *refs, struct buffer *out, uint64_t label)
