@@ -123,6 +123,11 @@ static bool put_in_page(struct page *page, uint64_t place, uint64_t value)
 	return put_in_new_slab(page, place, value);
 }
 
+void track_block_expect(uintptr_t address)
+{
+	__builtin_prefetch(page_of(address));
+}
+
 bool track_block_add(uintptr_t address, size_t size, uint32_t site)
 {
 	struct page *page = page_of(address);

@@ -105,6 +105,7 @@ void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uint
 			return;
 	}
 	self->busy = true;
+	track_block_expect(address);
 	if (!track_block_add(address, size, track_interpreted(track_walk(self, frame, domain))))
 		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
 	add_up(self, (int64_t)size, 1);

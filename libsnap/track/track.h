@@ -136,6 +136,8 @@ bool track_is_interpreter(uint32_t module);
 
 /* ---- blocks (blocks.c) ---- */
 
+/* It will be added soon. */
+void track_block_expect(uintptr_t address);
 /* site: the node of a stack, or of what else there is to say above it; not TRACK_ROOT. */
 bool track_block_add(uintptr_t address, size_t size, uint32_t site);
 /* The address of the first live block from start on, below end; 0: none. */
@@ -155,8 +157,8 @@ bool track_blocks_each(bool (*each)(void *context, const struct track_block *), 
 
 /* ---- threads (thread.c) ---- */
 
-#define TRACK_STRETCHES     4096u
-#define TRACK_STRETCH_BYTES ((size_t)1 << 20)
+#define TRACK_STRETCHES     16384u
+#define TRACK_STRETCH_BYTES ((size_t)1 << 21)
 struct track_thread {
 	_Atomic pid_t tid; /* 0: free */
 	uint32_t number;   /* of the thread, 0: main or unknown */

@@ -340,7 +340,7 @@ static inline bool walk_plain(struct walk *w)
 
 #define STRETCH_BITS  12 /* one ends where the stack pointer comes to another so large part of the stack */
 #define STRETCH_WORDS 128u
-#define PLAIN         2u /* frames are walked first, which tell more stretches apart than where a stack begins */
+#define PEEK          2u /* so many callers are looked at to find one: many begin at the same place */
 #define WAYS          4u
 
 /* Followed by the values of the words that were read, then by where they are: in words from sp. */
@@ -382,20 +382,22 @@ static inline void follow(struct walk *w, const struct stretch *s)
 	w->at = (struct cursor){s->to.address, s->to.sp, s->to.bp ? load(s->to.bp) : w->at.bp};
 }
 
-/* salt: what the frames before the first stretch are. */
-static inline uint32_t *ways_of(const struct walk *w, uint64_t salt)
+static inline uint32_t *ways_of(const struct walk *w)
 {
-	uint64_t h = (w->at.address ^ w->at.sp << 20 ^ salt) * 0x9e3779b97f4a7c15u;
+	struct walk ahead = {.self = w->self, .at = w->at, .power = 1};
+	for (unsigned i = 0; i < PEEK && walk_plain(&ahead); i++)
+		continue;
+	uint64_t h = (ahead.hash ^ ahead.at.address ^ w->at.sp << 20) * 0x9e3779b97f4a7c15u;
 	return &w->self->stretch_index[(h >> 32) % (TRACK_STRETCHES / WAYS) * WAYS];
 }
 
 /* The place of a stretch that begins here; 0: none is known. */
-static inline uint32_t find_stretch(const struct walk *w, uint32_t before, uint64_t salt)
+static inline uint32_t find_stretch(const struct walk *w, uint32_t before)
 {
 	uint32_t next = before ? stretch_at(w->self, before)->next : 0;
 	if (next && is_here(w, stretch_at(w->self, next)))
 		return next;
-	const uint32_t *ways = ways_of(w, salt);
+	const uint32_t *ways = ways_of(w);
 	for (unsigned i = 0; i < WAYS && ways[i]; i++)
 		if (is_here(w, stretch_at(w->self, ways[i])))
 			return ways[i];
@@ -474,7 +476,7 @@ static uint32_t keep_stretch(struct track_thread *self, const struct recording *
 }
 
 /* Walks to the end of a stretch and remembers it; *place: where, or 0. */
-static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, uint64_t salt, uint32_t *place)
+static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, uint32_t *place)
 {
 	struct walk start = *w, end;
 	struct recording r;
@@ -502,7 +504,7 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 	r.made.hash = end.hash;
 	r.made.power = end.power;
 	r.made.frames = (uint16_t)(end.count - start.count);
-	*place = keep_stretch(w->self, &r, ways_of(&start, salt));
+	*place = keep_stretch(w->self, &r, ways_of(&start));
 	w->hash = start.hash + start.power * w->hash;
 	w->power *= start.power;
 	return outcome;
@@ -510,24 +512,20 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 
 static inline enum outcome walk_on(struct walk *w)
 {
-	uint32_t before = 0, place;
-	for (unsigned i = 0; i < PLAIN && walk_plain(w); i++)
-		continue;
-	for (uint64_t salt = w->hash;; salt = 0) {
-		place = find_stretch(w, before, salt);
+	for (uint32_t before = 0, place;; before = place) {
+		place = find_stretch(w, before);
 		if (TRACK_LIKELY(place != 0)) {
 			const struct stretch *s = stretch_at(w->self, place);
 			follow(w, s);
 			if (s->ended)
 				return STEP_END;
 		} else {
-			enum outcome outcome = walk_new_stretch(w, salt, &place);
+			enum outcome outcome = walk_new_stretch(w, &place);
 			if (before && before < place)
 				stretch_at(w->self, before)->next = place;
 			if (outcome != STEP_DONE)
 				return outcome;
 		}
-		before = place;
 		if (TRACK_UNLIKELY(w->count > track_settings.depth))
 			return STEP_CUT;
 	}
