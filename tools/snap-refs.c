@@ -95,8 +95,12 @@ static void show(struct refs *refs, const struct wishes *wishes)
 {
 	bool about_targets = refs->count > 0 && !wishes->brief;
 	refs_must(refs, snap_graph_search(refs->graph, &refs->error));
-	if (about_targets || wishes->dominators || wishes->suspects || wishes->cycles)
+	if ((about_targets && refs->count > 1) || wishes->dominators || wishes->suspects ||
+	    wishes->cycles)
 		refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
+	else if (about_targets)
+		refs_must(refs, snap_graph_dominate_row(refs->graph, refs_next_target(refs, 0),
+							&refs->error));
 	if (about_targets || wishes->cycles || wishes->unreachable)
 		refs_must(refs, snap_graph_find_cycles(refs->graph, &refs->error));
 	cli_progress_end();

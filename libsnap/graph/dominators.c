@@ -426,6 +426,7 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 {
 	if (graph->dominator != NULL || graph->outside.dominated)
 		return SNAP_OK;
+	libsnap_graph_free_chain(graph);
 	graph->indexed.dominated = graph->indexed.is_there;
 	if (graph->indexed.is_there)
 		return SNAP_OK;
@@ -477,7 +478,9 @@ uint64_t snap_graph_dominator(const struct snap_graph *graph, uint64_t row)
 		return libsnap_paged_number((struct paged *)&graph->outside.dominator_of, row);
 	if (graph->indexed.dominated)
 		return libsnap_indexed_dominator(graph, row);
-	if (graph->dominator == NULL || graph->number[row] == NONE)
+	if (graph->dominator == NULL)
+		return libsnap_chain_dominator(graph, row);
+	if (graph->number[row] == NONE)
 		return SNAP_GRAPH_NONE;
 	uint32_t dominator = graph->dominator[graph->number[row]];
 	return dominator == 0 ? SNAP_GRAPH_NONE : graph->order[dominator];
@@ -491,7 +494,9 @@ uint64_t snap_graph_retained(const struct snap_graph *graph, uint64_t row)
 		return libsnap_paged_get((struct paged *)&graph->outside.retained_of, row);
 	if (graph->indexed.dominated)
 		return libsnap_indexed_retained(graph, row);
-	if (graph->dominator == NULL || graph->number[row] == NONE)
+	if (graph->dominator == NULL)
+		return libsnap_chain_retained(graph, row);
+	if (graph->number[row] == NONE)
 		return 0;
 	return graph->retained[graph->number[row]];
 }

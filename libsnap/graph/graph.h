@@ -23,6 +23,13 @@ struct shape {
 	uint8_t tail, tail_kind;
 };
 
+/* The rank of a marked row is the number of marked rows below it. */
+struct marks {
+	uint64_t *bits;
+	uint64_t *below; /* per so many words, once they were counted */
+	uint64_t count;
+};
+
 /* Where the rows of a run and their references lie (FORMAT.md, 7.3). */
 struct run {
 	uint64_t first_row;
@@ -86,6 +93,10 @@ struct snap_graph {
 		enum snap_status failed; /* the first failure: then answers lead nowhere */
 		struct snap_error error;
 	} indexed;
+	struct chain {        /* of snap_graph_dominate_row: that row and its dominators */
+		struct marks rows; /* bits is NULL: of no row */
+		struct numbers dominator, retained; /* by rank */
+	} chain;
 	struct numbers cycle; /* of snap_graph_find_cycles: by row */
 	struct numbers cycle_order, cycle_bytes, cycle_objects, cycle_first;
 	uint64_t cycle_count;
@@ -285,6 +296,20 @@ enum snap_status libsnap_graph_walk_next(struct walk *, struct span *span,
 					 struct snap_error *error);
 void libsnap_graph_walk_close(struct walk *);
 
+/* ---- dominators (dominators.c, chain.c) ---- */
+
+static inline bool libsnap_graph_is_dominated(const struct snap_graph *graph)
+{
+	return graph->dominator != NULL || graph->outside.dominated || graph->indexed.dominated;
+}
+/* SNAP_MISUSE if there was no search. */
+enum snap_status libsnap_graph_need_search(const struct snap_graph *, struct snap_error *error);
+void libsnap_graph_free_chain(struct snap_graph *);
+/* Of the row that was asked for, and its dominators. */
+bool libsnap_chain_has(const struct snap_graph *, uint64_t row);
+uint64_t libsnap_chain_dominator(const struct snap_graph *, uint64_t row);
+uint64_t libsnap_chain_retained(const struct snap_graph *, uint64_t row);
+
 /* ---- rows (rows.c) ---- */
 
 uint32_t libsnap_graph_run(const struct snap_graph *, uint64_t row);
@@ -306,12 +331,6 @@ enum snap_status libsnap_graph_spread(struct snap_graph *, const struct spread *
 
 /* ---- some rows (marks.c) ---- */
 
-/* The rank of a marked row is the number of marked rows below it. */
-struct marks {
-	uint64_t *bits;
-	uint64_t *below; /* per so many words, once they were counted */
-	uint64_t count;
-};
 #define WORDS_PER_RANK 8
 enum snap_status libsnap_marks_open(struct marks *, struct snap_graph *, struct snap_error *error);
 void libsnap_marks_close(struct marks *, struct snap_graph *);

@@ -44,7 +44,7 @@ uint64_t snap_graph_parent(const struct snap_graph *graph, uint64_t row)
 	return libsnap_numbers_get(&graph->parent, row);
 }
 
-static enum snap_status need_search(const struct snap_graph *graph, struct snap_error *error)
+enum snap_status libsnap_graph_need_search(const struct snap_graph *graph, struct snap_error *error)
 {
 	if (libsnap_numbers_is_open(&graph->distance))
 		return SNAP_OK;
@@ -205,7 +205,7 @@ static enum snap_status visit_steps(struct snap_graph *graph, const struct steps
 enum snap_status snap_graph_path(struct snap_graph *graph, uint64_t row, snap_graph_visit *visit,
 				 void *context, struct snap_error *error)
 {
-	enum snap_status status = need_search(graph, error);
+	enum snap_status status = libsnap_graph_need_search(graph, error);
 	if (status != SNAP_OK)
 		return status;
 	if (row >= graph->objects)
@@ -244,7 +244,7 @@ enum snap_status snap_graph_freed_by(struct snap_graph *graph, const struct snap
 {
 	struct spread spread = {.what = "what stays"};
 	uint64_t words = graph->objects / 64 + 1;
-	enum snap_status status = need_search(graph, error);
+	enum snap_status status = libsnap_graph_need_search(graph, error);
 	if (status == SNAP_OK && graph->indexed.is_there && set->count == 1)
 		return libsnap_indexed_freed_by(graph, snap_graph_set_next(set, 0), tell, context,
 						error);
@@ -289,8 +289,10 @@ enum snap_status snap_graph_retained_by(struct snap_graph *graph, const struct s
 					struct snap_error *error)
 {
 	struct sum sum = {0, 0};
-	if (graph->indexed.dominated && set->count == 1 && objects == NULL) {
-		*bytes = snap_graph_retained(graph, snap_graph_set_next(set, 0));
+	uint64_t row = snap_graph_set_next(set, 0);
+	bool is_known = libsnap_graph_is_dominated(graph) || libsnap_chain_has(graph, row);
+	if (is_known && set->count == 1 && objects == NULL) {
+		*bytes = snap_graph_retained(graph, row);
 		return libsnap_graph_check_pages(graph, error);
 	}
 	enum snap_status status = snap_graph_freed_by(graph, set, add_freed, &sum, error);

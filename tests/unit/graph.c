@@ -209,22 +209,36 @@ static void check_dominators(const struct model *m, struct snap_graph *graph)
 			    distance[v] != UINT32_MAX)
 				dominated[v] |= UINT32_C(1) << w;
 	}
-	REQUIRE(snap_graph_dominate(graph, NULL) == SNAP_OK);
+	uint64_t retained[MAX_NODES] = {0}, dominator[MAX_NODES];
 	for (uint32_t v = 0; v < m->nodes; v++) {
-		uint64_t retained = 0, dominator = SNAP_GRAPH_NONE;
 		int fewest = 64;
+		dominator[v] = SNAP_GRAPH_NONE;
 		for (uint32_t w = 0; w < m->nodes; w++) {
 			if (dominated[v] >> w & 1)
-				retained += m->size[w];
+				retained[v] += m->size[w];
 			/* The closest dominator dominates least. */
 			if (w != v && dominated[w] >> v & 1 &&
 			    __builtin_popcount(dominated[w]) < fewest) {
 				fewest = __builtin_popcount(dominated[w]);
-				dominator = m->row[w];
+				dominator[v] = m->row[w];
 			}
 		}
-		REQUIRE(snap_graph_retained(graph, m->row[v]) == retained);
-		REQUIRE(snap_graph_dominator(graph, m->row[v]) == dominator);
+	}
+	REQUIRE(snap_graph_search(graph, NULL) == SNAP_OK);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		REQUIRE(snap_graph_dominate_row(graph, m->row[v], NULL) == SNAP_OK);
+		for (uint32_t w = 0; w < m->nodes; w++) {
+			bool is_told = dominated[w] >> v & 1;
+			uint64_t found = snap_graph_retained(graph, m->row[w]);
+			REQUIRE(found == (is_told ? retained[w] : 0));
+			found = snap_graph_dominator(graph, m->row[w]);
+			REQUIRE(found == (is_told ? dominator[w] : SNAP_GRAPH_NONE));
+		}
+	}
+	REQUIRE(snap_graph_dominate(graph, NULL) == SNAP_OK);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		REQUIRE(snap_graph_retained(graph, m->row[v]) == retained[v]);
+		REQUIRE(snap_graph_dominator(graph, m->row[v]) == dominator[v]);
 	}
 }
 
@@ -619,6 +633,8 @@ static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
 		status = snap_graph_owners(graph, 0, go_on, NULL, NULL);
 	if (status == SNAP_OK)
 		status = snap_graph_attribute_roots(graph, NULL);
+	for (uint64_t i = 0; status == SNAP_OK && i < objects; i++)
+		status = snap_graph_dominate_row(graph, i, NULL);
 	if (status == SNAP_OK)
 		status = snap_graph_dominate(graph, NULL);
 	if (status == SNAP_OK)

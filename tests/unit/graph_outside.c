@@ -152,7 +152,7 @@ static void make_named(struct buffer *buffer, uint64_t objects)
 /* ---- answers ---- */
 
 /* A digest of the answers to each question. */
-enum { DISTANCES, DOMINATORS, OWNERS, CYCLES, GROUPS, PATHS, FREED, ONE_PATH, QUESTIONS };
+enum { DISTANCES, DOMINATORS, OWNERS, CYCLES, GROUPS, PATHS, FREED, CHAIN, ONE_PATH, QUESTIONS };
 struct answers {
 	uint64_t digest[QUESTIONS];
 };
@@ -194,6 +194,18 @@ static void digest_cycle(uint64_t *sum, const struct snap_graph *graph, uint64_t
 	digest(sum, cycle.objects);
 	digest(sum, cycle.bytes);
 	digest(sum, cycle.first);
+}
+
+static enum snap_status digest_chain(uint64_t *sum, struct snap_graph *graph, uint64_t row)
+{
+	enum snap_status status = snap_graph_dominate_row(graph, row, NULL);
+	for (uint64_t left = 5000; status == SNAP_OK && row != SNAP_GRAPH_NONE && left > 0;
+	     left--) {
+		digest(sum, row);
+		digest(sum, snap_graph_retained(graph, row));
+		row = snap_graph_dominator(graph, row);
+	}
+	return status;
 }
 
 static enum snap_status digest_steps(struct snap_graph_paths *paths, uint64_t *sum)
@@ -251,6 +263,7 @@ static enum snap_status prepare(struct snap_graph *graph, int question)
 {
 	switch (question) {
 	case DISTANCES:
+	case CHAIN:
 	case ONE_PATH: return snap_graph_search(graph, NULL);
 	case DOMINATORS: return snap_graph_dominate(graph, NULL);
 	case CYCLES: return snap_graph_find_cycles(graph, NULL);
@@ -277,6 +290,10 @@ static enum snap_status ask_of_row(struct snap_graph *graph, int question, uint6
 			status = snap_graph_owners(graph, row, digest_reference, sum, NULL);
 		break;
 	case CYCLES: digest_cycle(sum, graph, row); break;
+	case CHAIN:
+		if (row % 997 == 1)
+			status = digest_chain(sum, graph, row);
+		break;
 	case GROUPS: digest_group(sum, graph, row); break;
 	default:
 		if (row % 997 == 1)
