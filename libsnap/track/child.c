@@ -358,7 +358,7 @@ static bool read_references(struct picture *p)
 {
 	if (!p->maps.all || !track_holders_read(&p->holders) || !track_roots_read(&p->roots, &p->maps, &p->holders))
 		return false;
-	track_variables_name(&p->roots);
+	track_variables_name(&p->roots, &p->maps);
 	return true;
 }
 
@@ -395,6 +395,7 @@ static void add_roots(struct picture *p)
 			thread = r->tid == tid ? thread : thread_of(p, r->tid);
 			tid = r->tid;
 			root.thread = thread;
+			root.label = r->name ? variable_label(p, r) : 0;
 		}
 		if (p->status == SNAP_OK)
 			p->status = snap_writer_root(p->writer, &root, &p->error);

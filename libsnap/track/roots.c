@@ -217,7 +217,9 @@ static void scan_thread(struct search *s, uintptr_t descriptor)
 		descriptor + TRACK_DESCRIPTOR_SIZE < own.end ? descriptor + TRACK_DESCRIPTOR_SIZE : own.end;
 	scan(s, descriptor, end, &like);
 	like.is_stack = !is_main;
+	like.descriptor = descriptor;
 	scan(s, sp > own.start && sp < descriptor ? sp : own.start, descriptor, &like);
+	like.descriptor = 0;
 	const struct track_mapping *stack = is_main ? main_stack(s) : NULL;
 	like.is_stack = true;
 	if (stack)

@@ -284,6 +284,7 @@ struct track_root {
 	const struct track_mapping *module; /* NULL: at lies on a stack, or is a thread's own variable */
 	pid_t tid;
 	bool is_stack;
+	uintptr_t descriptor; /* of the thread, if at lies below it in the same stretch; or 0 */
 	const char *name; /* of the variable that at is in; NULL: unknown */
 	uintptr_t name_at;
 	uint64_t name_size;
@@ -294,8 +295,8 @@ struct track_roots {
 	bool no_memory;
 };
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_holders *);
-/* Gives names to those in modules. */
-void track_variables_name(struct track_roots *);
+/* Gives names to those in modules, and to threads' own variables of the program itself. */
+void track_variables_name(struct track_roots *, const struct track_maps *);
 
 /* ---- recording (record.c) ---- */
 

@@ -12,6 +12,9 @@ static _Atomic int64_t last_bytes;  /* when the last one was taken for growth */
 static _Atomic int64_t peak_taken;  /* bytes in the last one that was taken at a peak */
 static _Atomic uint64_t next_time;
 static _Atomic bool asked;
+static _Atomic bool looking; /* at limits; what it saw, and when it is to look again: */
+static _Atomic int64_t looked_bytes, look_step;
+static _Atomic uint64_t next_look;
 
 static uint64_t now_ns(void)
 {
@@ -40,23 +43,20 @@ static void at_growth(int64_t bytes)
 /* What is not live takes memory too, so that time counts beside growth. */
 static void at_limit(int64_t bytes, uint64_t wanted)
 {
-	static _Atomic bool looking;
-	static _Atomic int64_t looked_bytes, step;
-	static _Atomic uint64_t next_look;
 	uint64_t now = now_ns();
 	if (bytes < atomic_load_explicit(&looked_bytes, memory_order_relaxed))
 		atomic_store_explicit(&looked_bytes, bytes, memory_order_relaxed);
 	if (wanted == 0 && now < atomic_load_explicit(&next_look, memory_order_relaxed) &&
-	    bytes - atomic_load_explicit(&looked_bytes, memory_order_relaxed) < atomic_load_explicit(&step, memory_order_relaxed))
+	    bytes - atomic_load_explicit(&looked_bytes, memory_order_relaxed) < atomic_load_explicit(&look_step, memory_order_relaxed))
 		return;
 	if (atomic_exchange(&looking, true))
 		return;
-	int64_t next_step;
+	int64_t step;
 	atomic_store(&looked_bytes, bytes);
 	atomic_store(&next_look, now + LOOK_NS);
-	if (track_limits_near(wanted, &next_step))
+	if (track_limits_near(wanted, &step))
 		track_take(TRACK_AT_LIMIT);
-	atomic_store(&step, next_step);
+	atomic_store(&look_step, step);
 	atomic_store(&looking, false);
 }
 
@@ -110,5 +110,6 @@ void track_triggers_forked(void)
 {
 	atomic_store(&next_time, 0);
 	atomic_store(&peak_taken, 0);
+	atomic_store(&looking, false);
 	atomic_store(&last_bytes, atomic_load(&track_sums.bytes));
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,13 +90,14 @@ static void name_one(struct track_root *roots, size_t count, uintptr_t start, ui
 	}
 }
 
-static void name_all(const struct file *f, struct track_root *roots, size_t count)
+/* Each symbol of a type that has a name and a size.  start: of it, as the file has it. */
+static void each_symbol(const struct file *f, unsigned type, void (*each)(void *context, uintptr_t start, uint64_t size, const char *name),
+			void *context)
 {
 	const ElfW(Ehdr) *elf = (const void *)f->bytes;
 	const ElfW(Shdr) *sections = part(f, elf->e_shoff, elf->e_shnum, sizeof *sections, 8);
 	const ElfW(Shdr) *table = sections ? find_symbols(elf, sections) : NULL;
-	uintptr_t first;
-	if (!table || !find_first(f, elf, &first))
+	if (!table)
 		return;
 	const ElfW(Shdr) *text = &sections[table->sh_link];
 	size_t symbol_count = table->sh_size / sizeof(ElfW(Sym));
@@ -103,27 +105,79 @@ static void name_all(const struct file *f, struct track_root *roots, size_t coun
 	const char *names = part(f, text->sh_offset, text->sh_size, 1, 1);
 	for (size_t i = 0; symbols && names && i < symbol_count; i++) {
 		const ElfW(Sym) *s = &symbols[i];
-		if (ELF64_ST_TYPE(s->st_info) != STT_OBJECT || s->st_size == 0 ||
-		    s->st_shndx == SHN_UNDEF || s->st_name >= text->sh_size)
+		if (ELF64_ST_TYPE(s->st_info) != type || s->st_size == 0 || s->st_shndx == SHN_UNDEF ||
+		    s->st_name >= text->sh_size)
 			continue;
 		size_t room = text->sh_size - s->st_name,
 		       length = strnlen(names + s->st_name, room);
 		if (length > 0 && length < room && length <= NAME_MAX)
-			name_one(roots, count, roots->module->start + (s->st_value - first),
-				 s->st_size, names + s->st_name);
+			each(context, s->st_value, s->st_size, names + s->st_name);
 	}
 }
 
-void track_variables_name(struct track_roots *r)
+struct naming {
+	struct track_root *roots;
+	size_t count;
+	uintptr_t first; /* what the file calls the address of the first byte that is mapped */
+	uintptr_t below; /* how far the variables of a thread begin below its descriptor */
+};
+
+static void name_global(void *context, uintptr_t start, uint64_t size, const char *name)
+{
+	const struct naming *n = context;
+	name_one(n->roots, n->count, n->roots->module->start + (start - n->first), size, name);
+}
+
+static void name_modules(struct track_roots *r)
 {
 	for (size_t from = 0, to; from < r->count; from = to) {
 		const struct track_mapping *module = r->all[from].module;
 		struct file f;
 		for (to = from + 1; to < r->count && r->all[to].module == module;)
 			to++;
-		if (!module || !open_file(&f, module))
-			continue;
-		if (is_same(&f, module))
-			name_all(&f, &r->all[from], to - from);
+		struct naming n = {.roots = &r->all[from], .count = to - from};
+		if (module && open_file(&f, module) && is_same(&f, module) && find_first(&f, (const void *)f.bytes, &n.first))
+			each_symbol(&f, STT_OBJECT, name_global, &n);
 	}
+}
+
+static void name_own(void *context, uintptr_t start, uint64_t size, const char *name)
+{
+	const struct naming *n = context;
+	for (size_t i = 0; i < n->count; i++) {
+		struct track_root *root = &n->roots[i];
+		uintptr_t at = root->descriptor - n->below + start;
+		if (root->descriptor == 0 || root->at < at || root->at - at >= size)
+			continue;
+		root->name = name;
+		root->name_at = at;
+		root->name_size = size;
+		root->is_stack = false;
+	}
+}
+
+/* The program's own thread-local variables end where the descriptor begins (ELF Handling For Thread-Local Storage,
+ * variant II); where those of libraries are, only the loader knows. */
+static void name_threads(struct track_roots *r, const struct track_maps *maps)
+{
+	uintptr_t at = getauxval(AT_PHDR);
+	const ElfW(Phdr) *header = (const void *)at; /* NOLINT(performance-no-int-to-ptr) */
+	const struct track_mapping *module = track_mapping_from(maps, at);
+	struct naming n = {.roots = r->all, .count = r->count};
+	struct file f;
+	for (unsigned long i = 0; at && i < getauxval(AT_PHNUM); i++)
+		if (header[i].p_type == PT_TLS && header[i].p_align > 0)
+			n.below = (header[i].p_memsz + header[i].p_align - 1) & ~(uintptr_t)(header[i].p_align - 1);
+	if (n.below > 0 && module && at >= module->start && open_file(&f, module) && is_same(&f, module))
+		each_symbol(&f, STT_TLS, name_own, &n);
+}
+
+void track_variables_name(struct track_roots *r, const struct track_maps *maps)
+{
+	name_modules(r);
+#if defined(__x86_64__)
+	name_threads(r, maps);
+#else
+	(void)maps;
+#endif
 }

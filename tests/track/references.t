@@ -116,7 +116,8 @@ done
 status 0 "the snapshot is good" snap-info --verify leaks.snap
 is "$(path_to leaks.snap 2003)" "global global x1; element [0] x2; " "a path from a variable, with its name"
 is "$(path_to leaks.snap 2004)" "global interior x1; " "an interior pointer"
-is "$(path_to leaks.snap 2005)" "tls tls x1; " "a thread-local variable"
+is "$(path_to leaks.snap 2005)" "tls of_thread x1; " "a thread-local variable, with its name"
+is "$(snap-dump leaks.snap | grep -c "object: $(address_of leaks.snap 2008), kind: tls, label: \"of_thread\", thread: ")" 1 "one of another thread"
 is "$(snap-dump leaks.snap | grep -c "element: 19, to: $(address_of leaks.snap 2007)}")" 1 "a table of pthread_setspecific() holds a value"
 is "$(snap-refs --cycles --format=tsv leaks.snap | awk -F '\t' '$10 == "cycle" { print $3, $6, $11 }')" "2 2009 unreachable" "a cycle of garbage"
 thread=$(snap-dump leaks.snap | sed -n "s/.*object: $(address_of leaks.snap 2011), kind: stack, thread: \([0-9]*\).*/\1/p" | sort -u)
