@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,70 +13,13 @@
 #include "snap.h"
 #include "track.h"
 
-/* ---- memory ---- */
-
-#define SMALL_MIN 6u  /* log2 */
-#define SMALL_MAX 17u
 #define NAMED_WORDS 32u    /* of a block that is no larger, references are fields; else elements */
 #define LABELS_MAX  65536u /* beyond, roots are named after their module alone */
-
-struct heap {
-	void *free[SMALL_MAX + 1];
-};
-
-static unsigned class_of(size_t size)
-{
-	unsigned c = SMALL_MIN;
-	while (c <= SMALL_MAX && (size_t)1 << c < size)
-		c++;
-	return c;
-}
-
-static void *heap_take(struct heap *heap, size_t size)
-{
-	unsigned c = class_of(size);
-	if (c > SMALL_MAX)
-		return track_map(size);
-	void *first = heap->free[c];
-	if (!first)
-		return track_alloc((size_t)1 << c);
-	memcpy(&heap->free[c], first, sizeof(void *));
-	return first;
-}
-
-static void heap_give(struct heap *heap, void *pointer, size_t size)
-{
-	unsigned c = class_of(size);
-	if (c > SMALL_MAX) {
-		munmap(pointer, size);
-		return;
-	}
-	memcpy(pointer, &heap->free[c], sizeof(void *));
-	heap->free[c] = pointer;
-}
-
-static void *heap_resize(void *context, void *pointer, size_t old_size, size_t new_size)
-{
-	struct heap *heap = context;
-	if (pointer && new_size && (class_of(old_size) > SMALL_MAX) && class_of(new_size) > SMALL_MAX) {
-		void *moved = mremap(pointer, old_size, new_size, MREMAP_MAYMOVE);
-		return moved == MAP_FAILED ? NULL : moved;
-	}
-	if (pointer && new_size && class_of(old_size) == class_of(new_size))
-		return pointer;
-	void *new = new_size ? heap_take(heap, new_size) : NULL;
-	if (pointer && (new || new_size == 0)) {
-		if (new)
-			memcpy(new, pointer, old_size < new_size ? old_size : new_size);
-		heap_give(heap, pointer, old_size);
-	}
-	return new;
-}
 
 /* ---- names ---- */
 
 struct picture {
-	struct heap heap;
+	struct track_heap heap;
 	struct snap_writer *writer;
 	struct snap_error error;
 	enum snap_status status;
@@ -603,7 +545,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 {
 	static struct picture picture;
 	struct picture *p = &picture;
-	const struct snap_allocator allocator = {.context = &p->heap, .resize = heap_resize};
+	const struct snap_allocator allocator = {.context = &p->heap, .resize = track_heap_resize};
 	size_t own_count = track_own_count();
 	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);

@@ -27,6 +27,14 @@ void *track_map(size_t size);
 /* Zeroed, aligned to 64 bytes, from larger pieces; never given back.  NULL: no memory. */
 void *track_alloc(size_t size);
 
+/* For the child of a snapshot (heap.c): blocks that are given back. */
+#define TRACK_HEAP_SMALL 17u /* log2 */
+struct track_heap {
+	void *free[TRACK_HEAP_SMALL + 1];
+};
+/* As struct snap_allocator has it. */
+void *track_heap_resize(void *heap, void *pointer, size_t old_size, size_t new_size);
+
 /* A stretch of addresses: at least one byte. */
 struct track_range {
 	uintptr_t start, end;
