@@ -282,6 +282,9 @@ bool track_holders_words(const struct track_holders *, struct track_maps *, cons
 struct track_types {
 	struct known *known; /* a hash table */
 	size_t count, capacity;
+	struct table *tables; /* by symbols; read when they are needed */
+	size_t table_count, table_capacity;
+	bool has_tables;
 };
 /* The mangled name of the class that a block begins an object of; NULL: unknown.  Lives as long as the module. */
 const char *track_types_of(struct track_types *, struct track_maps *, const struct track_block *);
@@ -305,6 +308,9 @@ struct track_roots {
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_holders *);
 /* Gives names to those in modules, and to threads' own variables of the program itself. */
 void track_variables_name(struct track_roots *, const struct track_maps *);
+/* Each variable of all modules that has a name.  The names stay. */
+void track_variables_each(const struct track_maps *,
+			  void (*each)(void *context, uintptr_t start, uint64_t size, const char *name), void *context);
 
 /* ---- recording (record.c) ---- */
 

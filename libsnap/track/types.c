@@ -1,5 +1,6 @@
 /* The classes of C++ objects: a block that begins with the address of a virtual table is of the class that the table's
- * type_info names (Itanium C++ ABI, 2.5.2 and 2.9.5).  So it can be known in programs without symbols, too. */
+ * type_info names (Itanium C++ ABI, 2.5.2 and 2.9.5).  So it can be known in programs without symbols, too.  Where there
+ * is no type_info, a symbol of the table may tell. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -13,6 +14,12 @@
 struct known {
 	uintptr_t table;
 	const char *name; /* NULL: it is no table */
+};
+
+/* A table that has a symbol. */
+struct table {
+	uintptr_t start, end;
+	const char *name;
 };
 
 static uintptr_t word_at(uintptr_t address)
@@ -51,16 +58,51 @@ static const char *name_at(const struct track_maps *maps, uintptr_t address)
 	return begins && size < room && name[size] == '\0' ? name : NULL;
 }
 
+static void add_table(void *context, uintptr_t start, uint64_t size, const char *name)
+{
+	struct track_types *t = context;
+	if (strncmp(name, "_ZTV", 4) != 0)
+		return;
+	if (t->table_count == t->table_capacity) {
+		size_t capacity = t->table_capacity ? 2 * t->table_capacity : CACHE_MIN;
+		struct table *more = track_map(capacity * sizeof *more);
+		if (!more)
+			return;
+		if (t->tables) {
+			memcpy(more, t->tables, t->table_count * sizeof *more);
+			munmap(t->tables, t->table_capacity * sizeof *more);
+		}
+		t->tables = more;
+		t->table_capacity = capacity;
+	}
+	t->tables[t->table_count++] = (struct table){start, start + size, name + 4};
+}
+
+static const char *name_of_symbol(struct track_types *t, const struct track_maps *maps, uintptr_t table)
+{
+	if (!t->has_tables)
+		track_variables_each(maps, add_table, t);
+	t->has_tables = true;
+	for (size_t i = 0; i < t->table_count; i++)
+		if (table >= t->tables[i].start && table < t->tables[i].end)
+			return t->tables[i].name;
+	return NULL;
+}
+
 /* Before the functions lie the offset to the object's start, here 0, and the address of the type_info: which has a
  * virtual table itself, and the name. */
-static const char *read_table(const struct track_maps *maps, uintptr_t table)
+static const char *read_table(struct track_types *t, const struct track_maps *maps, uintptr_t table)
 {
 	const struct track_mapping *first;
 	if (table % 8 != 0 || !file_at(maps, table - 16, 24) || word_at(table - 16) != 0)
 		return NULL;
 	first = file_at(maps, word_at(table), 1);
 	uintptr_t type = word_at(table - 8);
-	if (!first || !first->executable || type % 8 != 0 || !file_at(maps, type, 16) || !file_at(maps, word_at(type) - 16, 24))
+	if (!first || !first->executable)
+		return NULL;
+	if (type == 0)
+		return name_of_symbol(t, maps, table);
+	if (type % 8 != 0 || !file_at(maps, type, 16) || !file_at(maps, word_at(type) - 16, 24))
 		return NULL;
 	return name_at(maps, word_at(type + 8));
 }
@@ -100,10 +142,10 @@ const char *track_types_of(struct track_types *t, struct track_maps *maps, const
 	if (table % 8 != 0 || !file_at(maps, table, 8))
 		return NULL;
 	if (!make_room(t))
-		return read_table(maps, table);
+		return read_table(t, maps, table);
 	struct known *slot = slot_of(t, table);
 	if (slot->table == 0) {
-		*slot = (struct known){table, read_table(maps, table)};
+		*slot = (struct known){table, read_table(t, maps, table)};
 		t->count++;
 	}
 	return slot->name;

@@ -181,3 +181,32 @@ void track_variables_name(struct track_roots *r, const struct track_maps *maps)
 	(void)maps;
 #endif
 }
+
+struct moving {
+	uintptr_t by;
+	void (*each)(void *context, uintptr_t start, uint64_t size, const char *name);
+	void *context;
+};
+
+static void move_one(void *context, uintptr_t start, uint64_t size, const char *name)
+{
+	const struct moving *m = context;
+	m->each(m->context, start + m->by, size, name);
+}
+
+void track_variables_each(const struct track_maps *maps,
+			  void (*each)(void *context, uintptr_t start, uint64_t size, const char *name), void *context)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct track_mapping *module = &maps->all[i];
+		struct moving m = {.each = each, .context = context};
+		struct file f;
+		uintptr_t first;
+		if (track_mapping_module_end(maps, module) == 0 || !open_file(&f, module))
+			continue;
+		if (!is_same(&f, module) || !find_first(&f, (const void *)f.bytes, &first))
+			continue;
+		m.by = module->start - first;
+		each_symbol(&f, STT_OBJECT, move_one, &m);
+	}
+}

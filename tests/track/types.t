@@ -52,7 +52,7 @@ cat >wanted <<'TEXT'
 6	Error
 7	zoo::Dog
 TEXT
-for build in "${CXX:-g++} -O1" "${CXX:-g++} -O1 -s" "${CXX:-g++} -O0 -no-pie -s" "${CXX:-g++} -O1 -s -static-libstdc++ -static-libgcc"; do
+for build in "${CXX:-g++} -O1" "${CXX:-g++} -O1 -s" "${CXX:-g++} -O0 -no-pie -s" "${CXX:-g++} -O1 -s -static-libstdc++ -static-libgcc" "${CXX:-g++} -O1 -fno-rtti"; do
 	$build classes.cc -o classes || exit 1
 	snap-record --references --no-symbols -o classes.snap ./classes
 	snap-top -k type -n 0 --format=tsv classes.snap | awk -F'\t' 'NR > 1 && $5 != "" { print $2 "\t" $5 }' | sort -n >seen
