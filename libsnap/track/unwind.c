@@ -1,8 +1,10 @@
-/* Walks stacks: by rules from .eh_frame that are kept per return address, and by stretches of stacks walked before.
+/* Walks stacks: by rules from .eh_frame that are kept per return address, and by stretches of
+ * stacks walked before.
  *
- * What a walk comes to depends on where it begins and on the words that it reads, and on nothing else while nothing is
- * unloaded.  So a thread remembers, of stretches of its stack, which words were read; where they hold what they held,
- * the stretch is compared, which the processor does many words of at once, and not unwound. */
+ * What a walk comes to depends on where it begins and on the words that it reads, and on nothing
+ * else while nothing is unloaded.  So a thread remembers, of stretches of its stack, which words
+ * were read; where they hold what they held, the stretch is compared, which the processor does many
+ * words of at once, and not unwound. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -34,8 +36,9 @@ static _Atomic uint32_t epoch = 1;
 _Static_assert(TRACK_RULE_SIGNAL < 8, "three bits");
 static uint64_t pack(const struct track_rule *r)
 {
-	return (uint64_t)(uint32_t)(r->cfa_offset & 0xfffffff) << 36 | (uint64_t)(uint16_t)r->bp_offset << 20 |
-	       (uint64_t)r->module << 4 | (uint64_t)r->bp_from_bp << 3 | (uint64_t)r->kind;
+	return (uint64_t)(uint32_t)(r->cfa_offset & 0xfffffff) << 36 |
+	       (uint64_t)(uint16_t)r->bp_offset << 20 | (uint64_t)r->module << 4 |
+	       (uint64_t)r->bp_from_bp << 3 | (uint64_t)r->kind;
 }
 
 static inline struct track_rule unpack(uint64_t word)
@@ -73,9 +76,11 @@ static struct rules *larger_rules(const struct rules *old)
 		return NULL;
 	new->mask = size - 1;
 	for (uintptr_t i = 0; old && i <= old->mask; i++) {
-		uintptr_t address = atomic_load_explicit(&old->slots[i].address, memory_order_relaxed);
+		uintptr_t address =
+			atomic_load_explicit(&old->slots[i].address, memory_order_relaxed);
 		if (address)
-			rules_put(new, address, atomic_load_explicit(&old->slots[i].rule, memory_order_relaxed));
+			rules_put(new, address,
+				  atomic_load_explicit(&old->slots[i].rule, memory_order_relaxed));
 	}
 	atomic_store_explicit(&current, new, memory_order_release);
 	return new;
@@ -107,7 +112,8 @@ static __attribute__((noinline)) struct track_rule add_rule(uintptr_t address)
 	return rule;
 }
 
-/* Rules may be forgotten, and the slot used anew, at any moment: then what was read is not believed. */
+/* Rules may be forgotten, and the slot used anew, at any moment: then what was read is not
+ * believed. */
 static inline bool read_rule(const struct kept_rule *kept, uintptr_t address, uint64_t *word)
 {
 	if (atomic_load_explicit(&kept->address, memory_order_acquire) != address)
@@ -179,7 +185,8 @@ static __attribute__((noinline)) void find_stack(struct track_thread *self, uint
 static __attribute__((noinline)) bool extend_stack(struct track_thread *self, uintptr_t address)
 {
 	uintptr_t to = (address + 2 * sizeof address + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-	if (address < self->stack_high || to - self->stack_high > STACK_STEP || !mapped(self->stack_high, to))
+	if (address < self->stack_high || to - self->stack_high > STACK_STEP ||
+	    !mapped(self->stack_high, to))
 		return false;
 	self->stack_high = to;
 	return true;
@@ -189,7 +196,8 @@ static inline bool readable(struct track_thread *self, uintptr_t address)
 {
 	if (TRACK_LIKELY(address >= self->stack_low && address < self->stack_high - sizeof address))
 		return address % sizeof address == 0;
-	return address % sizeof address == 0 && address >= self->stack_low && extend_stack(self, address);
+	return address % sizeof address == 0 && address >= self->stack_low &&
+	       extend_stack(self, address);
 }
 
 static inline uintptr_t load(uintptr_t address)
@@ -210,10 +218,13 @@ enum outcome { STEP_DONE, STEP_END, STEP_CUT };
 
 #if defined(__x86_64__)
 
-static __attribute__((noinline)) enum outcome step_signal(struct track_thread *self, struct cursor *c)
+static __attribute__((noinline)) enum outcome step_signal(struct track_thread *self,
+							  struct cursor *c)
 {
-	const ucontext_t *context = (const ucontext_t *)c->sp; /* NOLINT(performance-no-int-to-ptr) */
-	if (!readable(self, c->sp) || !readable(self, (uintptr_t)&context->uc_mcontext.gregs[REG_RIP]))
+	const ucontext_t *context =
+		(const ucontext_t *)c->sp; /* NOLINT(performance-no-int-to-ptr) */
+	if (!readable(self, c->sp) ||
+	    !readable(self, (uintptr_t)&context->uc_mcontext.gregs[REG_RIP]))
 		return STEP_CUT;
 	/* An instruction, not one after a call: as if it were the one before. */
 	c->address = (uintptr_t)context->uc_mcontext.gregs[REG_RIP] + 1;
@@ -224,7 +235,8 @@ static __attribute__((noinline)) enum outcome step_signal(struct track_thread *s
 	return STEP_DONE;
 }
 
-static inline enum outcome step(struct track_thread *self, struct cursor *c, const struct track_rule *rule, struct reads *reads)
+static inline enum outcome step(struct track_thread *self, struct cursor *c,
+				const struct track_rule *rule, struct reads *reads)
 {
 	uintptr_t cfa, offset = (uintptr_t)(intptr_t)rule->cfa_offset;
 	*reads = (struct reads){0};
@@ -245,7 +257,8 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c, con
 	if (cfa <= c->sp || cfa - c->sp > STACK_STEP || !readable(self, cfa - sizeof cfa))
 		return STEP_CUT;
 	if (rule->bp_offset || rule->bp_from_bp) {
-		reads->bp_at = (rule->bp_from_bp ? c->bp : cfa) + (uintptr_t)(intptr_t)rule->bp_offset;
+		reads->bp_at =
+			(rule->bp_from_bp ? c->bp : cfa) + (uintptr_t)(intptr_t)rule->bp_offset;
 		if (!readable(self, reads->bp_at))
 			return STEP_CUT;
 		c->bp = load(reads->bp_at);
@@ -259,10 +272,12 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c, con
 #else
 
 /* Frame records: a pair of the caller's record and the return address, where bp points. */
-static inline enum outcome step(struct track_thread *self, struct cursor *c, const struct track_rule *rule, struct reads *reads)
+static inline enum outcome step(struct track_thread *self, struct cursor *c,
+				const struct track_rule *rule, struct reads *reads)
 {
 	*reads = (struct reads){0};
-	if (rule->kind != TRACK_RULE_BP || c->bp <= c->sp - 2 * sizeof c->sp || !readable(self, c->bp))
+	if (rule->kind != TRACK_RULE_BP || c->bp <= c->sp - 2 * sizeof c->sp ||
+	    !readable(self, c->bp))
 		return c->bp == 0 ? STEP_END : STEP_CUT;
 	reads->bp_at = c->bp;
 	reads->address_at = c->bp + sizeof c->sp;
@@ -306,7 +321,8 @@ static inline enum outcome walk_one(struct walk *w, struct track_rule *rule, str
 }
 
 #if defined(__x86_64__)
-/* A frame with a plain rule that is found at once: what walk_one() does, in fewer instructions.  Else false. */
+/* A frame with a plain rule that is found at once: what walk_one() does, in fewer instructions.
+ * Else false. */
 static inline bool walk_plain(struct walk *w)
 {
 	const struct rules *rules = atomic_load_explicit(&current, memory_order_acquire);
@@ -317,9 +333,11 @@ static inline bool walk_plain(struct walk *w)
 	unsigned kind = (unsigned)(word & 15); /* with bp_from_bp, which is not plain */
 	if (kind != TRACK_RULE_SP && kind != TRACK_RULE_BP)
 		return false;
-	uintptr_t cfa = (kind == TRACK_RULE_SP ? sp : bp) + (uintptr_t)(intptr_t)((int64_t)word >> 36);
+	uintptr_t cfa =
+		(kind == TRACK_RULE_SP ? sp : bp) + (uintptr_t)(intptr_t)((int64_t)word >> 36);
 	intptr_t bp_offset = (int16_t)(word >> 20);
-	if (cfa <= sp || cfa > w->self->stack_high || cfa % sizeof cfa || (uintptr_t)-bp_offset > cfa - sp)
+	if (cfa <= sp || cfa > w->self->stack_high || cfa % sizeof cfa ||
+	    (uintptr_t)-bp_offset > cfa - sp)
 		return false;
 	uintptr_t caller = load(cfa - sizeof cfa);
 	if (caller < PAGE)
@@ -338,18 +356,20 @@ static inline bool walk_plain(struct walk *w)
 
 /* ---- stretches ---- */
 
-#define STRETCH_BITS  12 /* one ends where the stack pointer comes to another so large part of the stack */
+#define STRETCH_BITS \
+	12 /* one ends where the stack pointer comes to another so large part of the stack */
 #define STRETCH_WORDS 128u
 #define PEEK          2u /* so many callers are looked at to find one: many begin at the same place */
 #define WAYS          4u
 
 /* Followed by the values of the words that were read, then by where they are: in words from sp. */
 struct stretch {
-	struct cursor from, to; /* from.bp: only if it uses_bp; to.bp: where the base pointer was saved, 0: nowhere */
+	struct cursor from, to; /* from.bp: only if it uses_bp; to.bp: where the base pointer was
+				   saved, 0: nowhere */
 	uint64_t hash, power;
-	uint32_t next;          /* the stretch after it, last time */
+	uint32_t next; /* the stretch after it, last time */
 	uint16_t frames, words;
-	bool uses_bp, ended;    /* ended: at the outermost frame */
+	bool uses_bp, ended; /* ended: at the outermost frame */
 };
 
 static inline struct stretch *stretch_at(const struct track_thread *self, uint32_t place)
@@ -361,7 +381,8 @@ static inline bool same_words(const struct stretch *s)
 {
 	const uint64_t *values = (const uint64_t *)(s + 1);
 	const uint16_t *offsets = (const uint16_t *)(values + s->words);
-	const uint64_t *stack = (const uint64_t *)s->from.sp; /* NOLINT(performance-no-int-to-ptr) */
+	const uint64_t *stack =
+		(const uint64_t *)s->from.sp; /* NOLINT(performance-no-int-to-ptr) */
 	uint64_t differ = 0;
 	for (unsigned i = 0; i < s->words; i++)
 		differ |= stack[offsets[i]] ^ values[i];
@@ -370,8 +391,9 @@ static inline bool same_words(const struct stretch *s)
 
 static inline bool is_here(const struct walk *w, const struct stretch *s)
 {
-	return s->from.address == w->at.address && s->from.sp == w->at.sp && (!s->uses_bp || s->from.bp == w->at.bp) &&
-	       s->to.sp <= w->self->stack_high && same_words(s);
+	return s->from.address == w->at.address && s->from.sp == w->at.sp &&
+	       (!s->uses_bp || s->from.bp == w->at.bp) && s->to.sp <= w->self->stack_high &&
+	       same_words(s);
 }
 
 static inline void follow(struct walk *w, const struct stretch *s)
@@ -408,8 +430,8 @@ struct recording {
 	struct stretch made;
 	uint64_t values[STRETCH_WORDS];
 	uint16_t offsets[STRETCH_WORDS];
-	uintptr_t end;     /* of what was read */
-	uintptr_t bp_at;   /* where bp is from; 0: it is that of the begin */
+	uintptr_t end;   /* of what was read */
+	uintptr_t bp_at; /* where bp is from; 0: it is that of the begin */
 	bool bp_is_noted, failed;
 };
 
@@ -455,7 +477,8 @@ static void forget_stretches(struct track_thread *self)
 /* 0: there is no room for it. */
 static uint32_t keep_stretch(struct track_thread *self, const struct recording *r, uint32_t *ways)
 {
-	size_t words = r->made.words, size = sizeof r->made + words * sizeof *r->values + words * sizeof *r->offsets;
+	size_t words = r->made.words,
+	       size = sizeof r->made + words * sizeof *r->values + words * sizeof *r->offsets;
 	size = (size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
 	if (r->failed || r->made.frames == 0 || r->end > r->made.to.sp)
 		return 0;
@@ -537,17 +560,20 @@ struct site {
 	uint64_t hash;
 	uint32_t check, root;
 };
-static inline struct site site_of(const struct walk *w, enum outcome outcome, uint32_t domain, uintptr_t caller)
+static inline struct site site_of(const struct walk *w, enum outcome outcome, uint32_t domain,
+				  uintptr_t caller)
 {
 	struct site site = {.root = outcome == STEP_END ? TRACK_ROOT : TRACK_TRUNCATED};
-	uint64_t hash = w->hash + (w->power ^ mix((uint64_t)w->self->number << 32 | domain)) + site.root;
+	uint64_t hash =
+		w->hash + (w->power ^ mix((uint64_t)w->self->number << 32 | domain)) + site.root;
 	site.hash = (hash ^ hash >> 32) | 1;
 	site.check = (uint32_t)caller ^ (uint32_t)w->count << 20;
 	return site;
 }
 
 /* Of a stack that is not known yet, or has more frames than are kept. */
-static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t domain, uintptr_t caller)
+static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t domain,
+						    uintptr_t caller)
 {
 	struct track_thread *self = w.self;
 	enum outcome outcome = STEP_DONE;
@@ -576,7 +602,8 @@ static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t doma
 
 uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t domain)
 {
-	struct walk start = {.self = self, .power = 1, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
+	struct walk start = {
+		.self = self, .power = 1, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
 	uint32_t now = atomic_load_explicit(&epoch, memory_order_acquire);
 	if (TRACK_UNLIKELY(self->epoch != now)) {
 		self->epoch = now;

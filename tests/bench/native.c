@@ -1,12 +1,11 @@
 /* Programs for a tracker to look at: native churn|brief|leak|threads [SCALE], native pause [SCALE].
  *
- * Each allocation is made 20 calls below one of 500 (leak: 2000) stacks that share only their two outermost frames.
- *   churn    3 M pairs of malloc and free, 200 k live, a random one of which is replaced
- *   brief    the same, but nine of ten blocks are freed at once
- *   leak     5 M live
- *   threads  four threads, 750 k pairs each; three of four blocks are freed by another thread
- * SCALE divides these numbers.  At the end it prints its processor seconds and its peak KiB; pause: leak, then the
- * microseconds that fork() and snap_take() take, in turn. */
+ * Each allocation is made 20 calls below one of 500 (leak: 2000) stacks that share only their two
+ * outermost frames. churn    3 M pairs of malloc and free, 200 k live, a random one of which is
+ * replaced brief    the same, but nine of ten blocks are freed at once leak     5 M live threads
+ * four threads, 750 k pairs each; three of four blocks are freed by another thread SCALE divides
+ * these numbers.  At the end it prints its processor seconds and its peak KiB; pause: leak, then
+ * the microseconds that fork() and snap_take() take, in turn. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -54,14 +53,14 @@ static NOT_INLINED void *leaf(const uint8_t *path, size_t size)
 	return p;
 }
 
-#define FUNCTION(number)                                                        \
+#define FUNCTION(number) \
 	static NOT_INLINED void *call##number(const uint8_t *path, size_t size) \
-	{                                                                       \
-		char room[16 + (number) * 24];                                  \
-		__asm__ volatile("" ::"r"(room) : "memory");                    \
-		void *p = functions[*path](path + 1, size);                     \
-		__asm__ volatile("" ::"r"(room), "r"(p) : "memory");            \
-		return p;                                                       \
+	{ \
+		char room[16 + (number)*24]; \
+		__asm__ volatile("" ::"r"(room) : "memory"); \
+		void *p = functions[*path](path + 1, size); \
+		__asm__ volatile("" ::"r"(room), "r"(p) : "memory"); \
+		return p; \
 	}
 FUNCTION(0)
 FUNCTION(1)
@@ -71,7 +70,8 @@ FUNCTION(4)
 FUNCTION(5)
 FUNCTION(6)
 FUNCTION(7)
-static function *const functions[FUNCTIONS + 1] = {call0, call1, call2, call3, call4, call5, call6, call7, leaf};
+static function *const functions[FUNCTIONS + 1] = {call0, call1, call2, call3, call4,
+						   call5, call6, call7, leaf};
 
 static void make_paths(void)
 {
@@ -108,7 +108,8 @@ static void churn(bool brief, uint64_t seed, unsigned rounds)
 		uint64_t r = next_random(&seed);
 		void *p = allocate((unsigned)(r >> 20) % STACKS, random_size(r));
 		if (!brief || (r >> 3) % 10 == 0)
-			p = atomic_exchange_explicit(&slots[(r >> 32) % LIVE], p, memory_order_acq_rel);
+			p = atomic_exchange_explicit(&slots[(r >> 32) % LIVE], p,
+						     memory_order_acq_rel);
 		free(p);
 	}
 }
@@ -123,7 +124,8 @@ static void threads(void)
 {
 	pthread_t ids[THREADS];
 	for (unsigned i = 0; i < THREADS; i++)
-		if (pthread_create(&ids[i], NULL, churn_in_thread, (void *)(uintptr_t)(i * 7919 + 1)) != 0)
+		if (pthread_create(&ids[i], NULL, churn_in_thread,
+				   (void *)(uintptr_t)(i * 7919 + 1)) != 0)
 			abort();
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(ids[i], NULL);
@@ -185,7 +187,8 @@ static void print_usage(void)
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
 	printf("%.6f %ld\n",
-	       (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6,
+	       (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+		       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6,
 	       u.ru_maxrss);
 }
 

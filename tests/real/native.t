@@ -4,12 +4,13 @@
 case ${CFLAGS:-} in
 *sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
 esac
-need_real valgrind sqlite3 git python3 "${CXX:-g++}"
+need_real valgrind heaptrack heaptrack_print sqlite3 git python3 redis-server redis-benchmark node "${CXX:-g++}"
 cd "$work" || exit 1
 
 ours() { snap-info --members --format=tsv "$1" | tail -1 | cut -f2,3 | tr '\t' ' '; }
+leaves_all=(--run-libc-freeres=no --run-cxx-freeres=no)
 theirs() { # COMMAND...: bytes and blocks at the end
-	valgrind --run-libc-freeres=no --run-cxx-freeres=no "$@" 2>&1 >/dev/null |
+	valgrind "${leaves_all[@]}" "$@" 2>&1 >/dev/null |
 		sed -n 's/.*in use at exit: \(.*\) bytes in \(.*\) blocks/\1 \2/p' | tr -d ,
 }
 recorded() { # NAME COMMAND...: what it prints and how it ends stays the same
@@ -18,6 +19,12 @@ recorded() { # NAME COMMAND...: what it prints and how it ends stays the same
 	is "$(snap-record --no-symbols -o "$name.snap" "$@" 2>&1; echo $?)" "$bare" "$name: prints and ends as before"
 	is "$(snap-info --verify "$name.snap" >/dev/null && snap-info "$name.snap" | sed -n 's/^state *//p')" complete,exact "$name: complete"
 }
+dhat() { # COMMAND...: bytes and blocks at the end of each stack, as DHAT has them
+	valgrind "${leaves_all[@]}" --tool=dhat --num-callers=200 --dhat-out-file=dhat.json "$@" >/dev/null 2>&1
+	python3 -c 'import json
+for p in json.load(open("dhat.json"))["pps"]: print(p.get("eb"), p.get("ebk"), sep="\t") if p.get("ebk") else None' | sort
+}
+by_stack() { snap-top -k traceback -n 0 --format=tsv "$1" | sed 1d | cut -f1,2 | sort; }
 near() { # BYTES COUNT BYTES COUNT: the environment differs, and buffers with it
 	awk -v b="$1" -v c="$2" -v B="$3" -v C="$4" 'BEGIN { exit !(c - C <= 2 && C - c <= 2 && b - B < 66000 && B - b < 66000) }'
 }
@@ -55,10 +62,17 @@ TEXT
 recorded exceptions ./throws
 is "$(ours exceptions.snap)" "$(theirs ./throws)" "exceptions: bytes and blocks are valgrind's"
 is "$(snap-top -k module -n 1 --format=tsv exceptions.snap | tail -1 | grep -c 'libstdc++\|throws')" 1 "exceptions: C++ allocates"
+is "$(by_stack exceptions.snap)" "$(dhat ./throws)" "exceptions: what each stack holds is DHAT's"
+heaptrack -o heaptrack ./throws >/dev/null 2>&1
+snap-symbolize -q exceptions.snap -o named.snap
+is "$(snap-top -k function -n 0 --format=tsv named.snap | awk -F '\t' 'NR > 1 && $1 != 72704 {sum += $1} END {printf "%.2fK", sum / 1000}')" \
+	"$(heaptrack_print -f heaptrack.* 2>/dev/null | sed -n 's/^total memory leaked: //p')" "exceptions: and the sum heaptrack's, which leaves out the reserve of libstdc++"
+is "$(snap-top -k function -n 1 --format=tsv named.snap | cut -f4 | tail -1)" main "exceptions: it is main() that allocates"
 
 query='create table t(a, b); with recursive c(x) as (select 1 union all select x + 1 from c where x < 20000)
 	insert into t select x, x * x from c; select count(*), sum(b) from t'
 recorded sqlite3 sqlite3 :memory: "$query"
+is "$(by_stack sqlite3.snap)" "$(dhat sqlite3 :memory: "$query")" "sqlite3: what each stack holds is DHAT's"
 is "$(ours sqlite3.snap)" "$(theirs sqlite3 :memory: "$query")" "sqlite3: bytes and blocks are valgrind's"
 snap-record --no-symbols --peak -o peak.snap sqlite3 :memory: "$query" >/dev/null
 ok "sqlite3: at its peak it holds the table" test "$(ours peak.snap | cut -d' ' -f1)" -gt 300000
@@ -87,6 +101,33 @@ held = [bytes(1000) for i in range(5000)]
 os._exit(3)'
 is "$?" 3 "python3: os._exit() is an end"
 is "$(snap-dump held.snap | grep -c 'size: 1033,')" 5000 "python3: and all is live then"
+
+# 2000 stacks of our own, each 20 deep, at random: what a walk remembers must never be taken for another.
+${CC:-cc} -O2 -D_GNU_SOURCE -I"$top/libsnap/include" "$top/tests/bench/native.c" -o stacks -lpthread
+snap-record -q --no-symbols -o stacks.snap ./stacks leak 200 >/dev/null
+is "$(by_stack stacks.snap)" "$(dhat ./stacks leak 200)" "random stacks: what each holds is DHAT's"
+
+recorded node node -e 'const all = []; for (let i = 0; i < 100000; i++) all.push({i}); console.log(all.length); process.exit(5)'
+
+redis() { redis-cli -s redis.sock "$@"; }
+snap-record -q --no-symbols -o redis.snap redis-server --port 0 --unixsocket redis.sock --save '' --dir . >redis.log 2>&1 &
+server=$!
+for ((i = 0; i < 100; i++)); do [ "$(redis ping 2>/dev/null)" = PONG ] && break; sleep 0.1; done
+redis-benchmark -s redis.sock -q -n 20000 -r 5000 -t set,lpush,hset >/dev/null 2>&1
+used=$(redis info memory | sed -n 's/^used_memory:\([0-9]*\).*/\1/p')
+redis shutdown nosave 2>/dev/null
+wait $server
+is "$?" 0 "redis-server: ends as before"
+is "$(snap-info redis.snap | sed -n 's/^state *//p')" complete,exact "redis-server: complete"
+ok "redis-server: what it holds is what it counts, within a fifth" awk -v a="$(ours redis.snap | cut -d' ' -f1)" -v b="$used" \
+	'BEGIN { exit !(a > b * 0.8 && a < b * 1.2) }'
+
+if command -v rustc >/dev/null; then
+	echo 'fn main() { let v: Vec<String> = (0..1000).map(|i| format!("{:0100}", i)).collect(); println!("{}", v.len()); std::mem::forget(v); }' >r.rs
+	ok "Rust: compiles" rustc -O -g r.rs -o rust
+	recorded rust ./rust
+	is "$(by_stack rust.snap)" "$(dhat ./rust)" "Rust: what each stack holds is DHAT's"
+fi
 
 # What cannot be recorded is said.
 echo 'int main(void) { return 4; }' >static.c

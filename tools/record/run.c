@@ -188,7 +188,8 @@ static bool read_report(const char *report, struct cli_list *written)
 	if (file)
 		fclose(file);
 	if (written->count + failed == 0)
-		cli_fail("no snapshot was taken: the program may be statically linked or privileged, or was killed");
+		cli_fail("no snapshot was taken: the program may be statically linked or privileged, or was killed, or ended "
+			 "without the C library");
 	return written->count > 0 && failed == 0;
 }
 
