@@ -42,7 +42,7 @@ ok "by average" same snap-top -k lineno -s average -n 0 a.snap
 case ${CFLAGS:-} in
 *sanitize*) ;;
 *)
-	ok "without a limit it takes more" test "$(peak snap-top -k traceback a.snap)" -gt 49152
+	ok "without a limit it takes more" test "$(peak snap-top -k traceback a.snap)" -gt 32768
 	for command in "snap-top a.snap" "snap-diff a.snap b.snap"; do
 		ok "$command: below 24 MiB" test "$(peak $command -k traceback --memory=16M)" -lt 24576
 	done
