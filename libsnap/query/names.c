@@ -170,12 +170,16 @@ static enum snap_status take_stacks(void *context, uint64_t first_row, size_t co
 	struct names *names = context;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t id = first_row + i + 1;
-		if (values[0][i] >= id)
+		if (!names->has_callers) {
+			libsnap_array_set32(&names->stacks, id, (uint32_t)values[0][i]);
+			continue;
+		}
+		if (values[1][i] >= id)
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					    "stack %llu has a later parent",
 					    (unsigned long long)id);
 		*(struct stack_node *)libsnap_array_edit(&names->stacks, id) =
-			(struct stack_node){(uint32_t)values[0][i], (uint32_t)values[1][i]};
+			(struct stack_node){(uint32_t)values[1][i], (uint32_t)values[0][i]};
 	}
 	return SNAP_OK;
 }
@@ -206,18 +210,20 @@ static enum snap_status read_stacks(struct names *names, struct snap_error *erro
 	static const uint32_t frame_columns[] = {SNAP_FRAME_FILE,   SNAP_FRAME_FUNCTION,
 						 SNAP_FRAME_MODULE, SNAP_FRAME_INLINED_INTO,
 						 SNAP_FRAME_LINE,   SNAP_FRAME_OFFSET};
-	static const uint32_t stack_columns[] = {SNAP_STACK_PARENT, SNAP_STACK_FRAME};
+	static const uint32_t stack_columns[] = {SNAP_STACK_FRAME, SNAP_STACK_PARENT};
 	enum snap_status status =
 		make_table(names, SNAP_FRAMES, sizeof(struct frame_name), &names->frames, error);
 	if (status == SNAP_OK)
 		status = libsnap_query_each_batch(names, frame_columns, 6, take_frames, names,
 						  error);
 	if (status == SNAP_OK)
-		status = make_table(names, SNAP_STACKS, sizeof(struct stack_node), &names->stacks,
-				    error);
-	return status == SNAP_OK ? libsnap_query_each_batch(names, stack_columns, 2, take_stacks,
-							    names, error)
-				 : status;
+		status = make_table(names, SNAP_STACKS,
+				    names->has_callers ? sizeof(struct stack_node) : sizeof(uint32_t),
+				    &names->stacks, error);
+	return status == SNAP_OK
+		       ? libsnap_query_each_batch(names, stack_columns, names->has_callers ? 2 : 1,
+						  take_stacks, names, error)
+		       : status;
 }
 
 static enum snap_status read_threads(struct names *names, struct snap_error *error)
@@ -393,6 +399,7 @@ enum snap_status libsnap_query_names_load(struct names *names, struct space *spa
 					  struct snap_error *error)
 {
 	*names = (struct names){.space = space, .reader = reader, .rename = options};
+	names->has_callers = needed & NEED_CALLERS;
 	enum snap_status status = SNAP_OK;
 	if (needed & NEED_TYPES)
 		status = read_types(names, error);

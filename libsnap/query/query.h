@@ -103,7 +103,7 @@ struct frame_name {
 	uint64_t line, offset;
 };
 struct stack_node {
-	uint32_t parent, frame; /* ids; frame 0 only where it was lost */
+	uint32_t parent, frame; /* ids; parent 0 where callers are not needed, frame 0 only where it was lost */
 };
 struct thread_name {
 	uint64_t number;
@@ -122,6 +122,7 @@ struct shape_name {
 #define NEED_THREADS 32u
 #define NEED_SHAPE_TYPES 64u
 #define NEED_SLOTS 128u
+#define NEED_CALLERS 256u /* of stacks */
 
 /* All arrays are indexed by id; row 0 is none. */
 struct names {
@@ -130,6 +131,7 @@ struct names {
 	const struct snap_query_options *rename; /* for its function_name; only while names are loaded */
 	struct libsnap_array types, frames, stacks, threads, shapes; /* counts are rows + 1, or 0 */
 	struct libsnap_array sites; /* by stack: its frame that is not passed over, or 0; empty: the innermost */
+	bool has_callers; /* else stacks are frame ids alone */
 	uint64_t lost_rows;
 	bool damaged; /* the reader is partial, and something is missing */
 };
@@ -144,7 +146,9 @@ static inline struct frame_name libsnap_frame_at(struct names *names, uint64_t i
 }
 static inline struct stack_node libsnap_stack_at(struct names *names, uint64_t id)
 {
-	return *(const struct stack_node *)libsnap_array_at(&names->stacks, id);
+	if (names->has_callers)
+		return *(const struct stack_node *)libsnap_array_at(&names->stacks, id);
+	return (struct stack_node){0, libsnap_array_get32(&names->stacks, id)};
 }
 static inline struct thread_name libsnap_thread_at(struct names *names, uint64_t id)
 {

@@ -862,7 +862,8 @@ static void check_by_hand(void)
 				      {SNAP_STACK_PARENT, 2, {2, 0}},
 				      {SNAP_STACK_FRAME, 2, {1, 1}},
 				      TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20)};
-	CHECK(ROWS_OF(late, SNAP_KEY_LINENO, SNAP_CORRUPT, &row, NULL) == 0);
+	CHECK(ROWS_OF(late, SNAP_KEY_TRACEBACK, SNAP_CORRUPT, &row, NULL) == 0);
+	CHECK(ROWS_OF(late, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) == 1);
 }
 
 int main(void)
