@@ -15,8 +15,19 @@ static const char known_source[] =
 	"generator = wait(values)\n"
 	"next(generator)\n";
 
-/* The extension's, made when it is loaded. */
-static PyObject *known;
+/* The extension's, made when it is loaded.  Nobody else is to find the instance: to ask for its __dict__ changes it. */
+static PyObject *known, *known_instance;
+
+static bool hide_instance(PyObject *scope)
+{
+	PyObject *instance = PyDict_GetItemString(scope, "instance");
+	if (!instance)
+		return false;
+	Py_INCREF(instance);
+	PyObject_GC_UnTrack(instance);
+	known_instance = instance;
+	return PyDict_DelItemString(scope, "instance") == 0;
+}
 
 bool py_layouts_prepare(void)
 {
@@ -33,7 +44,7 @@ bool py_layouts_prepare(void)
 	}
 	Py_DECREF(result);
 	known = scope;
-	return true;
+	return hide_instance(scope);
 }
 
 bool py_layouts_are_prepared(void)
@@ -44,6 +55,7 @@ bool py_layouts_are_prepared(void)
 void py_layouts_forget(void)
 {
 	Py_CLEAR(known);
+	Py_CLEAR(known_instance);
 }
 
 bool py_layouts_hold(void)
@@ -59,6 +71,6 @@ bool py_layouts_hold(void)
 #else
 	PyCodeObject *code = frame->f_code;
 #endif
-	return py_instance_holds(PyDict_GetItemString(known, "instance"), names, values) &&
+	return py_instance_holds(known_instance, names, values) &&
 	       py_generator_holds(generator, names, values) && py_thread_runs(code);
 }
