@@ -79,9 +79,16 @@ def compare(old, new, key):
     return load(new).compare_to(load(old), key)
 
 
-if sys.argv[1] == "make":
-    make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-else:
-    start, cpu = time.perf_counter(), time.process_time()
-    answer = globals()[sys.argv[1]](*sys.argv[2:])
-    print("%.6f %.6f" % (time.perf_counter() - start, time.process_time() - cpu))
+def main():
+    if sys.argv[1] == "make":
+        make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    elif sys.argv[1] == "modules":
+        write_modules(sys.argv[2])
+    else:
+        start, cpu = time.perf_counter(), time.process_time()
+        answer = globals()[sys.argv[1]](*sys.argv[2:])
+        print("%.6f %.6f" % (time.perf_counter() - start, time.process_time() - cpu))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Snapshots of CPython beside guppy3, pympler, meliae and tracemalloc, on the same heap in the same run.  OBJECTS and TRACES
+# change the size of it.
+. "$(dirname "$0")/measure.bash"
+objects=${OBJECTS:-1000000} traces=${TRACES:-1000000}
+peers=$cache/python-peers-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+STOPPED=4 TAKEN=5 # columns of traces, beside elapsed, processor seconds and memory
+
+make -s -C "$top" BUILD="$BUILD" python PYTHON=python3 >&2
+cached "$peers" python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore guppy3 pympler --target
+# The last CPython for which meliae can be built; it has a heap of its own then.
+for old in python3.8 ~/.pyenv/versions/3.8.*/bin/python3 none; do
+	"$old" -m pip --version >/dev/null 2>&1 && break
+done
+meliae=$cache/python-meliae
+[ "$old" = none ] || cached "$meliae" "$old" -m pip install -q --disable-pip-version-check meliae --target || old=none
+[ "$old" = none ] || make -s -C "$top" BUILD="$BUILD" python PYTHON="$old" >&2
+
+# heap SERIES PYTHON MODE
+heap() {
+	PYTHONPATH=$BUILD/python:$peers:$meliae "$2" "$here/python_heap.py" "$3" "$objects" "$work/$3.file" >"$work/.clock"
+	tail -1 "$work/.clock" | awk '{print $1, 0, $2}' >>"$work/$1"
+}
+traced() {
+	PYTHONPATH=$BUILD/python "${PYTHON:-python3}" "$here/python_trace.py" "$1" "$work/modules" "$traces" "$work/traces.snap" >>"$work/trace-$1"
+}
+heaps() {
+	local mode
+	for mode in stop dump guppy pympler; do
+		heap "$mode" python3 "$mode"
+	done
+	[ "$old" = none ] || for mode in stop dump meliae; do
+		heap "old-$mode" "$old" "$mode"
+	done
+}
+# added MODE: processor milliseconds that tracing adds, run by run
+added() { paste "$work/trace-$1" "$work/trace-none" | awk '{print ($2 - $7) * 1000}'; }
+# held MODE: bytes of memory for each live trace
+held() { paste "$work/trace-$1" "$work/trace-none" | awk -v n="$traces" '{print ($3 - $8) * 1024 / n}'; }
+# by WHAT UNIT COLUMN FACTOR OURS PEER
+by() { row "$1" "$2" "$(column "trace-$5" "$3" "$4")" "$(column "trace-$6" "$3" "$4")" less; }
+
+mkdir "$work/modules"
+PYTHONPATH=$here python3 "$here/traces.py" modules "$work/modules"
+for ((round = 0; round < rounds; round++)); do
+	heaps
+	for mode in none snap1 snap25 tracemalloc1 tracemalloc25; do
+		traced "$mode"
+	done
+done
+
+found=$(snap-top -k type --format=tsv -n 0 "$work/dump.file" | awk -F '\t' 'NR > 1 {n += $2} END {print n}')
+what="$found objects of syntax trees"
+row "$what: the process stands still; guppy3's \`heap()\`" ms "$(column stop $ELAPSED 1000)" "$(column guppy $ELAPSED 1000)" less
+times "$what: \`snap.dump\`, labels and file, all processes; guppy3's \`heap()\`, without a file" dump guppy
+times "$what: \`snap.dump\`, all processes; pympler's summary of \`muppy.get_objects()\`" dump pympler
+row "$what: file per object" bytes "$(awk -v b="$(bytes "$work/dump.file")" -v n="$found" 'BEGIN {print b / n}')" "" less
+if [ "$old" = none ]; then
+	note "meliae" "needs CPython 3.8 and pip"
+else
+	old_version=$("$old" -c 'import platform; print(platform.python_version())')
+	row "the same in CPython $old_version: the process stands still; meliae's dump" ms \
+		"$(column old-stop $ELAPSED 1000)" "$(column old-meliae $ELAPSED 1000)" less
+	times "the same in CPython $old_version: \`snap.dump\`, all processes; meliae's dump" old-dump old-meliae
+	row "the same in CPython $old_version: file; meliae's through \`zstd -3\`" bytes \
+		"$(bytes "$work/dump.file")" "$(zstd -q -3 -c "$work/meliae.file" | wc -c)" less
+fi
+what="$traces live traces"
+row "$what: processor time that \`snap.start(25)\` adds; \`tracemalloc.start(25)\`" ms "$(added snap25)" "$(added tracemalloc25)" less
+row "$what: processor time that \`snap.start(25)\` adds; \`tracemalloc.start(1)\`" ms "$(added snap25)" "$(added tracemalloc1)" less
+row "$what: processor time that \`snap.start(1)\` adds; \`tracemalloc.start(1)\`" ms "$(added snap1)" "$(added tracemalloc1)" less
+row "$what: memory for each, 25 frames" bytes "$(held snap25)" "$(held tracemalloc25)" less
+row "$what: memory for each, 1 frame" bytes "$(held snap1)" "$(held tracemalloc1)" less
+by "$what, 25 frames: the process stands still for a snapshot; \`take_snapshot\`" ms $STOPPED 1000 snap25 tracemalloc25
+by "$what, 25 frames: memory that it takes in the process" KiB $TAKEN 1 snap25 tracemalloc25
