@@ -156,6 +156,12 @@ static void name_own(void *context, uintptr_t start, uint64_t size, const char *
 	}
 }
 
+#if defined(__x86_64__)
+#define TLS_IS_BELOW true
+#else
+#define TLS_IS_BELOW false
+#endif
+
 /* The program's own thread-local variables end where the descriptor begins (ELF Handling For Thread-Local Storage,
  * variant II); where those of libraries are, only the loader knows. */
 static void name_threads(struct track_roots *r, const struct track_maps *maps)
@@ -175,11 +181,8 @@ static void name_threads(struct track_roots *r, const struct track_maps *maps)
 void track_variables_name(struct track_roots *r, const struct track_maps *maps)
 {
 	name_modules(r);
-#if defined(__x86_64__)
-	name_threads(r, maps);
-#else
-	(void)maps;
-#endif
+	if (TLS_IS_BELOW)
+		name_threads(r, maps);
 }
 
 struct moving {
