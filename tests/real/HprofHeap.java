@@ -4,7 +4,7 @@ import java.lang.ref.ReferenceQueue;
 import java.lang.ref.SoftReference;
 import java.lang.ref.WeakReference;
 import java.util.*;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.*;
 import java.util.concurrent.atomic.LongAdder;
 
 public class HprofHeap {
@@ -87,11 +87,37 @@ public class HprofHeap {
 		keep.add(adder);
 	}
 
+	/* Objects that have cache lines of their own. */
+	static void padded() throws Exception {
+		ForkJoinPool pool = new ForkJoinPool(1);
+		keep.add(pool);
+		pool.submit(() -> {}).get();
+		Exchanger<Object> exchanger = new Exchanger<>();
+		keep.add(exchanger);
+		try {
+			exchanger.exchange("nobody", 1, TimeUnit.MILLISECONDS);
+		} catch (TimeoutException e) {
+		}
+		SubmissionPublisher<Object> publisher = new SubmissionPublisher<>(pool, 4);
+		keep.add(publisher);
+		publisher.subscribe(new Flow.Subscriber<>() {
+			public void onSubscribe(Flow.Subscription subscription) {
+			}
+			public void onNext(Object item) {
+			}
+			public void onError(Throwable error) {
+			}
+			public void onComplete() {
+			}
+		});
+	}
+
 	public static void main(String[] arguments) throws Exception {
 		int count = Integer.parseInt(arguments[0]);
 		for (int i = 0; i < count; i++)
 			sessionCache.put(i, i % 3 == 0 ? new LongSession(i) : new Session(i));
 		others();
+		padded();
 		Thread holder = new Thread(() -> {
 			Object held = new Session(77);
 			synchronized (held) {

@@ -148,10 +148,14 @@ def jvm8(late=False):
 
 
 def jdk25():
-    """The fields that classes of JDK 25 have; GC.class_histogram says 112 bytes for a thread, 24 for a ResolvedMethodName."""
+    """The fields that classes of JDK 25 have; GC.class_histogram says 112 bytes for a thread, 24 for a ResolvedMethodName, 312
+    for a WorkQueue and 472 for a BufferedSubscription, and an object follows 2176 bytes after a StackChunk of 257 words."""
     d = Dump(b"1.0.2", 8)
-    c_record, c_method = 0x200, 0x210
+    c_record, c_method, c_chunk, c_queue, c_subscription = range(0x200, 0x250, 0x10)
     names(d)
+    d.load(c_chunk, "jdk/internal/vm/StackChunk")
+    d.load(c_queue, "java/util/concurrent/ForkJoinPool$WorkQueue")
+    d.load(c_subscription, "java/util/concurrent/SubmissionPublisher$BufferedSubscription")
     d.load(c_record, "java/lang/Record")
     d.load(c_method, "java/lang/invoke/ResolvedMethodName")
     objects = ("name contextClassLoader holder threadLocals inheritableThreadLocals scopedValueBindings interruptLock parkBlocker "
@@ -162,6 +166,18 @@ def jdk25():
     body = [d.klass(C_OBJECT), d.klass(C_CLASS, C_OBJECT), d.klass(C_STRING, C_OBJECT), d.klass(c_record, C_OBJECT),
             d.klass(C_THREAD, C_OBJECT, fields=thread), d.klass(c_method, C_OBJECT, fields=[("vmholder", OBJECT)]),
             d.instance(0x1000, C_THREAD, bytes(size)), d.instance(0x2000, c_method, d.id(C_THREAD))]
+    fields = {
+        c_chunk: ["parent", "size sp bottom", ""],
+        c_queue: ["owner array", "base config top phase stackPred source nsteals parking", ""],
+        c_subscription: ["array subscriber onNextHandler executor waiter pendingError next nextRetry",
+                         "head tail maxCapacity ctl waiting", "timeout demand"],
+    }
+    for place, (c, by_type) in enumerate(fields.items()):
+        objects, ints, longs = map(str.split, by_type)
+        described = [(n, t) for t, of in ((OBJECT, objects), (INT, ints), (LONG, longs)) for n in of]
+        body.append(d.klass(c, C_OBJECT, fields=described))
+        data = bytes(8 * len(objects)) + i32(257) + bytes(4 * len(ints) - 4 + 8 * len(longs))
+        body.append(d.instance(0x10000 + 0x1000 * place, c, data))
     d.record(0x1C, b"".join(body))
     d.record(0x2C, b"")
     return d.out

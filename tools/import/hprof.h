@@ -190,6 +190,7 @@ static inline unsigned hprof_size_of(uint8_t type, unsigned id_size)
 /* The fields of an instance, as far as one needs to know where more have room. */
 struct hprof_extent {
 	uint32_t end; /* of the last field */
+	bool padded;
 	unsigned gap_count;
 	struct {
 		uint32_t at, size;
@@ -239,6 +240,11 @@ struct hprof_string_fields {
 	uint32_t value, coder, offset, count;
 };
 
+/* References, bytes of the values of 8 bytes, and of smaller ones. */
+struct hprof_statics {
+	uint32_t references, of8, less;
+};
+
 struct hprof_class {
 	uint64_t id, super, loader;
 	uint64_t name;          /* a string; 0: there is no LOAD_CLASS */
@@ -246,13 +252,14 @@ struct hprof_class {
 	uint32_t instance_size; /* as the file has it */
 	uint32_t file_bytes;    /* of an instance in the file */
 	uint32_t size;          /* of an instance in memory */
-	uint32_t static_size;   /* of its statics in memory */
+	struct hprof_statics statics;
 	uint32_t twin;          /* which of the loaders with a class of that name it has, from 1 */
 	struct hprof_extent extent;
 	size_t first_field; /* its own fields */
 	uint32_t field_count;
 	bool dumped, measured, described, broken; /* broken: a superclass is missing */
-	bool looked_at, is_string, is_thread;
+	bool looked_at, is_string, is_thread, is_stack_chunk;
+	uint32_t stack_words_at; /* of a stack chunk: where it says how many it has */
 	uint32_t thread_name_at; /* of a thread */
 	uint32_t type, string, layout, array_layout; /* in the writer */
 	struct hprof_slot *slots;
@@ -399,6 +406,7 @@ enum snap_status hprof_class_type(struct hprof_import *import, struct hprof_clas
 void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 			const struct hprof_class *super);
 uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof_class *class);
+uint64_t hprof_stack_chunk_size(const struct hprof_import *import, const struct hprof_class *class, uint32_t words);
 
 /* hprof_text.c */
 void hprof_text_begin(struct hprof_import *import);

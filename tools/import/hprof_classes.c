@@ -57,13 +57,8 @@ static bool is_hidden_static(struct hprof_import *import, uint64_t name)
 	return hprof_name(import, name, &text, &size) == SNAP_OK && size > 0 && text[0] == '<';
 }
 
-/* Statics lie like fields, by size, references last; here are their sums. */
-struct static_sizes {
-	uint32_t values, references;
-};
-
 static enum snap_status read_items(struct hprof_import *import, const struct hprof_record *record,
-				   struct hprof_class_walk *walk, struct static_sizes *statics)
+				   struct hprof_class_walk *walk, struct hprof_statics *statics)
 {
 	for (;;) {
 		struct hprof_class_item item;
@@ -74,8 +69,9 @@ static enum snap_status read_items(struct hprof_import *import, const struct hpr
 			return status;
 		if (item.what != HPROF_STATIC)
 			continue;
+		uint32_t size = hprof_size_of(item.type, import->scan.id_size);
 		if (item.type != HPROF_OBJECT)
-			statics->values += hprof_size_of(item.type, import->scan.id_size);
+			*(size == 8 ? &statics->of8 : &statics->less) += size;
 		else if (!is_hidden_static(import, item.name))
 			statics->references++;
 	}
@@ -85,7 +81,7 @@ enum snap_status hprof_class_read(struct hprof_import *import, const struct hpro
 {
 	struct hprof_class *class;
 	struct hprof_class_walk walk;
-	struct static_sizes statics = {0};
+	struct hprof_statics statics = {0};
 	size_t first_field = import->classes.field_count;
 	enum snap_status status = hprof_class_begin(&import->scan, record, &walk);
 	if (status == SNAP_OK)
@@ -105,9 +101,7 @@ enum snap_status hprof_class_read(struct hprof_import *import, const struct hpro
 	class->instance_size = walk.instance_size;
 	class->first_field = first_field;
 	class->field_count = (uint32_t)(import->classes.field_count - first_field);
-	/* Until the layout is known: values, and how many references come after. */
-	class->static_size = statics.values;
-	class->size = statics.references;
+	class->statics = statics;
 	return SNAP_OK;
 }
 
@@ -164,14 +158,10 @@ enum snap_status hprof_class_look(struct hprof_import *import, struct hprof_clas
 static enum snap_status measure(struct hprof_import *import, struct hprof_class *class,
 				const struct hprof_class *super)
 {
-	uint32_t references = class->size;
 	uint64_t bytes = (uint64_t)own_bytes(import, class) + (super ? super->file_bytes : 0);
 	class->file_bytes = (uint32_t)bytes;
 	class->broken = super != NULL ? super->broken : class->super != 0;
 	hprof_layout_class(import, class, super);
-	const uint32_t reference = import->layout.reference;
-	class->static_size = (class->static_size + reference - 1) / reference * reference;
-	class->static_size += references * reference;
 	class->measured = true;
 	return SNAP_OK;
 }

@@ -159,6 +159,8 @@ static enum snap_status write_instance(struct hprof_import *import,
 	if (bytes == NULL)
 		return hprof_scan_failure(&import->scan);
 	struct snap_object object = {.type = class->type, .size = class->size};
+	if (class->is_stack_chunk)
+		object.size = hprof_stack_chunk_size(import, class, hprof_u4(bytes + class->stack_words_at));
 	return class->is_string ? write_string(import, record, class, bytes, &object)
 				: add_instance(import, record, class, bytes, &object);
 }

@@ -114,6 +114,7 @@ static void add_hidden_fields(struct hprof_import *import, const struct hprof_cl
 		{"java.lang.Class", "signers", 0, 0, 0, 0, 0, -1},
 		{"java.lang.Thread", "holder", 1, 0, 1, 1, 1, 0},
 		{"java.lang.VirtualThread", "onWaitingList", 1, 0, 0, 0, 0, 0},
+		{"jdk.internal.vm.StackChunk", NULL, 1, 0, 1, 0, 2, 1},
 		{"java.lang.invoke.ResolvedMethodName", "vmholder", 0, 0, 0, 0, 0, -1},
 	};
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
@@ -132,7 +133,7 @@ static void add_hidden_fields(struct hprof_import *import, const struct hprof_cl
 
 static void add_gap(struct hprof_extent *extent, uint32_t at, uint32_t size)
 {
-	if (size == 0 || extent->gap_count == HPROF_GAPS)
+	if (size == 0 || extent->padded || extent->gap_count == HPROF_GAPS)
 		return;
 	extent->gaps[extent->gap_count].at = at;
 	extent->gaps[extent->gap_count++].size = size;
@@ -183,31 +184,48 @@ static void place_all(struct hprof_extent *extent, const struct fields *fields, 
 
 #define PADDING 128
 
-/* Fields that several processors write to are given cache lines of their own. */
+/* What several processors write to is given cache lines of its own: fields, or all of a class.  Where classes changed, a
+ * field tells which one it is. */
 static bool is_contended(struct hprof_import *import, const struct hprof_class *class,
 			 const struct hprof_field *field)
 {
-	if (hprof_name_is(import, field->name, "value"))
-		return hprof_name_is(import, class->name,
-				     "java.util.concurrent.atomic.Striped64$Cell") ||
-		       hprof_name_is(import, class->name,
-				     "java.util.concurrent.ConcurrentHashMap$CounterCell");
-	/* Threads have a holder since JDK 19, and no padding. */
-	return hprof_name_is(import, class->name, "java.lang.Thread") &&
-	       !declares(import, class, "holder") &&
-	       (hprof_name_is(import, field->name, "threadLocalRandomSeed") ||
-		hprof_name_is(import, field->name, "threadLocalRandomProbe") ||
-		hprof_name_is(import, field->name, "threadLocalRandomSecondarySeed"));
+	static const struct {
+		const char *class, *field, *with, *without;
+	} all[] = {
+		{"java.lang.Thread", "threadLocalRandomSeed", NULL, "holder"},
+		{"java.lang.Thread", "threadLocalRandomProbe", NULL, "holder"},
+		{"java.lang.Thread", "threadLocalRandomSecondarySeed", NULL, "holder"},
+		{"java.util.concurrent.atomic.Striped64$Cell", NULL, NULL, NULL},
+		{"java.util.concurrent.ConcurrentHashMap$CounterCell", NULL, NULL, NULL},
+		{"java.util.concurrent.Exchanger$Node", NULL, "bound", NULL},
+		{"java.util.concurrent.Exchanger$Slot", NULL, NULL, NULL},
+		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", NULL, NULL, NULL},
+		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", "demand", NULL, NULL},
+		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", "waiting", NULL, NULL},
+		{"java.util.concurrent.ForkJoinPool", "ctl", NULL, NULL},
+		{"java.util.concurrent.ForkJoinPool", "parallelism", NULL, NULL},
+		{"java.util.concurrent.ForkJoinPool$WorkQueue", "top", NULL, NULL},
+		{"java.util.concurrent.ForkJoinPool$WorkQueue", "source", NULL, NULL},
+		{"java.util.concurrent.ForkJoinPool$WorkQueue", "nsteals", NULL, NULL},
+		{"java.util.concurrent.ForkJoinPool$WorkQueue", "phase", "parking", NULL},
+		{"java.util.concurrent.ForkJoinPool$WorkQueue", "stackPred", "parking", NULL},
+		{"java.util.concurrent.ForkJoinPool$WorkQueue", "parking", NULL, NULL},
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if ((all[i].field == NULL) == (field == NULL) &&
+		    (field == NULL || hprof_name_is(import, field->name, all[i].field)) &&
+		    hprof_name_is(import, class->name, all[i].class))
+			return (all[i].with == NULL || declares(import, class, all[i].with)) &&
+			       (all[i].without == NULL || !declares(import, class, all[i].without));
+	return false;
 }
 
-static void place_contended(struct hprof_extent *extent, const struct fields *fields)
+/* Nothing else comes near, and what comes after fills no gaps. */
+static void pad(struct hprof_extent *extent)
 {
-	if (fields->of8 == 0 && fields->of4 == 0)
-		return;
-	struct hprof_extent alone = {.end = (uint32_t)align(extent->end, 8) + PADDING};
-	place_all(&alone, fields, 4);
-	extent->end = alone.end + PADDING;
-	extent->gap_count = 0; /* nothing else comes near */
+	extent->end += PADDING;
+	extent->gap_count = 0;
+	extent->padded = true;
 }
 
 /* Up to JDK 14, a class begins anew after its superclass; only the gap before its own 8-byte
@@ -223,10 +241,12 @@ void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 {
 	const struct hprof_layout *layout = &import->layout;
 	struct fields fields = {0}, contended = {0};
+	bool whole = !layout->sizes_given && is_contended(import, class, NULL), part = false;
 	for (uint32_t i = 0; i < class->field_count; i++) {
 		const struct hprof_field *field = &import->classes.fields[class->first_field + i];
 		bool apart = !layout->sizes_given && is_contended(import, class, field);
 		count_field(apart ? &contended : &fields, field->type);
+		part = part || apart;
 	}
 	if (!layout->sizes_given)
 		add_hidden_fields(import, class, &fields);
@@ -234,17 +254,38 @@ void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 		super != NULL ? super->extent : (struct hprof_extent){.end = layout->header};
 	if (!layout->fills_gaps)
 		begin_anew(&class->extent, layout->reference);
+	if (whole)
+		pad(&class->extent);
 	place_all(&class->extent, &fields, layout->reference);
-	place_contended(&class->extent, &contended);
+	if (part) {
+		pad(&class->extent);
+		place_all(&class->extent, &contended, layout->reference);
+	}
+	if (whole || part)
+		pad(&class->extent);
+	class->extent.padded = false;
 	class->size = (uint32_t)align(class->extent.end, layout->alignment);
 	if (layout->sizes_given && class->instance_size > 0)
 		class->size = class->instance_size;
 }
 
-/* The object of a class has the statics of that class after its own fields. */
+/* The object of a class has the statics of that class after its own fields: references, large values, small ones. */
 uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof_class *class)
 {
 	const struct hprof_class *its = hprof_class_find(import, import->classes.class_class);
+	const struct hprof_statics *statics = &class->statics;
 	uint64_t size = its == NULL ? import->layout.header : its->size;
-	return align(size + class->static_size, import->layout.alignment);
+	size += (uint64_t)statics->references * import->layout.reference;
+	if (statics->of8 > 0)
+		size = align(size, 8) + statics->of8;
+	return align(size + statics->less, import->layout.alignment);
+}
+
+/* A piece of a virtual thread's stack: after its fields so many words, and a bit for each reference that they have room for. */
+uint64_t hprof_stack_chunk_size(const struct hprof_import *import, const struct hprof_class *class, uint32_t words)
+{
+	const uint64_t word = import->scan.id_size, bits_per_word = 8 * word;
+	uint64_t bits = words * word / import->layout.reference;
+	uint64_t bit_words = (bits + bits_per_word - 1) / bits_per_word;
+	return align(class->size + (words + bit_words) * word, import->layout.alignment);
 }

@@ -69,6 +69,16 @@ static void find_text_field(struct hprof_import *import, struct hprof_string_fie
 	}
 }
 
+static void find_stack_words(struct hprof_import *import, struct hprof_class *class, const struct hprof_class *owner,
+			     const struct hprof_field *field, uint32_t offset)
+{
+	if (field->type != HPROF_INT || !hprof_name_is(import, field->name, "size") ||
+	    !hprof_name_is(import, owner->name, "jdk.internal.vm.StackChunk"))
+		return;
+	class->is_stack_chunk = true;
+	class->stack_words_at = offset;
+}
+
 static enum snap_status add_slot(struct hprof_import *import, struct hprof_class *class,
 				 const struct hprof_class *owner, const struct hprof_field *field,
 				 uint32_t offset)
@@ -97,6 +107,7 @@ static enum snap_status add_slots(struct hprof_import *import, struct hprof_clas
 				&import->classes.fields[owner->first_field + i];
 			if (owner->is_string)
 				find_text_field(import, &class->text, field, offset);
+			find_stack_words(import, class, owner, field, offset);
 			if (field->type == HPROF_OBJECT)
 				status = add_slot(import, class, owner, field, offset);
 			offset += hprof_size_of(field->type, import->scan.id_size);
