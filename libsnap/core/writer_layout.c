@@ -91,9 +91,7 @@ static enum snap_status find_shape(struct snap_writer *w, struct libsnap_make *m
 static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make, const struct libsnap_shape *shape,
 			   const struct snap_object *o, const uint64_t *targets, size_t count)
 {
-	uint64_t fields[LIBSNAP_FIELDS];
-	libsnap_take_fields(o, fields);
-	at = libsnap_put_fields(at, fields);
+	at = libsnap_put_object(at, o);
 	if (count > make->slot_count)
 		at = libsnap_put(at, count - make->slot_count);
 	return libsnap_put_targets(at, o->id, make->slot_count ? shape->usual : 0, targets, count);

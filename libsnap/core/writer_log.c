@@ -19,24 +19,30 @@ static uint64_t named_memory(const struct snap_writer *w)
 	return w->named.tape.memory_bytes + close_bytes;
 }
 
-static enum snap_status spill_if_large(struct snap_writer *w)
+static enum snap_status spill_largest(struct snap_writer *w, uint64_t allowed)
 {
-	if (w->max_memory_bytes == 0)
-		return SNAP_OK;
 	uint64_t named = named_memory(w), anonymous = libsnap_sorter_memory(&w->anonymous),
-		 loose = libsnap_sorter_memory(&w->loose);
-	uint64_t all = w->lanes.memory_bytes + named + anonymous + loose;
-	uint64_t group = w->group.capacity * sizeof(*w->group.references) + w->record.capacity;
-	uint64_t allowed = w->max_memory_bytes - w->max_memory_bytes / RESERVE;
-	allowed = allowed > group + allowed / 4 ? allowed - group : allowed / 4;
-	if (all <= allowed)
+		 loose = libsnap_sorter_memory(&w->loose), lanes = w->lanes.memory_bytes;
+	if (lanes + named + anonymous + loose <= allowed)
 		return SNAP_OK;
-	if (w->lanes.memory_bytes >= named && w->lanes.memory_bytes >= anonymous && w->lanes.memory_bytes >= loose)
+	if (lanes >= named && lanes >= anonymous && lanes >= loose)
 		return libsnap_lanes_spill(w, &w->lanes);
 	struct libsnap_sorter *largest = anonymous >= loose ? &w->anonymous : &w->loose;
 	if (named >= anonymous && named >= loose)
 		largest = &w->named;
 	return libsnap_sorter_spill(largest, &w->problem);
+}
+
+static inline enum snap_status spill_if_large(struct snap_writer *w)
+{
+	if (w->max_memory_bytes == 0)
+		return SNAP_OK;
+	uint64_t most = w->lanes.memory_bytes + libsnap_sorter_memory(&w->named) +
+			libsnap_sorter_memory(&w->anonymous) + libsnap_sorter_memory(&w->loose);
+	uint64_t group = w->group.capacity * sizeof(*w->group.references) + w->record.capacity;
+	uint64_t allowed = w->max_memory_bytes - w->max_memory_bytes / RESERVE;
+	allowed = allowed > group + allowed / 4 ? allowed - group : allowed / 4;
+	return most <= allowed ? SNAP_OK : spill_largest(w, allowed);
 }
 
 /* Whether the tape of ids, of which the last one is before those on it, would be better off as a run that is in order. */

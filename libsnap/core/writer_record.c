@@ -31,6 +31,20 @@ uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields)
 	return at;
 }
 
+uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *o)
+{
+	uint64_t fields[LIBSNAP_FIELDS];
+	const uint32_t rare = o->thread | o->generation | o->flags | o->domain;
+	libsnap_take_fields(o, fields);
+	if (rare != 0 || (o->birth_serial | o->birth_time_ns) != 0)
+		return libsnap_put_fields(at, fields);
+	uint32_t mask = (uint32_t)(o->size != 0) << LIBSNAP_SIZE | (uint32_t)(o->stack != 0) << LIBSNAP_STACK |
+			(uint32_t)(o->name != 0) << LIBSNAP_NAME | (uint32_t)(o->content != 0) << LIBSNAP_CONTENT;
+	for (*at++ = (uint8_t)mask; mask; mask &= mask - 1)
+		at = libsnap_put(at, fields[__builtin_ctz(mask)]);
+	return at;
+}
+
 static inline const uint8_t *get_fields(const uint8_t *at, uint64_t *fields, uint32_t *which)
 {
 	uint32_t mask = (uint32_t)libsnap_get(&at);
