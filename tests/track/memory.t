@@ -85,9 +85,11 @@ seq 1 30000 | sed 's/.*/insert into t values(&, "& & &");/; 1i create table t(a,
 echo 'commit; select count(*) from t;' >>load.sql
 printf '#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n' >many.c
 seq 1 500 | sed 's/.*/int f&(int a) { for (int i = 0; i < a; i++) printf("%d", i * &); return a; }/' >>many.c
+cc1=$(gcc -print-prog-name=cc1 2>/dev/null)
 for command in "python3 -c 'a = [str(i) * 5 for i in range(100000)]; print(len(a))'" "sqlite3 :memory: <load.sql" \
-	"$(gcc -print-prog-name=cc1 2>/dev/null) -quiet -O1 many.c -o many.s"; do
+	"$cc1 -quiet -O1 many.c -o many.s"; do
 	program=${command%% *}
+	[ "$program" ] || continue
 	eval "snap-record --no-symbols -o real.snap $command" >real.out 2>&1
 	ok "$(basename "$program"): the mappings add up to what is resident" agrees real.snap
 done
