@@ -182,6 +182,13 @@ static __attribute__((noinline)) void find_stack(struct track_thread *self, uint
 		self->stack_high = end;
 }
 
+/* A walk through a signal handler may end on another stack than it began on. */
+static inline void be_on_stack(struct track_thread *self, uintptr_t sp)
+{
+	if (TRACK_UNLIKELY(sp < self->stack_low || sp >= self->stack_high))
+		find_stack(self, sp);
+}
+
 static __attribute__((noinline)) bool extend_stack(struct track_thread *self, uintptr_t address)
 {
 	uintptr_t to = (address + 2 * sizeof address + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
@@ -230,8 +237,7 @@ static __attribute__((noinline)) enum outcome step_signal(struct track_thread *s
 	c->address = (uintptr_t)context->uc_mcontext.gregs[REG_RIP] + 1;
 	c->bp = (uintptr_t)context->uc_mcontext.gregs[REG_RBP];
 	c->sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
-	if (c->sp < self->stack_low || c->sp >= self->stack_high)
-		find_stack(self, c->sp);
+	be_on_stack(self, c->sp);
 	return STEP_DONE;
 }
 
@@ -312,7 +318,7 @@ static inline void add_frame(struct walk *w, uint64_t frame)
 	w->count++;
 }
 
-/* Any frame; *frame: what it is. */
+/* One frame, by its rule. */
 static inline enum outcome walk_one(struct walk *w, struct track_rule *rule, struct reads *reads)
 {
 	*rule = rule_for(w->at.address);
@@ -321,7 +327,7 @@ static inline enum outcome walk_one(struct walk *w, struct track_rule *rule, str
 }
 
 #if defined(__x86_64__)
-/* A frame with a plain rule that is found at once: what walk_one() does, in fewer instructions.
+/* What walk_one() does, in fewer instructions, if there is a plain rule that is found at once.
  * Else false. */
 static inline bool walk_plain(struct walk *w)
 {
@@ -349,23 +355,23 @@ static inline bool walk_plain(struct walk *w)
 #else
 static inline bool walk_plain(struct walk *w)
 {
-	(void)w;
-	return false;
+	struct track_rule rule;
+	struct reads reads;
+	return walk_one(w, &rule, &reads) == STEP_DONE;
 }
 #endif
 
 /* ---- stretches ---- */
 
-#define STRETCH_BITS \
-	12 /* one ends where the stack pointer comes to another so large part of the stack */
+#define STRETCH_BITS  12 /* one ends where the stack pointer comes to another page of that size */
 #define STRETCH_WORDS 128u
-#define PEEK          2u /* so many callers are looked at to find one: many begin at the same place */
+#define PEEK          2u /* frames that are looked at to find one: many begin at the same place */
 #define WAYS          4u
 
 /* Followed by the values of the words that were read, then by where they are: in words from sp. */
 struct stretch {
-	struct cursor from, to; /* from.bp: only if it uses_bp; to.bp: where the base pointer was
-				   saved, 0: nowhere */
+	struct cursor from; /* bp matters only if it uses_bp */
+	struct cursor to;   /* bp: where the base pointer was saved; 0: nowhere */
 	uint64_t hash, power;
 	uint32_t next; /* the stretch after it, last time */
 	uint16_t frames, words;
@@ -515,12 +521,11 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 		end = *w;
 		outcome = walk_one(w, &rule, &reads);
 		r.made.ended = rule.kind == TRACK_RULE_END;
-		if (outcome == STEP_DONE && rule.kind != TRACK_RULE_SIGNAL)
+		if (!r.made.ended && (outcome != STEP_DONE || rule.kind == TRACK_RULE_SIGNAL))
+			break; /* more than words on the stack was looked at */
+		if (!r.made.ended)
 			note_step(&r, &rule, &reads);
-		if (r.made.ended || (outcome == STEP_DONE && rule.kind != TRACK_RULE_SIGNAL))
-			end = *w;
-		else
-			break;
+		end = *w;
 	} while (outcome == STEP_DONE && !r.failed && r.made.words < STRETCH_WORDS - 3 &&
 		 (w->at.sp ^ start.at.sp) >> STRETCH_BITS == 0);
 	r.made.to = (struct cursor){end.at.address, end.at.sp, r.bp_at};
@@ -577,6 +582,7 @@ static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t doma
 {
 	struct track_thread *self = w.self;
 	enum outcome outcome = STEP_DONE;
+	be_on_stack(self, w.at.sp);
 	while (outcome == STEP_DONE && w.count < track_settings.depth) {
 		struct track_rule rule;
 		struct reads reads;
@@ -609,8 +615,7 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t 
 		self->epoch = now;
 		forget_stretches(self);
 	}
-	if (TRACK_UNLIKELY(start.at.sp < self->stack_low || start.at.sp >= self->stack_high))
-		find_stack(self, start.at.sp);
+	be_on_stack(self, start.at.sp);
 	struct walk w = start;
 	enum outcome outcome = walk_on(&w);
 	if (TRACK_UNLIKELY(w.count > track_settings.depth))

@@ -40,7 +40,8 @@ OWN void plain(size_t size) { take(size); __asm__ volatile("" ::: "memory"); }
 OWN void variable(size_t size) { char *a = alloca(size); memset(a, 1, size); plain(size); __asm__ volatile("" ::"r"(a) : "memory"); }
 OWN void aligned(size_t size) { _Alignas(64) char a[64]; __asm__ volatile("" ::"r"(a) : "memory"); variable(size); __asm__ volatile("" ::"r"(a) : "memory"); }
 OWN void recursive(int depth) { if (depth == 0) aligned(1005); else recursive(depth - 1); __asm__ volatile("" ::: "memory"); }
-OWN void handler(int number) { (void)number; plain(1006); __asm__ volatile("" ::: "memory"); }
+static size_t handled = 1006;
+OWN void handler(int number) { (void)number; plain(handled); __asm__ volatile("" ::: "memory"); }
 OWN void signalled(void) { raise(SIGUSR1); __asm__ volatile("" ::: "memory"); }
 OWN void *thread(void *unused) { plain(1007); __asm__ volatile("" ::: "memory"); return unused; }
 int main(void)
@@ -51,6 +52,12 @@ int main(void)
 	aligned(1004);
 	recursive(20);
 	signal(SIGUSR1, handler);
+	signalled();
+	stack_t other = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
+	struct sigaction act = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+	sigaltstack(&other, NULL);
+	sigaction(SIGUSR1, &act, NULL);
+	handled = 1008;
 	signalled();
 	pthread_create(&t, NULL, thread, NULL);
 	pthread_join(t, NULL);
@@ -98,6 +105,7 @@ for flags in "-O2 -fomit-frame-pointer" "-O2 -fno-omit-frame-pointer" "-O0"; do
 	is "$(functions 1004)" "take plain variable aligned main _start" "$flags: through one that aligns its stack"
 	is "$(functions 1005)" "take plain variable aligned $(printf 'recursive %.0s' {0..20})main _start" "$flags: through recursion"
 	is "$(functions 1006)" "take plain handler signalled main _start" "$flags: through a signal handler"
+	is "$(functions 1008)" "take plain handler signalled main _start" "$flags: through one on a stack of its own"
 	is "$(functions 1007)" "take plain thread" "$flags: of a thread"
 	is "$(functions 1010)" "take plain main _start" "$flags: and again"
 	snap-record --no-symbols --depth=4 -o shallow.snap ./stacks
