@@ -41,8 +41,8 @@ static inline void snap_track_alloc(const void *block, size_t size, uint32_t dom
 }
 
 /* A block is about to be taken back; call it before another thread can be given the same address.  What is not known
- * is ignored, NULL too.  A block of malloc may be given, and is then counted no more: so an allocator says that a
- * block is only its raw material, whose parts it will tell of. */
+ * is ignored, NULL too.  A block of malloc may be given, or where a mapping begins, and is then counted no more: so an
+ * allocator says that a block is only its raw material, whose parts it will tell of. */
 static inline void snap_track_free(const void *block)
 {
 	if (snap_tracker_free)

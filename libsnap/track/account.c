@@ -11,7 +11,7 @@
 #include "track.h"
 
 #define ARENA         ((uintptr_t)64 << 20) /* what glibc reserves for one, aligned to its size */
-#define STACK_MAX     ((uintptr_t)1 << 28)
+#define STACK_MAX     ((uintptr_t)1 << 26) /* larger stretches are not looked through */
 #define SHARED_MAX    ((uintptr_t)1 << 30) /* page tables of larger mappings are not gone through */
 #define IS_CHILDS     ((uintptr_t)1)       /* in the start of a range, which is that of a page */
 

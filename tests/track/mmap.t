@@ -106,6 +106,7 @@ is "$(snap-dump plain.snap | grep -c mmap)" 0 "not without the option"
 
 cat >kinds.c <<'TEXT'
 #include <fcntl.h>
+#include <snap_track.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -122,10 +123,12 @@ int main(void)
 	kept[3] = mmap(NULL, 5 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mmap(NULL, 1, PROT_READ, MAP_PRIVATE, -1, 0); /* fails */
 	munmap((char *)kept[3] + (1 << 20), 1 << 20);
+	kept[4] = mmap(NULL, 7 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	snap_track_free(kept[4]); /* is raw material */
 	return 0;
 }
 TEXT
-${CC:-cc} -O1 -w kinds.c -o kinds
+${CC:-cc} -O1 -w -I"$top/libsnap/include" kinds.c -o kinds
 mapped() { snap-dump "$1" | sed -n 's/^- {id: 0x[0-9a-f]*, type: "\([^"]*\)", size: \([0-9]*\),.*domain: 4294967295.*/\1 \2/p' | sort -n | tr '\n' ','; }
 wanted="mmap 1000,mmap 1048576,mmap 300,mmap 3145728,mmap 5000,mmap of a file 4096,"
 for allocator in libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so.2; do
