@@ -195,6 +195,6 @@ int main(int argc, char **argv)
 	if (output == NULL && (job.member || strcmp(job.file, "-") == 0))
 		cli_usage("%s cannot be written in place: say where to, with --output", job.file);
 	if (output != NULL && strcmp(output, "-") == 0)
-		return cli_finish(write_all(&job));
-	return cli_finish(replace(&job, output != NULL ? output : job.file));
+		return cli_finish((enum cli_status)write_all(&job));
+	return cli_finish((enum cli_status)replace(&job, output != NULL ? output : job.file));
 }
