@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Questions of a JVM heap with and without an index (snap-index): rows of a Markdown table on stdout.  OBJECTS changes its size.
+. "$(dirname "$0")/measure.bash"
+objects=${OBJECTS:-10000000} plain=$work/plain.snap indexed=$work/indexed.snap
+mkdir -p "$work/classes"
+javac -d "$work/classes" "$here/JvmHeap.java"
+make_dump() { java -Xmx5g -XX:+UseSerialGC -cp "$work/classes" JvmHeap "$1" "$2"; }
+cached "$cache/jvm-$objects.hprof" make_dump "$objects"
+snap-import hprof -q -o "$plain" "$cache/jvm-$objects.hprof"
+count=$(snap-info --format=tsv "$plain" | awk -F'\t' '$5 == "objects" && !seen {print $3; seen = 1}')
+ours make snap-index -o "$indexed" "$plain"
+
+# ask SERIES QUESTION...: of both in turn, FILE standing for the snapshot; the answers must be the same.
+ask() {
+	local series=$1 round question what=${*:2}; shift
+	for ((round = 0; round < (rounds + 1) / 2; round++)); do
+		question=("${@//FILE/$plain}")
+		[ "$round" -gt 0 ] || { ours "$series-plain" "${question[@]}"; mv "$work/.answer" "$work/.plain"; }
+		question=("${@//FILE/$indexed}")
+		ours "$series-indexed" "${question[@]}"
+		cmp -s "$work/.plain" "$work/.answer" || { echo "bench: ${question[*]}: another answer with an index" >&2; return 1; }
+	done
+	times "$count objects: \`${what// FILE/}\`, with an index; without" "$series-indexed" "$series-plain"
+}
+
+ask row snap-refs FILE "row:$((count / 2))"
+ask brief snap-refs --brief FILE "row:$((count / 2))"
+ask top snap-top --retained -k type FILE
+ask owners snap-top -k dominator FILE
+ask diff snap-diff --retained -k type FILE FILE
+ask suspects snap-refs --suspects FILE
+times "$count objects: \`snap-index\`" make -
+memory "$count objects: \`snap-index\`" make -
+row "$count objects: file; without an index" bytes "$(bytes "$indexed")" "$(bytes "$plain")" less
