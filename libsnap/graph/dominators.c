@@ -398,21 +398,37 @@ static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre,
 static void add_own(void *context, uint64_t row, uint64_t bytes)
 {
 	const struct snap_graph *graph = context;
-	if (graph->number[row] != NONE)
-		graph->retained[graph->number[row]] = bytes;
+	if (graph->dominator[row] != NONE)
+		graph->retained[row] = bytes;
 }
 
-static enum snap_status add_retained(struct snap_graph *graph, struct snap_error *error)
+/* While graph->dominator still has the numbers of rows.  The roots' node gets the sum of all. */
+static enum snap_status add_retained(struct snap_graph *graph, const struct preorder *pre,
+				     struct snap_error *error)
 {
+	uint64_t *retained = graph->retained;
 	enum snap_status status = libsnap_graph_each_size(graph, add_own, graph, error);
 	if (status != SNAP_OK)
 		return status;
-	for (uint32_t i = graph->reached; i-- > 1;) {
-		uint64_t *sum = &graph->retained[graph->dominator[i]];
-		if (libsnap_add_overflows(*sum, graph->retained[i], sum))
+	for (uint32_t i = pre->reached; i-- > 1;) {
+		if (i > NEAR) {
+			__builtin_prefetch(&retained[pre->order[i - NEAR]]);
+			__builtin_prefetch(&retained[pre->order[pre->parent[i - NEAR]]]);
+		}
+		uint64_t *sum = &retained[pre->order[pre->parent[i]]];
+		if (libsnap_add_overflows(*sum, retained[pre->order[i]], sum))
 			*sum = UINT64_MAX;
 	}
 	return SNAP_OK;
+}
+
+/* From numbers to rows: what is asked about rows in order is then read in order. */
+static void name_dominators(struct snap_graph *graph, const struct preorder *pre)
+{
+	for (uint32_t i = 1; i < pre->reached; i++) {
+		uint32_t dominator = pre->parent[i];
+		graph->dominator[pre->order[i]] = dominator == 0 ? NONE : pre->order[dominator];
+	}
 }
 
 /* Bytes at the worst moment: forest and lists beside numbers, parents and the lists' places. */
@@ -444,16 +460,17 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 		status = walk_from_roots(graph, &pre, error);
 	if (status == SNAP_OK)
 		status = find_all(graph, &pre, error);
-	graph->number = pre.number;
-	graph->order = pre.order;
-	graph->dominator = pre.parent;
-	graph->reached = pre.reached;
+	graph->dominator = pre.number;
 	if (status == SNAP_OK)
-		graph->retained = libsnap_graph_take_zeroed(graph, pre.reached, 8);
+		graph->retained = libsnap_graph_take_zeroed(graph, nodes, 8);
 	if (status == SNAP_OK && graph->retained == NULL)
 		status = libsnap_fail_memory(error);
 	if (status == SNAP_OK)
-		status = add_retained(graph, error);
+		status = add_retained(graph, &pre, error);
+	if (status == SNAP_OK)
+		name_dominators(graph, &pre);
+	libsnap_graph_give(graph, pre.order, nodes, 4);
+	libsnap_graph_give(graph, pre.parent, nodes, 4);
 	if (status != SNAP_OK)
 		libsnap_graph_free_dominators(graph);
 	return status;
@@ -462,11 +479,9 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 void libsnap_graph_free_dominators(struct snap_graph *graph)
 {
 	uint32_t nodes = graph->held.nodes;
-	libsnap_graph_give(graph, graph->number, nodes, 4);
-	libsnap_graph_give(graph, graph->order, nodes, 4);
 	libsnap_graph_give(graph, graph->dominator, nodes, 4);
-	libsnap_graph_give(graph, graph->retained, graph->reached, 8);
-	graph->number = graph->order = graph->dominator = NULL;
+	libsnap_graph_give(graph, graph->retained, nodes, 8);
+	graph->dominator = NULL;
 	graph->retained = NULL;
 }
 
@@ -480,10 +495,7 @@ uint64_t snap_graph_dominator(const struct snap_graph *graph, uint64_t row)
 		return libsnap_indexed_dominator(graph, row);
 	if (graph->dominator == NULL)
 		return libsnap_chain_dominator(graph, row);
-	if (graph->number[row] == NONE)
-		return SNAP_GRAPH_NONE;
-	uint32_t dominator = graph->dominator[graph->number[row]];
-	return dominator == 0 ? SNAP_GRAPH_NONE : graph->order[dominator];
+	return graph->dominator[row] == NONE ? SNAP_GRAPH_NONE : graph->dominator[row];
 }
 
 uint64_t snap_graph_retained(const struct snap_graph *graph, uint64_t row)
@@ -496,7 +508,5 @@ uint64_t snap_graph_retained(const struct snap_graph *graph, uint64_t row)
 		return libsnap_indexed_retained(graph, row);
 	if (graph->dominator == NULL)
 		return libsnap_chain_retained(graph, row);
-	if (graph->number[row] == NONE)
-		return 0;
-	return graph->retained[graph->number[row]];
+	return graph->retained[row];
 }

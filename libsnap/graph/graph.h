@@ -73,10 +73,8 @@ struct snap_graph {
 	struct numbers group;            /* of snap_graph_attribute_roots */
 	struct group *groups;
 	size_t group_count, group_capacity;
-	uint32_t *order, *number,
-		*dominator; /* of snap_graph_dominate: by preorder number, of a row, by number */
-	uint32_t reached;   /* rows that have a number, and the roots' node */
-	uint64_t *retained; /* by number */
+	uint32_t *dominator; /* of snap_graph_dominate: of a row, NONE where the roots are, or nothing */
+	uint64_t *retained;  /* of a row, 0 where no root leads */
 	struct outside {    /* what memory has no room for */
 		struct pages *pages;                             /* NULL: all is in memory */
 		struct paged start, to;                          /* as in held */

@@ -520,7 +520,7 @@ int main(void)
 {
 	for (int form = 0; form < 4; form++)
 		test_limits(4000, form);
-	test_faults(1000, 78000);
+	test_faults(2000, 120000);
 	test_paths(1500);
 	test_faults_of_paths(1000, 170000);
 	return DONE();
