@@ -26,7 +26,7 @@ struct shape {
 /* The rank of a marked row is the number of marked rows below it. */
 struct marks {
 	uint64_t *bits;
-	uint64_t *below; /* per so many words, once they were counted */
+	uint64_t *below; /* by word, once they were counted */
 	uint64_t count;
 };
 
@@ -285,7 +285,7 @@ struct walk {
 	uint64_t row;           /* where the next reference is; row within the run */
 	uint64_t index, length; /* within the tail, once its length is known */
 	bool in_tail, has_length;
-	uint64_t lost;
+	uint64_t lost, told;
 };
 enum snap_status libsnap_graph_walk_open(struct walk *, struct snap_graph *,
 					 struct snap_error *error);
@@ -329,7 +329,6 @@ enum snap_status libsnap_graph_spread(struct snap_graph *, const struct spread *
 
 /* ---- some rows (marks.c) ---- */
 
-#define WORDS_PER_RANK 8
 enum snap_status libsnap_marks_open(struct marks *, struct snap_graph *, struct snap_error *error);
 void libsnap_marks_close(struct marks *, struct snap_graph *);
 void libsnap_marks_count(struct marks *, const struct snap_graph *);

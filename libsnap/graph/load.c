@@ -67,8 +67,6 @@ static enum snap_status load_references(struct snap_graph *graph, struct snap_er
 					      "a reference to no object");
 			break;
 		}
-		libsnap_graph_progress(graph, "references", walk.references.position,
-				       walk.references.rows);
 	}
 	graph->lost_references = walk.lost;
 	libsnap_graph_walk_close(&walk);

@@ -1,6 +1,15 @@
 /* Rows that matter for a question, numbered without holes. */
 #include "graph.h"
 
+/* In line: not every processor that is compiled for has an instruction for it. */
+static uint64_t count_bits(uint64_t word)
+{
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return word * UINT64_C(0x0101010101010101) >> 56;
+}
+
 static uint64_t words(const struct snap_graph *graph)
 {
 	return graph->objects / 64 + 1;
@@ -9,7 +18,7 @@ static uint64_t words(const struct snap_graph *graph)
 enum snap_status libsnap_marks_open(struct marks *marks, struct snap_graph *graph,
 				    struct snap_error *error)
 {
-	uint64_t ranks = words(graph) / WORDS_PER_RANK + 1;
+	uint64_t ranks = words(graph);
 	*marks = (struct marks){NULL, NULL, 0};
 	enum snap_status status = libsnap_bits_open(&marks->bits, graph, error);
 	if (status == SNAP_OK)
@@ -23,7 +32,7 @@ enum snap_status libsnap_marks_open(struct marks *marks, struct snap_graph *grap
 void libsnap_marks_close(struct marks *marks, struct snap_graph *graph)
 {
 	libsnap_bits_close(marks->bits, graph);
-	libsnap_graph_give(graph, marks->below, words(graph) / WORDS_PER_RANK + 1, 8);
+	libsnap_graph_give(graph, marks->below, words(graph), 8);
 	*marks = (struct marks){NULL, NULL, 0};
 }
 
@@ -31,9 +40,8 @@ void libsnap_marks_count(struct marks *marks, const struct snap_graph *graph)
 {
 	marks->count = 0;
 	for (uint64_t i = 0; i < words(graph); i++) {
-		if (i % WORDS_PER_RANK == 0)
-			marks->below[i / WORDS_PER_RANK] = marks->count;
-		marks->count += (uint64_t)__builtin_popcountll(marks->bits[i]);
+		marks->below[i] = marks->count;
+		marks->count += count_bits(marks->bits[i]);
 	}
 }
 
@@ -41,11 +49,8 @@ uint64_t libsnap_marks_rank(const struct marks *marks, uint64_t row)
 {
 	if (row == SNAP_GRAPH_NONE) /* only after a failure */
 		return 0;
-	uint64_t word = row / 64, rank = marks->below[word / WORDS_PER_RANK];
-	for (uint64_t i = word / WORDS_PER_RANK * WORDS_PER_RANK; i < word; i++)
-		rank += (uint64_t)__builtin_popcountll(marks->bits[i]);
-	uint64_t before = marks->bits[word] & ((UINT64_C(1) << row % 64) - 1);
-	return rank + (uint64_t)__builtin_popcountll(before);
+	uint64_t before = marks->bits[row / 64] & ((UINT64_C(1) << row % 64) - 1);
+	return marks->below[row / 64] + count_bits(before);
 }
 
 uint64_t libsnap_marks_next(const struct marks *marks, const struct snap_graph *graph, uint64_t row)

@@ -130,8 +130,6 @@ enum snap_status snap_graph_references(struct snap_graph *graph, snap_graph_visi
 	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
 		if (!visit_span(&span, visit, context))
 			break;
-		libsnap_graph_progress(graph, "references", walk.references.position,
-				       walk.references.rows);
 	}
 	libsnap_graph_walk_close(&walk);
 	return status == SNAP_END ? SNAP_OK : status;

@@ -128,10 +128,21 @@ static enum snap_status next_of_tail(struct walk *walk, struct span *span, bool 
 	return SNAP_OK;
 }
 
+/* A span may be of one reference. */
+static void tell_progress(struct walk *walk)
+{
+	uint64_t position = walk->references.position;
+	if (position >> 16 == walk->told >> 16)
+		return;
+	walk->told = position;
+	libsnap_graph_progress(walk->graph, "references", position, walk->references.rows);
+}
+
 enum snap_status libsnap_graph_walk_next(struct walk *walk, struct span *span,
 					 struct snap_error *error)
 {
 	bool lost = true;
+	tell_progress(walk);
 	while (lost) {
 		bool end;
 		enum snap_status status = settle(walk, &end, error);
