@@ -46,12 +46,17 @@ enum snap_status libsnap_paths_open(struct snap_graph_paths **out, struct snap_g
 	if (graph->outside.pages != NULL)
 		room += libsnap_pages_bytes(graph->outside.pages);
 	paths->graph = graph;
-	paths->share = room / 2 < LEAST_SHARE ? room : room / 2;
+	paths->share = room < 2 * LEAST_SHARE ? room : room / 2;
 	paths->allocator = (struct snap_allocator){.context = paths, .resize = resize};
 	libsnap_arrays_init(&paths->arrays, &paths->allocator, graph->io,
 			    graph->options.temporary_folder);
 	paths->arrays.cache_bytes = (size_t)(paths->share / 2);
 	libsnap_array_begin(&paths->steps, &paths->arrays, sizeof(struct snap_graph_step));
+	/* Growing first would leave holes, where memory is short already. */
+	if (graph->outside.pages != NULL && room >= 2 * LEAST_SHARE) {
+		paths->arrays.cache_bytes = (size_t)paths->share;
+		libsnap_arrays_move_out(&paths->arrays);
+	}
 	paths->info.first = NONE;
 	*out = paths;
 	return SNAP_OK;

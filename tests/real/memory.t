@@ -1,8 +1,8 @@
 #!/bin/bash
 # --memory=16M holds, and no answer changes by it: traces of Python's tracemalloc of which no two are alike, by every key and
-# in every form, for snap-top and snap-diff.
+# in every form, for snap-top and snap-diff; and paths from the roots in a heap of V8.
 . "$(dirname "$0")/../lib.sh"
-need_real python3
+need_real python3 node
 
 traces() { # OUT SEED
 	python3 - "$1.pickle" "$2" <<'END' && snap-import tracemalloc -o "$1.snap" "$1.pickle"
@@ -39,12 +39,23 @@ done
 ok "cumulative" same snap-top -k lineno --cumulative -n 0 a.snap
 ok "patterns" same snap-top -k traceback -i '*module_1*' -x '*9.py' --all-frames -n 0 a.snap
 ok "by average" same snap-top -k lineno -s average -n 0 a.snap
+ok "a heap of V8" node "$top/tests/bench/v8_heap.js" v8.heapsnapshot 600000
+ok "its snapshot" snap-import v8 -o v8.snap v8.heapsnapshot
+ok "snap-top -k path" same snap-top -k path -n 0 --format=tsv v8.snap
+ok "its first rows" same snap-top -k path -n 100 v8.snap
+ok "snap-diff -k path" same snap-diff -k path --all -n 0 --format=tsv v8.snap v8.snap
+ok "merged paths" same snap-refs --brief -p 0 v8.snap 'type:*'
+ok "snap-refs of everything" same snap-refs v8.snap 'type:*'
 case ${CFLAGS:-} in
 *sanitize*) ;;
 *)
 	ok "without a limit it takes more" test "$(peak snap-top -k traceback a.snap)" -gt 32768
 	for command in "snap-top a.snap" "snap-diff a.snap b.snap"; do
 		ok "$command: below 24 MiB" test "$(peak $command -k traceback --memory=16M)" -lt 24576
+	done
+	ok "merged paths take more without a limit" test "$(peak snap-refs --brief v8.snap 'type:*')" -gt 36864
+	for command in "snap-top -k path v8.snap" "snap-diff -k path v8.snap v8.snap" "snap-refs --brief v8.snap type:*"; do
+		ok "$command: below 24 MiB" test "$(peak $command --memory=16M)" -lt 24576
 	done
 	;;
 esac

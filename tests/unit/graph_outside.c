@@ -364,9 +364,9 @@ static enum snap_status ask_all(const struct buffer *buffer, uint64_t limit, int
 	return status;
 }
 
-/* Of one answer, with so much memory; SNAP_LIMIT leaves no sum. */
-static enum snap_status merge_with(const struct buffer *buffer, uint64_t limit, struct faults *f,
-				   uint64_t *sum, bool *outside)
+/* Merged paths, with so much memory; moved: all that is known goes into files before. */
+static enum snap_status merge_with(const struct buffer *buffer, uint64_t limit, bool moved,
+				   struct faults *f, uint64_t *sum, bool *outside)
 {
 	const struct snap_allocator memory = {.context = f, .resize = resize};
 	const struct snap_io io = {.context = f,
@@ -388,6 +388,8 @@ static enum snap_status merge_with(const struct buffer *buffer, uint64_t limit, 
 	enum snap_status status = snap_graph_open(&graph, reader, &options, NULL);
 	if (status == SNAP_OK) {
 		status = snap_graph_search(graph, NULL);
+		if (status == SNAP_OK && moved)
+			status = libsnap_graph_prepare(graph, UINT64_MAX, NULL);
 		if (status == SNAP_OK)
 			status = snap_graph_set_open(&set, graph, NULL);
 		snap_graph_info(graph, &info);
@@ -419,9 +421,12 @@ static void test_paths(uint64_t rounds)
 		uint64_t objects = 200 + pick(1500), wanted = 0, sum = 0;
 		bool outside;
 		make_named(&buffer, objects);
-		REQUIRE(merge_with(&buffer, UINT64_C(1) << 26, &f, &wanted, &outside) == SNAP_OK);
+		REQUIRE(merge_with(&buffer, UINT64_C(1) << 26, false, &f, &wanted, &outside) ==
+			SNAP_OK);
 		REQUIRE(!outside && f.written == 0);
-		REQUIRE(merge_with(&buffer, 150000 + pick(50000), &f, &sum, &outside) == SNAP_OK);
+		bool moved = pick(4) == 0;
+		uint64_t limit = moved ? 400000 + pick(400000) : 150000 + pick(50000);
+		REQUIRE(merge_with(&buffer, limit, moved, &f, &sum, &outside) == SNAP_OK);
 		REQUIRE(sum == wanted);
 		spilled += outside;
 	}
@@ -430,7 +435,7 @@ static void test_paths(uint64_t rounds)
 	free(buffer.bytes);
 }
 
-static void test_faults_of_paths(uint64_t objects, uint64_t limit)
+static void test_faults_of_paths(uint64_t objects, uint64_t limit, bool moved)
 {
 	struct buffer buffer = {NULL, 0, 0};
 	struct faults none = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
@@ -439,12 +444,12 @@ static void test_faults_of_paths(uint64_t objects, uint64_t limit)
 	while (!outside) {
 		make_named(&buffer, objects);
 		wanted = 0;
-		REQUIRE(merge_with(&buffer, limit, &none, &wanted, &outside) == SNAP_OK);
+		REQUIRE(merge_with(&buffer, limit, moved, &none, &wanted, &outside) == SNAP_OK);
 	}
-	for (uint64_t n = 0;; n += 1 + n / 64) {
+	for (uint64_t n = 0;; n += 1 + n / 16) {
 		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = n};
 		uint64_t sum = 0;
-		enum snap_status status = merge_with(&buffer, limit, &f, &sum, &outside);
+		enum snap_status status = merge_with(&buffer, limit, moved, &f, &sum, &outside);
 		REQUIRE(status == (f.io_calls > n ? SNAP_IO : SNAP_OK));
 		failures += status == SNAP_IO;
 		REQUIRE(status != SNAP_OK || sum == wanted);
@@ -455,7 +460,7 @@ static void test_faults_of_paths(uint64_t objects, uint64_t limit)
 	for (failures = 0;; failures++) {
 		struct faults f = {.memory_fail_at = failures, .io_fail_at = UINT64_MAX};
 		uint64_t sum = 0;
-		enum snap_status status = merge_with(&buffer, limit, &f, &sum, &outside);
+		enum snap_status status = merge_with(&buffer, limit, moved, &f, &sum, &outside);
 		/* A cache that cannot be made smaller leaves no room. */
 		REQUIRE(status == SNAP_NO_MEMORY || status == SNAP_LIMIT ||
 			(status == SNAP_OK && sum == wanted));
@@ -521,7 +526,8 @@ int main(void)
 	for (int form = 0; form < 4; form++)
 		test_limits(4000, form);
 	test_faults(2000, 120000);
-	test_paths(1500);
-	test_faults_of_paths(1000, 170000);
+	test_paths(1000);
+	test_faults_of_paths(1000, 170000, false);
+	test_faults_of_paths(400, 400000, true);
 	return DONE();
 }
