@@ -477,17 +477,6 @@ static bool make_maps(struct picture *p)
 	return p->stacks && p->modules && p->threads && read_mapped(p);
 }
 
-/* The writer's name for what is not finished. */
-static void remove_abandoned(void)
-{
-	char path[TRACK_PATH + 32];
-	pid_t pid = atomic_load(&track_abandoned);
-	for (unsigned i = 0; pid && i < 2; i++) {
-		snprintf(path, sizeof path, "%s.%d-%u.tmp", track_output, (int)pid, i);
-		unlink(path);
-	}
-}
-
 static enum snap_status open_writer(struct picture *p, bool append, const struct snap_allocator *allocator)
 {
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
@@ -549,7 +538,6 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	size_t own_count = track_own_count();
 	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);
-	remove_abandoned();
 	track_limits_child();
 	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
 	if ((track_settings.references && !read_references(p)) || !make_maps(p))

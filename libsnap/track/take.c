@@ -4,6 +4,7 @@
  * find it.  One child at a time; who cannot wait does without. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,7 +15,6 @@ static _Atomic uint32_t taking;
 static _Atomic pid_t child;
 static _Atomic uint32_t taken;
 static _Atomic bool child_failed;
-_Atomic pid_t track_abandoned;
 struct track_moment track_moment;
 
 void track_take_forked(void)
@@ -42,15 +42,20 @@ static bool reap(bool wait)
 	return true;
 }
 
-/* A lower peak is not wanted any more: its child is ended, and its unfinished file left to the next one. */
+/* A lower peak is not wanted any more: its child is ended, and what it did not finish, by the writer's name for that,
+ * removed. */
 static void abandon(void)
 {
+	static char path[TRACK_PATH + 32];
 	pid_t pid = atomic_load(&child);
 	if (pid == 0 || reap(false))
 		return;
 	syscall(SYS_kill, pid, SIGKILL);
 	reap(true);
-	atomic_store(&track_abandoned, pid);
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s.%d-%u.tmp", track_output, (int)pid, i);
+		unlink(path);
+	}
 }
 
 static bool fork_child(enum track_reason reason)

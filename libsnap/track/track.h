@@ -388,7 +388,6 @@ struct track_moment {
 	pid_t tid;
 };
 extern struct track_moment track_moment __attribute__((visibility("hidden")));
-extern _Atomic pid_t track_abandoned __attribute__((visibility("hidden"))); /* a child that left a file behind */
 void track_take_forked(void);
 /* In the child, which then ends. */
 _Noreturn void track_child(enum track_reason, bool append);

@@ -67,7 +67,7 @@ recorder=$!
 program=
 for ((i = 0; i < 100; i++)); do
 	program=$(cat /proc/$recorder/task/$recorder/children 2>/dev/null | tr -d ' ')
-	[ -n "$program" ] && [ "$(cat "/proc/$program/comm" 2>/dev/null)" = waves ] && grep -q '^SigCgt:.*8..$' "/proc/$program/status" && break
+	[ -n "$program" ] && [ "$(cat "/proc/$program/comm" 2>/dev/null)" = waves ] && grep -q '^SigCgt:.*[89a-f]..$' "/proc/$program/status" && break
 	sleep 0.05
 done
 sleep 0.5
