@@ -278,6 +278,7 @@ bool py_tracer_start(size_t limit, uint64_t interval)
 	if (!tracer.has_fork_hooks || !begin(&tracer.held, interval) || !begin(&tracer.raw, interval) ||
 	    !py_stacks_init(&tracer.stacks, limit)) {
 		py_stacks_free(&tracer.stacks);
+		tracer.interval = 0;
 		PyErr_NoMemory();
 		return false;
 	}

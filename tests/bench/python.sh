@@ -3,26 +3,24 @@
 # change the size of it.
 . "$(dirname "$0")/measure.bash"
 objects=${OBJECTS:-1000000} traces=${TRACES:-1000000}
-peers=$cache/python-peers-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 STOPPED=4 TAKEN=5 # columns of traces, beside elapsed, processor seconds and memory
 
 make -s -C "$top" BUILD="$BUILD" python PYTHON=python3 >&2
-cached "$peers" python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore guppy3 pympler --target
+peers=$("$top/tests/real/pip" python3 guppy3==3.1.7 pympler==1.1)
 # The last CPython for which meliae can be built; it has a heap of its own then.
 for old in python3.8 ~/.pyenv/versions/3.8.*/bin/python3 none; do
 	"$old" -m pip --version >/dev/null 2>&1 && break
 done
-meliae=$cache/python-meliae
-[ "$old" = none ] || cached "$meliae" "$old" -m pip install -q --disable-pip-version-check meliae --target || old=none
+[ "$old" = none ] || meliae=$("$top/tests/real/pip" "$old" six==1.17.0 meliae==0.5.1) || old=none
 [ "$old" = none ] || make -s -C "$top" BUILD="$BUILD" python PYTHON="$old" >&2
 
 # heap SERIES PYTHON MODE
 heap() {
-	PYTHONPATH=$BUILD/python:$peers:$meliae "$2" "$here/python_heap.py" "$3" "$objects" "$work/$3.file" >"$work/.clock"
+	PYTHONPATH=$BUILD/python:$peers:${meliae:-} "$2" "$here/python_heap.py" "$3" "$objects" "$work/$3.file" >"$work/.clock"
 	tail -1 "$work/.clock" | awk '{print $1, 0, $2}' >>"$work/$1"
 }
 traced() {
-	PYTHONPATH=$BUILD/python "${PYTHON:-python3}" "$here/python_trace.py" "$1" "$work/modules" "$traces" "$work/traces.snap" >>"$work/trace-$1"
+	PYTHONPATH=$BUILD/python python3 "$here/python_trace.py" "$1" "$work/modules" "$traces" "$work/traces.snap" >>"$work/trace-$1"
 }
 heaps() {
 	local mode
