@@ -23,7 +23,7 @@ static void choose_memory(struct hprof_import *import)
 	uint64_t most = LEAST_MEMORY;
 	if (pages > 0 && page_size > 0)
 		most = (uint64_t)pages / 4 * (uint64_t)page_size;
-	uint64_t wanted = import->context->input->size / 2;
+	uint64_t wanted = import->context->input->size / 8 * 5;
 	*memory = wanted < most ? wanted : most;
 	if (*memory < LEAST_MEMORY)
 		*memory = LEAST_MEMORY;
