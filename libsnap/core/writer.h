@@ -268,13 +268,25 @@ struct libsnap_map_word {
 	uint64_t before;
 };
 
+#define LIBSNAP_PLACE_SHIFT 18
+
+/* The places of all ids so far, unless they are too many. */
+struct libsnap_places {
+	uint64_t *slots; /* place + 1; 0: free */
+	size_t slot_count, count;
+	uint64_t last; /* place + 1 */
+	bool too_many;
+};
+
 struct libsnap_map {
 	bool in_memory;
 	uint64_t count, capacity;
-	/* in memory, ids that lie close together */
+	/* in memory, ids that lie close together, in places of LIBSNAP_PLACE numbers */
 	struct libsnap_map_word *words;
-	uint64_t word_count, low;
+	uint64_t word_count, words_per_place, low; /* low: what ids have in the bits below shift */
 	unsigned shift;
+	uint32_t *places; /* by number from the first on: which words they have, from 1; 0: none */
+	uint64_t first_place, place_count;
 	uint32_t *rows; /* of the ids in order */
 	/* in memory, others: key id, position row */
 	struct libsnap_sort_entry *entries;
@@ -360,6 +372,7 @@ struct snap_writer {
 	struct libsnap_sorter named;          /* by id: its shape */
 	struct libsnap_sorter anonymous;
 	struct libsnap_sorter loose; /* by id: references that did not come with their object */
+	struct libsnap_places places;
 	uint64_t lowest_id, highest_id, id_bits; /* id_bits: in which ids differ from the lowest so far */
 	struct snap_object *recent;              /* without id, not logged yet; by hash */
 	uint64_t loose_count;
@@ -526,6 +539,13 @@ static inline void libsnap_order_read(struct snap_writer *w, const uint8_t *end)
 void libsnap_order_free(struct snap_writer *);
 
 /* writer_map.c */
+/* Keeps the place of an id; false: no memory. */
+bool libsnap_place_add(struct snap_writer *, uint64_t place);
+static inline bool libsnap_place_note(struct snap_writer *w, uint64_t id)
+{
+	uint64_t place = id >> LIBSNAP_PLACE_SHIFT;
+	return place + 1 == w->places.last || w->places.too_many || libsnap_place_add(w, place);
+}
 /* Whether all ids so far lie so close together that each can be a bit; *bytes: what the map takes in memory. */
 bool libsnap_map_is_close(const struct snap_writer *, uint64_t *bytes);
 enum snap_status libsnap_map_begin(struct snap_writer *);

@@ -86,6 +86,8 @@ enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t sha
 	uint8_t bytes[LIBSNAP_VARINT_MAX];
 	enum snap_status status = SNAP_OK;
 	note_id(w, id);
+	if (!libsnap_place_note(w, id))
+		return libsnap_fail_memory(&w->problem);
 	if (w->loose_count > 0)
 		status = libsnap_sorter_add(&w->loose, id, &came_here, 1, &w->problem);
 	if (status == SNAP_OK && ends_ascent(w, id))

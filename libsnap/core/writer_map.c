@@ -8,6 +8,8 @@
 #define PAGE_ENTRIES 1024u
 #define PAGE_SIZE    (PAGE_ENTRIES * sizeof(struct libsnap_sort_entry))
 #define DENSE        32 /* numbers for each id, at most */
+#define PLACES_MAX   65536u
+#define BETWEEN_MAX  (1u << 20)
 
 static enum snap_status begin_file(struct snap_writer *w)
 {
@@ -23,25 +25,99 @@ static enum snap_status begin_file(struct snap_writer *w)
 			       "cannot make a temporary file in %s", w->folder);
 }
 
+/* Places get their words in their own order. */
+static void number_places(struct snap_writer *w)
+{
+	struct libsnap_map *m = &w->map;
+	uint32_t number = 0;
+	for (size_t i = 0; i < w->places.slot_count; i++)
+		if (w->places.slots[i])
+			m->places[w->places.slots[i] - 1 - m->first_place] = 1;
+	for (uint64_t i = 0; i < m->place_count; i++)
+		if (m->places[i])
+			m->places[i] = ++number;
+}
+
 static enum snap_status begin_memory(struct snap_writer *w, bool dense)
 {
 	struct libsnap_map *m = &w->map;
 	if (dense) {
 		m->words = libsnap_alloc_zeroed(w->allocator, (size_t)m->word_count, sizeof(*m->words));
 		m->rows = libsnap_alloc(w->allocator, (size_t)m->capacity, sizeof(*m->rows));
-		return m->words && m->rows ? SNAP_OK : libsnap_fail_memory(&w->problem);
+		m->places = libsnap_alloc_zeroed(w->allocator, (size_t)m->place_count, sizeof(*m->places));
+		if (!m->words || !m->rows || !m->places)
+			return libsnap_fail_memory(&w->problem);
+		number_places(w);
+		return SNAP_OK;
 	}
 	m->entries = libsnap_alloc(w->allocator, (size_t)m->capacity, sizeof(*m->entries));
 	return m->entries ? SNAP_OK : libsnap_fail_memory(&w->problem);
 }
 
+static void put_place(uint64_t *slots, size_t slot_count, uint64_t entry)
+{
+	size_t i = (size_t)(entry * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (slot_count - 1);
+	while (slots[i] && slots[i] != entry)
+		i = (i + 1) & (slot_count - 1);
+	slots[i] = entry;
+}
+
+static bool has_place(const struct libsnap_places *p, uint64_t entry)
+{
+	size_t i = (size_t)(entry * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (p->slot_count - 1);
+	while (p->slots[i] && p->slots[i] != entry)
+		i = (i + 1) & (p->slot_count - 1);
+	return p->slots[i] == entry;
+}
+
+bool libsnap_place_add(struct snap_writer *w, uint64_t place)
+{
+	struct libsnap_places *p = &w->places;
+	p->last = place + 1;
+	if (p->slot_count > 0 && has_place(p, place + 1))
+		return true;
+	if (p->count == PLACES_MAX) {
+		p->too_many = true;
+		return true;
+	}
+	if ((p->count + 1) * 2 > p->slot_count) {
+		size_t wider = p->slot_count ? p->slot_count * 2 : 64;
+		uint64_t *slots = libsnap_alloc_zeroed(w->allocator, wider, sizeof(*slots));
+		if (!slots)
+			return false;
+		for (size_t i = 0; i < p->slot_count; i++)
+			if (p->slots[i])
+				put_place(slots, wider, p->slots[i]);
+		libsnap_free(w->allocator, p->slots, p->slot_count, sizeof(*slots));
+		p->slots = slots;
+		p->slot_count = wider;
+	}
+	put_place(p->slots, p->slot_count, place + 1);
+	p->count++;
+	return true;
+}
+
+/* Bits below it are alike in all ids; a place has at least a word. */
+static unsigned shift_of(const struct snap_writer *w)
+{
+	unsigned shift = w->id_bits ? (unsigned)__builtin_ctzll(w->id_bits) : 0;
+	return shift < LIBSNAP_PLACE_SHIFT - 6 ? shift : LIBSNAP_PLACE_SHIFT - 6;
+}
+
+static uint64_t places_between(const struct snap_writer *w)
+{
+	return w->named.record_count == 0 ? 0
+					  : (w->highest_id >> LIBSNAP_PLACE_SHIFT) -
+						    (w->lowest_id >> LIBSNAP_PLACE_SHIFT) + 1;
+}
+
 bool libsnap_map_is_close(const struct snap_writer *w, uint64_t *bytes)
 {
-	const uint64_t count = w->named.record_count;
-	unsigned shift = w->id_bits ? (unsigned)__builtin_ctzll(w->id_bits) : 0;
-	uint64_t span = (w->highest_id - w->lowest_id) >> shift;
-	bool close = count < UINT32_MAX && span / DENSE < count;
-	*bytes = close ? (span / 64 + 1) * sizeof(struct libsnap_map_word) + count * sizeof(uint32_t)
+	const uint64_t count = w->named.record_count, between = places_between(w);
+	uint64_t words = w->places.count << (LIBSNAP_PLACE_SHIFT - 6 - shift_of(w));
+	bool close = count < UINT32_MAX && !w->places.too_many && between <= BETWEEN_MAX &&
+		     words <= count / 64 * DENSE + ((size_t)1 << (LIBSNAP_PLACE_SHIFT - 6));
+	*bytes = close ? words * sizeof(struct libsnap_map_word) + (count + between) * sizeof(uint32_t)
 		       : count * sizeof(struct libsnap_sort_entry);
 	return close;
 }
@@ -51,9 +127,12 @@ enum snap_status libsnap_map_begin(struct snap_writer *w)
 	struct libsnap_map *m = &w->map;
 	uint64_t bytes;
 	bool dense = libsnap_map_is_close(w, &bytes);
-	m->low = w->lowest_id;
-	m->shift = w->id_bits ? (unsigned)__builtin_ctzll(w->id_bits) : 0;
-	m->word_count = ((w->highest_id - w->lowest_id) >> m->shift) / 64 + 1;
+	m->shift = shift_of(w);
+	m->low = w->lowest_id & (((uint64_t)1 << m->shift) - 1);
+	m->words_per_place = (uint64_t)1 << (LIBSNAP_PLACE_SHIFT - 6 - m->shift);
+	m->word_count = w->places.count * m->words_per_place;
+	m->first_place = w->lowest_id >> LIBSNAP_PLACE_SHIFT;
+	m->place_count = places_between(w);
 	m->capacity = w->named.record_count;
 	m->in_memory = w->max_memory_bytes == 0 || bytes <= w->max_memory_bytes / 2;
 	if (!m->in_memory)
@@ -80,15 +159,26 @@ static enum snap_status write_page(struct snap_writer *w)
 	return SNAP_OK;
 }
 
+/* The word that has an id's bit; NULL: no id is near. */
+static inline struct libsnap_map_word *word_of(const struct libsnap_map *m, uint64_t id, uint64_t *bit)
+{
+	uint64_t place = (id >> LIBSNAP_PLACE_SHIFT) - m->first_place;
+	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
+	if (place >= m->place_count || (id & (((uint64_t)1 << m->shift) - 1)) != m->low || !m->places[place])
+		return NULL;
+	*bit = (uint64_t)1 << within % 64;
+	return &m->words[(m->places[place] - 1) * m->words_per_place + within / 64];
+}
+
 enum snap_status libsnap_map_add(struct snap_writer *w, uint64_t id, uint64_t row)
 {
 	struct libsnap_map *m = &w->map;
 	if (m->words) {
-		uint64_t place = (id - m->low) >> m->shift;
-		struct libsnap_map_word *word = &m->words[place / 64];
+		uint64_t bit;
+		struct libsnap_map_word *word = word_of(m, id, &bit);
 		if (!word->bits)
 			word->before = m->count;
-		word->bits |= (uint64_t)1 << place % 64;
+		word->bits |= bit;
 		m->rows[m->count++] = (uint32_t)row;
 		return SNAP_OK;
 	}
@@ -124,8 +214,8 @@ static inline unsigned count_bits(uint64_t x)
 
 bool libsnap_map_mark(struct libsnap_map *m, uint64_t id)
 {
-	uint64_t place = (id - m->low) >> m->shift, bit = (uint64_t)1 << place % 64;
-	struct libsnap_map_word *word = &m->words[place / 64];
+	uint64_t bit;
+	struct libsnap_map_word *word = word_of(m, id, &bit);
 	bool new = !(word->bits & bit);
 	word->bits |= bit;
 	m->count += new;
@@ -144,12 +234,9 @@ void libsnap_map_count(struct libsnap_map *m)
 /* The place of an id in their order + 1; 0: there is none. */
 static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id)
 {
-	uint64_t far = id - m->low, place = far >> m->shift;
-	if (id < m->low || place / 64 >= m->word_count || place << m->shift != far)
-		return 0;
-	const struct libsnap_map_word *word = &m->words[place / 64];
-	uint64_t bit = (uint64_t)1 << place % 64;
-	return word->bits & bit ? word->before + count_bits(word->bits & (bit - 1)) + 1 : 0;
+	uint64_t bit;
+	const struct libsnap_map_word *word = word_of(m, id, &bit);
+	return word && word->bits & bit ? word->before + count_bits(word->bits & (bit - 1)) + 1 : 0;
 }
 
 uint32_t *libsnap_map_row(const struct libsnap_map *m, uint64_t id)
@@ -298,6 +385,9 @@ void libsnap_map_free(struct snap_writer *w)
 	struct libsnap_map *m = &w->map;
 	libsnap_free(w->allocator, m->words, (size_t)m->word_count, sizeof(*m->words));
 	libsnap_free(w->allocator, m->rows, (size_t)m->capacity, sizeof(*m->rows));
+	libsnap_free(w->allocator, m->places, (size_t)m->place_count, sizeof(*m->places));
+	libsnap_free(w->allocator, w->places.slots, w->places.slot_count, sizeof(*w->places.slots));
+	w->places = (struct libsnap_places){.slots = NULL};
 	libsnap_free(w->allocator, m->entries, (size_t)m->capacity, sizeof(*m->entries));
 	libsnap_free(w->allocator, m->page, PAGE_ENTRIES, sizeof(*m->page));
 	libsnap_free(w->allocator, m->lookups, LIBSNAP_BATCH, sizeof(*m->lookups));
