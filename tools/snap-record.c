@@ -5,7 +5,7 @@
 
 struct words {
 	const char *interval, *signal, *pid, *limit, *extension;
-	bool take;
+	bool take, detach;
 };
 
 /* "10", "0.5", "2m", "1h": seconds, minutes, hours. */
@@ -33,6 +33,10 @@ static uint64_t parse_percent(const char *text)
 
 static void settle(struct record_options *record, const struct words *words)
 {
+	if ((words->take || words->detach || words->extension) && !words->pid)
+		cli_usage("--%s needs --pid", words->take ? "take" : words->detach ? "detach" : "extension");
+	if (words->take && words->detach)
+		cli_usage("--detach takes one, too");
 	if (!*record->output)
 		cli_usage("--output is empty");
 	if (record->depth == 0 || record->depth > 512)
@@ -70,8 +74,9 @@ int main(int argc, char **argv)
 		 &words.limit},
 		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG, &record.peak},
 		{0, "signal", "SIGNAL", "also take one when the program gets this signal: USR2", CLI_STRING, &words.signal},
-		{0, "take", NULL, "take one of the process of --pid, a CPython or one that has --signal", CLI_FLAG, &words.take},
-		{0, "pid", "PID", "of a process that runs already", CLI_STRING, &words.pid},
+		{0, "pid", "PID", "record a process that runs already, instead of a command", CLI_STRING, &words.pid},
+		{0, "detach", NULL, "take a last one of the process of --pid, and record it no more", CLI_FLAG, &words.detach},
+		{0, "take", NULL, "take one of the process of --pid, if it is recorded, or runs CPython", CLI_FLAG, &words.take},
 		{0, "extension", "FILE", "for --take: the extension for its version of CPython", CLI_STRING, &words.extension},
 		{0, "depth", "N", "keep the N innermost frames of a stack; default 256, at most 512", CLI_COUNT,
 		 &record.depth},
@@ -86,14 +91,16 @@ int main(int argc, char **argv)
 	cli_ends_in_command = true;
 	size_t count;
 	char **command = cli_parse(&tool, argc, argv, &count);
-	if (words.take != (words.pid != NULL))
-		cli_usage("--take and --pid go together");
-	if (words.take && count > 0)
-		cli_usage("--take asks a process; there is no command to run");
+	settle(&record, &words);
+	if (words.pid && count > 0)
+		cli_usage("--pid is of a process that runs; there is no command to run");
+	if (!words.pid && count == 0)
+		cli_usage("an argument is missing");
+	if (!words.pid)
+		record_run(&record, command);
 	if (words.take)
 		record_take(&record, words.pid, words.extension);
-	if (count == 0)
-		cli_usage("an argument is missing");
-	settle(&record, &words);
-	record_run(&record, command);
+	if (words.detach)
+		record_detach(&record, words.pid);
+	record_attach(&record, words.pid);
 }

@@ -14,6 +14,13 @@
 #define SNAP_ATTACH_PATH    4096
 #define SNAP_ATTACH_MESSAGE 512
 
+/* Of the tracker; the extension for CPython only takes. */
+enum snap_attach_wish {
+	SNAP_ATTACH_TAKE = 0,  /* a snapshot, and wait until it is written */
+	SNAP_ATTACH_START = 1, /* to record */
+	SNAP_ATTACH_END = 2,   /* the same as TAKE, and record no more */
+};
+
 enum snap_attach_state {
 	SNAP_ATTACH_IDLE = 0,
 	SNAP_ATTACH_BEGUN = 1,   /* the thread runs, or is about to */
@@ -27,8 +34,15 @@ struct snap_attach {
 	uint32_t cancelled;                /* snap-record does not wait any more: what has not begun is not to be done */
 	int32_t tid;                       /* of the thread that does the work */
 	uint64_t handle;                   /* the object's own, as dlopen() gave it; 0: it must stay */
+	uint32_t wish;                     /* enum snap_attach_wish */
+	uint32_t is_recording;             /* said by the tracker */
+	/* For START; as snap-record's options. */
+	uint64_t sample_bytes, growth_bytes, interval_ns, depth, limit_percent;
+	int32_t signal;
+	uint8_t peak, references, mapped, spare;
 	char message[SNAP_ATTACH_MESSAGE]; /* one line */
-	char output[SNAP_ATTACH_PATH];     /* absolute, as the process sees it */
+	char output[SNAP_ATTACH_PATH];     /* absolute, as the process sees it; of START a pattern, of END and TAKE of the
+					    * tracker what START had, to be read */
 };
 
 #endif

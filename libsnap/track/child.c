@@ -411,18 +411,21 @@ static uint64_t resident_bytes(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static void time_property(struct picture *p, const char *key, uint64_t ns)
+{
+	char text[64];
+	int year, month, day, second = (int)(ns / 1000000000u % 86400);
+	civil((int64_t)(ns / 1000000000u / 86400), &year, &month, &day);
+	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day, second / 3600, second / 60 % 60,
+		 second % 60, (int)(ns / 1000000 % 1000));
+	property(p, key, text);
+}
+
 static void describe_moment(struct picture *p, enum track_reason reason)
 {
-	static const char *const reasons[] = {"exit", "crash", "request", "interval", "growth", "peak", "limit"};
-	struct timespec now;
-	char text[64];
-	int year, month, day;
-	clock_gettime(CLOCK_REALTIME, &now);
-	civil(now.tv_sec / 86400, &year, &month, &day);
-	int second = (int)(now.tv_sec % 86400);
-	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", year, month, day, second / 3600, second / 60 % 60,
-		 second % 60, now.tv_nsec / 1000000);
-	property(p, "time", text);
+	static const char *const reasons[] = {"exit", "crash", "request", "interval", "growth", "peak", "limit", "request", "detach"};
+	uint64_t now = track_now_ns();
+	time_property(p, "time", now);
 	property(p, "taken_at", reasons[reason]);
 	if (reason == TRACK_AT_LIMIT) {
 		property(p, "limit", track_limit.name);
@@ -434,8 +437,7 @@ static void describe_moment(struct picture *p, enum track_reason reason)
 	if (!track_settings.sample_bytes)
 		number_property(p, "peak_bytes", (uint64_t)track_sums.peak_bytes);
 	if (p->status == SNAP_OK)
-		p->status = snap_writer_timeline(p->writer, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, p->bytes,
-						 p->count, resident, &p->error);
+		p->status = snap_writer_timeline(p->writer, now, p->bytes, p->count, resident, &p->error);
 }
 
 static void describe_recording(struct picture *p, uint64_t duplicates)
@@ -445,6 +447,10 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 	number_property(p, "traceback_limit", track_settings.depth);
 	if (track_settings.references)
 		property(p, "references", "conservative");
+	if (track_settings.since_ns) {
+		time_property(p, "recorded_since", track_settings.since_ns);
+		number_property(p, "older_frees", track_lost.older_frees);
+	}
 	if (track_lost.blocks)
 		number_property(p, "lost_blocks", track_lost.blocks);
 	if (duplicates)

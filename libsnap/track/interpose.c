@@ -49,7 +49,7 @@ static inline bool is_early(const void *pointer)
 
 static void look_up(void *function, const char *name)
 {
-	void *address = dlsym(RTLD_NEXT, name);
+	void *address = track_next(name);
 	memcpy(function, &address, sizeof address);
 }
 
@@ -81,6 +81,11 @@ static __attribute__((noinline)) bool find_next(void)
 static inline bool ready(void)
 {
 	return TRACK_LIKELY(atomic_load_explicit(&found, memory_order_relaxed) == 2) || find_next();
+}
+
+void track_find_next(void)
+{
+	find_next();
 }
 
 static inline bool recording(void)

@@ -230,7 +230,7 @@ EXPORTED void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 
 static bool find_next(void)
 {
-	void *grow = dlsym(RTLD_NEXT, "sbrk"), *set = dlsym(RTLD_NEXT, "brk");
+	void *grow = track_next("sbrk"), *set = track_next("brk");
 	memcpy(&next.sbrk, &grow, sizeof grow);
 	memcpy(&next.brk, &set, sizeof set);
 	return grow && set;
@@ -281,7 +281,7 @@ EXPORTED int brk(void *to)
 
 void track_mapped_init(void)
 {
-	void *function = dlsym(RTLD_NEXT, "malloc");
+	void *function = track_next("malloc");
 	uint32_t module = track_settings.mapped && function ? track_module_of((uintptr_t)function) : TRACK_NO_MODULE;
 	if (module != TRACK_NO_MODULE)
 		allocator = (struct track_range){track_module_at(module)->start, track_module_at(module)->end};

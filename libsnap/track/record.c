@@ -115,8 +115,11 @@ void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uint
 void track_freed(uintptr_t address)
 {
 	struct track_block was;
-	if (!track_block_remove(address, &was))
+	if (!track_block_remove(address, &was)) {
+		if (TRACK_UNLIKELY(track_attached) && !track_settings.sample_bytes)
+			atomic_fetch_add_explicit(&track_lost.older_frees, 1, memory_order_relaxed);
 		return;
+	}
 	struct track_thread *self = track_self();
 	if (TRACK_UNLIKELY(!self || self->busy)) {
 		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was.size, memory_order_relaxed);

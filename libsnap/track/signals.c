@@ -21,7 +21,7 @@ static struct {
 
 static bool find_next(void)
 {
-	void *action = dlsym(RTLD_NEXT, "sigaction"), *simple = dlsym(RTLD_NEXT, "signal");
+	void *action = track_next("sigaction"), *simple = track_next("signal");
 	memcpy(&next.sigaction, &action, sizeof action);
 	memcpy(&next.signal, &simple, sizeof simple);
 	return action && simple;
@@ -88,4 +88,15 @@ void track_signals_init(void)
 			next.sigaction(ending[i], &end, NULL);
 	if (track_settings.signal)
 		next.sigaction(track_settings.signal, &ask, NULL);
+}
+
+void track_signals_end(void)
+{
+	struct sigaction old, plain = {.sa_handler = SIG_DFL};
+	for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
+		if (next.sigaction(ending[i], NULL, &old) == 0 && is_ours(&old))
+			next.sigaction(ending[i], &plain, NULL);
+	int asking = track_settings.signal;
+	if (asking && next.sigaction(asking, NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == when_asked)
+		next.sigaction(asking, &plain, NULL);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "snap_attach.h"
 #include "track.h"
 
 struct track_settings track_settings = {.depth = 256};
@@ -171,6 +172,33 @@ static void forked(void)
 
 /* ---- the start ---- */
 
+uint64_t track_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void track_begin(void)
+{
+	static bool has_begun;
+	atomic_store(&track_pid, getpid());
+	make_name();
+	if (!has_begun) {
+		track_threads_init();
+		pthread_atfork(NULL, NULL, forked);
+		/* Belongs to no module, and when preloaded is the first: so it runs after the destructors of all. */
+		__cxa_atexit(at_exit, NULL, NULL);
+		__cxa_at_quick_exit(at_exit, NULL);
+		has_begun = true;
+	}
+	track_signals_init();
+	track_mapped_init();
+	track_limits_init();
+	snap_track_attach.is_recording = 1;
+	atomic_store(&track_on, true);
+}
+
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment)
 {
 	(void)argc;
@@ -180,18 +208,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		read_settings(environment);
 	pid_t pid = getpid();
 	bool wanted = *track_settings.output && (names_differ() || track_settings.first_pid == 0 || track_settings.first_pid == pid);
-	if (wanted) {
-		atomic_store(&track_pid, pid);
-		make_name();
-		track_threads_init();
-		pthread_atfork(NULL, NULL, forked);
-		/* Belongs to no module, and is the first: so it runs after the destructors of all. */
-		__cxa_atexit(at_exit, NULL, NULL);
-		__cxa_at_quick_exit(at_exit, NULL);
-		track_signals_init();
-		track_mapped_init();
-		track_limits_init();
-		atomic_store(&track_on, true);
-	}
+	if (wanted)
+		track_begin();
 	errno = kept;
 }

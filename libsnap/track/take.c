@@ -75,7 +75,7 @@ static bool fork_child(enum track_reason reason)
 
 static __attribute__((noinline)) bool take(enum track_reason reason, uintptr_t sp)
 {
-	bool wait = reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH || reason == TRACK_AT_LIMIT;
+	bool wait = reason != TRACK_ASKED && reason != TRACK_AT_INTERVAL && reason != TRACK_AT_GROWTH && reason != TRACK_AT_PEAK;
 	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
 		return false;
 	if (atomic_exchange(&taking, 1))
@@ -101,6 +101,11 @@ bool track_take(enum track_reason reason)
 	bool done = take(reason, sp);
 	__asm__ volatile("" ::: "memory"); /* the frame must outlive the call */
 	return done;
+}
+
+bool track_take_failed(void)
+{
+	return atomic_load(&child_failed);
 }
 
 void track_wait(void)

@@ -326,6 +326,7 @@ struct track_settings {
 	size_t depth;
 	pid_t first_pid;
 	int level;
+	uint64_t since_ns; /* when recording began in a running process; 0: from its start */
 };
 extern struct track_settings track_settings __attribute__((visibility("hidden")));
 extern _Atomic bool track_on __attribute__((visibility("hidden")));
@@ -333,6 +334,7 @@ extern _Atomic bool track_on __attribute__((visibility("hidden")));
 /* What could not be recorded. */
 struct track_lost {
 	_Atomic uint64_t blocks, duplicates;
+	_Atomic uint64_t older_frees; /* of blocks that were there when recording began in a running process */
 };
 extern struct track_lost track_lost __attribute__((visibility("hidden")));
 struct track_sums {
@@ -377,10 +379,13 @@ enum track_reason {
 	TRACK_AT_INTERVAL,
 	TRACK_AT_GROWTH,
 	TRACK_AT_PEAK,
-	TRACK_AT_LIMIT
+	TRACK_AT_LIMIT,
+	TRACK_FROM_OUTSIDE,
+	TRACK_AT_DETACH
 };
-/* Safe in signal handlers.  At the end and near a limit waits until it is written; false if it is not. */
+/* Safe in signal handlers.  At an end, near a limit and asked from outside waits until it is written; false if it is not. */
 bool track_take(enum track_reason);
+bool track_take_failed(void);     /* the last one that was waited for was not written */
 void track_wait(void);            /* for the one that is being written */
 /* Where the thread that takes a snapshot was. */
 struct track_moment {
@@ -415,5 +420,24 @@ void track_ask(void);
 /* Whether one was taken at a peak that was no lower than this. */
 bool track_peak_was_taken(int64_t bytes);
 void track_signals_init(void);
+/* Signals are again as they were, where the program has not changed them. */
+void track_signals_end(void);
+/* Recording begins, as track_settings say. */
+void track_begin(void);
+uint64_t track_now_ns(void); /* by the calendar */
+
+/* ---- attaching (attach.c, patch.c) ---- */
+
+extern struct snap_attach snap_track_attach;
+/* Not preloaded: slots are filled in instead. */
+extern bool track_attached __attribute__((visibility("hidden")));
+/* The functions in front of which ours are; before they are patched in. */
+void track_find_next(void);
+/* The function of that name that the program would have without us; NULL: there is none. */
+void *track_next(const char *name);
+/* All modules call our functions; again after modules have come.  False: they cannot be found. */
+bool track_patch(void);
+void track_unpatch(void);
+void *track_dlopen(const char *path, int flags);
 
 #endif

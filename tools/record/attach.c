@@ -93,6 +93,14 @@ static void refuse_invisible(const struct process *p, const char *path, struct i
 			      (int)p->pid, path));
 }
 
+static void refuse_other_allocator(const struct process *p)
+{
+	static const char *const sanitizers[] = {"__asan_init", "__tsan_init", "__msan_init"};
+	for (size_t i = 0; i < sizeof sanitizers / sizeof *sanitizers; i++)
+		if (process_symbol(p, sanitizers[i]))
+			exit(cli_fail("process %d has a sanitizer, which is an allocator of its own", (int)p->pid));
+}
+
 /* Loads the object, unless it is there; the process then has symbols of it. */
 static void load(struct process *p, struct inject *i, const char *path)
 {
@@ -115,22 +123,26 @@ static void load(struct process *p, struct inject *i, const char *path)
 struct attached {
 	struct process *process;
 	uintptr_t at; /* of its struct snap_attach */
+	struct snap_attach said;
 };
 
-/* Has the object begin; false if it is not of this build. */
-static bool begin(struct attached *a, struct inject *i, const char *variable, const char *function, const char *output)
+/* False if there is none, or it is of another build. */
+static bool find_object(struct attached *a, const char *variable)
 {
-	uint32_t size = 0;
-	uintptr_t start = process_symbol(a->process, function);
 	a->at = process_symbol(a->process, variable);
-	static struct snap_attach wanted;
-	bool known = a->at && start && process_peek(a->process, a->at, &size, sizeof size) && size == sizeof wanted;
-	wanted.size = size;
-	strcpy(wanted.output, output);
-	known = known && process_poke(a->process, a->at, &wanted, sizeof wanted);
-	if (known)
+	return a->at && process_peek(a->process, a->at, &a->said, sizeof a->said) && a->said.size == sizeof a->said;
+}
+
+/* Has the object begin with what a->said says. */
+static void begin(struct attached *a, struct inject *i, const char *function)
+{
+	uintptr_t start = process_symbol(a->process, function);
+	a->said.cancelled = 0;
+	if (start && process_poke(a->process, a->at, &a->said, sizeof a->said))
 		inject_call(i, start, 0, 0);
-	return known;
+	inject_end(i);
+	if (!start)
+		exit(cli_fail("process %d has another build of snap in it", (int)a->process->pid));
 }
 
 static uint32_t state_of(const struct attached *a)
@@ -141,8 +153,8 @@ static uint32_t state_of(const struct attached *a)
 	return state;
 }
 
-/* Ends snap-record with a message if the object could not do it. */
-static void wait_until_done(const struct attached *a)
+/* False, with a message, if the object could not. */
+static bool wait_until_done(struct attached *a)
 {
 	uint32_t state = SNAP_ATTACH_BEGUN, yes = 1;
 	time_t until = time(NULL) + WAIT_SECONDS;
@@ -150,30 +162,31 @@ static void wait_until_done(const struct attached *a)
 		rest(2);
 	if (state == SNAP_ATTACH_BEGUN) {
 		process_poke(a->process, a->at + offsetof(struct snap_attach, cancelled), &yes, sizeof yes);
-		exit(cli_fail("process %d: nothing happened for %d seconds: code in it keeps the interpreter's lock", (int)a->process->pid,
-			      WAIT_SECONDS));
+		exit(cli_fail("process %d: not done in %d seconds: code in it keeps the interpreter's lock, or much is to be written",
+			      (int)a->process->pid, WAIT_SECONDS));
 	}
-	struct snap_attach said;
-	if (state == SNAP_ATTACH_FAILED && process_peek(a->process, a->at, &said, sizeof said)) {
-		said.message[sizeof said.message - 1] = '\0';
-		cli_fail("process %d: %s", (int)a->process->pid, said.message);
-	}
+	if (!process_peek(a->process, a->at, &a->said, sizeof a->said))
+		exit(cli_fail("process %d ended meanwhile", (int)a->process->pid));
+	a->said.message[sizeof a->said.message - 1] = '\0';
+	a->said.output[sizeof a->said.output - 1] = '\0';
+	if (state == SNAP_ATTACH_FAILED)
+		cli_fail("process %d: %s", (int)a->process->pid, a->said.message);
+	return state == SNAP_ATTACH_DONE;
 }
 
 /* Nothing is to be left: the object goes when its thread has gone. */
 static void unload(const struct attached *a)
 {
-	struct snap_attach said;
 	char path[32];
-	if (!process_peek(a->process, a->at, &said, sizeof said) || said.handle == 0)
+	if (a->said.handle == 0)
 		return;
-	snprintf(path, sizeof path, "task/%d/status", (int)said.tid);
+	snprintf(path, sizeof path, "task/%d/status", (int)a->said.tid);
 	for (unsigned i = 0; i < END_SECONDS * 500 && *process_status(a->process, path, "State"); i++)
 		rest(2);
 	if (*process_status(a->process, path, "State"))
 		return;
 	struct inject *i = inject_begin(a->process);
-	inject_call(i, process_symbol(a->process, "dlclose"), (uintptr_t)said.handle, 0);
+	inject_call(i, process_symbol(a->process, "dlclose"), (uintptr_t)a->said.handle, 0);
 	inject_end(i);
 }
 
@@ -193,21 +206,19 @@ static unsigned python_version(struct process *p, struct inject *i)
 	return sscanf(text, "%u.%u", &major, &minor) == 2 ? major << 8 | minor : 0;
 }
 
-/* Beside this program; "" if it is not there. */
+/* The extension beside this program; "" if it is not there. */
 static void find_extension(char *out, unsigned version)
 {
-	char here[2048], pattern[2200];
-	ssize_t size = readlink("/proc/self/exe", here, sizeof here - 1);
-	here[size > 0 ? size : 0] = '\0';
-	for (int up = 0; up < 2; up++) {
-		char *slash = strrchr(here, '/');
-		if (slash)
-			*slash = '\0';
-	}
+	char pattern[64];
 	glob_t found;
-	snprintf(pattern, sizeof pattern, "%s/python/snap/_snap.cpython-%u%u-*.so", here, version >> 8, version & 255);
-	*out = '\0';
-	if (glob(pattern, 0, NULL, &found) == 0) {
+	char *folder = record_beside("python/snap");
+	snprintf(pattern, sizeof pattern, "/_snap.cpython-%u%u-*.so", version >> 8, version & 255);
+	append(out, folder);
+	append(out, pattern);
+	free(folder);
+	bool is_there = glob(out, 0, NULL, &found) == 0;
+	out[0] = '\0';
+	if (is_there) {
 		append(out, found.gl_pathv[0]);
 		globfree(&found);
 	}
@@ -216,7 +227,8 @@ static void find_extension(char *out, unsigned version)
 static void refuse_other_than_python(const struct process *p)
 {
 	if (!process_symbol(p, "PyGILState_Ensure"))
-		exit(cli_fail("process %d runs no CPython, and is not recorded by snap-record --signal", (int)p->pid));
+		exit(cli_fail("process %d runs no CPython, and is not recorded: snap-record --pid %d -o NAME begins that", (int)p->pid,
+			      (int)p->pid));
 	if (process_symbol(p, "_Py_NegativeRefcount") || process_symbol(p, "_Py_MergeZeroLocalRefcount"))
 		exit(cli_fail("process %d runs a CPython that is built for debugging or without the global lock: its objects are other",
 			      (int)p->pid));
@@ -243,25 +255,98 @@ static void choose_extension(char *out, const char *wanted, struct process *p, s
 	}
 }
 
-void record_take(const struct record_options *options, const char *pid, const char *wanted)
+static _Noreturn void take_python(const struct record_options *options, struct attached *a, const char *wanted)
+{
+	struct process *process = a->process;
+	char extension[SNAP_ATTACH_PATH], output[SNAP_ATTACH_PATH];
+	refuse_other_than_python(process);
+	make_output(output, options->output, process);
+	struct inject *i = inject_begin(process);
+	choose_extension(extension, wanted, process, i);
+	load(process, i, extension);
+	if (!find_object(a, "snap_python_attach")) {
+		inject_end(i);
+		exit(cli_fail("%s is of another build than snap-record", extension));
+	}
+	strcpy(a->said.output, output);
+	begin(a, i, "snap_python_attach_begin");
+	bool done = wait_until_done(a);
+	unload(a);
+	exit(done ? cli_finish(CLI_YES) : CLI_TROUBLE);
+}
+
+/* ---- the tracker ---- */
+
+static bool ask_tracker(struct attached *a, struct inject *i, enum snap_attach_wish wish)
+{
+	a->said.wish = wish;
+	begin(a, i, "snap_track_attach_begin");
+	return wait_until_done(a);
+}
+
+void record_take(const struct record_options *options, const char *pid, const char *extension)
 {
 	struct process process;
-	struct attached attached = {.process = &process};
-	char extension[SNAP_ATTACH_PATH], output[SNAP_ATTACH_PATH];
+	struct attached a = {.process = &process};
 	process_open(&process, pid);
 	if (record_ask(process.pid))
 		exit(cli_finish(CLI_YES));
-	refuse_other_than_python(&process);
-	make_output(output, options->output, &process);
-	struct inject *i = inject_begin(&process);
-	choose_extension(extension, wanted, &process, i);
-	load(&process, i, extension);
-	bool known = begin(&attached, i, "snap_python_attach", "snap_python_attach_begin", output);
-	inject_end(i);
-	if (!known)
-		exit(cli_fail("%s is of another build than snap-record", extension));
-	wait_until_done(&attached);
-	bool done = state_of(&attached) == SNAP_ATTACH_DONE;
-	unload(&attached);
+	if (!find_object(&a, "snap_track_attach") || !a.said.is_recording)
+		take_python(options, &a, extension);
+	exit(ask_tracker(&a, inject_begin(&process), SNAP_ATTACH_TAKE) ? cli_finish(CLI_YES) : CLI_TROUBLE);
+}
+
+void record_detach(const struct record_options *options, const char *pid)
+{
+	struct process process;
+	struct attached a = {.process = &process};
+	process_open(&process, pid);
+	if (!find_object(&a, "snap_track_attach") || !a.said.is_recording)
+		exit(cli_fail("process %d is not recorded", (int)process.pid));
+	bool done = ask_tracker(&a, inject_begin(&process), SNAP_ATTACH_END);
+	if (done && !options->no_symbols && access(a.said.output, W_OK) == 0)
+		record_name_frames(a.said.output);
 	exit(done ? cli_finish(CLI_YES) : CLI_TROUBLE);
+}
+
+static void tell_options(struct snap_attach *said, const struct record_options *o)
+{
+	said->sample_bytes = o->sample_bytes;
+	said->growth_bytes = o->growth_bytes;
+	said->interval_ns = o->interval_ns;
+	said->depth = o->depth;
+	said->limit_percent = o->limit_percent;
+	said->signal = o->signal;
+	said->peak = o->peak;
+	said->references = o->references;
+	said->mapped = o->mapped;
+	said->output[0] = '\0';
+	if (*o->output != '/') {
+		if (!getcwd(said->output, sizeof said->output - 1))
+			exit(cli_fail("getcwd: %s", strerror(errno)));
+		append(said->output, "/");
+	}
+	append(said->output, o->output);
+}
+
+void record_attach(const struct record_options *options, const char *pid)
+{
+	struct process process;
+	struct attached a = {.process = &process};
+	char *tracker = record_beside("lib/" RECORD_TRACKER);
+	process_open(&process, pid);
+	refuse_other_allocator(&process);
+	if (find_object(&a, "snap_track_attach") && a.said.is_recording)
+		exit(cli_fail("process %d is recorded already", (int)process.pid));
+	struct inject *i = inject_begin(&process);
+	if (!a.at) {
+		refuse_invisible(&process, tracker, i);
+		load(&process, i, tracker);
+	}
+	if (!find_object(&a, "snap_track_attach")) {
+		inject_end(i);
+		exit(cli_fail("process %d has another build of snap in it", (int)process.pid));
+	}
+	tell_options(&a.said, options);
+	exit(ask_tracker(&a, i, SNAP_ATTACH_START) ? cli_finish(CLI_YES) : CLI_TROUBLE);
 }

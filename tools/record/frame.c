@@ -64,10 +64,16 @@ static bool is_no_file(const struct frame *f)
 	return false;
 }
 
-bool frame_waits(const struct frame *f)
+bool frame_is_interrupted(const struct frame *f)
 {
 	long long result = (long long)f->registers.rax;
-	if (result != RESTART_PLAIN && result != RESTART_ALWAYS && result != RESTART_NO_HAND && result != RESTART_BLOCK && result != -EINTR)
+	return frame_is_in_call(f) && (result == RESTART_PLAIN || result == RESTART_ALWAYS || result == RESTART_NO_HAND ||
+				       result == RESTART_BLOCK || result == -EINTR);
+}
+
+bool frame_waits(const struct frame *f)
+{
+	if (!frame_is_interrupted(f))
 		return false;
 	switch (f->registers.orig_rax) {
 	case SYS_poll: case SYS_ppoll: case SYS_select: case SYS_pselect6: case SYS_epoll_wait: case SYS_epoll_pwait:

@@ -18,6 +18,8 @@ struct frame {
 /* Reads what tells where a thread is. */
 bool frame_read(struct frame *, pid_t tid);
 bool frame_is_in_call(const struct frame *);
+/* Whether it was in a system call that had not ended when it was stopped. */
+bool frame_is_interrupted(const struct frame *);
 /* Whether the thread is in a system call in which threads wait, and which neither allocators nor the loader make. */
 bool frame_waits(const struct frame *);
 /* A system call that ended as interrupted is to be made again when the thread goes on; false: there was none. */

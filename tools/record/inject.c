@@ -15,7 +15,10 @@
 #include "frame.h"
 
 #define PLACE_SECONDS 20 /* for a safe place */
+#define START_SECONDS 2 /* for a program that is just being started */
 #define STOP_SECONDS  2  /* for a thread to stop */
+#define STEPS_AFTER   40u   /* rounds: steps are the last resort, as a thread must not be left while it makes them */
+#define STEPS         5000u
 #define CALL_SECONDS  20
 #define BYTES_MAX     8192u
 #define RED_ZONE      128u
@@ -27,6 +30,7 @@ struct inject {
 	struct frame frame;
 	uintptr_t restorer;
 	uintptr_t bytes, bytes_end; /* on the stack */
+	unsigned rounds;            /* through all threads, in vain */
 };
 
 static double seconds(void)
@@ -134,6 +138,13 @@ static const struct process_mapping *own_stack(const struct inject *i)
 	return strcmp(m->path, "[stack]") == 0 || (data > stack && data < m->end) ? m : NULL;
 }
 
+/* Whether the loader has made the C library usable, which then knows the environment. */
+static bool is_started(const struct inject *i)
+{
+	uintptr_t environment = process_symbol(i->process, "__environ"), value = 0;
+	return environment && process_peek(i->process, environment, &value, sizeof value) && value != 0;
+}
+
 static bool is_safe(const struct inject *i)
 {
 	const struct process_mapping *stack = own_stack(i);
@@ -151,6 +162,29 @@ static bool repeat_interrupted(struct inject *i)
 	return (pending & ~i->frame.signals) == 0 && frame_waits(&i->frame) && frame_repeat(&i->frame);
 }
 
+/* Lets a thread that is in the C library, as one that does little else nearly always is, come out of it. */
+static bool step_out(struct inject *i)
+{
+	double until = seconds() + STOP_SECONDS;
+	for (unsigned step = 0; step < STEPS && !frame_is_interrupted(&i->frame); step++) {
+		int signal = 0;
+		ptrace(PTRACE_SINGLESTEP, i->frame.tid, 0, 0);
+		enum stop stop = next_stop(i->frame.tid, until, &signal);
+		if (stop == STOP_NONE) {
+			ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
+			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) && is_safe(i);
+		}
+		if (stop != STOP_SIGNAL || signal != SIGTRAP || !frame_read(&i->frame, i->frame.tid)) {
+			ptrace(PTRACE_CONT, i->frame.tid, 0, stop == STOP_SIGNAL ? (long)signal : 0L);
+			ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
+			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) && is_safe(i);
+		}
+		if (is_free(i, i->frame.registers.rip))
+			return is_safe(i);
+	}
+	return false;
+}
+
 /* A thread that is at a safe place is kept. */
 static bool try_thread(struct inject *i, pid_t tid)
 {
@@ -166,6 +200,8 @@ static bool try_thread(struct inject *i, pid_t tid)
 			return true;
 		if (repeats)
 			frame_restore(&i->frame);
+		else if (i->rounds > STEPS_AFTER && step_out(i))
+			return true;
 	}
 	ptrace(PTRACE_DETACH, tid, 0, 0);
 	return false;
@@ -193,17 +229,24 @@ static bool try_threads(struct inject *i)
 struct inject *inject_begin(struct process *process)
 {
 	struct inject *i = cli_resize(NULL, sizeof *i);
-	*i = (struct inject){.process = process, .restorer = frame_restorer(process)};
+	*i = (struct inject){.process = process};
+	double until = seconds() + START_SECONDS;
+	while (!is_started(i) && seconds() < until) {
+		rest(5000);
+		process_read_mappings(process);
+	}
+	i->restorer = is_started(i) ? frame_restorer(process) : 0;
 	if (!i->restorer)
 		exit(cli_fail("process %d is statically linked, or its C library is not known: nothing can be loaded into it",
 			      (int)process->pid));
-	double until = seconds() + PLACE_SECONDS;
-	for (long pause = 100; !try_threads(i); pause = pause < 10000 ? pause * 2 : 10000 + rand() % 10000) {
+	until = seconds() + PLACE_SECONDS;
+	for (long pause = 100; !try_threads(i); pause = pause < 3000 ? pause * 2 : 2000 + rand() % 2000) {
 		if (seconds() > until)
 			exit(cli_fail("process %d: in %d seconds no thread was found outside of allocator, loader and signal handlers",
 				      (int)process->pid, PLACE_SECONDS));
 		rest(pause);
-		process_read_mappings(process);
+		if (i->rounds++ % 16 == 0)
+			process_read_mappings(process);
 	}
 	i->bytes_end = i->frame.registers.rsp - RED_ZONE;
 	i->bytes = i->bytes_end - BYTES_MAX;
@@ -221,8 +264,9 @@ uintptr_t inject_bytes(struct inject *i, const void *bytes, size_t size)
 {
 	size_t room = (size + 15) & ~(size_t)15;
 	if (room > i->bytes_end - i->bytes || !process_poke(i->process, i->bytes_end - room, bytes, size)) {
+		int pid = (int)i->process->pid;
 		inject_end(i);
-		exit(cli_fail("process %d: no room on a stack", (int)i->process->pid));
+		exit(cli_fail("process %d: no room on a stack", pid));
 	}
 	return i->bytes_end -= room;
 }
@@ -241,8 +285,9 @@ static void run(struct inject *i, bool steps, uintptr_t *result)
 			exit(cli_fail("process %d: a call into it takes longer than %d seconds, and is left to end by itself",
 				      (int)i->process->pid, CALL_SECONDS));
 		if (stop == STOP_SIGNAL && signal != SIGTRAP) {
+			int pid = (int)i->process->pid;
 			inject_end(i);
-			exit(cli_fail("process %d: a call into it failed: %s", (int)i->process->pid, strsignal(signal)));
+			exit(cli_fail("process %d: a call into it failed: %s", pid, strsignal(signal)));
 		}
 		if (steps ? frame_result(&i->frame, i->restorer, result) : stop == STOP_CALL && frame_returned(&i->frame))
 			return;
@@ -253,9 +298,9 @@ static void begin(struct inject *i, uintptr_t function, uintptr_t first, uintptr
 {
 	const uintptr_t arguments[2] = {first, second};
 	if (!frame_call(&i->frame, function, arguments)) {
-		int error = errno;
+		int error = errno, pid = (int)i->process->pid;
 		inject_end(i);
-		exit(cli_fail("process %d: %s", (int)i->process->pid, strerror(error)));
+		exit(cli_fail("process %d: %s", pid, strerror(error)));
 	}
 }
 

@@ -6,6 +6,8 @@
 
 #include "cli.h"
 
+#define RECORD_TRACKER "libsnap-track.so"
+
 struct record_options {
 	const char *output; /* pattern */
 	uint64_t sample_bytes, growth_bytes, interval_ns, depth, limit_percent;
@@ -16,6 +18,9 @@ struct record_options {
 /* Descriptors and signals as they were found, for the program; to be called before cli_parse(). */
 void record_keep_inherited(void);
 
+/* A file in the folder above that of this program; to be freed. */
+char *record_beside(const char *name);
+
 /* Runs a command with the tracker in it.  Does not return: ends as the command did. */
 _Noreturn void record_run(const struct record_options *, char **command);
 
@@ -23,6 +28,9 @@ _Noreturn void record_run(const struct record_options *, char **command);
 void record_name_frames(const char *path);
 /* Asks a program that was started with --signal; false: it was not. */
 bool record_ask(pid_t);
+/* Begins to record a process that runs, and ends it with a last snapshot.  Neither returns. */
+_Noreturn void record_attach(const struct record_options *, const char *pid);
+_Noreturn void record_detach(const struct record_options *, const char *pid);
 /* Takes a snapshot of a process that runs; extension: the file for its CPython, NULL: the one beside this program.  Does not return. */
 _Noreturn void record_take(const struct record_options *, const char *pid, const char *extension);
 /* The number of a signal by its name or number; 0 if there is none. */

@@ -13,8 +13,6 @@
 
 #include "record.h"
 
-#define TRACKER "libsnap-track.so"
-
 static struct {
 	struct sigaction pipe, interrupt, quit;
 	bool closed[3];
@@ -41,8 +39,7 @@ static void give_inherited(void)
 
 /* ---- what the tracker is told ---- */
 
-/* The tracker lies in ../lib, seen from this program. */
-static char *tracker_path(void)
+char *record_beside(const char *name)
 {
 	char here[4096];
 	ssize_t size = readlink("/proc/self/exe", here, sizeof here - 1);
@@ -52,8 +49,15 @@ static char *tracker_path(void)
 		if (slash)
 			*slash = '\0';
 	}
-	char *path = cli_resize(NULL, strlen(here) + sizeof "/lib/" TRACKER);
-	sprintf(path, "%s/lib/" TRACKER, here);
+	size_t capacity = strlen(here) + strlen(name) + 2;
+	char *path = cli_resize(NULL, capacity);
+	snprintf(path, capacity, "%s/%s", here, name);
+	return path;
+}
+
+static char *tracker_path(void)
+{
+	char *path = record_beside("lib/" RECORD_TRACKER);
 	if (access(path, R_OK) != 0)
 		exit(cli_fail("%s: %s", path, strerror(errno)));
 	if (strpbrk(path, " :"))
