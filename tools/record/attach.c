@@ -1,4 +1,5 @@
 /* Loads an object into a running process and has it do something there. */
+#if defined(__x86_64__)
 #include <dlfcn.h>
 #include <errno.h>
 #include <glob.h>
@@ -350,3 +351,5 @@ void record_attach(const struct record_options *options, const char *pid)
 	tell_options(&a.said, options);
 	exit(ask_tracker(&a, i, SNAP_ATTACH_START) ? cli_finish(CLI_YES) : CLI_TROUBLE);
 }
+
+#endif

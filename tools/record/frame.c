@@ -1,4 +1,5 @@
 /* The state of a stopped thread of x86-64 (frame.h). */
+#if defined(__x86_64__)
 #include "frame.h"
 
 #include <cpuid.h>
@@ -239,3 +240,5 @@ uintptr_t frame_restorer(const struct process *p)
 	}
 	return 0;
 }
+
+#endif

@@ -1,4 +1,5 @@
 /* Calls functions in another process, with ptrace (inject.h). */
+#if defined(__x86_64__)
 #include "inject.h"
 
 #include <dirent.h>
@@ -330,3 +331,5 @@ void inject_end(struct inject *i)
 	free(i->frame.extended);
 	free(i);
 }
+
+#endif
