@@ -420,6 +420,8 @@ enum snap_status libsnap_side_graph(struct side *, bool needs_roots, struct snap
 /* Reads the rows that are asked about, or all kept objects for another purpose. */
 enum snap_status libsnap_side_rows(struct side *, unsigned dimensions, libsnap_take_row *take, struct snap_error *);
 bool libsnap_side_keeps(struct side *, const struct query_row *);
+/* list_of: of each stack. */
+enum snap_status libsnap_list_tracebacks(struct side *, struct snap_error *);
 /* Adds to the group's sum. */
 enum snap_status libsnap_side_count(struct side *, uint32_t group, uint64_t bytes, uint64_t count, struct snap_error *);
 

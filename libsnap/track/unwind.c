@@ -11,143 +11,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "track.h"
+#include "kept_rules.h"
 
-#define RULES_MIN  (1u << 13)
 #define PAGE       4096u
 #define STACK_STEP ((uintptr_t)1 << 26) /* no frame is larger */
-
-/* ---- rules, by return address ---- */
-
-/* A rule in one word, so that it is read whole. */
-struct kept_rule {
-	_Atomic uintptr_t address;
-	_Atomic uint64_t rule;
-};
-struct rules {
-	uintptr_t mask;
-	uint32_t count;
-	struct kept_rule slots[];
-};
-static struct rules *_Atomic current;
-static struct track_lock lock;
-static _Atomic uint32_t epoch = 1;
-
-_Static_assert(TRACK_RULE_SIGNAL < 8, "three bits");
-static uint64_t pack(const struct track_rule *r)
-{
-	return (uint64_t)(uint32_t)(r->cfa_offset & 0xfffffff) << 36 |
-	       (uint64_t)(uint16_t)r->bp_offset << 20 | (uint64_t)r->module << 4 |
-	       (uint64_t)r->bp_from_bp << 3 | (uint64_t)r->kind;
-}
-
-static inline struct track_rule unpack(uint64_t word)
-{
-	return (struct track_rule){
-		.kind = (enum track_rule_kind)(word & 7),
-		.bp_from_bp = word >> 3 & 1,
-		.module = (uint16_t)(word >> 4),
-		.bp_offset = (int16_t)(word >> 20),
-		.cfa_offset = (int32_t)((int64_t)word >> 36),
-	};
-}
-
-static inline uintptr_t slot_of(uintptr_t address)
-{
-	uint64_t h = (uint64_t)address * 0x9e3779b97f4a7c15u;
-	return (uintptr_t)(h >> 32);
-}
-
-static void rules_put(struct rules *rules, uintptr_t address, uint64_t word)
-{
-	uintptr_t i = slot_of(address) & rules->mask;
-	while (atomic_load_explicit(&rules->slots[i].address, memory_order_relaxed))
-		i = (i + 1) & rules->mask;
-	atomic_store_explicit(&rules->slots[i].rule, word, memory_order_relaxed);
-	atomic_store_explicit(&rules->slots[i].address, address, memory_order_release);
-	rules->count++;
-}
-
-static struct rules *larger_rules(const struct rules *old)
-{
-	uintptr_t size = old ? (old->mask + 1) * 2 : RULES_MIN;
-	struct rules *new = track_map(sizeof *new + size * sizeof *new->slots);
-	if (!new)
-		return NULL;
-	new->mask = size - 1;
-	for (uintptr_t i = 0; old && i <= old->mask; i++) {
-		uintptr_t address =
-			atomic_load_explicit(&old->slots[i].address, memory_order_relaxed);
-		if (address)
-			rules_put(new, address,
-				  atomic_load_explicit(&old->slots[i].rule, memory_order_relaxed));
-	}
-	atomic_store_explicit(&current, new, memory_order_release);
-	return new;
-}
-
-static struct track_rule make_rule(uintptr_t address)
-{
-	struct track_rule rule = {.kind = TRACK_RULE_UNKNOWN};
-	uint32_t module = track_module_of(address - 1);
-	if (module == TRACK_NO_MODULE || module >= TRACK_LINE_MODULE)
-		return rule;
-	rule = track_cfi_rule(address - 1, track_module_at(module));
-	if (rule.cfa_offset != (rule.cfa_offset << 4) >> 4)
-		rule.kind = TRACK_RULE_UNKNOWN;
-	rule.module = (uint16_t)module;
-	return rule;
-}
-
-static __attribute__((noinline)) struct track_rule add_rule(uintptr_t address)
-{
-	struct track_rule rule = make_rule(address);
-	track_lock(&lock);
-	struct rules *rules = atomic_load_explicit(&current, memory_order_relaxed);
-	if (!rules || rules->count * 2u > rules->mask)
-		rules = larger_rules(rules);
-	if (rules)
-		rules_put(rules, address, pack(&rule));
-	track_unlock(&lock);
-	return rule;
-}
-
-/* Rules may be forgotten, and the slot used anew, at any moment: then what was read is not
- * believed. */
-static inline bool read_rule(const struct kept_rule *kept, uintptr_t address, uint64_t *word)
-{
-	if (atomic_load_explicit(&kept->address, memory_order_acquire) != address)
-		return false;
-	*word = atomic_load_explicit(&kept->rule, memory_order_acquire);
-	return atomic_load_explicit(&kept->address, memory_order_relaxed) == address;
-}
-
-static inline struct track_rule rule_for(uintptr_t address)
-{
-	const struct rules *rules = atomic_load_explicit(&current, memory_order_acquire);
-	if (TRACK_UNLIKELY(!rules))
-		return add_rule(address);
-	for (uintptr_t i = slot_of(address) & rules->mask;; i = (i + 1) & rules->mask) {
-		uint64_t word;
-		if (TRACK_LIKELY(read_rule(&rules->slots[i], address, &word)))
-			return unpack(word);
-		if (atomic_load_explicit(&rules->slots[i].address, memory_order_relaxed) == 0)
-			return add_rule(address);
-	}
-}
-
-/* Rules of what is still loaded are made again. */
-void track_unwind_forget(void)
-{
-	track_lock(&lock);
-	struct rules *rules = atomic_load_explicit(&current, memory_order_relaxed);
-	for (uintptr_t i = 0; rules && i <= rules->mask; i++)
-		atomic_store_explicit(&rules->slots[i].address, 0, memory_order_release);
-	if (rules)
-		rules->count = 0;
-	atomic_fetch_add_explicit(&epoch, 1, memory_order_release);
-	track_unlock(&lock);
-}
 
 /* ---- what may be read ---- */
 
@@ -331,7 +198,7 @@ static inline enum outcome walk_one(struct walk *w, struct track_rule *rule, str
  * Else false. */
 static inline bool walk_plain(struct walk *w)
 {
-	const struct rules *rules = atomic_load_explicit(&current, memory_order_acquire);
+	const struct rules *rules = atomic_load_explicit(&track_rules, memory_order_acquire);
 	uintptr_t address = w->at.address, sp = w->at.sp, bp = w->at.bp;
 	uint64_t word;
 	if (!rules || !read_rule(&rules->slots[slot_of(address) & rules->mask], address, &word))
@@ -610,7 +477,7 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t 
 {
 	struct walk start = {
 		.self = self, .power = 1, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
-	uint32_t now = atomic_load_explicit(&epoch, memory_order_acquire);
+	uint32_t now = atomic_load_explicit(&track_rules_epoch, memory_order_acquire);
 	if (TRACK_UNLIKELY(self->epoch != now)) {
 		self->epoch = now;
 		forget_stretches(self);
