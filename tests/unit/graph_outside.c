@@ -2,68 +2,10 @@
  * fail (snap_graph.h). */
 #include "graph_make.h"
 
+#include "faults.h"
 #include "graph/merge.h"
 
-#include <errno.h>
 #include <inttypes.h>
-
-/* ---- files and memory that are counted, and fail ---- */
-
-struct faults {
-	uint64_t memory_calls, memory_fail_at, live;
-	uint64_t io_calls, io_fail_at, written;
-	uint32_t open_files;
-};
-
-static void *resize(void *context, void *pointer, size_t old_size, size_t new_size)
-{
-	struct faults *f = context;
-	if (new_size > 0 && f->memory_calls++ == f->memory_fail_at)
-		return NULL;
-	f->live += new_size - (pointer != NULL ? old_size : 0);
-	if (new_size == 0) {
-		free(pointer);
-		return NULL;
-	}
-	return realloc(pointer, new_size);
-}
-
-static int faulty_open(void *context, const char *path, enum snap_io_mode mode, void **file)
-{
-	struct faults *f = context;
-	if (f->io_calls++ == f->io_fail_at)
-		return EMFILE;
-	REQUIRE(mode == SNAP_IO_TEMPORARY);
-	int failed = libsnap_system_io()->open(NULL, path, mode, file);
-	f->open_files += failed == 0;
-	return failed;
-}
-
-static int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size,
-			  size_t *got)
-{
-	struct faults *f = context;
-	if (f->io_calls++ == f->io_fail_at)
-		return EIO;
-	return libsnap_system_io()->read_at(NULL, file, offset, buffer, size, got);
-}
-
-static int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer,
-			   size_t size)
-{
-	struct faults *f = context;
-	if (f->io_calls++ == f->io_fail_at)
-		return ENOSPC;
-	f->written += size;
-	return libsnap_system_io()->write_at(NULL, file, offset, buffer, size);
-}
-
-static int faulty_close(void *context, void *file)
-{
-	struct faults *f = context;
-	f->open_files--;
-	return libsnap_system_io()->close(NULL, file);
-}
 
 /* ---- graphs ---- */
 
@@ -331,12 +273,8 @@ static struct answers find_answers(const struct buffer *buffer)
 static enum snap_status ask_all(const struct buffer *buffer, uint64_t limit, int first,
 				struct faults *f, const struct answers *wanted)
 {
-	const struct snap_allocator memory = {.context = f, .resize = resize};
-	const struct snap_io io = {.context = f,
-				   .open = faulty_open,
-				   .read_at = faulty_read_at,
-				   .write_at = faulty_write_at,
-				   .close = faulty_close};
+	const struct snap_allocator memory = faulty_memory(f);
+	const struct snap_io io = faulty_io(f);
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	struct snap_reader *reader;
 	struct snap_graph *graph;
@@ -368,12 +306,8 @@ static enum snap_status ask_all(const struct buffer *buffer, uint64_t limit, int
 static enum snap_status merge_with(const struct buffer *buffer, uint64_t limit, bool moved,
 				   struct faults *f, uint64_t *sum, bool *outside)
 {
-	const struct snap_allocator memory = {.context = f, .resize = resize};
-	const struct snap_io io = {.context = f,
-				   .open = faulty_open,
-				   .read_at = faulty_read_at,
-				   .write_at = faulty_write_at,
-				   .close = faulty_close};
+	const struct snap_allocator memory = faulty_memory(f);
+	const struct snap_io io = faulty_io(f);
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	struct snap_reader *reader;
 	struct snap_graph *graph;
@@ -417,7 +351,7 @@ static void test_paths(uint64_t rounds)
 	uint64_t spilled = 0;
 	struct buffer buffer = {NULL, 0, 0};
 	for (uint64_t i = 0; i < rounds; i++) {
-		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
 		uint64_t objects = 200 + pick(1500), wanted = 0, sum = 0;
 		bool outside;
 		make_named(&buffer, objects);
@@ -447,7 +381,7 @@ static void test_faults_of_paths(uint64_t objects, uint64_t limit, bool moved)
 		REQUIRE(merge_with(&buffer, limit, moved, &none, &wanted, &outside) == SNAP_OK);
 	}
 	for (uint64_t n = 0;; n += 1 + n / 16) {
-		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = n};
+		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = n};
 		uint64_t sum = 0;
 		enum snap_status status = merge_with(&buffer, limit, moved, &f, &sum, &outside);
 		REQUIRE(status == (f.io_calls > n ? SNAP_IO : SNAP_OK));
@@ -458,7 +392,7 @@ static void test_faults_of_paths(uint64_t objects, uint64_t limit, bool moved)
 	}
 	CHECK_NAMED(failures > 20, "files of merged paths may fail");
 	for (failures = 0;; failures++) {
-		struct faults f = {.memory_fail_at = failures, .io_fail_at = UINT64_MAX};
+		struct faults f = {.only_temporary = true, .memory_fail_at = failures, .io_fail_at = UINT64_MAX};
 		uint64_t sum = 0;
 		enum snap_status status = merge_with(&buffer, limit, moved, &f, &sum, &outside);
 		/* A cache that cannot be made smaller leaves no room. */
@@ -479,7 +413,7 @@ static void test_limits(uint64_t objects, int form)
 	uint64_t answered = 0, spilled = 0, least = UINT64_MAX;
 	int first = 0;
 	for (uint64_t limit = 1024; limit < 200 * objects; limit += limit / 8) {
-		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
 		enum snap_status status = ask_all(&buffer, limit, first++ % QUESTIONS, &f, &wanted);
 		/* Places of pages take much where pages are as small as here. */
 		REQUIRE(status == SNAP_OK || (status == SNAP_LIMIT && limit < 48 * objects));
@@ -501,7 +435,7 @@ static void test_faults(uint64_t objects, uint64_t limit)
 	uint64_t failures = 0, n;
 	int first = 0;
 	for (n = 0;; n += 1 + n / 32) {
-		struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = n};
+		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = n};
 		enum snap_status status = ask_all(&buffer, limit, first++ % QUESTIONS, &f, &wanted);
 		REQUIRE(status == (f.io_calls > n ? SNAP_IO : SNAP_OK));
 		failures += status == SNAP_IO;
@@ -510,7 +444,7 @@ static void test_faults(uint64_t objects, uint64_t limit)
 	}
 	CHECK_NAMED(failures > 20, "files that fail are said, and no answer is wrong");
 	for (n = 0;; n++) {
-		struct faults f = {.memory_fail_at = n, .io_fail_at = UINT64_MAX};
+		struct faults f = {.only_temporary = true, .memory_fail_at = n, .io_fail_at = UINT64_MAX};
 		enum snap_status status = ask_all(&buffer, limit, 0, &f, &wanted);
 		/* A cache that cannot be made smaller leaves no room. */
 		REQUIRE(status == SNAP_NO_MEMORY || status == SNAP_LIMIT || status == SNAP_OK);

@@ -2,102 +2,12 @@
  * little (snap_index.h). */
 #include "graph_make.h"
 
-#include "core.h"
+#include "faults.h"
 #include "snap_index.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
-
-/* ---- what fails ---- */
-
-struct faults {
-	uint64_t memory_calls, memory_fail_at, live; /* bytes */
-	uint64_t io_calls, io_fail_at;
-	unsigned open_files;
-};
-
-static void *faulty_resize(void *context, void *pointer, size_t old_size, size_t new_size)
-{
-	struct faults *f = context;
-	if (new_size > 0 && f->memory_calls++ == f->memory_fail_at)
-		return NULL;
-	f->live += new_size - (pointer != NULL ? old_size : 0);
-	if (new_size == 0) {
-		free(pointer);
-		return NULL;
-	}
-	return realloc(pointer, new_size);
-}
-
-static bool io_fails(struct faults *f)
-{
-	return f->io_calls++ == f->io_fail_at;
-}
-
-static int faulty_open(void *context, const char *path, enum snap_io_mode mode, void **file)
-{
-	struct faults *f = context;
-	if (io_fails(f))
-		return EACCES;
-	int failed = libsnap_system_io()->open(NULL, path, mode, file);
-	f->open_files += !failed;
-	return failed;
-}
-
-static int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size,
-			  size_t *got)
-{
-	return io_fails(context)
-		       ? EIO
-		       : libsnap_system_io()->read_at(NULL, file, offset, buffer, size, got);
-}
-
-static int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer,
-			   size_t size)
-{
-	return io_fails(context) ? ENOSPC
-				 : libsnap_system_io()->write_at(NULL, file, offset, buffer, size);
-}
-
-static int faulty_size(void *context, void *file, uint64_t *size)
-{
-	return io_fails(context) ? EIO : libsnap_system_io()->size(NULL, file, size);
-}
-
-static int faulty_sync(void *context, void *file)
-{
-	(void)file; /* the disk is not what is tested */
-	return io_fails(context) ? EIO : 0;
-}
-
-/* A close that fails has closed all the same. */
-static int faulty_close(void *context, void *file)
-{
-	struct faults *f = context;
-	bool fails = io_fails(f);
-	int failed = libsnap_system_io()->close(NULL, file);
-	f->open_files--;
-	return fails ? EIO : failed;
-}
-
-static int faulty_rename(void *context, const char *from, const char *to)
-{
-	return io_fails(context) ? EIO : libsnap_system_io()->rename(NULL, from, to);
-}
-
-static int plain_remove(void *context, const char *path)
-{
-	(void)context;
-	return libsnap_system_io()->remove(NULL, path);
-}
-
-static int plain_truncate(void *context, void *file, uint64_t size)
-{
-	(void)context;
-	return libsnap_system_io()->truncate(NULL, file, size);
-}
 
 /* ---- a snapshot, and its index ---- */
 
@@ -195,10 +105,8 @@ static enum snap_status write_index(const struct run *run, struct snap_reader *r
 static enum snap_status write_once(const struct run *run, struct faults *f,
 				   struct snap_error *error)
 {
-	const struct snap_allocator allocator = {f, faulty_resize};
-	const struct snap_io io = {
-		f,           faulty_open,  faulty_read_at, faulty_write_at, faulty_size,
-		faulty_sync, faulty_close, faulty_rename,  plain_remove,    plain_truncate};
+	const struct snap_allocator allocator = faulty_memory(f);
+	const struct snap_io io = faulty_io(f);
 	struct snap_reader_options reading = SNAP_READER_OPTIONS_INIT;
 	struct snap_reader *reader;
 	reading.allocator = &allocator;
@@ -240,7 +148,8 @@ static void require_nothing(const struct run *run)
 static uint64_t fail_each(const struct run *run, bool memory)
 {
 	for (uint64_t n = 0;; n += 1 + n / 64) {
-		struct faults f = {.memory_fail_at = memory ? n : UINT64_MAX,
+		struct faults f = {.close_fails = true,
+				   .memory_fail_at = memory ? n : UINT64_MAX,
 				   .io_fail_at = memory ? UINT64_MAX : n};
 		struct snap_error error = {.status = SNAP_OK};
 		enum snap_status status = write_once(run, &f, &error);

@@ -2,77 +2,14 @@
  * fail (snap_query.h). */
 #include "graph_make.h"
 
-#include "core.h"
+#include "faults.h"
 #include "snap_query.h"
 
-#include <errno.h>
 #include <stdarg.h>
 
 #define OBJECTS 6000
 #define LONG    300 /* bytes that many names begin with */
 #define LEAST   (900 << 10)
-
-/* ---- files and memory that are counted, and fail ---- */
-
-struct faults {
-	uint64_t memory_calls, memory_fail_at, live, peak;
-	uint64_t io_calls, io_fail_at, written;
-	uint32_t open_files;
-	bool cut_short; /* a failing read gives less than there should be */
-};
-
-static void *resize(void *context, void *pointer, size_t old_size, size_t new_size)
-{
-	struct faults *f = context;
-	if (new_size > old_size && f->memory_calls++ == f->memory_fail_at)
-		return NULL;
-	f->live += new_size - (pointer ? old_size : 0);
-	f->peak = f->live > f->peak ? f->live : f->peak;
-	if (new_size == 0) {
-		free(pointer);
-		return NULL;
-	}
-	return realloc(pointer, new_size);
-}
-
-static int faulty_open(void *context, const char *path, enum snap_io_mode mode, void **file)
-{
-	struct faults *f = context;
-	if (f->io_calls++ == f->io_fail_at)
-		return EMFILE;
-	REQUIRE(mode == SNAP_IO_TEMPORARY);
-	int failed = libsnap_system_io()->open(NULL, path, mode, file);
-	f->open_files += failed == 0;
-	return failed;
-}
-
-static int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size,
-			  size_t *got)
-{
-	struct faults *f = context;
-	bool fails = f->io_calls++ == f->io_fail_at;
-	if (fails && !f->cut_short)
-		return EIO;
-	return libsnap_system_io()->read_at(NULL, file, offset, buffer, fails ? size / 2 : size,
-					    got);
-}
-
-static int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer,
-			   size_t size)
-{
-	struct faults *f = context;
-	if (f->io_calls++ == f->io_fail_at)
-		return ENOSPC;
-	f->written += size;
-	return libsnap_system_io()->write_at(NULL, file, offset, buffer, size);
-}
-
-static int faulty_close(void *context, void *file)
-{
-	struct faults *f = context;
-	f->open_files--;
-	return libsnap_system_io()->close(NULL, file);
-}
 
 /* ---- snapshots ---- */
 
@@ -259,12 +196,8 @@ struct asked {
 static enum snap_status ask(const struct asked *asked, uint64_t limit, struct faults *f,
 			    struct text *text)
 {
-	const struct snap_allocator memory = {.context = f, .resize = resize};
-	const struct snap_io io = {.context = f,
-				   .open = faulty_open,
-				   .read_at = faulty_read_at,
-				   .write_at = faulty_write_at,
-				   .close = faulty_close};
+	const struct snap_allocator memory = faulty_memory(f);
+	const struct snap_io io = faulty_io(f);
 	struct snap_query_options options = asked->options;
 	struct snap_answer *answer = NULL;
 	options.max_memory_bytes = limit;
@@ -289,7 +222,7 @@ static enum snap_status ask(const struct asked *asked, uint64_t limit, struct fa
 
 static struct faults no_faults(void)
 {
-	return (struct faults){.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+	return (struct faults){.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
 }
 
 /* How many of the limits were too little for the arrays, but enough for the answer. */

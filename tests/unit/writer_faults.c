@@ -2,109 +2,10 @@
  */
 #include "writer_model.h"
 
-#include "core.h"
+#include "faults.h"
 #include "writer.h"
 
-#include <errno.h>
 #include <unistd.h>
-
-/* ---- what fails ---- */
-
-struct faults {
-	uint64_t memory_calls, memory_fail_at, live; /* bytes */
-	uint64_t io_calls, io_fail_at;
-	int io_errno;
-	unsigned open_files;
-};
-
-static void *faulty_resize(void *context, void *pointer, size_t old_size, size_t new_size)
-{
-	struct faults *f = context;
-	if (new_size > 0 && f->memory_calls++ == f->memory_fail_at)
-		return NULL;
-	f->live += new_size - old_size;
-	if (new_size == 0) {
-		free(pointer);
-		return NULL;
-	}
-	return realloc(pointer, new_size);
-}
-
-static bool io_fails(struct faults *f)
-{
-	return f->io_calls++ == f->io_fail_at;
-}
-
-static int faulty_open(void *context, const char *path, enum snap_io_mode mode, void **file)
-{
-	struct faults *f = context;
-	if (io_fails(f))
-		return f->io_errno;
-	int failed = libsnap_system_io()->open(NULL, path, mode, file);
-	f->open_files += !failed;
-	return failed;
-}
-
-static int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size,
-			  size_t *got)
-{
-	struct faults *f = context;
-	return io_fails(f) ? f->io_errno
-			   : libsnap_system_io()->read_at(NULL, file, offset, buffer, size, got);
-}
-
-static int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer,
-			   size_t size)
-{
-	struct faults *f = context;
-	/* Part of it is written, as on a full disk. */
-	if (io_fails(f))
-		return libsnap_system_io()->write_at(NULL, file, offset, buffer, size / 2),
-		       f->io_errno;
-	return libsnap_system_io()->write_at(NULL, file, offset, buffer, size);
-}
-
-static int faulty_size(void *context, void *file, uint64_t *size)
-{
-	struct faults *f = context;
-	return io_fails(f) ? f->io_errno : libsnap_system_io()->size(NULL, file, size);
-}
-
-static int faulty_sync(void *context, void *file)
-{
-	struct faults *f = context;
-	(void)file; /* the disk is not what is tested */
-	return io_fails(f) ? f->io_errno : 0;
-}
-
-/* A close that fails has closed all the same. */
-static int faulty_close(void *context, void *file)
-{
-	struct faults *f = context;
-	bool fails = io_fails(f);
-	int failed = libsnap_system_io()->close(NULL, file);
-	f->open_files--;
-	return fails ? f->io_errno : failed;
-}
-
-static int faulty_rename(void *context, const char *from, const char *to)
-{
-	struct faults *f = context;
-	return io_fails(f) ? f->io_errno : libsnap_system_io()->rename(NULL, from, to);
-}
-
-static int faulty_remove(void *context, const char *path)
-{
-	struct faults *f = context;
-	(void)f;
-	return libsnap_system_io()->remove(NULL, path);
-}
-
-static int faulty_truncate(void *context, void *file, uint64_t size)
-{
-	(void)context;
-	return libsnap_system_io()->truncate(NULL, file, size);
-}
 
 /* ---- one snapshot ---- */
 
@@ -118,10 +19,8 @@ struct run {
 static enum snap_status write_once(const struct run *run, struct faults *f,
 				   struct snap_error *error)
 {
-	const struct snap_allocator allocator = {f, faulty_resize};
-	const struct snap_io io = {
-		f,           faulty_open,  faulty_read_at, faulty_write_at, faulty_size,
-		faulty_sync, faulty_close, faulty_rename,  faulty_remove,   faulty_truncate};
+	const struct snap_allocator allocator = faulty_memory(f);
+	const struct snap_io io = faulty_io(f);
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	options.allocator = &allocator;
 	options.io = &io;
@@ -190,7 +89,7 @@ static unsigned files_beside(const char *path)
 static uint64_t fail_memory(const struct run *run, const uint8_t *old, size_t old_size)
 {
 	for (uint64_t n = 0;; n++) {
-		struct faults f = {.memory_fail_at = n, .io_fail_at = UINT64_MAX};
+		struct faults f = {.memory_fail_at = n, .io_fail_at = UINT64_MAX, .close_fails = true};
 		struct snap_error error = {0};
 		enum snap_status status = write_once(run, &f, &error);
 		REQUIRE(f.live == 0 && f.open_files == 0);
@@ -208,7 +107,7 @@ static uint64_t fail_io(const struct run *run, const uint8_t *old, size_t old_si
 {
 	for (uint64_t n = 0;; n++) {
 		struct faults f = {
-			.memory_fail_at = UINT64_MAX, .io_fail_at = n, .io_errno = ENOSPC};
+			.memory_fail_at = UINT64_MAX, .io_fail_at = n, .io_errno = ENOSPC, .close_fails = true};
 		struct snap_error error = {0};
 		enum snap_status status = write_once(run, &f, &error);
 		REQUIRE(f.live == 0 && f.open_files == 0);
