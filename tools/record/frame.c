@@ -129,13 +129,21 @@ static size_t prepare_extended(const struct frame *f, uint8_t *bytes)
 	return size + sizeof end;
 }
 
-/* The registers as a handler's end would restore them; the kernel is asked to leave the alternate stack as it is. */
-static void describe(const struct frame *f, uintptr_t extended, ucontext_t *out)
+/* As they are to be where no system call is to be restarted by the kernel. */
+static struct user_regs_struct settled(const struct frame *f)
 {
 	struct user_regs_struct r = f->registers;
 	long long result = (long long)r.rax;
 	if (frame_is_in_call(f) && result <= RESTART_PLAIN && result >= RESTART_BLOCK)
 		repeat(&r);
+	r.orig_rax = ULLONG_MAX;
+	return r;
+}
+
+/* The registers as a handler's end would restore them; the kernel is asked to leave the alternate stack as it is. */
+static void describe(const struct frame *f, uintptr_t extended, ucontext_t *out)
+{
+	const struct user_regs_struct r = settled(f);
 	const unsigned long long general[] = {r.r8,  r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rdi,
 					      r.rsi, r.rbp, r.rbx, r.rdx, r.rax, r.rcx, r.rsp, r.rip, r.eflags};
 	memset(out, 0, sizeof *out);
@@ -181,22 +189,14 @@ bool frame_call(const struct frame *f, uintptr_t function, const uintptr_t argum
 	r.rax = 0;
 	r.eflags &= ~0x400ull; /* the direction of strings, as functions expect it */
 	r.orig_rax = ULLONG_MAX;
-	return ptrace(PTRACE_SETSIGMASK, f->tid, sizeof all, &all) == 0 && ptrace(PTRACE_SETREGS, f->tid, 0, &r) == 0;
+	/* In this order: whatever is done, the thread comes back to its own registers and signals if we are killed. */
+	return ptrace(PTRACE_SETREGS, f->tid, 0, &r) == 0 && ptrace(PTRACE_SETSIGMASK, f->tid, sizeof all, &all) == 0;
 }
 
 bool frame_returned(const struct frame *f)
 {
 	struct user_regs_struct r;
 	return ptrace(PTRACE_GETREGS, f->tid, 0, &r) == 0 && r.orig_rax == SYS_rt_sigreturn && r.rsp == f->at + sizeof(uintptr_t);
-}
-
-void frame_skip(const struct frame *f)
-{
-	struct user_regs_struct r;
-	if (ptrace(PTRACE_GETREGS, f->tid, 0, &r) == 0) {
-		r.orig_rax = ULLONG_MAX;
-		ptrace(PTRACE_SETREGS, f->tid, 0, &r);
-	}
 }
 
 bool frame_result(const struct frame *f, uintptr_t restorer, uintptr_t *result)
@@ -208,13 +208,25 @@ bool frame_result(const struct frame *f, uintptr_t restorer, uintptr_t *result)
 	return true;
 }
 
-void frame_restore(const struct frame *f)
+static void restore_others(const struct frame *f)
 {
 	if (f->extended_size) {
 		struct iovec all = {f->extended, f->extended_size};
 		ptrace(PTRACE_SETREGSET, f->tid, NT_X86_XSTATE, &all);
 	}
 	ptrace(PTRACE_SETSIGMASK, f->tid, sizeof f->signals, &f->signals);
+}
+
+void frame_leave(const struct frame *f)
+{
+	struct user_regs_struct r = settled(f);
+	restore_others(f);
+	ptrace(PTRACE_SETREGS, f->tid, 0, &r);
+}
+
+void frame_restore(const struct frame *f)
+{
+	restore_others(f);
 	ptrace(PTRACE_SETREGS, f->tid, 0, &f->registers);
 }
 

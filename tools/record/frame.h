@@ -32,11 +32,12 @@ bool frame_keep(struct frame *, const struct process *, uintptr_t top, uintptr_t
 bool frame_call(const struct frame *, uintptr_t function, const uintptr_t arguments[2]);
 /* Whether the function has returned, and the restorer is about to make its system call. */
 bool frame_returned(const struct frame *);
-/* It is not to make it. */
-void frame_skip(const struct frame *);
 /* Whether the function has returned just now, and with what result. */
 bool frame_result(const struct frame *, uintptr_t restorer, uintptr_t *result);
-/* The thread's state becomes what was kept. */
+/* The thread goes on as if nothing had been, but for system calls that only the kernel can restart; the restorer's own is
+ * not made. */
+void frame_leave(const struct frame *);
+/* The thread's state becomes what was kept: where the kernel looks at signals next, it restarts system calls. */
 void frame_restore(const struct frame *);
 
 /* Where the frame of a signal handler has the address of the code that was interrupted, from the word with the

@@ -309,7 +309,6 @@ void inject_call(struct inject *i, uintptr_t function, uintptr_t first, uintptr_
 {
 	begin(i, function, first, second);
 	run(i, false, NULL);
-	frame_skip(&i->frame);
 }
 
 uintptr_t inject_ask(struct inject *i, uintptr_t function)
@@ -320,9 +319,11 @@ uintptr_t inject_ask(struct inject *i, uintptr_t function)
 	return result;
 }
 
-/* The kernel restarts an interrupted system call only where it looks at signals: the thread is brought there. */
+/* The kernel restarts an interrupted system call only where it looks at signals: the thread is brought there, from where it is
+ * in order without us. */
 void inject_end(struct inject *i)
 {
+	frame_leave(&i->frame);
 	ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
 	ptrace(PTRACE_CONT, i->frame.tid, 0, 0);
 	if (interrupt(i->frame.tid))
