@@ -1,4 +1,4 @@
-/* Everything at once, for so many seconds: native_storm SECONDS [LIBRARY].  Threads that come and go, blocks freed by
+/* Everything at once, for so many seconds: native_storm SECONDS LIBRARY [THREADS].  Threads that come and go, blocks freed by
  * others than allocated them, forks, a library loaded and unloaded in a loop, signals at 1 kHz whose handler
  * allocates nothing, destructors of threads that do.  Prints what is live in the end, as native_load does. */
 #include <dlfcn.h>
@@ -16,8 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOTS   512u
-#define THREADS 8u
+#define SLOTS       512u
+#define THREADS     8u
+#define THREADS_MAX 64u
 
 static struct {
 	void *pointer;
@@ -120,7 +121,10 @@ int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 1;
 	library = argc > 2 ? argv[2] : NULL;
-	pthread_t threads[THREADS], load, fork_some;
+	unsigned long count = argc > 3 ? strtoul(argv[3], NULL, 10) : THREADS;
+	pthread_t threads[THREADS_MAX], load, fork_some;
+	if (count == 0 || count > THREADS_MAX)
+		return 2;
 	struct sigaction act = {.sa_handler = tick, .sa_flags = SA_RESTART};
 	struct itimerval every = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
 	sigaction(SIGALRM, &act, NULL);
@@ -128,7 +132,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < SLOTS; i++)
 		pthread_mutex_init(&locks[i], NULL);
 	setitimer(ITIMER_REAL, &every, NULL);
-	for (unsigned i = 0; i < THREADS; i++)
+	for (unsigned i = 0; i < count; i++)
 		pthread_create(&threads[i], NULL, spawner, (void *)(uintptr_t)(i + 1));
 	pthread_create(&load, NULL, loader, NULL);
 	pthread_create(&fork_some, NULL, forker, NULL);
@@ -139,7 +143,7 @@ int main(int argc, char **argv)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while ((double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9 < seconds);
 	over = true;
-	for (unsigned i = 0; i < THREADS; i++)
+	for (unsigned i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
 	pthread_join(load, NULL);
 	pthread_join(fork_some, NULL);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Threads, forks, dlopen in a loop and signals at once, under four allocators: the live set is right.  Long: tests/long/storm.t.
+# Threads, forks, dlopen in a loop and signals at once, under four allocators: the live set is right.  For long: tests/long/storm_*.t.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/storm.bash"
 case ${CFLAGS:-} in

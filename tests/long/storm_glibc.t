@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The storm for long, under glibc's allocator: none hangs, none crashes, none is wrong.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../track/storm.bash"
+storms ""
