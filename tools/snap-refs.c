@@ -197,8 +197,7 @@ int main(int argc, char **argv)
 	if (wishes.estimate)
 		return show_estimate(&refs);
 	if (count == 1 && !asks)
-		cli_usage(
-			"a TARGET is missing: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN");
+		cli_usage("a TARGET is missing: " REFS_TARGETS);
 	if ((wishes.owned || wishes.brief) && count == 1)
 		cli_usage("--%s needs a TARGET", wishes.owned ? "owned" : "brief");
 	if (wishes.brief && (asks || wishes.owned))

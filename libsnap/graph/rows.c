@@ -72,6 +72,18 @@ enum snap_status snap_graph_type_name(struct snap_graph *graph, uint64_t type, c
 	return snap_reader_string(graph->reader, name, bytes, size, error);
 }
 
+enum snap_status snap_graph_object_name(struct snap_graph *graph, uint64_t row, const char **bytes,
+					size_t *size, struct snap_error *error)
+{
+	uint64_t name;
+	if (row >= graph->objects)
+		return no_row(error, row);
+	enum snap_status status = libsnap_graph_value(graph, SNAP_OBJECT_NAME, row, &name, error);
+	if (status != SNAP_OK)
+		return status;
+	return snap_reader_string(graph->reader, name, bytes, size, error);
+}
+
 enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t address, uint64_t *row,
 					 struct snap_error *error)
 {

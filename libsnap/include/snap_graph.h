@@ -108,6 +108,11 @@ struct snap_graph_object {
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_object(struct snap_graph *, uint64_t row, struct snap_graph_object *out, struct snap_error *error);
 
+/* What the producer calls this one object ("" if nothing): a class, a function, a module.  Valid until the next call of
+ * this, of snap_graph_type_name or of snap_reader_string. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_object_name(struct snap_graph *, uint64_t row, const char **bytes, size_t *size, struct snap_error *error);
+
 /* The name of a type id; 0 gives "".  Valid until the next call of this or of snap_reader_string. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_type_name(struct snap_graph *, uint64_t type, const char **bytes, size_t *size, struct snap_error *error);

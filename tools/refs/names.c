@@ -60,7 +60,7 @@ uint64_t refs_value(struct refs *refs, uint32_t column, uint64_t row)
 	return value;
 }
 
-static void append_string(struct refs *refs, struct buffer *out, uint64_t id)
+void refs_append_string(struct refs *refs, struct buffer *out, uint64_t id)
 {
 	const char *text;
 	size_t size;
@@ -77,6 +77,14 @@ void refs_append_type(struct refs *refs, struct buffer *out, uint64_t type)
 	char name[4096];
 	size_t demangled = is_class ? demangle(NULL, text, size, name, sizeof(name)) : 0;
 	buffer_append(out, demangled ? name : text, demangled ? demangled : size);
+}
+
+void refs_append_name(struct refs *refs, struct buffer *out, uint64_t row)
+{
+	const char *text;
+	size_t size;
+	refs_must(refs, snap_graph_object_name(refs->graph, row, &text, &size, &refs->error));
+	buffer_append(out, text, size);
 }
 
 void refs_append_label(struct refs *refs, struct buffer *out, uint64_t label)
@@ -111,7 +119,7 @@ void refs_append_place(struct refs *refs, struct buffer *out, uint64_t frame)
 	char text[48];
 	uint64_t file = refs_value(refs, SNAP_FRAME_FILE, frame - 1);
 	if (file != 0) {
-		append_string(refs, out, file);
+		refs_append_string(refs, out, file);
 		snprintf(text, sizeof(text), ":%" PRIu64,
 			 refs_value(refs, SNAP_FRAME_LINE, frame - 1));
 		buffer_text(out, text);
@@ -120,7 +128,7 @@ void refs_append_place(struct refs *refs, struct buffer *out, uint64_t frame)
 	uint64_t module = refs_value(refs, SNAP_FRAME_MODULE, frame - 1);
 	if (module == 0)
 		return;
-	append_string(refs, out, refs_value(refs, SNAP_MODULE_PATH, module - 1));
+	refs_append_string(refs, out, refs_value(refs, SNAP_MODULE_PATH, module - 1));
 	snprintf(text, sizeof(text), "+0x%" PRIx64, refs_value(refs, SNAP_FRAME_OFFSET, frame - 1));
 	buffer_text(out, text);
 }

@@ -11,6 +11,7 @@ static const struct print_column columns[] = {
 	{"retained", PRINT_BYTES}, {"row", PRINT_NUMBER},    {"address", PRINT_HEX},
 	{"section", PRINT_TEXT},   {"kind", PRINT_TEXT},     {"label", PRINT_TEXT},
 	{"type", PRINT_TEXT},      {"site", PRINT_TEXT},     {"names", PRINT_COUNT},
+	{"name", PRINT_TEXT},
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -52,6 +53,8 @@ void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
 		line->bytes = object.bytes;
 	if (line->type.size == 0)
 		refs_append_type(refs, &line->type, object.type);
+	if (line->name.size == 0)
+		refs_append_name(refs, &line->name, row);
 }
 
 /* ---- for programs ---- */
@@ -84,6 +87,7 @@ static void print_cells(struct refs *refs, const struct refs_line *line)
 		text_cell(&line->type),
 		text_cell(&line->site),
 		number_cell(line->names),
+		text_cell(&line->name),
 	};
 	print_row(refs->table, cells);
 }
@@ -183,6 +187,17 @@ static void print_label(const struct refs_line *line, bool *any)
 			   label->bytes, label->size);
 }
 
+/* What tells one object from others of its type. */
+static void print_identity(const struct refs_line *line)
+{
+	if (line->name.size > 0) {
+		putchar(' ');
+		print_text(line->name.bytes, line->name.size);
+	}
+	if (line->address != REFS_ABSENT)
+		printf(" 0x%" PRIx64, line->address);
+}
+
 static void print_line(const struct refs_line *line)
 {
 	bool is_path = is_step(line), is_frame = strcmp(line->section, "frame") == 0;
@@ -203,9 +218,9 @@ static void print_line(const struct refs_line *line)
 		printf(" x%" PRIu64, line->repeats);
 	if (line->names != REFS_ABSENT)
 		printf("  (%" PRIu64 " names)", line->names);
-	if (line->address != REFS_ABSENT && line->names == REFS_ABSENT &&
+	if (line->names == REFS_ABSENT &&
 	    (is_path ? line->is_single : line->count == REFS_ABSENT || line->count == 1))
-		printf(" 0x%" PRIx64, line->address);
+		print_identity(line);
 	if (line->site.size > 0) {
 		printf(is_frame ? " (" : "  at ");
 		print_text(line->site.bytes, line->site.size);
@@ -241,8 +256,8 @@ static void print_suspect(const struct refs_line *line)
 		print_text(line->type.bytes, line->type.size);
 	else
 		printf(line->count == 1 ? "block" : "blocks");
-	if (line->count == 1 && line->address != REFS_ABSENT)
-		printf(" 0x%" PRIx64, line->address);
+	if (line->count == 1)
+		print_identity(line);
 	if (line->count > 1)
 		printf(", held by the roots together,");
 	printf(" %s %s, %.1f%%", line->count == 1 ? "holds" : "hold",
@@ -288,8 +303,7 @@ static void print_unkept(const struct refs_line *line)
 	}
 	printf("  nothing: garbage, held by ");
 	print_text(line->type.bytes, line->type.size);
-	if (line->address != REFS_ABSENT)
-		printf(" 0x%" PRIx64, line->address);
+	print_identity(line);
 	printf(", which no root reaches\n");
 }
 
@@ -334,6 +348,7 @@ void refs_print(struct refs *refs, struct refs_line *line)
 	buffer_free(&line->label);
 	buffer_free(&line->type);
 	buffer_free(&line->site);
+	buffer_free(&line->name);
 }
 
 void refs_print_rest(struct refs *refs, uint64_t lines, const char *what)

@@ -58,6 +58,7 @@ static inline uint64_t refs_multiply(uint64_t a, uint64_t b)
 
 /* ---- targets (targets.c) ---- */
 
+#define REFS_TARGETS "an address, @ID, id:N, row:N, type:PATTERN, name:PATTERN or site:PATTERN"
 /* Adds what the words name to the targets; false: they name nothing. */
 bool refs_add_target(struct refs *, const char *words);
 
@@ -65,7 +66,10 @@ bool refs_add_target(struct refs *, const char *words);
 
 /* One value of any column. */
 uint64_t refs_value(struct refs *, uint32_t column, uint64_t row);
+void refs_append_string(struct refs *, struct buffer *out, uint64_t id);
 void refs_append_type(struct refs *, struct buffer *out, uint64_t type);
+/* What the producer calls this one object: a class, a function, a variable. */
+void refs_append_name(struct refs *, struct buffer *out, uint64_t row);
 void refs_append_label(struct refs *, struct buffer *out, uint64_t label);
 void refs_append_root(struct refs *, struct buffer *out, uint64_t label);
 /* Function of a frame (id), and "file:line" or "module+0xoffset". */
@@ -92,7 +96,7 @@ struct refs_line {
 	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address, names;
 	uint64_t share;   /* for people: of what bytes are a part */
 	const char *kind; /* or NULL */
-	struct buffer label, type, site;
+	struct buffer label, type, site, name;
 	bool weak, is_root,
 		is_single, /* how it looks for people; is_single: a step of one object */
 		is_only;   /* a step of the one path to one object */
@@ -102,7 +106,7 @@ void refs_begin(struct refs *);
 void refs_end(struct refs *);
 /* An empty line of a section: every number absent. */
 struct refs_line refs_line(const char *section);
-/* Row, address and type of a row. */
+/* Row, address, type and name of a row. */
 void refs_describe(struct refs *, struct refs_line *, uint64_t row);
 /* Prints and frees. */
 void refs_print(struct refs *, struct refs_line *);

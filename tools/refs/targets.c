@@ -1,4 +1,4 @@
-/* Which objects are asked about: by address, row, type or allocation site. */
+/* Which objects are asked about: by address, row, type, name or allocation site. */
 #include "refs.h"
 
 #include <errno.h>
@@ -77,17 +77,12 @@ static bool is_site(struct refs *refs, const char *pattern, uint64_t stack, stru
 	return line != NULL && matches(pattern, name);
 }
 
-static bool add_sites(struct refs *refs, const char *pattern)
+/* Objects for which the ids in that column are wanted. */
+static bool add_wanted(struct refs *refs, uint32_t column, const bool *wanted)
 {
-	static const uint32_t columns[] = {SNAP_OBJECT_STACK};
-	uint64_t stacks = snap_reader_row_count(refs->reader, SNAP_STACKS);
-	bool *wanted = refs_zeroed(refs, stacks + 1, sizeof(*wanted)), any = false;
-	struct buffer name = {NULL, 0, 0};
-	for (uint64_t stack = 1; stack <= stacks; stack++)
-		wanted[stack] = is_site(refs, pattern, stack, &name);
-	buffer_free(&name);
+	bool any = false;
 	struct snap_scan *scan;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 1, &refs->error));
+	refs_must(refs, snap_scan_open(&scan, refs->reader, &column, 1, &refs->error));
 	uint64_t first;
 	size_t count;
 	const uint64_t *const *values;
@@ -97,8 +92,37 @@ static bool add_sites(struct refs *refs, const char *pattern)
 			if (wanted[values[0][i]])
 				any |= add_row(refs, first + i);
 	snap_scan_close(scan);
-	refs_free(refs, wanted, stacks + 1, sizeof(*wanted));
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	return any;
+}
+
+static bool add_sites(struct refs *refs, const char *pattern)
+{
+	uint64_t stacks = snap_reader_row_count(refs->reader, SNAP_STACKS);
+	bool *wanted = refs_zeroed(refs, stacks + 1, sizeof(*wanted));
+	struct buffer name = {NULL, 0, 0};
+	for (uint64_t stack = 1; stack <= stacks; stack++)
+		wanted[stack] = is_site(refs, pattern, stack, &name);
+	buffer_free(&name);
+	bool any = add_wanted(refs, SNAP_OBJECT_STACK, wanted);
+	refs_free(refs, wanted, stacks + 1, sizeof(*wanted));
+	return any;
+}
+
+static bool add_names(struct refs *refs, const char *pattern)
+{
+	uint64_t strings = snap_reader_row_count(refs->reader, SNAP_STRINGS);
+	bool *wanted = refs_zeroed(refs, strings + 1, sizeof(*wanted));
+	struct buffer name = {NULL, 0, 0};
+	for (uint64_t id = 1; id <= strings; id++) {
+		name.size = 0;
+		refs_append_string(refs, &name, id);
+		buffer_byte(&name, '\0');
+		wanted[id] = matches(pattern, &name);
+	}
+	buffer_free(&name);
+	bool any = add_wanted(refs, SNAP_OBJECT_NAME, wanted);
+	refs_free(refs, wanted, strings + 1, sizeof(*wanted));
 	return any;
 }
 
@@ -109,12 +133,13 @@ bool refs_add_target(struct refs *refs, const char *words)
 		return add_types(refs, words + 5);
 	if (strncmp(words, "site:", 5) == 0)
 		return add_sites(refs, words + 5);
+	if (strncmp(words, "name:", 5) == 0)
+		return add_names(refs, words + 5);
 	if (strncmp(words, "row:", 4) == 0 && parse_number(words + 4, &number))
 		return add_row(refs, number);
 	if (strncmp(words, "id:", 3) == 0 && parse_number(words + 3, &number))
 		return add_address(refs, number);
 	if (parse_number(words[0] == '@' ? words + 1 : words, &number))
 		return add_address(refs, number);
-	cli_usage("'%s' is no target: an address, @ID, id:N, row:N, type:PATTERN or site:PATTERN",
-		  words);
+	cli_usage("'%s' is no target: " REFS_TARGETS, words);
 }
