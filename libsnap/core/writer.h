@@ -213,6 +213,10 @@ struct libsnap_places {
 	bool too_many;
 };
 
+struct libsnap_map_place {
+	uint64_t entry, first_word; /* entry: the place + 1 */
+};
+
 struct libsnap_map {
 	bool in_memory;
 	uint64_t count, capacity;
@@ -220,8 +224,8 @@ struct libsnap_map {
 	struct libsnap_map_word *words;
 	uint64_t word_count, words_per_place, low; /* low: what ids have in the bits below shift */
 	unsigned shift;
-	uint32_t *places; /* by number from the first on: which words they have, from 1; 0: none */
-	uint64_t first_place, place_count;
+	struct libsnap_map_place *places; /* as the writer's places lie; entry 0: free */
+	size_t place_slots;
 	uint32_t *rows; /* of the ids in order */
 	/* in memory, others: key id, position row */
 	struct libsnap_sort_entry *entries;

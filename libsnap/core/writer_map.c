@@ -9,7 +9,6 @@
 #define PAGE_SIZE    (PAGE_ENTRIES * sizeof(struct libsnap_sort_entry))
 #define DENSE        32 /* numbers for each id, at most */
 #define PLACES_MAX   65536u
-#define BETWEEN_MAX  (1u << 20)
 
 static enum snap_status begin_file(struct snap_writer *w)
 {
@@ -25,56 +24,25 @@ static enum snap_status begin_file(struct snap_writer *w)
 			       "cannot make a temporary file in %s", w->folder);
 }
 
-/* Places get their words in their own order. */
-static void number_places(struct snap_writer *w)
+static inline size_t home_of(uint64_t entry, size_t slot_count)
 {
-	struct libsnap_map *m = &w->map;
-	uint32_t number = 0;
-	for (size_t i = 0; i < w->places.slot_count; i++)
-		if (w->places.slots[i])
-			m->places[w->places.slots[i] - 1 - m->first_place] = 1;
-	for (uint64_t i = 0; i < m->place_count; i++)
-		if (m->places[i])
-			m->places[i] = ++number;
+	return (size_t)(entry * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (slot_count - 1);
 }
 
-static enum snap_status begin_memory(struct snap_writer *w, bool dense)
+/* Where an entry is, or could be put. */
+static size_t slot_of(const uint64_t *slots, size_t slot_count, uint64_t entry)
 {
-	struct libsnap_map *m = &w->map;
-	if (dense) {
-		m->words = libsnap_alloc_zeroed(w->allocator, (size_t)m->word_count, sizeof(*m->words));
-		m->rows = libsnap_alloc(w->allocator, (size_t)m->capacity, sizeof(*m->rows));
-		m->places = libsnap_alloc_zeroed(w->allocator, (size_t)m->place_count, sizeof(*m->places));
-		if (!m->words || !m->rows || !m->places)
-			return libsnap_fail_memory(&w->problem);
-		number_places(w);
-		return SNAP_OK;
-	}
-	m->entries = libsnap_alloc(w->allocator, (size_t)m->capacity, sizeof(*m->entries));
-	return m->entries ? SNAP_OK : libsnap_fail_memory(&w->problem);
-}
-
-static void put_place(uint64_t *slots, size_t slot_count, uint64_t entry)
-{
-	size_t i = (size_t)(entry * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (slot_count - 1);
+	size_t i = home_of(entry, slot_count);
 	while (slots[i] && slots[i] != entry)
 		i = (i + 1) & (slot_count - 1);
-	slots[i] = entry;
-}
-
-static bool has_place(const struct libsnap_places *p, uint64_t entry)
-{
-	size_t i = (size_t)(entry * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (p->slot_count - 1);
-	while (p->slots[i] && p->slots[i] != entry)
-		i = (i + 1) & (p->slot_count - 1);
-	return p->slots[i] == entry;
+	return i;
 }
 
 bool libsnap_place_add(struct snap_writer *w, uint64_t place)
 {
 	struct libsnap_places *p = &w->places;
 	p->last = place + 1;
-	if (p->slot_count > 0 && has_place(p, place + 1))
+	if (p->slot_count > 0 && p->slots[slot_of(p->slots, p->slot_count, place + 1)])
 		return true;
 	if (p->count == PLACES_MAX) {
 		p->too_many = true;
@@ -87,14 +55,49 @@ bool libsnap_place_add(struct snap_writer *w, uint64_t place)
 			return false;
 		for (size_t i = 0; i < p->slot_count; i++)
 			if (p->slots[i])
-				put_place(slots, wider, p->slots[i]);
+				slots[slot_of(slots, wider, p->slots[i])] = p->slots[i];
 		libsnap_free(w->allocator, p->slots, p->slot_count, sizeof(*slots));
 		p->slots = slots;
 		p->slot_count = wider;
 	}
-	put_place(p->slots, p->slot_count, place + 1);
+	p->slots[slot_of(p->slots, p->slot_count, place + 1)] = place + 1;
 	p->count++;
 	return true;
+}
+
+/* Places get their words in their own order. */
+static enum snap_status number_places(struct snap_writer *w)
+{
+	struct libsnap_map *m = &w->map;
+	const struct libsnap_places *p = &w->places;
+	struct libsnap_sort_entry *order = libsnap_alloc(w->allocator, 2 * p->count, sizeof(*order));
+	if (!order)
+		return libsnap_fail_memory(&w->problem);
+	size_t count = 0;
+	for (size_t i = 0; i < p->slot_count; i++)
+		if (p->slots[i])
+			order[count++] = (struct libsnap_sort_entry){p->slots[i], i};
+	libsnap_sort_entries(order, order + count, count);
+	for (size_t i = 0; i < count; i++)
+		m->places[order[i].position] = (struct libsnap_map_place){
+			.entry = order[i].key, .first_word = i * m->words_per_place};
+	libsnap_free(w->allocator, order, 2 * p->count, sizeof(*order));
+	return SNAP_OK;
+}
+
+static enum snap_status begin_memory(struct snap_writer *w, bool dense)
+{
+	struct libsnap_map *m = &w->map;
+	if (dense) {
+		m->words = libsnap_alloc_zeroed(w->allocator, (size_t)m->word_count, sizeof(*m->words));
+		m->rows = libsnap_alloc(w->allocator, (size_t)m->capacity, sizeof(*m->rows));
+		m->places = libsnap_alloc_zeroed(w->allocator, m->place_slots, sizeof(*m->places));
+		if (!m->words || !m->rows || !m->places)
+			return libsnap_fail_memory(&w->problem);
+		return number_places(w);
+	}
+	m->entries = libsnap_alloc(w->allocator, (size_t)m->capacity, sizeof(*m->entries));
+	return m->entries ? SNAP_OK : libsnap_fail_memory(&w->problem);
 }
 
 /* Bits below it are alike in all ids; a place has at least a word. */
@@ -104,20 +107,14 @@ static unsigned shift_of(const struct snap_writer *w)
 	return shift < LIBSNAP_PLACE_SHIFT - 6 ? shift : LIBSNAP_PLACE_SHIFT - 6;
 }
 
-static uint64_t places_between(const struct snap_writer *w)
-{
-	return w->named.record_count == 0 ? 0
-					  : (w->highest_id >> LIBSNAP_PLACE_SHIFT) -
-						    (w->lowest_id >> LIBSNAP_PLACE_SHIFT) + 1;
-}
-
 bool libsnap_map_is_close(const struct snap_writer *w, uint64_t *bytes)
 {
-	const uint64_t count = w->named.record_count, between = places_between(w);
+	const uint64_t count = w->named.record_count;
 	uint64_t words = w->places.count << (LIBSNAP_PLACE_SHIFT - 6 - shift_of(w));
-	bool close = count < UINT32_MAX && !w->places.too_many && between <= BETWEEN_MAX &&
+	bool close = count > 0 && count < UINT32_MAX && !w->places.too_many &&
 		     words <= count / 64 * DENSE + ((size_t)1 << (LIBSNAP_PLACE_SHIFT - 6));
-	*bytes = close ? words * sizeof(struct libsnap_map_word) + (count + between) * sizeof(uint32_t)
+	*bytes = close ? words * sizeof(struct libsnap_map_word) + count * sizeof(uint32_t) +
+				 w->places.slot_count * sizeof(struct libsnap_map_place)
 		       : count * sizeof(struct libsnap_sort_entry);
 	return close;
 }
@@ -131,8 +128,7 @@ enum snap_status libsnap_map_begin(struct snap_writer *w)
 	m->low = w->lowest_id & (((uint64_t)1 << m->shift) - 1);
 	m->words_per_place = (uint64_t)1 << (LIBSNAP_PLACE_SHIFT - 6 - m->shift);
 	m->word_count = w->places.count * m->words_per_place;
-	m->first_place = w->lowest_id >> LIBSNAP_PLACE_SHIFT;
-	m->place_count = places_between(w);
+	m->place_slots = w->places.slot_count;
 	m->capacity = w->named.record_count;
 	m->in_memory = w->max_memory_bytes == 0 || bytes <= w->max_memory_bytes / 2;
 	if (!m->in_memory)
@@ -162,12 +158,18 @@ static enum snap_status write_page(struct snap_writer *w)
 /* The word that has an id's bit; NULL: no id is near. */
 static inline struct libsnap_map_word *word_of(const struct libsnap_map *m, uint64_t id, uint64_t *bit)
 {
-	uint64_t place = (id >> LIBSNAP_PLACE_SHIFT) - m->first_place;
+	uint64_t entry = (id >> LIBSNAP_PLACE_SHIFT) + 1;
 	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
-	if (place >= m->place_count || (id & (((uint64_t)1 << m->shift) - 1)) != m->low || !m->places[place])
+	size_t i = home_of(entry, m->place_slots);
+	while (m->places[i].entry != entry) {
+		if (!m->places[i].entry)
+			return NULL;
+		i = (i + 1) & (m->place_slots - 1);
+	}
+	if ((id & (((uint64_t)1 << m->shift) - 1)) != m->low)
 		return NULL;
 	*bit = (uint64_t)1 << within % 64;
-	return &m->words[(m->places[place] - 1) * m->words_per_place + within / 64];
+	return &m->words[m->places[i].first_word + within / 64];
 }
 
 enum snap_status libsnap_map_add(struct snap_writer *w, uint64_t id, uint64_t row)
@@ -385,7 +387,7 @@ void libsnap_map_free(struct snap_writer *w)
 	struct libsnap_map *m = &w->map;
 	libsnap_free(w->allocator, m->words, (size_t)m->word_count, sizeof(*m->words));
 	libsnap_free(w->allocator, m->rows, (size_t)m->capacity, sizeof(*m->rows));
-	libsnap_free(w->allocator, m->places, (size_t)m->place_count, sizeof(*m->places));
+	libsnap_free(w->allocator, m->places, m->place_slots, sizeof(*m->places));
 	libsnap_free(w->allocator, w->places.slots, w->places.slot_count, sizeof(*w->places.slots));
 	w->places = (struct libsnap_places){.slots = NULL};
 	libsnap_free(w->allocator, m->entries, (size_t)m->capacity, sizeof(*m->entries));
