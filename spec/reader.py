@@ -325,8 +325,8 @@ def check_objects(m):
     addresses, counts = values_of(m, "objects", "address"), values_of(m, "objects", "count")
     given = [address for address in addresses if address]
     require(len(set(given)) == len(given), "an address is there twice")
-    many = {row for row, count in enumerate(counts, 1) if count != 1}
-    require(all(counts) and not any(addresses[row - 1] for row in many), "a count of 0, or of many at one address")
+    many = {row for row, count in enumerate(counts, 1) if count > 1}
+    require(all(count == 1 or bool(address) is not bool(count) for address, count in zip(addresses, counts)), "a count does not fit the address")
     require(many.isdisjoint(values_of(m, "references", "target") if many else ()), "a reference leads to many objects")
     types = values_of(m, "shapes", "type")
     return array("Q", (types[shape - 1] for shape in shapes)), shapes
@@ -349,7 +349,7 @@ def check_totals(m, types, shapes):
         found = {}
         for key, size, count in zip(keys, sizes, counts):
             found[key] = (found.get(key, (0, 0))[0] + size * count, found.get(key, (0, 0))[1] + count)
-        said = {key: total for key, total in sums.get(dimension, {}).items() if total != (0, 0)}
+        said, found = ({key: total for key, total in each.items() if total != (0, 0)} for each in (sums.get(dimension, {}), found))
         require(said == found if dimension in sums else set(found) <= {0} or not rows,
                 "objects do not add up to their totals")
 def check_index(m):

@@ -190,7 +190,6 @@ static size_t find_bad(const struct snap_reader *reader, const struct snapfmt_co
 	switch (SNAP_COLUMN(known->table, known->column)) {
 	case SNAP_STACK_PARENT: return find_bad_parent(values, count, first_row);
 	case SNAP_SHAPE_TAIL: return find_over(values, count, SNAP_TAIL_NONE, SNAP_TAIL_LABELLED);
-	case SNAP_OBJECT_COUNT:
 	case SNAP_RUN_ROWS: return find_over(values, count, 1, UINT64_MAX);
 	default: break;
 	}

@@ -112,7 +112,7 @@ static uint64_t bucket_of(uint64_t size)
 static enum snap_status add_object(struct totals *t, uint64_t row, const uint64_t keys[DIMENSIONS],
 				   uint64_t bytes, uint64_t count, struct snap_error *error)
 {
-	for (unsigned d = 0; d < DIMENSIONS; d++) {
+	for (unsigned d = 0; d < DIMENSIONS && (bytes | count) != 0; d++) {
 		bool absent = t->first[d] == t->first[d + 1];
 		if (absent && keys[d] == 0)
 			continue;

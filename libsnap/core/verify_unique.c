@@ -173,6 +173,10 @@ static enum snap_status mark_counted(struct counted *c, struct snap_error *error
 		const uint64_t *const *values;
 		status = snap_scan_next(scan, &first_row, &count, &values, error);
 		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+			if (values[0][i] == 0 && values[1][i] == 0)
+				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+						      "object row %llu has count 0 and no address",
+						      (unsigned long long)first_row + i);
 			if (values[0][i] <= 1)
 				continue;
 			uint64_t row = first_row + i;

@@ -110,7 +110,7 @@ struct libsnap_shape {
 	uint8_t tail, tail_kind;
 	uint64_t usual; /* the first slot's target in its first object of a layout */
 	uint64_t rows, anonymous_rows, bytes;
-	uint64_t blocks;  /* more than rows */
+	uint64_t blocks;  /* sum of counts */
 	uint32_t instead; /* the shape that its rows are written with */
 	uint32_t folded;  /* a shape whose rows are written with this one, or beside it */
 	uint32_t number;  /* in the file, from 1; 0: has no rows */
@@ -371,9 +371,9 @@ enum snap_status libsnap_log_object(struct snap_writer *, const struct snap_obje
 enum snap_status libsnap_log_sums(struct snap_writer *, const struct snap_object *);
 void libsnap_take_fields(const struct snap_object *, uint64_t *fields);
 /* A record of an object with an id, in w->record; size is the object's. */
-enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size);
+enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size, uint64_t count);
 /* After the record went to its lane. */
-enum snap_status libsnap_log_id(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size);
+enum snap_status libsnap_log_id(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size, uint64_t count);
 /* In the place of a loose reference: here the object itself came. */
 #define LIBSNAP_CAME_HERE 1
 

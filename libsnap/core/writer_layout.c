@@ -112,13 +112,13 @@ static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_ma
 		if (!at)
 			return libsnap_fail_memory(&w->problem);
 		libsnap_lane_end(&w->lanes, put_record(at, make, shape, o, targets, count));
-		return libsnap_log_id(w, o->id, shape_id, o->size);
+		return libsnap_log_id(w, o->id, shape_id, o->size, o->count);
 	}
 	uint8_t *bytes = libsnap_buffer_room(w, &w->record, most);
 	if (!bytes)
 		return libsnap_fail_memory(&w->problem);
 	w->record.size = (size_t)(put_record(bytes, make, shape, o, targets, count) - bytes);
-	return libsnap_log_record(w, o->id, shape_id, o->size);
+	return libsnap_log_record(w, o->id, shape_id, o->size, o->count);
 }
 
 static enum snap_status log_grouped(struct snap_writer *w, const struct snap_object *o)

@@ -73,14 +73,14 @@ static void note_id(struct snap_writer *w, uint64_t id)
 	w->id_bits |= id ^ w->lowest_id;
 }
 
-enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size)
+enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size, uint64_t count)
 {
 	enum snap_status status =
 		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
-	return status == SNAP_OK ? libsnap_log_id(w, id, shape_id, size) : status;
+	return status == SNAP_OK ? libsnap_log_id(w, id, shape_id, size, count) : status;
 }
 
-enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size)
+enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size, uint64_t count)
 {
 	const uint8_t came_here = LIBSNAP_CAME_HERE;
 	uint8_t bytes[LIBSNAP_VARINT_MAX];
@@ -99,7 +99,8 @@ enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t sha
 		return status;
 	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
 	shape->rows++;
-	shape->bytes += size;
+	shape->bytes += size * count;
+	shape->blocks += count;
 	return spill_if_large(w);
 }
 
@@ -114,7 +115,7 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 	if (status != SNAP_OK)
 		return status;
 	use_label_strings(w, shape_id);
-	status = libsnap_log_record(w, group->id, shape_id, group->fields[LIBSNAP_SIZE]);
+	status = libsnap_log_record(w, group->id, shape_id, group->fields[LIBSNAP_SIZE], group->fields[LIBSNAP_COUNT]);
 	group->open = false;
 	group->count = 0;
 	return status;
@@ -122,7 +123,7 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 
 static inline bool is_sound(const struct libsnap_names *n, const struct snap_object *o)
 {
-	return (o->count == 1 || (o->count > 1 && o->id == 0)) && o->type <= n->types.rows.count &&
+	return (o->count == 1 || (o->count == 0) == (o->id != 0)) && o->type <= n->types.rows.count &&
 	       o->stack <= n->stacks.rows.count && o->thread <= n->threads.rows.count &&
 	       o->name <= n->strings.count && o->content <= n->contents.rows.count;
 }
@@ -130,9 +131,9 @@ static inline bool is_sound(const struct libsnap_names *n, const struct snap_obj
 static enum snap_status refuse_object(struct snap_writer *w, const struct snap_object *o)
 {
 	const struct libsnap_names *n = &w->names;
-	if (o->count == 0)
-		return libsnap_misuse(w, "an object with a count of 0");
-	if (o->id != 0 && o->count != 1)
+	if (o->count == 0 && o->id == 0)
+		return libsnap_misuse(w, "an object with a count of 0 and no id");
+	if (o->id != 0 && o->count > 1)
 		return libsnap_misuse(w, "object %" PRIu64 " has an id and a count of %" PRIu64,
 				      o->id, o->count);
 	const struct {
@@ -163,7 +164,7 @@ void libsnap_take_fields(const struct snap_object *o, uint64_t *fields)
 	fields[LIBSNAP_DOMAIN] = o->domain;
 	fields[LIBSNAP_BIRTH_SERIAL] = o->birth_serial;
 	fields[LIBSNAP_BIRTH_TIME] = o->birth_time_ns;
-	fields[LIBSNAP_COUNT] = 0;
+	fields[LIBSNAP_COUNT] = o->count;
 }
 
 /* All of struct snap_object is its members, so that two may be compared as bytes. */
@@ -175,7 +176,6 @@ static enum snap_status log_anonymous(struct snap_writer *w, const struct snap_o
 	uint8_t bytes[LIBSNAP_RECORD_FIXED];
 	uint64_t fields[LIBSNAP_FIELDS];
 	libsnap_take_fields(o, fields);
-	fields[LIBSNAP_COUNT] = o->count;
 	size_t size = libsnap_put_anonymous(bytes, fields);
 	enum snap_status status = libsnap_sorter_add(
 		&w->anonymous, (uint64_t)o->type << 32 | o->stack, bytes, size, &w->problem);

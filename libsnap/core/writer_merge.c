@@ -40,8 +40,8 @@ static enum snap_status take_objects(struct merge *m)
 	libsnap_lanes_free(w, &w->lanes);
 	libsnap_sorter_free(&w->named);
 	for (uint32_t shape = 1; shape <= w->shapes.shapes.count; shape++) {
-		libsnap_shape_at(&w->shapes, shape)->rows = 0;
-		libsnap_shape_at(&w->shapes, shape)->bytes = 0;
+		struct libsnap_shape *emptied = libsnap_shape_at(&w->shapes, shape);
+		emptied->rows = emptied->bytes = emptied->blocks = 0;
 	}
 	return status == SNAP_OK ? finish_sorter(w, &m->objects) : status;
 }
@@ -78,7 +78,6 @@ static enum snap_status log_merged(struct merge *m, uint32_t shape, const uint8_
 	struct snap_writer *w = m->writer;
 	struct libsnap_row row;
 	libsnap_parse_object(w, shape, m->object.key, &at, &row);
-	row.fields[LIBSNAP_COUNT] = 0; /* it is 1, which takes no byte */
 	w->group.count = 0;
 	if (!add_apart(m, 0, m->place) || !libsnap_group_add_row(w, &w->group, &row) ||
 	    !add_apart(m, m->place, m->apart.count))
@@ -100,7 +99,7 @@ static enum snap_status log_as_it_was(struct merge *m, uint32_t shape, const uin
 	memcpy(bytes, at, size);
 	w->record.size = size;
 	libsnap_parse_object(w, shape, m->object.key, &fields, &row);
-	return libsnap_log_record(w, m->object.key, shape, row.fields[LIBSNAP_SIZE]);
+	return libsnap_log_record(w, m->object.key, shape, row.fields[LIBSNAP_SIZE], row.fields[LIBSNAP_COUNT]);
 }
 
 static enum snap_status merge_next(struct merge *m)

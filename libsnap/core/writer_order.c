@@ -58,7 +58,7 @@ static enum snap_status keep_nameless(struct snap_writer *w, uint32_t type, cons
 	shape->rows++;
 	shape->anonymous_rows++;
 	shape->bytes += fields[LIBSNAP_SIZE] * fields[LIBSNAP_COUNT];
-	shape->blocks += fields[LIBSNAP_COUNT] - 1;
+	shape->blocks += fields[LIBSNAP_COUNT];
 	size_t size = (size_t)(libsnap_put_fields(bytes, fields) - bytes);
 	status = libsnap_lane_add(w, &w->nameless, id, 0, bytes, size);
 	if (status == SNAP_OK && w->max_memory_bytes && w->nameless.memory_bytes > w->max_memory_bytes / 4)

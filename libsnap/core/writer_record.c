@@ -19,15 +19,21 @@ uint8_t *libsnap_buffer_room(struct snap_writer *w, struct libsnap_buffer *buffe
 	return buffer->bytes;
 }
 
+/* A count of 1 is that of most, and takes no byte as what 0 is for other fields: the lowest bit is the other way round. */
+static uint64_t turned(const uint64_t *fields, unsigned field)
+{
+	return fields[field] ^ (field == LIBSNAP_COUNT);
+}
+
 /* A mask of the fields that are not 0, then those. */
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields)
 {
 	uint32_t mask = 0;
 	for (unsigned i = 0; i < LIBSNAP_FIELDS; i++)
-		mask |= (uint32_t)(fields[i] != 0) << i;
+		mask |= (uint32_t)(turned(fields, i) != 0) << i;
 	at = libsnap_put(at, mask);
 	for (; mask; mask &= mask - 1)
-		at = libsnap_put(at, fields[__builtin_ctz(mask)]);
+		at = libsnap_put(at, turned(fields, (unsigned)__builtin_ctz(mask)));
 	return at;
 }
 
@@ -36,7 +42,7 @@ uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *o)
 	uint64_t fields[LIBSNAP_FIELDS];
 	const uint32_t rare = o->thread | o->generation | o->flags | o->domain;
 	libsnap_take_fields(o, fields);
-	if (rare != 0 || (o->birth_serial | o->birth_time_ns) != 0)
+	if (rare != 0 || o->count != 1 || (o->birth_serial | o->birth_time_ns) != 0)
 		return libsnap_put_fields(at, fields);
 	uint32_t mask = (uint32_t)(o->size != 0) << LIBSNAP_SIZE | (uint32_t)(o->stack != 0) << LIBSNAP_STACK |
 			(uint32_t)(o->name != 0) << LIBSNAP_NAME | (uint32_t)(o->content != 0) << LIBSNAP_CONTENT;
@@ -50,9 +56,9 @@ static inline const uint8_t *get_fields(const uint8_t *at, uint64_t *fields, uin
 	uint32_t mask = (uint32_t)libsnap_get(&at);
 	*which = mask;
 	memset(fields, 0, LIBSNAP_FIELDS * sizeof(*fields));
-	fields[LIBSNAP_COUNT] = 1;
 	for (; mask; mask &= mask - 1)
 		fields[__builtin_ctz(mask)] = libsnap_get(&at);
+	fields[LIBSNAP_COUNT] = turned(fields, LIBSNAP_COUNT);
 	return at;
 }
 

@@ -230,6 +230,7 @@ static enum snap_status fold_into_tail(struct snap_writer *w, uint32_t id)
 	struct libsnap_shape *to = libsnap_shape_at(&w->shapes, other);
 	to->rows += from->rows;
 	to->bytes += from->bytes;
+	to->blocks += from->blocks;
 	from->rows = 0;
 	from->folded = to->folded;
 	to->folded = id;

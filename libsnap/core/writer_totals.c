@@ -268,7 +268,7 @@ static void put_by_shape(struct totals_out *o)
 	begin(o, SNAP_BY_SHAPE);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct libsnap_shape *shape = libsnap_shape_at(s, s->in_order[i]);
-		struct libsnap_sum sum = {shape->bytes, shape->rows + shape->blocks};
+		struct libsnap_sum sum = {shape->bytes, shape->blocks};
 		put_sum(o, i + 1, &sum);
 	}
 	end(o);

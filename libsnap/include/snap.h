@@ -326,7 +326,8 @@ snap_writer_contents(struct snap_writer *, const uint64_t *lengths, const uint64
 struct snap_object {
 	uint64_t id;    /* address or any number, unique; 0: none, and then nothing can refer to it */
 	uint64_t size;  /* bytes of one block */
-	uint64_t count; /* equal blocks that this row stands for; at least 1, and 1 unless id is 0 */
+	uint64_t count; /* equal blocks that this row stands for: 1, or without id more.  0, with an id: it is no block of
+	                 * the heap and in no sum, but holds some, as a variable does */
 	uint32_t type, stack, thread, name, content; /* ids or 0 */
 	uint32_t generation, flags, domain;
 	uint64_t birth_serial, birth_time_ns;

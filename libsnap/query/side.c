@@ -202,8 +202,8 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 				 struct snap_error *error)
 {
 	struct side *side = context;
-	if (row->bytes == 0 && row->count == 0)
-		return SNAP_OK;
+	if (row->bytes == 0 && row->count == 0 && side->options->key != SNAP_KEY_DOMINATOR)
+		return SNAP_OK; /* holders are owners, and count nowhere else */
 	note_presence(side, row);
 	if (!libsnap_side_keeps(side, row))
 		return SNAP_OK;

@@ -437,6 +437,8 @@ TOTALS = [Column("strings.text", [b"A", b"B"]), Column("types.name", [1, 2]),
           Column("totals.bytes", [30, 10, 20, 30]), Column("totals.count", [3, 1, 2, 3])]
 good("totals-only", "Section 7.4: sums without objects.", snapshot(TOTALS, trailer={"flags": 4}))
 
+good("count-0", "Section 7.2: a variable holds blocks, and is none itself.",
+     tiny({"totals.bytes": [24] * 4, "totals.count": [1] * 4}, more=[Column("objects.count", [0, 1])]))
 good("equal-strings", "Section 7.1: strings may be equal; of properties with equal texts the first counts.",
      tiny({"strings.text": STRINGS + [b"program"], "properties.key": [1, 6], "properties.value": [2, 3]}))
 good("no-totals", "Section 7.4: without totals a reader adds up the objects itself.",
@@ -658,7 +660,8 @@ rows("label-string-none", "a label of string 0.", {"slots.label": [label(0)]})
 rows("label-object", "a label whose object is beyond the table.", {"slots.label": [key(3)]})
 rows("label-none", "no label, but a number.", {"slots.label": [NO_LABEL + 4]})
 rows("address-twice", "an address twice.", {"objects.address": [0x10, 0x10]})
-rows("count-0", "a count of 0.", more=[Column("objects.count", [0, 1])])
+rows("count-0", "a count of 0 without an address.", {"objects.address": [0, 0x20], "totals.bytes": [24] * 4, "totals.count": [1] * 4},
+     more=[Column("objects.count", [0, 1])])
 rows("count-with-address", "a row for many blocks has an address.", more=[Column("objects.count", [2, 1])],
      change={"references.target": [2, 0], "totals.bytes": [72] * 4, "totals.count": [3] * 4})
 rows("count-referred-to", "a reference leads to a row for many blocks.", more=[Column("objects.count", [1, 2])],

@@ -442,7 +442,7 @@ static const struct rule {
 	{SNAP_OBJECT_SIZE, 0, 49, "do not add up"},
 	{SNAP_OBJECT_SIZE, 2, UINT64_MAX / 2, "overflow"},
 	{SNAP_OBJECT_SIZE, 0, 300, "which totals lack"},
-	{SNAP_OBJECT_COUNT, 1, 0, "objects.count is 0"},
+	{SNAP_OBJECT_COUNT, 1, 0, "do not add up"},
 	{SNAP_OBJECT_STACK, 0, 4, "objects.stack"},
 	{SNAP_OBJECT_STACK, 0, 1, "which totals lack"},
 	{SNAP_TAIL_LENGTH, 0, 3, "references, but"},

@@ -395,10 +395,10 @@ static void test_misuse(void)
 	uint32_t id;
 	struct snap_object o = {.id = 1, .count = 1};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_OK);
-	o = (struct snap_object){.id = 2, .count = 0};
+	o = (struct snap_object){.id = 0, .count = 0};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE && e.status == SNAP_MISUSE &&
 	      e.message[0]);
-	o.count = 2;
+	o = (struct snap_object){.id = 2, .count = 2};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE);
 	o = (struct snap_object){.id = 2, .count = 1, .type = 1};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE);

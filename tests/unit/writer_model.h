@@ -61,7 +61,7 @@ static inline struct snap_object model_object(struct model *m, size_t i)
 	uint64_t *r = &m->random;
 	struct snap_object o = {.id = model_id(i),
 				.size = model_random(r, 5) * 24,
-				.count = 1,
+				.count = i % 11 != 5, /* some only hold others */
 				.type = (uint32_t)model_random(r, MODEL_TYPES + 1)};
 	if (o.id == 0) {
 		o.count = 1 + model_random(r, 1000);
