@@ -13,6 +13,7 @@
 #define ARENA         ((uintptr_t)64 << 20) /* what glibc reserves for one, aligned to its size */
 #define STACK_MAX     ((uintptr_t)1 << 26) /* larger stretches are not looked through */
 #define SHARED_MAX    ((uintptr_t)1 << 30) /* page tables of larger mappings are not gone through */
+#define PAGE          ((uintptr_t)4096)
 #define IS_CHILDS     ((uintptr_t)1)       /* in the start of a range, which is that of a page */
 
 struct cutting {
@@ -45,16 +46,27 @@ static void sort(struct track_range *all, size_t count)
 		}
 }
 
+/* What comes behind the tracker's variables may be in one mapping with them. */
+static struct track_range own_variables(const struct cutting *c)
+{
+	struct track_range own = c->account->module;
+	const struct track_mapping *last = track_mapping_from(c->maps, own.end - 1);
+	own.start = last && last->start < own.end ? last->start : own.end;
+	return own;
+}
+
 static bool gather_own(struct cutting *c, size_t programs)
 {
-	c->own_count = track_own_count();
-	c->own = track_map((c->own_count + 1) * sizeof *c->own);
+	size_t mapped = track_own_count();
+	c->own = track_map((mapped + 1) * sizeof *c->own);
 	if (!c->own)
 		return false;
-	for (size_t i = 0; i < c->own_count; i++) {
+	for (size_t i = 0; i < mapped; i++) {
 		c->own[i] = track_own(i);
 		c->own[i].start |= i < programs ? 0 : IS_CHILDS;
 	}
+	c->own[mapped] = own_variables(c);
+	c->own_count = mapped + 1;
 	sort(c->own, c->own_count);
 	return true;
 }
@@ -65,16 +77,16 @@ static struct track_range own_module(const struct track_maps *maps)
 	for (size_t i = 0; i < maps->count && maps->all[i].start <= own; i++) {
 		uintptr_t end = track_mapping_module_end(maps, &maps->all[i]);
 		if (own < end)
-			return (struct track_range){maps->all[i].start, end};
+			return (struct track_range){maps->all[i].start, (end + PAGE - 1) & ~(PAGE - 1)};
 	}
 	return (struct track_range){0, 0};
 }
 
 /* ---- pieces ---- */
 
-static uint32_t kind_of(const struct track_account *a, const struct track_mapping *m)
+static uint32_t kind_of(const struct track_account *a, const struct track_mapping *m, uintptr_t start)
 {
-	if (m->start >= a->module.start && m->start < a->module.end)
+	if (start >= a->module.start && start < a->module.end)
 		return SNAP_MAPPING_RECORDER;
 	if (strncmp(m->path, "[stack", 6) == 0)
 		return SNAP_MAPPING_STACK;
@@ -121,7 +133,7 @@ static void add_piece(struct cutting *c, const struct track_mapping *m, uintptr_
 		start = stack;
 	}
 	if (start < end)
-		add(c, m, start, end, kind_of(c->account, m));
+		add(c, m, start, end, kind_of(c->account, m, start));
 }
 
 static void cut(struct cutting *c, const struct track_mapping *m)
@@ -162,6 +174,26 @@ bool track_account_begin(struct track_account *a, struct track_maps *maps, size_
 	if (program.file >= 0)
 		close(program.file);
 	return true;
+}
+
+uintptr_t track_account_programs(const struct track_account *a, uintptr_t *start, uintptr_t end)
+{
+	size_t low = 0, high = a->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (a->all[middle].end <= *start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < a->count && *start < end && a->all[low].start < end; low++) {
+		const struct track_stretch *s = &a->all[low];
+		if (s->kind == SNAP_MAPPING_RECORDER)
+			continue;
+		*start = *start > s->start ? *start : s->start;
+		return s->end < end ? s->end : end;
+	}
+	return 0;
 }
 
 /* ---- blocks ---- */

@@ -298,7 +298,8 @@ static bool add_block(void *context, const struct track_block *block)
 
 static bool read_references(struct picture *p)
 {
-	if (!p->maps.all || !track_holders_read(&p->holders) || !track_roots_read(&p->roots, &p->maps, &p->holders))
+	if (!p->has_account || !track_holders_read(&p->holders) ||
+	    !track_roots_read(&p->roots, &p->maps, &p->account, &p->holders))
 		return false;
 	track_variables_name(&p->roots, &p->maps);
 	return true;

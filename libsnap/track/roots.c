@@ -18,6 +18,7 @@
 struct search {
 	struct track_roots *roots;
 	struct track_maps *maps;
+	const struct track_account *account;
 	const struct track_holders *holders;
 	uintptr_t descriptors[THREADS_MAX];
 	size_t descriptor_count;
@@ -56,7 +57,7 @@ static bool is_next_chunk(const struct track_range *block, uintptr_t value)
 	return chunk > 16 && value == block->start + chunk - 16;
 }
 
-static void scan(struct search *s, uintptr_t start, uintptr_t end, const struct track_root *like)
+static void scan_stretch(struct search *s, uintptr_t start, uintptr_t end, const struct track_root *like)
 {
 	const char *name = like->module ? strrchr(like->module->path, '/') : NULL;
 	bool is_libc =
@@ -78,13 +79,17 @@ static void scan(struct search *s, uintptr_t start, uintptr_t end, const struct 
 	}
 }
 
+/* Without what the tracker holds: where a thread's memory begins or ends, its may follow. */
+static void scan(struct search *s, uintptr_t start, uintptr_t end, const struct track_root *like)
+{
+	for (uintptr_t stop; (stop = track_account_programs(s->account, &start, end)) != 0; start = stop)
+		scan_stretch(s, start, stop, like);
+}
+
 /* ---- modules ---- */
 
 static void scan_module(struct search *s, const struct track_mapping *module, uintptr_t end)
 {
-	uintptr_t own = (uintptr_t)&track_settings;
-	if (own >= module->start && own < end)
-		return;
 	const struct track_root like = {.module = module};
 	const struct track_mapping *last = s->maps->all + s->maps->count;
 	for (const struct track_mapping *m = module; m < last && m->start < end; m++)
@@ -243,7 +248,7 @@ static void scan_without_descriptors(struct search *s)
 		scan(s, stack->start, stack->end, &like);
 }
 
-bool track_roots_read(struct track_roots *r, struct track_maps *maps,
+bool track_roots_read(struct track_roots *r, struct track_maps *maps, const struct track_account *account,
 		      const struct track_holders *holders)
 {
 	struct search *s = track_map(sizeof *s);
@@ -252,6 +257,7 @@ bool track_roots_read(struct track_roots *r, struct track_maps *maps,
 		return false;
 	s->roots = r;
 	s->maps = maps;
+	s->account = account;
 	s->holders = holders;
 	find_descriptors(s);
 	scan_modules(s);

@@ -251,6 +251,9 @@ struct track_account {
 };
 /* own_count: of what the tracker mapped, what is the program's and not the child's. */
 bool track_account_begin(struct track_account *, struct track_maps *, size_t own_count);
+/* Moves start to the first byte from it on that is not the tracker's; returns where the stretch ends that it is in, at
+ * most end; 0: there is nothing more. */
+uintptr_t track_account_programs(const struct track_account *, uintptr_t *start, uintptr_t end);
 /* For each live block, by ascending address. */
 void track_account_block(struct track_account *, struct track_maps *, const struct track_block *);
 void track_account_end(struct track_account *);
@@ -305,7 +308,7 @@ struct track_roots {
 	size_t count, capacity;
 	bool no_memory;
 };
-bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_holders *);
+bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *, const struct track_holders *);
 /* Gives names to those in modules, and to threads' own variables of the program itself. */
 void track_variables_name(struct track_roots *, const struct track_maps *);
 /* Each variable of all modules that has a name.  The names stay. */
