@@ -10,6 +10,7 @@ const struct snapfmt_codec snapfmt_codecs[SNAPFMT_ENCODING_COUNT] = {
 	[SNAPFMT_STEPS] = {"steps", snapfmt_encode_steps, snapfmt_decode_steps},
 	[SNAPFMT_TEXT] = {"text", NULL, NULL},
 	[SNAPFMT_RANGES] = {"ranges", NULL, snapfmt_decode_ranges},
+	[SNAPFMT_ADJACENT] = {"adjacent", NULL, NULL},
 };
 
 bool snapfmt_decode(uint8_t encoding, const uint8_t *raw, size_t raw_size, uint64_t *values, size_t count)

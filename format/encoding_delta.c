@@ -2,13 +2,6 @@
 #include "planes.h"
 #include "snapfmt.h"
 
-/* Differences share trailing zero bits (alignment), which are not stored.  The shift is of the two's complement
- * difference, so it is taken before zigzag. */
-static uint64_t shifted(uint64_t difference, unsigned shift)
-{
-	return snapfmt_zigzag((uint64_t)((int64_t)difference >> shift));
-}
-
 size_t snapfmt_encode_delta(const uint64_t *values, size_t count, uint8_t *raw, size_t size)
 {
 	uint64_t any_difference = 0;
@@ -17,7 +10,7 @@ size_t snapfmt_encode_delta(const uint64_t *values, size_t count, uint8_t *raw, 
 	unsigned shift = any_difference ? (unsigned)__builtin_ctzll(any_difference) : 0;
 	uint64_t all_bits = 0;
 	for (size_t i = 1; i < count; i++)
-		all_bits |= shifted(values[i] - values[i - 1], shift);
+		all_bits |= planes_zigzag(values[i] - values[i - 1], shift);
 	unsigned width = planes_width(all_bits);
 	struct sink s = sink_over(raw, size);
 	sink_varint(&s, values[0]);
@@ -27,7 +20,7 @@ size_t snapfmt_encode_delta(const uint64_t *values, size_t count, uint8_t *raw, 
 	if (!planes)
 		return 0;
 	for (size_t i = 1; i < count; i++)
-		planes_put(planes, width, count - 1, i - 1, shifted(values[i] - values[i - 1], shift));
+		planes_put(planes, width, count - 1, i - 1, planes_zigzag(values[i] - values[i - 1], shift));
 	return (size_t)(s.at - raw);
 }
 

@@ -12,6 +12,13 @@ bool planes_read(struct cursor *c, unsigned width, uint64_t *values, size_t coun
 unsigned planes_read_width(struct cursor *c);
 unsigned planes_read_shift(struct cursor *c);
 
+/* Differences share trailing zero bits (alignment), which are not stored.  The shift is of the two's complement
+ * difference, so it is taken before zigzag. */
+static inline uint64_t planes_zigzag(uint64_t difference, unsigned shift)
+{
+	return snapfmt_zigzag((uint64_t)((int64_t)difference >> shift));
+}
+
 /* Puts bits of element i of count into planes that start at base. */
 static inline void planes_put(uint8_t *base, unsigned width, size_t count, size_t i, uint64_t bits)
 {

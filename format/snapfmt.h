@@ -33,9 +33,9 @@
 
 enum snapfmt_encoding {
 	SNAPFMT_CONSTANT = 0, SNAPFMT_PLANES = 1, SNAPFMT_DELTA = 2, SNAPFMT_DICTIONARY = 3,
-	SNAPFMT_RUNS = 4, SNAPFMT_STEPS = 5, SNAPFMT_TEXT = 6, SNAPFMT_RANGES = 7,
+	SNAPFMT_RUNS = 4, SNAPFMT_STEPS = 5, SNAPFMT_TEXT = 6, SNAPFMT_RANGES = 7, SNAPFMT_ADJACENT = 8,
 };
-#define SNAPFMT_ENCODING_COUNT 8
+#define SNAPFMT_ENCODING_COUNT 9
 
 /* What reading a structure can answer. */
 enum snapfmt_result { SNAPFMT_GOOD = 0, SNAPFMT_NOT_THIS, SNAPFMT_BROKEN, SNAPFMT_NEWER };
@@ -149,12 +149,16 @@ bool snapfmt_decode_runs(struct cursor *c, uint64_t *values, size_t count);
 bool snapfmt_decode_steps(struct cursor *c, uint64_t *values, size_t count);
 bool snapfmt_decode_ranges(struct cursor *c, uint64_t *values, size_t count);
 
+/* Of objects' addresses; sizes: those of the same count objects. */
+size_t snapfmt_encode_adjacent(const uint64_t *values, const uint64_t *sizes, size_t count, uint8_t *raw, size_t size);
+bool snapfmt_decode_adjacent(const uint8_t *raw, size_t raw_size, const uint64_t *sizes, uint64_t *values, size_t count);
+
 struct snapfmt_codec {
 	const char *name;
 	size_t (*encode)(const uint64_t *values, size_t count, uint8_t *raw, size_t size);
 	bool (*decode)(struct cursor *c, uint64_t *values, size_t count);
 };
-/* By encoding id; text has a name only, ranges no encode: it needs to be told of them. */
+/* By encoding id; text and adjacent have a name only, ranges no encode: it needs to be told of them. */
 extern const struct snapfmt_codec snapfmt_codecs[SNAPFMT_ENCODING_COUNT];
 
 /* Decodes raw bytes, which must be used up exactly. */

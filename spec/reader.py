@@ -3,10 +3,7 @@
 
 Usage: reader.py FILE...  It checks every rule of sections 2 to 7 in all members; read_members() gives all values.
 Needs Python 3.8 and the zstd program.  Exit status: 0 good, 2 not."""
-import re
-import struct
-import subprocess
-import sys
+import re, struct, subprocess, sys  # noqa: E401
 from array import array
 from functools import partial
 from itertools import accumulate, repeat
@@ -17,8 +14,7 @@ MASK, MAGIC = 2**64 - 1, 0x184D2A53
 MAX_ROWS, MAX_RAW, MAX_STORED, MAX_STRING, MAX_BATCHES = 1048576, 1048576, 1052672, 262144, 64
 SAMPLED, TOTALS_ONLY, NO_DIRECTORY, BATCHES = 2, 4, 32, 1
 MAX_VALUES = 400_000_000  # this reader's own limit: it keeps all values in memory
-class Refusal(Exception):
-    pass
+Refusal = type("Refusal", (Exception,), {})
 def require(condition, reason, at=None, answer="corrupt"):
     if not condition:
         raise Refusal("%s%s: %s" % ("" if at is None else "at byte %d: " % at, answer, reason))
@@ -64,8 +60,8 @@ for _line in (Path(__file__).parent / "registry.yaml").read_text().splitlines():
             default=int(_field.get("default", 0)), critical=_field["critical"] == "true", always="always" in _field)
 # Section 6: encodings.
 class Cursor:
-    def __init__(self, data):
-        self.data, self.at = data, 0
+    def __init__(self, data, sizes=None):
+        self.data, self.at, self.sizes = data, 0, sizes
     def take(self, size):
         require(size <= len(self.data) - self.at, "a column's bytes end too early")
         self.at += size
@@ -141,7 +137,13 @@ def decode_ranges(c, n):
         moved = accumulate((z >> 1 ^ -(z & 1) for z in places_of), initial=base)
         places.append(iter([*moved][1:] if how else [base + x for x in places_of]))
     return [next(places[code]) & MASK for code in codes]
-DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text, decode_ranges)
+def decode_adjacent(c, n):
+    added, least, mask = c.varint(), c.varint(), (1 << c.byte(63)) - 1
+    require(c.sizes, "addresses have no block of sizes beside their own")
+    rooms = accumulate((max(size + added + mask & MASK & ~mask, least) for size in c.sizes), initial=0)
+    return [place + before & MASK for place, before in zip(decode_delta(c, n), rooms)]
+DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text, decode_ranges,
+            decode_adjacent)
 # Section 4: a block's payload is one Zstandard frame (RFC 8878, 3.1.1), whose header says what is wanted here.
 def check_frame(frame, raw_size, at):
     padded = frame + bytes(16)
@@ -149,8 +151,7 @@ def check_frame(frame, raw_size, at):
     size = (single, 2, 4, 8)[descriptor >> 6]
     require(padded[:4] == b"\x28\xb5\x2f\xfd", "a payload is not a Zstandard frame", at)
     require(descriptor & 15 == 4, "a frame has no checksum, wants a dictionary or has its reserved bit set", at)
-    window = (1 << 10 + (padded[5] >> 3)) * (8 + (padded[5] & 7)) // 8
-    require(single or window <= MAX_RAW, "a frame's window is too large", at)
+    require(single or (1 << 7 + (padded[5] >> 3)) * (8 + (padded[5] & 7)) <= MAX_RAW, "a frame's window is too large", at)
     end = 6 - single + size
     content = int.from_bytes(padded[6 - single:end], "little") + (256 if size == 2 else 0)
     require(size and content == raw_size, "a frame's content size is not the raw size", at)
@@ -269,8 +270,10 @@ def read_columns(m):
         require(b.first_row == m.rows.get((b.table, b.column), 0), "a block's first row is wrong", b.at)
         m.rows[b.table, b.column] = b.first_row + b.rows
     require(sum(m.rows.values()) <= MAX_VALUES, "more than %d values" % MAX_VALUES, answer="over the limit")
-    for b in (b for b in m.parts if b.decode):
-        cursor = Cursor(b.raw)
+    places = {(b.table, b.column, b.first_row, b.rows) for b in m.parts}
+    for b in sorted((b for b in m.parts if b.decode), key=lambda b: (b.table, b.column) == (11, 0)):  # after their sizes
+        has_sizes = (b.table, b.column) == (11, 0) and (11, 1, b.first_row, b.rows) in places
+        cursor = Cursor(b.raw, m.columns[11, 1][b.first_row:b.first_row + b.rows] if has_sizes else None)
         m.columns.setdefault((b.table, b.column), [] if b.known.is_text else array("Q")).extend(b.decode(cursor, b.rows))
         require(cursor.at == len(b.raw), "bytes are left over in %s.%s" % (b.known.table, b.known.name), b.at)
     m.columns = dict(sorted(m.columns.items()))
@@ -323,8 +326,7 @@ def check_objects(m):
     require(references == m.count["references"], "references has not a row for each slot and element")
     require(labelled == m.count["tail_labels"], "tail_labels has not a row for each element of a labelled tail")
     addresses, counts = values_of(m, "objects", "address"), values_of(m, "objects", "count")
-    given = [address for address in addresses if address]
-    require(len(set(given)) == len(given), "an address is there twice")
+    require(len(set(addresses) - {0}) == sum(map(bool, addresses)), "an address is there twice")
     many = {row for row, count in enumerate(counts, 1) if count > 1}
     require(all(count == 1 or bool(address) is not bool(count) for address, count in zip(addresses, counts)), "a count does not fit the address")
     require(many.isdisjoint(values_of(m, "references", "target") if many else ()), "a reference leads to many objects")
@@ -337,9 +339,8 @@ def check_totals(m, types, shapes):
     for dimension, key, size, count in rows:
         sums.setdefault(dimension, {})[key] = (size, count)
     require(not rows or list(sums.get(0, ())) == [0], "totals have no sum of all, or several")
-    for dimension, table in ((1, "types"), (2, "stacks"), (3, "threads"), (6, "shapes")):
-        require(max(sums.get(dimension, [0])) <= m.count[table], "a total's key is beyond its table")
-    require(max(sums.get(7, [0])) <= 64, "a total's key is no bucket of a size")
+    for dimension, table in ((1, "types"), (2, "stacks"), (3, "threads"), (6, "shapes"), (7, "buckets of sizes")):
+        require(max(sums.get(dimension, [0])) <= m.count.get(table, 64), "a total's key is beyond its " + table)
     require(all(tuple(map(sum, zip(*each.values()))) == sums[0][0] for each in sums.values()), "totals do not add up")
     if m.flags & TOTALS_ONLY:
         require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
@@ -388,8 +389,7 @@ def read_members(data):
         check_index(m)
         members, end = [m] + members, m.start
     return members
-def main(names):
-    status = 0
+def main(names, status=0):
     for name in names:
         try:
             read_members(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())

@@ -21,6 +21,7 @@ void libsnap_decoder_end(struct libsnap_decoder *decoder)
 	libsnap_decompressor_free(decoder->zstd);
 	libsnap_reader_free(reader, decoder->stored, decoder->stored_capacity, 1);
 	libsnap_reader_free(reader, decoder->raw, decoder->raw_capacity, 1);
+	libsnap_reader_free(reader, decoder->sizes, decoder->size_capacity, sizeof *decoder->sizes);
 	*decoder = (struct libsnap_decoder){0};
 }
 
@@ -118,21 +119,56 @@ static enum snap_status fetch_raw(struct libsnap_decoder *decoder, const struct 
 	return status == SNAP_OK ? libsnap_fetch(decoder, block, decoder->raw, error) : status;
 }
 
+static enum snap_status fail_encoding(const struct libsnap_block *block, struct snap_error *error)
+{
+	return libsnap_fail(error, SNAP_CORRUPT, block->offset, "block %u breaks the rules of encoding %s",
+			    block->sequence, snap_encoding_name(block->encoding));
+}
+
 static enum snap_status fetch_some(struct libsnap_decoder *decoder, const struct libsnap_block *block,
 				   uint64_t *values, size_t count, struct snap_error *error)
 {
 	enum snap_status status = fetch_raw(decoder, block, error);
-	if (status != SNAP_OK)
-		return status;
-	if (snapfmt_decode(block->encoding, decoder->raw, block->raw_size, values, count))
-		return SNAP_OK;
-	return libsnap_fail(error, SNAP_CORRUPT, block->offset, "block %u breaks the rules of encoding %s",
-			    block->sequence, snap_encoding_name(block->encoding));
+	if (status == SNAP_OK && !snapfmt_decode(block->encoding, decoder->raw, block->raw_size, values, count))
+		status = fail_encoding(block, error);
+	return status;
+}
+
+/* The sizes of the objects whose addresses a block has; NULL if it cannot have any by this encoding. */
+static const struct libsnap_block *sizes_of(const struct snap_reader *reader, const struct libsnap_block *block)
+{
+	const struct libsnap_column *column = libsnap_find_column(reader, SNAP_OBJECT_SIZE);
+	if (block->column != SNAP_OBJECT_ADDRESS || !column)
+		return NULL;
+	size_t at = libsnap_block_at(reader, column, block->first_row);
+	const struct libsnap_block *sizes = at < column->count ? libsnap_block_of(reader, column, at) : NULL;
+	return sizes && sizes->first_row == block->first_row && sizes->row_count == block->row_count ? sizes : NULL;
+}
+
+static enum snap_status fetch_adjacent(struct libsnap_decoder *decoder, const struct libsnap_block *block,
+				       uint64_t *values, struct snap_error *error)
+{
+	const struct libsnap_block *of = sizes_of(decoder->reader, block);
+	if (!of)
+		return fail_encoding(block, error);
+	void *sizes = decoder->sizes;
+	enum snap_status status = libsnap_reader_reserve(decoder->reader, &sizes, &decoder->size_capacity,
+							 of->row_count, sizeof *decoder->sizes, error);
+	decoder->sizes = sizes;
+	if (status == SNAP_OK)
+		status = fetch_some(decoder, of, decoder->sizes, of->row_count, error);
+	if (status == SNAP_OK)
+		status = fetch_raw(decoder, block, error);
+	if (status == SNAP_OK && !snapfmt_decode_adjacent(decoder->raw, block->raw_size, decoder->sizes, values, block->row_count))
+		status = fail_encoding(block, error);
+	return status;
 }
 
 enum snap_status libsnap_fetch_values(struct libsnap_decoder *decoder, const struct libsnap_block *block,
 				      uint64_t *values, struct snap_error *error)
 {
+	if (block->encoding == SNAPFMT_ADJACENT)
+		return fetch_adjacent(decoder, block, values, error);
 	return fetch_some(decoder, block, values, block->row_count, error);
 }
 

@@ -198,7 +198,8 @@ struct libsnap_decoder {
 	struct snap_reader *reader;
 	struct libsnap_decompressor *zstd;
 	uint8_t *stored, *raw;
-	size_t stored_capacity, raw_capacity;
+	uint64_t *sizes; /* that addresses follow from */
+	size_t stored_capacity, raw_capacity, size_capacity;
 };
 void libsnap_decoder_init(struct libsnap_decoder *, struct snap_reader *);
 void libsnap_decoder_end(struct libsnap_decoder *);

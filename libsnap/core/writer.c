@@ -52,6 +52,7 @@ static void free_writer(struct snap_writer *w)
 	libsnap_free(allocator, w->raw, SNAPFMT_MAX_RAW, 1);
 	libsnap_free(allocator, w->stored, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
 	libsnap_free(allocator, w->sample, LIBSNAP_SAMPLE_ROWS, sizeof(*w->sample));
+	libsnap_free(allocator, w->size_sample, LIBSNAP_SAMPLE_ROWS, sizeof(*w->size_sample));
 	libsnap_free(allocator, w->recent, LIBSNAP_RECENT, sizeof(*w->recent));
 	libsnap_lanes_free(w, &w->lanes);
 	libsnap_lanes_free(w, &w->nameless);
@@ -218,7 +219,8 @@ static enum snap_status make_buffers(struct snap_writer *w)
 	w->stored =
 		libsnap_alloc(w->allocator, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
 	w->sample = libsnap_alloc(w->allocator, LIBSNAP_SAMPLE_ROWS, sizeof(*w->sample));
-	if (!w->raw || !w->stored || !w->sample)
+	w->size_sample = libsnap_alloc(w->allocator, LIBSNAP_SAMPLE_ROWS, sizeof(*w->size_sample));
+	if (!w->raw || !w->stored || !w->sample || !w->size_sample)
 		return libsnap_fail_memory(&w->problem);
 	enum snap_status status =
 		libsnap_compressor_new(&w->compressor, w->allocator, w->level, &w->problem);

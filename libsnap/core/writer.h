@@ -323,7 +323,7 @@ struct snap_writer {
 	struct libsnap_batch_out batch;
 	struct libsnap_compressor *compressor, *trial; /* trial: to choose encodings by */
 	uint8_t *raw, *stored;
-	uint64_t *sample;
+	uint64_t *sample, *size_sample;
 	uint64_t written_references, unknown_references, unknown_roots;
 };
 
@@ -515,6 +515,7 @@ struct libsnap_column_out {
 	bool varied;
 	const uint64_t *bounds; /* of ranges that values lie in, for the encoding of that name */
 	size_t bound_count;
+	const uint64_t *sizes; /* of the objects whose addresses values are, where they go with a block of their own */
 	uint64_t deferred; /* rows of default that are not written unless something else comes */
 	uint64_t written;
 	uint8_t encoding;

@@ -48,23 +48,23 @@ static bool all_same(const uint64_t *values, size_t count)
 }
 
 static size_t encode(const struct libsnap_column_out *c, uint8_t encoding, const uint64_t *values,
-		     size_t count, uint8_t *raw)
+		     const uint64_t *sizes, size_t count, uint8_t *raw)
 {
-	if (encoding != SNAPFMT_RANGES)
-		return snapfmt_codecs[encoding].encode(values, count, raw, RAW_SIZE);
-	if (c->bound_count == 0)
-		return 0;
-	return snapfmt_encode_ranges(values, count, c->bounds, c->bound_count, raw, RAW_SIZE);
+	if (encoding == SNAPFMT_RANGES)
+		return c->bound_count ? snapfmt_encode_ranges(values, count, c->bounds, c->bound_count, raw, RAW_SIZE) : 0;
+	if (encoding == SNAPFMT_ADJACENT)
+		return sizes ? snapfmt_encode_adjacent(values, sizes, count, raw, RAW_SIZE) : 0;
+	return snapfmt_codecs[encoding].encode(values, count, raw, RAW_SIZE);
 }
 
 static enum snap_status try_encodings(struct snap_writer *w, const struct libsnap_column_out *c,
-				      const uint64_t *values, size_t count, uint8_t *best)
+				      const uint64_t *values, const uint64_t *sizes, size_t count, uint8_t *best)
 {
-	static const uint8_t tried[] = {SNAPFMT_STEPS,      SNAPFMT_DELTA, SNAPFMT_PLANES,
-					SNAPFMT_DICTIONARY, SNAPFMT_RUNS,  SNAPFMT_RANGES};
+	static const uint8_t tried[] = {SNAPFMT_STEPS, SNAPFMT_DELTA,  SNAPFMT_PLANES,  SNAPFMT_DICTIONARY,
+					SNAPFMT_RUNS,  SNAPFMT_RANGES, SNAPFMT_ADJACENT};
 	size_t best_size = SIZE_MAX;
 	for (size_t i = 0; i < sizeof(tried); i++) {
-		size_t raw_size = encode(c, tried[i], values, count, w->raw);
+		size_t raw_size = encode(c, tried[i], values, sizes, count, w->raw);
 		size_t stored_size;
 		if (raw_size == 0)
 			continue;
@@ -89,9 +89,11 @@ static enum snap_status choose_encoding(struct snap_writer *w, const struct libs
 		return SNAP_OK;
 	*best = SNAPFMT_PLANES;
 	if (count <= SAMPLE_ROWS)
-		return try_encodings(w, c, values, count, best);
+		return try_encodings(w, c, values, c->sizes, count, best);
 	size_t sample_count = take_sample(w->sample, values, count);
-	return try_encodings(w, c, w->sample, sample_count, best);
+	if (c->sizes)
+		take_sample(w->size_sample, c->sizes, count);
+	return try_encodings(w, c, w->sample, c->sizes ? w->size_sample : NULL, sample_count, best);
 }
 
 /* Into w->raw. */
@@ -103,7 +105,7 @@ static enum snap_status encode_values(struct snap_writer *w, struct libsnap_colu
 		status = choose_encoding(w, c, values, count, &c->encoding);
 	if (status != SNAP_OK)
 		return status;
-	*raw_size = encode(c, c->encoding, values, count, w->raw);
+	*raw_size = encode(c, c->encoding, values, c->sizes, count, w->raw);
 	if (*raw_size == 0) {
 		/* The sample said nothing of what this encoding cannot do. */
 		c->encoding = SNAPFMT_PLANES;
@@ -155,6 +157,14 @@ static enum snap_status write_deferred(struct libsnap_table_out *t, struct libsn
 	return status;
 }
 
+/* Sizes that are all the same say nothing of addresses that their differences do not. */
+static void know_sizes(struct libsnap_table_out *t)
+{
+	struct libsnap_column_out *c = t->columns;
+	if (c[0].info->table == SNAP_OBJECTS)
+		c[0].sizes = c[1].varied ? c[1].values : NULL;
+}
+
 static bool is_absent(const struct libsnap_column_out *c)
 {
 	return !c->varied && c->same == c->info->default_value && c->written == 0 && !c->info->always;
@@ -203,6 +213,7 @@ enum snap_status libsnap_table_flush(struct libsnap_table_out *t)
 	enum snap_status status = SNAP_OK;
 	if (t->rows == 0)
 		return SNAP_OK;
+	know_sizes(t);
 	for (size_t i = 0; i < t->column_count && status == SNAP_OK; i++) {
 		status = flush_column(t, &t->columns[i]);
 		t->columns[i].varied = false;
@@ -304,6 +315,7 @@ static enum snap_status keep_row_count(struct libsnap_table_out *t)
 enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status status)
 {
 	const bool only_block = t->rows == t->row_count;
+	know_sizes(t);
 	for (size_t i = 0; i < t->column_count && t->rows > 0 && only_block && status == SNAP_OK; i++)
 		status = batch_column(t, &t->columns[i]);
 	if (status == SNAP_OK)

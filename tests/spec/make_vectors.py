@@ -16,7 +16,7 @@ from reader import COLUMNS, xxh64  # noqa: E402  (the hash and the registry, not
 
 MAGIC = 0x184D2A53
 IDS = {"%s.%s" % (c.table, c.name): key for key, c in COLUMNS.items()}
-ENCODINGS = ("constant", "planes", "delta", "dictionary", "runs", "steps", "text", "ranges")
+ENCODINGS = ("constant", "planes", "delta", "dictionary", "runs", "steps", "text", "ranges", "adjacent")
 
 
 # ---- encodings (section 6) ----
@@ -95,7 +95,7 @@ def as_text(strings):
     return b"".join(varint(len(s)) for s in strings) + b"".join(strings)
 
 
-ENCODERS = (as_constant, as_planes, as_delta, as_dictionary, as_runs, as_steps, as_text, None)
+ENCODERS = (as_constant, as_planes, as_delta, as_dictionary, as_runs, as_steps, as_text, None, None)
 
 
 # ---- a payload (section 4) ----
@@ -354,6 +354,31 @@ good("ranges", "Section 6, encoding 7: offsets in one range, differences in anot
           + planes([0, 3, 0], 1) + planes([zigzag(5), zigzag(-3), zigzag(298)], 2)))
 good("ranges-width-0", "Section 6, encoding 7: values that are all where their range begins.",
      time([7, 0, 9, 7], 7, b"\x02\x07\x00\x00\x02\x01\x00\x01\x00\x02\x01"))
+ADDRESSES, ADJACENT = [0x1000, 0x1020, 0x1060, 0x1090, 0x1000090, 0xff0], [1, 50, 33, 40, 8, 0]
+
+
+def adjacent(raw, addresses=ADDRESSES, sizes=(ADJACENT, "planes"), drop=(), cuts=(), of="objects.address"):
+    """Objects whose addresses are encoded so; sizes: or their encoding, or where they are cut."""
+    columns = {"types.name": [1], "strings.text": [b"T"], "shapes.type": [1], "runs.shape": [1], "runs.rows": [len(ADJACENT)]}
+    return snapshot([Column(name, values) for name, values in columns.items()]
+                    + [Column(of, addresses, 8, raw)]
+                    + [Column("objects.size", *sizes, cuts=cuts) for _ in range("objects.size" not in drop)])
+
+
+def as_adjacent(added, least, shift, addresses, sizes):
+    places, room = [], 0
+    for address, size in zip(addresses, sizes):
+        places.append((address - room) % 2**64)
+        room += max(least, -(-(size + added) // 2**shift) * 2**shift)
+    differences = [b - a for a, b in zip(places, places[1:])]
+    return (varint(added) + varint(least) + bytes([shift]) + varint(places[0]) + b"\0"
+            + sized([zigzag((d + 2**63) % 2**64 - 2**63) for d in differences]))
+
+
+good("adjacent", "Section 6, encoding 8: most begin where the one before ends, which takes 8 more, in steps of 16, and 32 at least.",
+     adjacent(as_adjacent(8, 32, 4, ADDRESSES, ADJACENT)))
+good("adjacent-before", "Section 6, encoding 8: sizes that follow in another encoding, and nothing but them is added.",
+     adjacent(as_adjacent(0, 0, 0, ADDRESSES, [24] * 6), sizes=([24] * 6, "constant")))
 good("text", "Section 6, encoding 6: an empty string, bytes that are not UTF-8, control bytes, all kept.",
      only("strings.text", [b"", b"abc", b"\xff\xfe\xc3", "Größe \U0001f600".encode(), b"\x1b[31m\n\t\"\\\0", b"\xee\xbe\x80"],
           "text"))
@@ -606,6 +631,19 @@ encoding("runs-sum-wraps", 4, "lengths add up to the rows modulo 2^64 only.", 2,
 encoding("steps-code", 5, "an unknown code.", 2, b"\x01\x04\x00\x00")
 encoding("steps-count", 5, "not as many steps as codes of 3.", 2, b"\x03\x01\x02\x01\x02\x04")
 encoding("steps-short", 5, "codes are cut short.", 5, b"\x01\x01")
+bad("adjacent-no-sizes", "Section 6, encoding 8: there are no sizes.",
+    adjacent(as_adjacent(8, 32, 4, ADDRESSES, [0] * 6), drop="objects.size"))
+bad("adjacent-other-sizes", "Section 6, encoding 8: sizes are not in one block of the same rows.",
+    adjacent(as_adjacent(8, 32, 4, ADDRESSES, ADJACENT), cuts=(3,)))
+bad("adjacent-sizes", "Section 6, encoding 8: sizes have that encoding.",
+    adjacent(as_adjacent(8, 32, 4, ADDRESSES, ADJACENT), sizes=(ADJACENT, 8, as_adjacent(0, 0, 0, ADJACENT, [0] * 6))))
+bad("adjacent-of-others", "Section 6, encoding 8: what it tells are no addresses.",
+    adjacent(as_adjacent(8, 32, 4, ADDRESSES, ADJACENT), of="objects.birth_serial"))
+bad("adjacent-shift", "Section 6, encoding 8: a shift over 63.", adjacent(b"\x08\x20\x40" + as_delta(ADDRESSES)))
+bad("adjacent-short", "Section 6, encoding 8: a plane is cut short.",
+    adjacent(as_adjacent(8, 32, 4, ADDRESSES, ADJACENT)[:-1]))
+bad("adjacent-left-over", "Section 6, encoding 8: a byte is left over.",
+    adjacent(as_adjacent(8, 32, 4, ADDRESSES, ADJACENT) + b"\0"))
 encoding("ranges-none", 7, "no ranges.", 2, b"\x00\x00\x00")
 encoding("ranges-many", 7, "256 ranges.", 256, varint(256) + b"\x01\x00\x00" * 256 + bytes(256))
 encoding("ranges-gap", 7, "two ranges begin at the same value.", 2, b"\x02\x05\x00\x00\x00\x00\x00\x01\x02")

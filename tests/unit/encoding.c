@@ -126,6 +126,7 @@ static void test_refusals(void)
 	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 5, 0, 1, 1, 0)));    /* top plane all zero */
 	CHECK(!decodes(SNAPFMT_RANGES, 2, BYTES(1, 5, 0, 0, 0, 0)));    /* nothing is in it */
 	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 0, 0, 0, 1)));       /* begins at 0 */
+	CHECK(!decodes(SNAPFMT_ADJACENT, 1, BYTES(0, 0, 0, 1, 0, 0)));  /* not without sizes */
 	CHECK(!decodes(SNAPFMT_ENCODING_COUNT, 1, BYTES(1)));
 	CHECK(!decodes(SNAPFMT_TEXT, 1, BYTES(0)));
 }
@@ -146,6 +147,37 @@ static void test_text(void)
 	CHECK(!snapfmt_decode_text(huge, sizeof(huge), 1, offsets, &bytes));
 }
 
+/* Addresses as an allocator gives them, with gaps, and sizes that say nothing of them. */
+static void test_adjacent(void)
+{
+	static uint64_t sizes[MOST];
+	const size_t counts[] = {1, 2, 3, 255, 4096, MOST};
+	bool good = true, small = true;
+	for (int pattern = 0; pattern < PATTERNS + 2; pattern++)
+		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+			const size_t count = counts[i];
+			fill(pattern % PATTERNS, count);
+			for (size_t k = 0; k < count; k++) {
+				sizes[k] = random_number() % 200;
+				uint64_t room = sizes[k] <= 24 ? 32 : (sizes[k] + 8 + 15) & ~(uint64_t)15;
+				if (pattern >= PATTERNS && k + 1 < count)
+					values[k + 1] = values[k] + room + (random_number() % 100 == 0 ? 4096 : 0);
+			}
+			size_t size = snapfmt_encode_adjacent(values, sizes, count, raw, sizeof(raw));
+			good = good && size > 0 && snapfmt_decode_adjacent(raw, size, sizes, decoded, count) &&
+			       memcmp(values, decoded, count * sizeof(values[0])) == 0 &&
+			       !snapfmt_decode_adjacent(raw, size - 1, sizes, decoded, count) &&
+			       !snapfmt_decode_adjacent(raw, size + 1, sizes, decoded, count) &&
+			       snapfmt_encode_adjacent(values, sizes, count, raw, size - 1) == 0;
+			size_t gaps = 0;
+			for (size_t k = 0; k < size; k++)
+				gaps += raw[k] != 0;
+			small = small && (pattern < PATTERNS || count < MOST || gaps < count / 50);
+		}
+	CHECK_NAMED(good, "addresses and sizes come back");
+	CHECK_NAMED(small, "where objects touch, no gaps are written");
+}
+
 /* Random bytes must never be read beyond their end, whatever they claim (sanitizers look on). */
 static void test_noise(void)
 {
@@ -157,6 +189,7 @@ static void test_noise(void)
 		for (size_t j = 0; j < size; j++)
 			noise[j] = (uint8_t)(random_number() >> (random_number() % 60));
 		accepted += snapfmt_decode((uint8_t)(i % 8), noise, size, decoded, 1 + random_number() % 12);
+		accepted += snapfmt_decode_adjacent(noise, size, values, decoded, 1 + random_number() % 12);
 		free(noise);
 	}
 	CHECK_NAMED(accepted > 0, "noise is decoded or refused");
@@ -257,6 +290,7 @@ int main(void)
 	test_refusals();
 	test_text();
 	test_noise();
+	test_adjacent();
 	test_batches();
 	return DONE();
 }
