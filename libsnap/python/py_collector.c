@@ -6,7 +6,8 @@
 static int note_one(PyObject *object, void *context)
 {
 	struct py_walk *w = context;
-	py_note(w, object);
+	if (py_note(w, object))
+		py_mark(w, object);
 	return py_going(w);
 }
 
@@ -24,8 +25,10 @@ static void note_generation(struct py_walk *w, PyGC_Head *head, unsigned generat
 	PyGC_Head *link = (PyGC_Head *)(head->_gc_next & LINK_MASK);
 	for (; link != head && py_going(w); link = (PyGC_Head *)(link->_gc_next & LINK_MASK)) {
 		uint32_t id = py_note(w, (PyObject *)(link + 1));
-		if (id)
-			py_object_at(w, id)->flags |= (uint8_t)(generation << PY_GENERATION);
+		if (!id)
+			return;
+		*py_flags_of(w, id) |= (uint8_t)(generation << PY_GENERATION);
+		py_mark(w, (PyObject *)(link + 1));
 	}
 }
 

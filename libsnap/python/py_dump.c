@@ -1,6 +1,4 @@
 /* The walk itself: every object once, with its references, into a snapshot. */
-#include <string.h>
-
 #include "py_tracer.h"
 
 void py_fail(struct py_walk *w, enum snap_status status, const char *message)
@@ -10,60 +8,6 @@ void py_fail(struct py_walk *w, enum snap_status status, const char *message)
 	w->status = status;
 	w->error = (struct snap_error){.status = status, .offset = SNAP_NO_OFFSET};
 	strncpy(w->error.message, message, sizeof(w->error.message) - 1);
-}
-
-uint32_t py_note(struct py_walk *w, const PyObject *object)
-{
-	if (!py_going(w))
-		return 0;
-	uint32_t *slot = py_index_slot(&w->index, object);
-	if (slot && *slot)
-		return *slot;
-	struct py_object *added = slot ? py_area_add(&w->objects, sizeof(*added)) : NULL;
-	if (!added || w->object_count == UINT32_MAX) {
-		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
-		return 0;
-	}
-	added->object = (PyObject *)(uintptr_t)object;
-	*slot = ++w->object_count;
-	return *slot;
-}
-
-/* False: there is nothing to refer to, or no going on. */
-static bool count_reference(struct py_walk *w, PyObject *to, enum snap_reference_kind kind)
-{
-	uint32_t id = to ? py_note(w, to) : 0;
-	if (!id || kind >= SNAP_REF_FIRST_WEAK)
-		return id != 0;
-	uint32_t *edge = py_area_add(&w->edges, sizeof(*edge));
-	if (!edge) {
-		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
-		return false;
-	}
-	*edge = id;
-	py_object_at(w, id)->found++;
-	return true;
-}
-
-void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
-{
-	if (count_reference(w, to, kind))
-		w->status = snap_writer_reference(w->writer, (uintptr_t)w->from, (uintptr_t)to, kind, label,
-						  &w->error);
-}
-
-void py_repeat(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
-{
-	if (py_note(w, to))
-		w->status = snap_writer_reference(w->writer, (uintptr_t)w->from, (uintptr_t)to, kind, label,
-						  &w->error);
-}
-
-void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
-{
-	if (count_reference(w, to, SNAP_REF_VALUE))
-		w->status = snap_writer_keyed_reference(w->writer, (uintptr_t)w->from, (uintptr_t)to, SNAP_REF_VALUE,
-							(uintptr_t)key, &w->error);
 }
 
 /* ---- text ---- */
@@ -141,31 +85,50 @@ static uint32_t name_of(struct py_walk *w, PyObject *object, const struct py_typ
 
 static void write_object(struct py_walk *w, uint32_t id)
 {
-	struct py_object *known = py_object_at(w, id);
-	PyObject *object = known->object;
+	PyObject *object = py_object_at(w, id);
+	uint8_t flags = *py_flags_of(w, id);
 	const struct py_type *type = py_type_of(w, object);
-	known->first_edge = w->edges.size / sizeof(uint32_t);
-	if (!type)
+	uint64_t *first_edge = py_area_add(&w->first_edges, sizeof(*first_edge));
+	if (!first_edge)
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+	if (!type || !first_edge)
 		return;
+	*first_edge = w->edges.size / sizeof(uint32_t);
 	struct snap_object row = {
 		.id = (uintptr_t)object,
 		.size = py_size(w, object, type),
 		.count = 1,
 		.type = type->id,
 		.name = name_of(w, object, type),
-		.generation = known->flags >> PY_GENERATION,
-		.flags = known->flags & PY_GARBAGE ? SNAP_OBJECT_UNCOLLECTABLE : 0,
+		.generation = flags >> PY_GENERATION,
+		.flags = flags & PY_GARBAGE ? SNAP_OBJECT_UNCOLLECTABLE : 0,
 	};
 	if (w->options->traces && py_going(w))
 		row.stack = py_trace_of(w, (const char *)object - type->before);
 	if (w->options->hashes && py_going(w))
 		row.content = py_content_of(w, object, type);
-	if (!py_going(w))
-		return;
-	w->status = snap_writer_object(w->writer, &row, &w->error);
-	w->from = object;
 	if (py_going(w))
-		py_references(w, object, type);
+		py_references(w, id, type);
+	if (py_going(w))
+		py_put_object(w, &row);
+}
+
+#define AHEAD_HEADER 24u
+#define AHEAD_PARTS  12u
+
+/* Objects lie where they lie: memory is asked for what is soon to be read. */
+static void prefetch(const struct py_walk *w, uint32_t id)
+{
+	if (id + AHEAD_HEADER > w->object_count)
+		return;
+	__builtin_prefetch(py_object_at(w, id + AHEAD_HEADER));
+	const PyObject *object = py_object_at(w, id + AHEAD_PARTS);
+	if (Py_TYPE(object) == &PyList_Type) {
+		__builtin_prefetch(((const PyListObject *)object)->ob_item);
+	} else if (Py_TYPE(object) == &PyDict_Type) {
+		__builtin_prefetch(((const PyDictObject *)object)->ma_keys);
+		__builtin_prefetch(((const PyDictObject *)object)->ma_values);
+	}
 }
 
 static void mark_garbage(struct py_walk *w)
@@ -175,20 +138,19 @@ static void mark_garbage(struct py_walk *w)
 	for (Py_ssize_t i = 0; garbage && PyList_CheckExact(garbage) && i < PyList_GET_SIZE(garbage); i++) {
 		uint32_t id = py_note(w, PyList_GET_ITEM(garbage, i));
 		if (id)
-			py_object_at(w, id)->flags |= PY_GARBAGE;
+			*py_flags_of(w, id) |= PY_GARBAGE;
 	}
 }
 
 static void write_graph(struct py_walk *w)
 {
 	py_collector_walk(w);
-	uint32_t tracked = w->object_count;
-	for (uint32_t id = 1; id <= tracked && py_going(w); id++)
-		py_mark(w, py_object_at(w, id)->object);
 	mark_garbage(w);
 	py_known_roots(w);
-	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++)
+	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++) {
+		prefetch(w, id);
 		write_object(w, id);
+	}
 	py_foreign_roots(w);
 }
 

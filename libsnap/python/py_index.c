@@ -1,18 +1,15 @@
-/* Addresses to ids: for each MiB of addresses that has objects, a table with one number for every 16 bytes. */
+/* Addresses to ids: tables of chunks of addresses, by hash. */
 #include <sys/mman.h>
 
 #include "py_walk.h"
 
-#define CHUNK_LOG   20
-#define CHUNK_SLOTS ((size_t)1 << (CHUNK_LOG - 4))
-#define FIRST       256u
+#define FIRST 256u
 
 static size_t place(const struct py_index *index, uintptr_t key)
 {
-	size_t mask = index->capacity - 1;
-	size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & mask;
+	size_t at = py_index_home(index, key);
 	while (index->chunks[at].ids && index->chunks[at].key != key)
-		at = (at + 1) & mask;
+		at = (at + 1) & (index->capacity - 1);
 	return at;
 }
 
@@ -24,9 +21,7 @@ static void *map_pages(size_t size)
 
 static bool grow(struct py_index *index)
 {
-	struct py_index larger = {.capacity = index->capacity ? index->capacity * 2 : FIRST,
-				  .count = index->count,
-				  .last = index->last};
+	struct py_index larger = {.capacity = index->capacity ? index->capacity * 2 : FIRST, .count = index->count};
 	larger.chunks = map_pages(larger.capacity * sizeof(*larger.chunks));
 	if (!larger.chunks)
 		return false;
@@ -39,35 +34,27 @@ static bool grow(struct py_index *index)
 	return true;
 }
 
-static bool find_chunk(struct py_index *index, uintptr_t key)
+uint32_t *py_index_seek(struct py_index *index, const void *address)
 {
-	if (index->count * 2 >= index->capacity && !grow(index))
-		return false;
+	uintptr_t key = (uintptr_t)address >> PY_CHUNK_LOG;
+	if (index->count * 4 >= index->capacity && !grow(index))
+		return NULL;
 	struct py_index_chunk *chunk = &index->chunks[place(index, key)];
 	if (!chunk->ids) {
-		uint32_t *ids = map_pages(CHUNK_SLOTS * sizeof(*ids));
+		uint32_t *ids = map_pages(PY_CHUNK_SLOTS * sizeof(*ids));
 		if (!ids)
-			return false;
+			return NULL;
 		*chunk = (struct py_index_chunk){key, ids};
 		index->count++;
 	}
-	index->last = *chunk;
-	return true;
-}
-
-uint32_t *py_index_slot(struct py_index *index, const void *address)
-{
-	uintptr_t key = (uintptr_t)address >> CHUNK_LOG;
-	if ((!index->last.ids || index->last.key != key) && !find_chunk(index, key))
-		return NULL;
-	return &index->last.ids[(uintptr_t)address >> 4 & (CHUNK_SLOTS - 1)];
+	return &chunk->ids[(uintptr_t)address >> 4 & (PY_CHUNK_SLOTS - 1)];
 }
 
 void py_index_free(struct py_index *index)
 {
 	for (size_t i = 0; i < index->capacity; i++)
 		if (index->chunks[i].ids)
-			munmap(index->chunks[i].ids, CHUNK_SLOTS * sizeof(uint32_t));
+			munmap(index->chunks[i].ids, PY_CHUNK_SLOTS * sizeof(uint32_t));
 	if (index->chunks)
 		munmap(index->chunks, index->capacity * sizeof(*index->chunks));
 	*index = (struct py_index){0};

@@ -86,12 +86,12 @@ static void refer_closure(struct py_walk *w, PyObject *tuple)
 	uint32_t code_id = py_map_get(&w->closures, tuple);
 	PyObject *names = NULL;
 #if PY_SINCE(3, 11)
-	PyCodeObject *code = (PyCodeObject *)py_object_at(w, code_id)->object;
+	PyCodeObject *code = (PyCodeObject *)py_object_at(w, code_id);
 	names = code->co_localsplusnames;
 	Py_ssize_t first = code->co_nlocalsplus - code->co_nfreevars;
 #else
 	Py_ssize_t first = 0;
-	names = ((PyCodeObject *)py_object_at(w, code_id)->object)->co_freevars;
+	names = ((PyCodeObject *)py_object_at(w, code_id))->co_freevars;
 #endif
 	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple) && py_going(w); i++) {
 		bool named = first + i < PyTuple_GET_SIZE(names);
@@ -272,9 +272,9 @@ static void refer_traversed(struct py_walk *w, PyObject *object, const struct py
 		refer_rest(w, SNAP_REF_INTERNAL, SNAP_LABEL_NONE);
 }
 
-void py_references(struct py_walk *w, PyObject *object, const struct py_type *type)
+void py_references(struct py_walk *w, uint32_t id, const struct py_type *type)
 {
-	bool is_namespace = py_object_at(w, py_note(w, object))->flags & PY_NAMESPACE;
+	PyObject *object = py_object_at(w, id);
 	if (type->exact && type->layout == PY_LIST)
 		refer_sequence(w, ((PyListObject *)object)->ob_item, PyList_GET_SIZE(object));
 	else if (type->exact && type->layout == PY_TUPLE && py_map_get(&w->closures, object))
@@ -282,7 +282,7 @@ void py_references(struct py_walk *w, PyObject *object, const struct py_type *ty
 	else if (type->exact && type->layout == PY_TUPLE)
 		refer_sequence(w, ((PyTupleObject *)object)->ob_item, PyTuple_GET_SIZE(object));
 	else if (type->exact && type->layout == PY_DICT)
-		refer_dict(w, object, is_namespace);
+		refer_dict(w, object, *py_flags_of(w, id) & PY_NAMESPACE);
 	else if (is_static_type(object, type))
 		py_refer_static_type(w, (PyTypeObject *)object);
 	else if (type->type->tp_traverse)
@@ -297,7 +297,7 @@ static void mark_namespace(struct py_walk *w, PyObject *dict)
 {
 	uint32_t id = dict && PyDict_CheckExact(dict) ? py_note(w, dict) : 0;
 	if (id)
-		py_object_at(w, id)->flags |= PY_NAMESPACE;
+		*py_flags_of(w, id) |= PY_NAMESPACE;
 }
 
 static void mark_closure(struct py_walk *w, PyFunctionObject *function)
@@ -313,8 +313,6 @@ void py_mark(struct py_walk *w, PyObject *object)
 	if (type == &PyFunction_Type) {
 		mark_closure(w, (PyFunctionObject *)object);
 		mark_namespace(w, ((PyFunctionObject *)object)->func_dict);
-	} else if (PyModule_Check(object)) {
-		mark_namespace(w, PyModule_GetDict(object));
 	} else if (PyType_Check(object)) {
 		mark_namespace(w, py_type_dict((PyTypeObject *)object));
 	} else if (type->tp_dictoffset != 0) {

@@ -47,23 +47,17 @@ static void *remap_pages(void *pages, size_t old_size, size_t new_size)
 	return moved;
 }
 
-void *py_area_add(struct py_area *area, size_t size)
+bool py_area_reserve(struct py_area *area, size_t size)
 {
-	if (size > area->capacity - area->size) {
-		size_t capacity = area->capacity ? area->capacity : AREA_FIRST;
-		while (capacity - area->size < size)
-			capacity *= 2;
-		char *bytes = area->bytes ? remap_pages(area->bytes, area->capacity, capacity) :
-					    py_map_pages(capacity);
-		if (!bytes)
-			return NULL;
-		area->bytes = bytes;
-		area->capacity = capacity;
-	}
-	char *added = area->bytes + area->size;
-	memset(added, 0, size);
-	area->size += size;
-	return added;
+	size_t capacity = area->capacity ? area->capacity : AREA_FIRST;
+	while (capacity - area->size < size)
+		capacity *= 2;
+	char *bytes = area->bytes ? remap_pages(area->bytes, area->capacity, capacity) : py_map_pages(capacity);
+	if (!bytes)
+		return false;
+	area->bytes = bytes;
+	area->capacity = capacity;
+	return true;
 }
 
 void py_area_free(struct py_area *area)

@@ -53,34 +53,59 @@ void py_known_roots(struct py_walk *w)
 
 /* ---- reachability ---- */
 
-static size_t edge_count(const struct py_walk *w)
+/* What is done with the objects that roots reach. */
+struct reach {
+	struct py_walk *walk;
+	struct py_area stack; /* uint32_t: ids */
+	uint64_t *reached;    /* a bit by id */
+	uint32_t *found;      /* by id: references to it from objects that are not reached */
+};
+
+static size_t reached_size(const struct py_walk *w)
 {
-	return w->edges.size / sizeof(uint32_t);
+	return ((size_t)w->object_count / 64 + 1) * sizeof(uint64_t);
 }
 
-static void reach(struct py_walk *w, struct py_area *stack, uint32_t id)
+static size_t found_size(const struct py_walk *w)
 {
-	struct py_object *object = py_object_at(w, id);
-	if (object->flags & PY_REACHED)
+	return ((size_t)w->object_count + 1) * sizeof(uint32_t);
+}
+
+static bool is_reached(const struct reach *r, uint32_t id)
+{
+	return r->reached[id / 64] >> id % 64 & 1;
+}
+
+/* The ids of what an object holds. */
+static const uint32_t *edges_of(const struct py_walk *w, uint32_t id, size_t *count)
+{
+	const uint64_t *first = (const uint64_t *)(void *)w->first_edges.bytes + (id - 1);
+	*count = (size_t)((id < w->object_count ? first[1] : w->edges.size / sizeof(uint32_t)) - first[0]);
+	return (const uint32_t *)(void *)w->edges.bytes + first[0];
+}
+
+static inline void reach(struct reach *r, uint32_t id)
+{
+	if (is_reached(r, id))
 		return;
-	object->flags |= PY_REACHED;
-	uint32_t *added = py_area_add(stack, sizeof(*added));
+	r->reached[id / 64] |= (uint64_t)1 << id % 64;
+	uint32_t *added = py_area_add(&r->stack, sizeof(*added));
 	if (added)
 		*added = id;
 	else
-		py_fail(w, SNAP_NO_MEMORY, "out of memory");
+		py_fail(r->walk, SNAP_NO_MEMORY, "out of memory");
 }
 
-static void reach_from(struct py_walk *w, struct py_area *stack, uint32_t root)
+static void reach_from(struct reach *r, uint32_t root)
 {
-	const uint32_t *edges = (const uint32_t *)(void *)w->edges.bytes;
-	reach(w, stack, root);
-	while (stack->size > 0 && py_going(w)) {
-		stack->size -= sizeof(uint32_t);
-		uint32_t id = *(uint32_t *)(void *)(stack->bytes + stack->size);
-		uint64_t end = id < w->object_count ? py_object_at(w, id + 1)->first_edge : edge_count(w);
-		for (uint64_t i = py_object_at(w, id)->first_edge; i < end; i++)
-			reach(w, stack, edges[i]);
+	reach(r, root);
+	while (r->stack.size > 0 && py_going(r->walk)) {
+		size_t count;
+		r->stack.size -= sizeof(uint32_t);
+		const uint32_t *edges =
+			edges_of(r->walk, *(uint32_t *)(void *)(r->stack.bytes + r->stack.size), &count);
+		for (size_t i = 0; i < count; i++)
+			reach(r, edges[i]);
 	}
 }
 
@@ -98,17 +123,28 @@ static enum snap_root_kind permanent_kind(PyObject *object)
 	return SNAP_ROOT_UNKNOWN;
 }
 
-static void root_permanent(struct py_walk *w, struct py_area *stack)
+static void root_permanent(struct reach *r)
 {
+	struct py_walk *w = r->walk;
 	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++) {
-		struct py_object *object = py_object_at(w, id);
-		if (object->flags & PY_REACHED)
+		if (is_reached(r, id))
 			continue;
-		const struct snap_root root = {.kind = permanent_kind(object->object)};
+		const struct snap_root root = {.kind = permanent_kind(py_object_at(w, id))};
 		if (root.kind == SNAP_ROOT_UNKNOWN)
 			continue;
-		py_root(w, object->object, &root);
-		reach_from(w, stack, id);
+		py_root(w, py_object_at(w, id), &root);
+		reach_from(r, id);
+	}
+}
+
+/* Only what is not reached can hold what is not. */
+static void count_found(struct reach *r)
+{
+	for (uint32_t id = 1; id <= r->walk->object_count; id++) {
+		size_t count = 0;
+		const uint32_t *edges = is_reached(r, id) ? NULL : edges_of(r->walk, id, &count);
+		for (size_t i = 0; i < count; i++)
+			r->found[edges[i]]++;
 	}
 }
 
@@ -117,28 +153,45 @@ static uint64_t count_of(PyObject *object)
 	return (uint64_t)Py_REFCNT(object);
 }
 
-static void root_foreign(struct py_walk *w, struct py_area *stack, uint32_t id)
+static void root_foreign(struct reach *r, uint32_t id)
 {
-	struct py_object *object = py_object_at(w, id);
-	uint64_t count = count_of(object->object);
+	PyObject *object = py_object_at(r->walk, id);
+	uint64_t count = count_of(object);
 	char label[96];
-	if (count <= object->found)
+	if (count <= r->found[id])
 		return;
 	snprintf(label, sizeof(label), "held from C: refcount %llu, %llu known",
-		 (unsigned long long)count, (unsigned long long)object->found);
-	root_named(w, object->object, SNAP_ROOT_FOREIGN, label);
-	reach_from(w, stack, id);
+		 (unsigned long long)count, (unsigned long long)r->found[id]);
+	root_named(r->walk, object, SNAP_ROOT_FOREIGN, label);
+	reach_from(r, id);
+}
+
+static void reach_all(struct reach *r)
+{
+	struct py_walk *w = r->walk;
+	size_t known = w->roots.size / sizeof(uint32_t);
+	for (size_t i = 0; i < known && py_going(w); i++)
+		reach_from(r, ((uint32_t *)(void *)w->roots.bytes)[i]);
+	root_permanent(r);
+	count_found(r);
+	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++)
+		if (!is_reached(r, id))
+			root_foreign(r, id);
 }
 
 void py_foreign_roots(struct py_walk *w)
 {
-	struct py_area stack = {0};
-	size_t known = w->roots.size / sizeof(uint32_t);
-	for (size_t i = 0; i < known && py_going(w); i++)
-		reach_from(w, &stack, ((uint32_t *)(void *)w->roots.bytes)[i]);
-	root_permanent(w, &stack);
-	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++)
-		if (!(py_object_at(w, id)->flags & PY_REACHED))
-			root_foreign(w, &stack, id);
-	py_area_free(&stack);
+	if (!py_going(w))
+		return;
+	struct reach r = {.walk = w};
+	size_t sizes[] = {reached_size(w), found_size(w)};
+	r.reached = py_map_pages(sizes[0]);
+	r.found = py_map_pages(sizes[1]);
+	if (r.reached && r.found)
+		reach_all(&r);
+	else
+		py_fail(w, SNAP_NO_MEMORY, "out of memory");
+	py_unmap_pages(r.reached, sizes[0]);
+	py_unmap_pages(r.found, sizes[1]);
+	py_area_free(&r.stack);
 }

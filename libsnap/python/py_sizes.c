@@ -34,7 +34,37 @@ static size_t string_size(PyObject *string, PyCFunction size_function)
 	return size_function ? asked_size(string, size_function) : basic_size(string);
 }
 
-static size_t shallow(PyObject *object, const struct py_type *type)
+/* Integers of so many digits are all of one size. */
+static size_t integer_size(struct py_walk *w, PyObject *integer, PyCFunction size_function)
+{
+#if PY_SINCE(3, 12)
+	size_t digits = (size_t)(((PyLongObject *)integer)->long_value.lv_tag >> 3);
+#else
+	size_t digits = item_count(integer);
+#endif
+	if (digits >= sizeof(w->integer_sizes) / sizeof(*w->integer_sizes))
+		return asked_size(integer, size_function);
+	if (!w->integer_sizes[digits])
+		w->integer_sizes[digits] = (uint32_t)asked_size(integer, size_function);
+	return w->integer_sizes[digits];
+}
+
+/* So are dicts of one set of shared keys, if their values are their own. */
+static size_t dict_size(struct py_walk *w, PyObject *dict, PyCFunction size_function)
+{
+	const void *keys = ((PyDictObject *)dict)->ma_keys;
+	if (!((PyDictObject *)dict)->ma_values || py_values_are_embedded(dict))
+		return asked_size(dict, size_function);
+	uint32_t known = py_map_get(&w->split_sizes, keys);
+	if (!known) {
+		known = (uint32_t)asked_size(dict, size_function);
+		if (!py_map_put(&w->split_sizes, keys, known))
+			py_fail(w, SNAP_NO_MEMORY, "out of memory");
+	}
+	return known;
+}
+
+static size_t shallow(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
 	if (type->exact)
 		switch (type->layout) {
@@ -45,17 +75,19 @@ static size_t shallow(PyObject *object, const struct py_type *type)
 			       (size_t)((PyListObject *)object)->allocated * sizeof(void *);
 		case PY_BYTES: return (size_t)Py_TYPE(object)->tp_basicsize + item_count(object);
 		case PY_FLOAT: return (size_t)Py_TYPE(object)->tp_basicsize;
+		case PY_INTEGER: return integer_size(w, object, type->size);
+		case PY_DICT: return dict_size(w, object, type->size);
 		default: break;
 		}
 	return type->size ? asked_size(object, type->size) : basic_size(object);
 }
 
-uint64_t py_size(const struct py_walk *w, PyObject *object, const struct py_type *type)
+uint64_t py_size(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
 	size_t before = type->before;
 	if (type->layout == PY_TYPE && !(((PyTypeObject *)object)->tp_flags & Py_TPFLAGS_HEAPTYPE))
 		before = 0;
-	return shallow(object, type) + before + (w->layouts ? py_inline_values_size(object) : 0);
+	return shallow(w, object, type) + before + (w->layouts ? py_inline_values_size(object) : 0);
 }
 
 void py_sizes_init(struct py_walk *w)

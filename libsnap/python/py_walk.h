@@ -6,6 +6,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <frameobject.h>
+#include <string.h>
 
 #include "snap.h"
 
@@ -26,9 +27,19 @@ struct py_area {
 	char *bytes;
 	size_t size, capacity;
 };
-/* size bytes at the end, zeroed; NULL: no memory. */
-void *py_area_add(struct py_area *, size_t size);
+/* Room for size bytes more than there are; false: no memory. */
+bool py_area_reserve(struct py_area *, size_t size);
 void py_area_free(struct py_area *);
+/* size bytes at the end, zeroed; NULL: no memory. */
+static inline void *py_area_add(struct py_area *area, size_t size)
+{
+	if (__builtin_expect(area->capacity - area->size < size, 0) && !py_area_reserve(area, size))
+		return NULL;
+	char *added = area->bytes + area->size;
+	memset(added, 0, size);
+	area->size += size;
+	return added;
+}
 
 struct py_memory {
 	void *free_lists[16];
@@ -52,18 +63,33 @@ void py_map_free(struct py_map *);
 
 /* ---- addresses to ids (py_index.c) ---- */
 
-/* Objects are at least 16 bytes, so no two begin in the same 16. */
+/* For each MiB of addresses that has objects, a table with one number for every 16 bytes: objects are at least so large. */
+#define PY_CHUNK_LOG   20
+#define PY_CHUNK_SLOTS ((size_t)1 << (PY_CHUNK_LOG - 4))
 struct py_index {
 	struct py_index_chunk {
 		uintptr_t key;
 		uint32_t *ids;
 	} *chunks;
-	size_t capacity, count;
-	struct py_index_chunk last;
+	size_t capacity, count; /* capacity: a power of two, or 0 */
 };
-/* Where the id of an address is kept, 0 at first; NULL: no memory. */
-uint32_t *py_index_slot(struct py_index *, const void *address);
+uint32_t *py_index_seek(struct py_index *, const void *address);
 void py_index_free(struct py_index *);
+static inline size_t py_index_home(const struct py_index *index, uintptr_t key)
+{
+	return (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & (index->capacity - 1);
+}
+/* Where the id of an address is kept, 0 at first; NULL: no memory. */
+static inline uint32_t *py_index_slot(struct py_index *index, const void *address)
+{
+	uintptr_t key = (uintptr_t)address >> PY_CHUNK_LOG;
+	if (__builtin_expect(index->capacity > 0, 1)) {
+		const struct py_index_chunk *chunk = &index->chunks[py_index_home(index, key)];
+		if (__builtin_expect(chunk->key == key && chunk->ids, 1))
+			return &chunk->ids[(uintptr_t)address >> 4 & (PY_CHUNK_SLOTS - 1)];
+	}
+	return py_index_seek(index, address);
+}
 
 /* ---- types (py_types.c) ---- */
 
@@ -92,16 +118,8 @@ struct py_type {
 /* ---- the walk ---- */
 
 #define PY_NAMESPACE 1u  /* a dict whose keys are names in the program */
-#define PY_REACHED 2u    /* from a known root */
 #define PY_GARBAGE 4u    /* in gc.garbage */
 #define PY_GENERATION 4  /* so many bits to the left */
-
-struct py_object {
-	PyObject *object;
-	uint64_t first_edge;
-	uint32_t found; /* references to it */
-	uint8_t flags;
-};
 
 struct py_options {
 	const char *path;  /* or NULL */
@@ -124,8 +142,10 @@ struct py_walk {
 	bool layouts;            /* private structures are as we know them */
 
 	struct py_index index;
-	struct py_area objects;  /* struct py_object, by id - 1 */
-	struct py_area edges;    /* uint32_t: ids of what each object holds, in the order of objects */
+	struct py_area objects;     /* PyObject *, by id - 1 */
+	struct py_area flags;       /* uint8_t, by id - 1 */
+	struct py_area first_edges; /* uint64_t, by id - 1: where those of each object begin */
+	struct py_area edges;       /* uint32_t: ids of what each object holds, in the order of objects */
 	uint32_t object_count;
 
 	struct py_map type_numbers; /* PyTypeObject to its number in types + 1 */
@@ -136,9 +156,18 @@ struct py_walk {
 	PyObject *sizeof_name, *module_name;
 	PyCFunction object_sizeof;
 
-	struct py_area visited;     /* PyObject *, of the object at hand; NULL: has been labelled */
+	/* of the object at hand */
+	struct py_area visited;     /* PyObject *; NULL: has been labelled */
 	size_t visited_at;
-	const PyObject *from;
+	struct py_area targets;     /* uint64_t: addresses of what it refers to */
+	struct py_area slots;       /* uint64_t: a label and a kind for each */
+
+	struct py_map layout_numbers; /* from hashes to numbers in seen_layouts + 1 */
+	struct py_area seen_layouts;  /* struct py_seen_layout */
+	struct py_area layout_slots;  /* uint64_t: as in slots */
+
+	struct py_map split_sizes;  /* of dicts by their shared keys */
+	uint32_t integer_sizes[4];  /* of int by digits; 0: not yet known */
 	struct py_area roots;       /* uint32_t: ids of known roots */
 	struct py_area stacks;      /* uint32_t: stacks of the tracer's nodes, or 0 */
 };
@@ -148,26 +177,38 @@ static inline bool py_going(const struct py_walk *w)
 	return w->status == SNAP_OK;
 }
 void py_fail(struct py_walk *, enum snap_status, const char *message);
-static inline struct py_object *py_object_at(const struct py_walk *w, uint32_t id)
+static inline PyObject *py_object_at(const struct py_walk *w, uint32_t id)
 {
-	return (struct py_object *)(void *)w->objects.bytes + (id - 1);
+	return ((PyObject **)(void *)w->objects.bytes)[id - 1];
+}
+static inline uint8_t *py_flags_of(const struct py_walk *w, uint32_t id)
+{
+	return (uint8_t *)w->flags.bytes + (id - 1);
 }
 
-/* py_dump.c */
+/* py_refer.c */
+uint32_t py_note_new(struct py_walk *, const PyObject *);
 /* The id of an object, which is queued if it is new; 0 after a failure. */
-uint32_t py_note(struct py_walk *, const PyObject *);
+static inline uint32_t py_note(struct py_walk *w, const PyObject *object)
+{
+	const uint32_t *slot = py_index_slot(&w->index, object);
+	return slot && *slot ? *slot : py_note_new(w, object);
+}
 /* A reference from the object at hand; to may be NULL. */
 void py_refer(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
 /* The same, without counting it: another object has the reference. */
 void py_repeat(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
 void py_refer_key(struct py_walk *, PyObject *to, PyObject *key);
+/* The object at hand, with the references that it turned out to have. */
+void py_put_object(struct py_walk *, const struct snap_object *);
+
+/* py_dump.c */
 uint32_t py_string(struct py_walk *, const char *text);
 /* The label of a str object: its text. */
 uint64_t py_name_label(struct py_walk *, PyObject *name);
 /* The text of a str in UTF-8 (at most size - 1 bytes), without touching the object. */
 size_t py_text(PyObject *string, char *out, size_t size);
 void py_dump(struct py_walk *, const struct py_options *);
-
 
 /* py_types.c: NULL after a failure; valid until the next call. */
 const struct py_type *py_type_of(struct py_walk *, PyObject *);
@@ -177,16 +218,17 @@ void py_type_name(struct py_walk *, PyTypeObject *, char *out, size_t size);
 
 /* py_sizes.c */
 void py_sizes_init(struct py_walk *);
-uint64_t py_size(const struct py_walk *, PyObject *, const struct py_type *);
+uint64_t py_size(struct py_walk *, PyObject *, const struct py_type *);
 
 /* py_collector.c */
-/* Calls note for each object that the collector tracks. */
+/* Notes and marks each object that the collector tracks. */
 void py_collector_walk(struct py_walk *);
 
 /* py_labels.c */
-/* Marks what the object at hand says of others: which dicts are namespaces, which tuples closures. */
+/* Marks what an object says of others: which dicts are namespaces, which tuples closures. */
 void py_mark(struct py_walk *, PyObject *);
-void py_references(struct py_walk *, PyObject *, const struct py_type *);
+/* Gathers the references of an object, which is the one at hand. */
+void py_references(struct py_walk *, uint32_t id, const struct py_type *);
 /* Labels one of the references that the object's type reported; false: it did not. */
 bool py_claim(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
 void py_claim_field(struct py_walk *, PyObject *to, const char *label);
