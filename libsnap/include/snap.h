@@ -176,6 +176,7 @@ enum snap_type_kind {
 	SNAP_TYPE_SYNTHETIC = 7, /* stands for a set of roots, is no object of the program */
 	SNAP_TYPE_CLASS = 8, SNAP_TYPE_HIDDEN = 9, SNAP_TYPE_SYMBOL = 10, SNAP_TYPE_REGEXP = 11,
 	SNAP_TYPE_BIGINT = 12, SNAP_TYPE_LAYOUT = 13, SNAP_TYPE_BLOCK = 14,
+	SNAP_TYPE_PLACE = 15, /* outside of the heap: a variable, a stack; its objects have count 0 */
 };
 
 enum snap_reference_kind {

@@ -10,36 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "snap.h"
-#include "track.h"
-
-#define NAMED_WORDS 32u    /* of a block that is no larger, references are fields; else elements */
-#define LABELS_MAX  65536u /* beyond, roots are named after their module alone */
+#include "picture.h"
 
 /* ---- names ---- */
 
-struct picture {
-	struct track_heap heap;
-	struct snap_writer *writer;
-	struct snap_error error;
-	enum snap_status status;
-	uint32_t *stacks;  /* by node: its stack + 1; 0: not made yet */
-	uint32_t *modules; /* by number: id */
-	uint32_t *threads; /* by number: id + 1 */
-	uint64_t bytes, count;
-	struct track_mapped *mapped; /* by ascending address */
-	size_t mapped_count, mapped_next;
-	bool has_account; /* and maps */
-	struct track_maps maps;
-	struct track_account account;
-	struct track_holders holders; /* the rest: with references only */
-	struct track_roots roots;
-	struct track_types types;
-	uint32_t offsets[NAMED_WORDS]; /* by word: the string's id */
-	uint32_t labels;               /* of roots */
-};
-
-static uint32_t string(struct picture *p, const char *text, size_t size)
+uint32_t track_picture_string(struct picture *p, const char *text, size_t size)
 {
 	uint32_t id = 0;
 	if (p->status == SNAP_OK && size)
@@ -96,8 +71,8 @@ static uint32_t module_id(struct picture *p, uint32_t number)
 	} else {
 		memcpy(path, m->path, size);
 	}
-	struct snap_module module = {.path = string(p, size ? path : "?", size ? size : 1),
-				     .build_id = string(p, id, 2u * m->build_id_size),
+	struct snap_module module = {.path = track_picture_string(p, size ? path : "?", size ? size : 1),
+				     .build_id = track_picture_string(p, id, 2u * m->build_id_size),
 				     .base = m->start,
 				     .size = m->end - m->start};
 	if (p->status == SNAP_OK)
@@ -108,8 +83,8 @@ static uint32_t module_id(struct picture *p, uint32_t number)
 static uint32_t line_frame_id(struct picture *p, const struct track_line *line)
 {
 	uint32_t id = 0;
-	struct snap_frame f = {.function = string(p, line->function, strlen(line->function)),
-			       .file = string(p, line->file, strlen(line->file)),
+	struct snap_frame f = {.function = track_picture_string(p, line->function, strlen(line->function)),
+			       .file = track_picture_string(p, line->file, strlen(line->file)),
 			       .line = line->line};
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_frame(p->writer, &f, &id, &p->error);
@@ -171,12 +146,9 @@ static uint32_t interpreted_stack_id(struct picture *p, uint32_t lines, uint32_t
 	return id;
 }
 
-static uint32_t thread_id(struct picture *p, uint32_t number)
+/* Its name, as far as it is known. */
+static uint32_t thread_name(struct picture *p, uint32_t number)
 {
-	if (number >= track_thread_count())
-		return 0;
-	if (p->threads[number] || p->status != SNAP_OK)
-		return p->threads[number];
 	const struct track_thread_record *record = track_thread_record(number);
 	char path[64], name[32];
 	size_t size = strnlen(record->name, sizeof record->name);
@@ -186,8 +158,21 @@ static uint32_t thread_id(struct picture *p, uint32_t number)
 		size_t got = read_file(path, name, sizeof name);
 		size = got ? got - 1 : size;
 	}
-	p->status = snap_writer_thread(p->writer, (uint64_t)record->tid, string(p, name, size), &p->threads[number], &p->error);
-	return p->threads[number];
+	return track_picture_string(p, name, size);
+}
+
+struct picture_thread track_picture_thread(struct picture *p, uint32_t number)
+{
+	if (number >= track_thread_count())
+		return (struct picture_thread){0};
+	struct picture_thread *thread = &p->threads[number];
+	if (thread->id == 0 && p->status == SNAP_OK) {
+		thread->name = thread_name(p, number);
+		if (p->status == SNAP_OK)
+			p->status = snap_writer_thread(p->writer, (uint64_t)track_thread_record(number)->tid, thread->name,
+						       &thread->id, &p->error);
+	}
+	return *thread;
 }
 
 /* ---- blocks ---- */
@@ -202,30 +187,6 @@ static uint32_t strip(uint32_t *node, uint32_t what)
 	return number;
 }
 
-struct holding {
-	struct picture *p;
-	const struct track_block *block;
-};
-
-static bool add_reference(void *context, size_t offset, uintptr_t target)
-{
-	const struct holding *h = context;
-	struct picture *p = h->p;
-	bool is_field = h->block->size <= NAMED_WORDS * sizeof(uintptr_t);
-	uint64_t label = SNAP_LABEL_INDEX(offset / sizeof(uintptr_t));
-	if (is_field) {
-		char text[24];
-		uint32_t *name = &p->offsets[offset / sizeof(uintptr_t)];
-		if (*name == 0)
-			*name = string(p, text, (size_t)snprintf(text, sizeof text, "+0x%zx", offset));
-		label = SNAP_LABEL_STRING(*name);
-	}
-	if (p->status == SNAP_OK)
-		p->status = snap_writer_reference(p->writer, h->block->address, target,
-						  is_field ? SNAP_REF_FIELD : SNAP_REF_ELEMENT, label, &p->error);
-	return p->status == SNAP_OK;
-}
-
 static bool add_object(struct picture *p, const struct track_block *block, struct snap_object object)
 {
 	object.size = block->size;
@@ -235,7 +196,7 @@ static bool add_object(struct picture *p, const struct track_block *block, struc
 	object.domain = strip(&node, TRACK_DOMAIN_MODULE);
 	uint32_t thread = strip(&node, TRACK_THREAD_MODULE);
 	object.stack = lines ? interpreted_stack_id(p, lines, node) : stack_id(p, node);
-	object.thread = thread_id(p, thread);
+	object.thread = track_picture_thread(p, thread).id;
 	p->bytes += block->size;
 	p->count++;
 	if (p->has_account)
@@ -255,7 +216,7 @@ static uint32_t class_of_block(struct picture *p, const struct track_block *bloc
 		return 0;
 	size_t size = strnlen(name, sizeof text - 4);
 	memcpy(text + 4, name, size);
-	uint32_t id = string(p, text, size + 4);
+	uint32_t id = track_picture_string(p, text, size + 4);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_type(p->writer, id, SNAP_TYPE_OBJECT, &type, &p->error);
 	return type;
@@ -263,7 +224,7 @@ static uint32_t class_of_block(struct picture *p, const struct track_block *bloc
 
 static uint32_t mapped_type(struct picture *p, bool is_file)
 {
-	uint32_t type = 0, name = is_file ? string(p, "mmap of a file", 14) : string(p, "mmap", 4);
+	uint32_t type = 0, name = is_file ? track_picture_string(p, "mmap of a file", 14) : track_picture_string(p, "mmap", 4);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_type(p->writer, name, SNAP_TYPE_BLOCK, &type, &p->error);
 	return type;
@@ -287,62 +248,9 @@ static bool add_block(void *context, const struct track_block *block)
 	add_mapped(p, block->address);
 	uint32_t type = track_settings.references ? class_of_block(p, block) : 0;
 	add_object(p, block, (struct snap_object){.id = block->address, .type = type});
-	if (p->status == SNAP_OK && track_settings.references) {
-		struct holding holding = {p, block};
-		track_holders_words(&p->holders, &p->maps, block, add_reference, &holding);
-	}
+	if (p->status == SNAP_OK && track_settings.references)
+		track_picture_references(p, block);
 	return p->status == SNAP_OK;
-}
-
-/* ---- roots ---- */
-
-static bool read_references(struct picture *p)
-{
-	if (!p->has_account || !track_holders_read(&p->holders) ||
-	    !track_roots_read(&p->roots, &p->maps, &p->account, &p->holders))
-		return false;
-	track_variables_name(&p->roots, &p->maps);
-	return true;
-}
-
-static uint32_t thread_of(struct picture *p, pid_t tid)
-{
-	for (uint32_t number = track_thread_count(); number-- > 0;)
-		if (track_thread_record(number)->tid == tid)
-			return thread_id(p, number);
-	return 0;
-}
-
-/* As of blocks: parts of large variables have no names of their own. */
-static uint32_t variable_label(struct picture *p, const struct track_root *root)
-{
-	const char *name = root->name ? root->name : strrchr(root->module->path, '/') + 1;
-	size_t offset = root->at - (root->name ? root->name_at : root->module->start);
-	bool is_whole = root->name ? offset == 0 || root->name_size > NAMED_WORDS * sizeof(uintptr_t) : p->labels++ >= LABELS_MAX;
-	char text[TRACK_PATH + 32];
-	int size = is_whole ? snprintf(text, sizeof text, "%s", name) : snprintf(text, sizeof text, "%s+0x%zx", name, offset);
-	return string(p, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
-}
-
-static void add_roots(struct picture *p)
-{
-	pid_t tid = 0;
-	uint32_t thread = 0;
-	for (size_t i = 0; i < p->roots.count && p->status == SNAP_OK; i++) {
-		const struct track_root *r = &p->roots.all[i];
-		struct snap_root root = {.object = r->block, .kind = r->is_stack ? SNAP_ROOT_STACK_FRAME : SNAP_ROOT_TLS};
-		if (r->module) {
-			root.kind = SNAP_ROOT_GLOBAL;
-			root.label = variable_label(p, r);
-		} else {
-			thread = r->tid == tid ? thread : thread_of(p, r->tid);
-			tid = r->tid;
-			root.thread = thread;
-			root.label = r->name ? variable_label(p, r) : 0;
-		}
-		if (p->status == SNAP_OK)
-			p->status = snap_writer_root(p->writer, &root, &p->error);
-	}
 }
 
 /* ---- memory ---- */
@@ -363,7 +271,7 @@ static void add_mappings(struct picture *p)
 			.kind = (enum snap_mapping_kind)s->kind,
 			.flags = (m->readable ? SNAP_MAPPING_READABLE : 0u) | (m->writable ? SNAP_MAPPING_WRITABLE : 0u) |
 				 (m->executable ? SNAP_MAPPING_EXECUTABLE : 0u) | (m->shared ? SNAP_MAPPING_SHARED : 0u),
-			.name = string(p, m->path, strlen(m->path)),
+			.name = track_picture_string(p, m->path, strlen(m->path)),
 		};
 		if (p->status == SNAP_OK)
 			p->status = snap_writer_mapping(p->writer, &mapping, &p->error);
@@ -513,7 +421,7 @@ static void write_picture(struct picture *p, enum track_reason reason)
 	if (!track_blocks_each(add_block, p, &duplicates) && p->status == SNAP_OK)
 		p->status = SNAP_NO_MEMORY;
 	add_mapped(p, UINTPTR_MAX);
-	add_roots(p);
+	track_picture_roots(p);
 	add_mappings(p);
 	describe_program(p);
 	describe_moment(p, reason);
@@ -547,7 +455,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	syscall(SYS_close_range, 0u, ~0u, 0u);
 	track_limits_child();
 	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
-	if ((track_settings.references && !read_references(p)) || !make_maps(p))
+	if ((track_settings.references && !track_picture_read_references(p)) || !make_maps(p))
 		p->status = SNAP_NO_MEMORY;
 	else
 		p->status = open_writer(p, append, &allocator);

@@ -84,6 +84,8 @@ static void name_one(struct track_root *roots, size_t count, uintptr_t start, ui
 			high = middle;
 	}
 	for (; low < count && roots[low].at - start < size; low++) {
+		if (size <= roots[low].name_size)
+			continue; /* a name for a part, or another one for the same */
 		roots[low].name = name;
 		roots[low].name_at = start;
 		roots[low].name_size = size;

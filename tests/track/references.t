@@ -114,14 +114,15 @@ for flags in -O0 -O2; do
 	fi
 done
 status 0 "the snapshot is good" snap-info --verify leaks.snap
-is "$(path_to leaks.snap 2003)" "global global x1; element [0] x2; " "a path from a variable, with its name"
-is "$(path_to leaks.snap 2004)" "global interior x1; " "an interior pointer"
-is "$(path_to leaks.snap 2005)" "tls of_thread x1; " "a thread-local variable, with its name"
-is "$(snap-dump leaks.snap | grep -c "object: $(address_of leaks.snap 2008), kind: tls, label: \"of_thread\", thread: ")" 1 "one of another thread"
+is "$(path_to leaks.snap 2003)" "global global x1; field +0x0 x1; element [0] x2; " "a path from a variable, with its name"
+is "$(path_to leaks.snap 2004)" "global interior x1; field +0x0 x1; " "an interior pointer"
+is "$(path_to leaks.snap 2005)" "tls of_thread x1; field +0x0 x1; " "a thread-local variable, with its name"
+is "$(path_to leaks.snap 2008)" "tls of_thread x1; field +0x0 x1; " "one of another thread"
 is "$(snap-dump leaks.snap | grep -c "element: 19, to: $(address_of leaks.snap 2007)}")" 1 "a table of pthread_setspecific() holds a value"
 is "$(snap-refs --cycles --format=tsv leaks.snap | awk -F '\t' '$10 == "cycle" { print $3, $6, $11 }')" "2 2009 unreachable" "a cycle of garbage"
-thread=$(snap-dump leaks.snap | sed -n "s/.*object: $(address_of leaks.snap 2011), kind: stack, thread: \([0-9]*\).*/\1/p" | sort -u)
-is "$(snap-dump leaks.snap | sed -n "s/.*size: 2011, .*thread: \([0-9]*\).*/\1/p")" "$thread" "what is on a stack has its thread"
+is "$(path_to leaks.snap 2011)" "stack stack x1; local  x1; " "a stack holds what is on it"
+is "$(snap-dump leaks.snap | grep -B9999 "to: $(address_of leaks.snap 2011)}" | sed -n 's/.*type: "stack".*thread: \([0-9]*\).*/\1/p' | tail -1)" \
+	"$(snap-dump leaks.snap | sed -n "s/.*size: 2011, .*thread: \([0-9]*\).*/\1/p")" "and is of its thread"
 
 status 0 "records without" snap-record -o without.snap ./leaks
 is "$(snap-dump without.snap | grep -cE '^roots:|references')" 0 "and then there are no references"
@@ -160,7 +161,7 @@ ok "a series" test "$(snap-info --members --format=tsv held.snap | wc -l)" -gt 2
 for member in 1 -1; do
 	is "$(path_to "held.snap#$member" 168 | sed 's/^global sessions x1; \(field +0x[0-9a-f]* x[0-9]*; \)\{2,\}$/PATH/')" PATH \
 		"member $member: a map holds an object through its nodes"
-	is "$(path_to "held.snap#$member" 5555)" "global array x1; element [700] x1; " "member $member: an array holds it by its index"
+	is "$(path_to "held.snap#$member" 5555)" "global array x1; field +0x0 x1; element [700] x1; " "member $member: an array holds it by its index"
 	is "$(snap-refs --unreachable --format=tsv "held.snap#$member" | awk -F '\t' '$10 == "garbage" { print $3 }')" 0 "member $member: there are no leaks"
 done
 ok "blocks of one make have one shape" test "$(snap-info --format=tsv held.snap | awk -F '\t' '$5 == "shapes" { print $3; exit }')" -lt 20
@@ -185,8 +186,12 @@ int main(void)
 TEXT
 ${CC:-cc} -O1 -g parts.c -o parts
 snap-record --references -o parts.snap ./parts
-is "$(snap-dump parts.snap | grep -c 'kind: global, label: "large"')" 1000 "an array is one variable"
-is "$(path_to parts.snap 32)$(path_to parts.snap 33)" "global small+0x8 x1; global own x1; " "a part of a variable, and a static one"
+is "$(snap-dump parts.snap | grep -c 'kind: global, label: "large"')" 1 "an array is one variable"
+is "$(snap-top -k dominator -n 0 --format=tsv parts.snap | awk '$NF == "large" { print $1, $2, $3, $5, $6 }')" "0 0 31000 place variable" \
+	"which owns what it holds, and is no block"
+is "$(snap-top -k size --format=tsv parts.snap | awk '{ n += $2 } END { print n }')" 1002 "variables are in no sum"
+is "$(path_to parts.snap 32)$(path_to parts.snap 33)" "global small x1; field +0x8 x1; global own x1; field +0x0 x1; " \
+	"a part of a variable, and a static one"
 
 # Leaks of one place are one line, named after who called operator new.
 cat >lost.cc <<'TEXT'

@@ -135,7 +135,7 @@ static void test_numbers(void)
 		{"type_kinds", "class", SNAP_TYPE_CLASS}, {"type_kinds", "hidden", SNAP_TYPE_HIDDEN},
 		{"type_kinds", "symbol", SNAP_TYPE_SYMBOL}, {"type_kinds", "regexp", SNAP_TYPE_REGEXP},
 		{"type_kinds", "bigint", SNAP_TYPE_BIGINT}, {"type_kinds", "layout", SNAP_TYPE_LAYOUT},
-		{"type_kinds", "block", SNAP_TYPE_BLOCK},
+		{"type_kinds", "block", SNAP_TYPE_BLOCK}, {"type_kinds", "place", SNAP_TYPE_PLACE},
 		{"mapping_kinds", "other", SNAP_MAPPING_OTHER}, {"mapping_kinds", "heap", SNAP_MAPPING_HEAP},
 		{"mapping_kinds", "stack", SNAP_MAPPING_STACK}, {"mapping_kinds", "file", SNAP_MAPPING_FILE},
 		{"mapping_kinds", "recorder", SNAP_MAPPING_RECORDER},

@@ -254,6 +254,15 @@ static void type_cells(const struct snap_answer_row *row, bool with_shape, struc
 		cells[2] = print_bytes(scratch->bytes + shape.start, scratch->size - shape.start);
 }
 
+static void owner_cells(const struct snap_answer_row *row, struct buffer *scratch, struct print_cell *cells)
+{
+	append_variable(scratch, row->object_name);
+	size_t size = scratch->size;
+	cells[0] = row->address ? print_number(row->address) : print_absent();
+	type_cells(row, false, scratch, cells + 1);
+	cells[3] = row->object_name.bytes ? print_bytes(scratch->bytes, size) : print_absent();
+}
+
 static void duplicate_cells(const struct snap_answer_row *row, struct buffer *scratch,
 			    struct print_cell *cells)
 {
@@ -348,11 +357,7 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 		cells[1] = print_number(row->high);
 		break;
 	case SNAP_KEY_ROOT: root_cells(row, scratch, cells); break;
-	case SNAP_KEY_DOMINATOR:
-		cells[0] = row->address ? print_number(row->address) : print_absent();
-		type_cells(row, false, scratch, cells + 1);
-		cells[3] = text_cell(row->object_name);
-		break;
+	case SNAP_KEY_DOMINATOR: owner_cells(row, scratch, cells); break;
 	case SNAP_KEY_DUPLICATE: duplicate_cells(row, scratch, cells); break;
 	case SNAP_KEY_FIELD: field_cells(row, scratch, cells); break;
 	case SNAP_KEY_FILL: fill_cells(row, scratch, cells); break;

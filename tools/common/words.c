@@ -9,7 +9,7 @@
 static const char *const words[][WORD_COUNT] = {
 	[WORDS_TYPE_KIND] = {
 		"object", "array", "string", "code", "closure", "number", "native", "synthetic", "class", "hidden",
-		"symbol", "regexp", "bigint", "layout", "block",
+		"symbol", "regexp", "bigint", "layout", "block", "place",
 	},
 	[WORDS_DIMENSION] = {"all", "type", "stack", "thread", "domain", "generation", "shape", "size"},
 	[WORDS_MAPPING_KIND] = {"other", "heap", "stack", "file", "recorder"},

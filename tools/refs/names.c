@@ -84,7 +84,7 @@ void refs_append_name(struct refs *refs, struct buffer *out, uint64_t row)
 	const char *text;
 	size_t size;
 	refs_must(refs, snap_graph_object_name(refs->graph, row, &text, &size, &refs->error));
-	buffer_append(out, text, size);
+	demangle_variable(out, text, size);
 }
 
 void refs_append_label(struct refs *refs, struct buffer *out, uint64_t label)

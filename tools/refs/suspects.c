@@ -38,7 +38,7 @@ struct search {
 	uint64_t entered;
 	uint64_t threshold;
 	uint64_t types;
-	uint8_t *kinds; /* by type: 0 not known yet, 1 object, 2 synthetic */
+	uint8_t *kinds; /* by type: its kind + 1; 0: not known yet */
 };
 
 static bool is_reached(const struct refs *refs, uint64_t row)
@@ -81,16 +81,21 @@ static uint64_t find(const struct search *search, uint64_t row)
 
 /* ---- the dominator tree of what is big ---- */
 
-static bool is_synthetic(struct search *search, uint64_t row)
+static bool is_of_kind(struct search *search, uint64_t row, enum snap_type_kind wanted)
 {
 	struct refs *refs = search->refs;
 	uint8_t *kind = &search->kinds[snap_graph_type(refs->graph, row)];
 	if (*kind == 0) {
 		struct snap_graph_object object;
 		refs_must(refs, snap_graph_object(refs->graph, row, &object, &refs->error));
-		*kind = object.kind == SNAP_TYPE_SYNTHETIC ? 2 : 1;
+		*kind = object.kind < UINT8_MAX ? (uint8_t)(object.kind + 1) : UINT8_MAX;
 	}
-	return *kind == 2;
+	return *kind == wanted + 1;
+}
+
+static bool is_synthetic(struct search *search, uint64_t row)
+{
+	return is_of_kind(search, row, SNAP_TYPE_SYNTHETIC);
 }
 
 static void collect(struct search *search)
@@ -282,7 +287,7 @@ static bool is_loose(struct search *search, uint64_t row)
 {
 	const struct snap_graph *graph = search->refs->graph;
 	if (!is_reached(search->refs, row) || snap_graph_retained(graph, row) > search->threshold ||
-	    is_synthetic(search, row))
+	    is_synthetic(search, row) || is_of_kind(search, row, SNAP_TYPE_PLACE))
 		return false;
 	uint64_t dominator = snap_graph_dominator(graph, row);
 	return dominator == SNAP_GRAPH_NONE || is_synthetic(search, dominator);

@@ -73,7 +73,7 @@ static void count_held(struct telling *telling)
 		for (size_t i = 0; i < count && first + i < refs->objects; i++) {
 			uint64_t row = first + i;
 			uint64_t number = owner_of(telling, row);
-			if (!is_shown(telling, number) ||
+			if (!is_shown(telling, number) || values[1][i] == 0 ||
 			    snap_graph_distance(refs->graph, row) == SNAP_GRAPH_NONE)
 				continue;
 			const struct refs_group added = {

@@ -1,0 +1,45 @@
+/* A snapshot as the child writes it (child.c; with references: owners.c). */
+#ifndef PICTURE_H
+#define PICTURE_H
+
+#include "snap.h"
+#include "track.h"
+
+#define PICTURE_NAMED_WORDS 32u /* of what is no larger, references are fields; else elements */
+
+struct picture_thread {
+	uint32_t id, name; /* 0: not made yet, unknown */
+};
+struct picture {
+	struct track_heap heap;
+	struct snap_writer *writer;
+	struct snap_error error;
+	enum snap_status status;
+	uint32_t *stacks;               /* by node: its stack + 1; 0: not made yet */
+	uint32_t *modules;              /* by number: id */
+	struct picture_thread *threads; /* by number */
+	uint64_t bytes, count;
+	struct track_mapped *mapped; /* by ascending address */
+	size_t mapped_count, mapped_next;
+	bool has_account; /* and maps */
+	struct track_maps maps;
+	struct track_account account;
+	struct track_holders holders; /* the rest: with references only */
+	struct track_roots roots;
+	struct track_types types;
+	uint32_t offsets[PICTURE_NAMED_WORDS]; /* by word: the string's id */
+	uint32_t labels;                       /* of roots without a variable */
+};
+
+/* Its id; 0 if it is empty. */
+uint32_t track_picture_string(struct picture *, const char *text, size_t size);
+struct picture_thread track_picture_thread(struct picture *, uint32_t number);
+
+/* False: no memory. */
+bool track_picture_read_references(struct picture *);
+/* What the block that was written last points to. */
+void track_picture_references(struct picture *, const struct track_block *);
+/* After all blocks. */
+void track_picture_roots(struct picture *);
+
+#endif
