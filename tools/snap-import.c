@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 	char **arguments = cli_parse(&tool, argc, argv, &count);
 	const struct import_format *format = find_format(arguments[0]);
 	if (format == NULL)
-		cli_usage("unknown format: %s", arguments[0]);
+		cli_usage("'%s' is no FORMAT: v8, hprof or tracemalloc", arguments[0]);
 	if (output == NULL)
 		cli_usage("-o OUT is missing");
 	if (level > 19)

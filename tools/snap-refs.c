@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct wishes {
 	bool owned, unreachable, cycles, dominators, suspects, weak, brief, estimate;
@@ -71,7 +72,7 @@ static void open_graph(struct refs *refs, bool weak)
 		cli_lost(refs->file, info.lost_references);
 	if (info.roots == 0)
 		cli_warn("%s: there are no roots, so nothing is reached",
-			 refs->file != NULL ? refs->file : "-");
+			 refs->file);
 }
 
 /* False: some target names nothing. */
@@ -83,7 +84,11 @@ static bool find_targets(struct refs *refs, char **words, size_t count)
 		if (refs_add_target(refs, words[i]))
 			continue;
 		char *escaped = print_escaped(words[i], strlen(words[i]));
-		cli_warn("%s: nothing is '%s'", refs->file != NULL ? refs->file : "-", escaped);
+		if (refs_is_whole_name(words[i]))
+			cli_warn("%s: nothing is '%s'; try '%.5s*%s*'", refs->file, escaped, escaped,
+				 escaped + strlen("type:"));
+		else
+			cli_warn("%s: nothing is '%s'", refs->file, escaped);
 		free(escaped);
 		all_found = false;
 	}
@@ -139,7 +144,7 @@ static void report_damage(const struct refs *refs)
 	snap_reader_info(refs->reader, &info);
 	if (!info.damaged || refs->was_damaged)
 		return;
-	cli_warn("%s: incomplete: %s", refs->file != NULL ? refs->file : "-", info.damage.message);
+	cli_warn("%s: incomplete: %s", refs->file, info.damage.message);
 	cli_lost(refs->file, 0);
 }
 
@@ -190,6 +195,11 @@ int main(int argc, char **argv)
 	char **arguments = cli_parse(&tool, argc, argv, &count);
 	if (wishes.percent < 1 || wishes.percent > 99)
 		cli_usage("--threshold is from 1 to 99");
+	if (refs_is_target(arguments[0]) && access(arguments[0], F_OK) != 0)
+		cli_usage("FILE comes first, and then '%s'", arguments[0]);
+	for (size_t i = 1; i < count; i++)
+		if (!refs_is_target(arguments[i]))
+			cli_usage("'%s' is no target: " REFS_TARGETS, arguments[i]);
 	refs.file = arguments[0];
 	bool asks = wishes.dominators || wishes.cycles || wishes.unreachable || wishes.suspects;
 	if (wishes.estimate && (asks || wishes.owned || wishes.brief || count > 1))

@@ -102,7 +102,7 @@ static const char *what_else(const uint8_t *bytes, size_t size)
 	if (size == 0)
 		return ": the file is empty";
 	if (begins(bytes, size, "\x1f\x8b", 2))
-		return ": it is compressed with gzip";
+		return ": it is compressed with gzip (a Java heap dump may be: see snap-import hprof)";
 	if (begins(bytes, size, "\x28\xb5\x2f\xfd", 4))
 		return ": it is compressed with zstd once more, or is another zstd file";
 	if (begins(bytes, size, "\xfd" "7zXZ", 5))
@@ -112,7 +112,7 @@ static const char *what_else(const uint8_t *bytes, size_t size)
 	if (begins(bytes, size, "\x80", 1) && size > 1 && bytes[1] <= 5)
 		return ": it looks like a Python pickle (see snap-import tracemalloc)";
 	if (begins(bytes, size, "JAVA PROFILE", 12))
-		return ": it looks like a Java heap dump";
+		return ": it looks like a Java heap dump (see snap-import hprof)";
 	if (begins(bytes, size, "{", 1) || begins(bytes, size, "[", 1))
 		return ": it looks like JSON";
 	return "";

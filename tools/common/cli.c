@@ -257,7 +257,7 @@ char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *cou
 	set_format();
 	size_t given = (size_t)(argc - optind);
 	if (given < tool->min_arguments)
-		cli_usage("an argument is missing");
+		cli_usage("an argument is missing: %s %s", tool->name, tool->usage);
 	if (given > tool->max_arguments)
 		cli_usage("one argument too many: %s", argv[optind + (int)tool->max_arguments]);
 	if (count)

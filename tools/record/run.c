@@ -227,5 +227,7 @@ void record_run(const struct record_options *options, char **command)
 	unsetenv("LD_PRELOAD");
 	for (size_t i = 0; i < written.count && !options->no_symbols; i++)
 		record_name_frames(written.items[i]);
+	for (size_t i = 0; i < written.count && strchr(options->output, '%'); i++)
+		cli_note("wrote %s", written.items[i]);
 	end_as(status, whole);
 }

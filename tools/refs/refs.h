@@ -59,7 +59,10 @@ static inline uint64_t refs_multiply(uint64_t a, uint64_t b)
 /* ---- targets (targets.c) ---- */
 
 #define REFS_TARGETS "an address, @ID, id:N, row:N, type:PATTERN, name:PATTERN or site:PATTERN"
-/* Adds what the words name to the targets; false: they name nothing. */
+bool refs_is_target(const char *words);
+/* A pattern that no other name than itself matches. */
+bool refs_is_whole_name(const char *words);
+/* Adds what the words name to the targets, which they are; false: they name nothing. */
 bool refs_add_target(struct refs *, const char *words);
 
 /* ---- names (names.c) ---- */

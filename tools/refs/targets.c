@@ -126,6 +126,25 @@ static bool add_names(struct refs *refs, const char *pattern)
 	return any;
 }
 
+static bool is_pattern(const char *words)
+{
+	return strncmp(words, "type:", 5) == 0 || strncmp(words, "site:", 5) == 0 ||
+	       strncmp(words, "name:", 5) == 0;
+}
+
+bool refs_is_target(const char *words)
+{
+	uint64_t number;
+	return is_pattern(words) || (strncmp(words, "row:", 4) == 0 && parse_number(words + 4, &number)) ||
+	       (strncmp(words, "id:", 3) == 0 && parse_number(words + 3, &number)) ||
+	       parse_number(words[0] == '@' ? words + 1 : words, &number);
+}
+
+bool refs_is_whole_name(const char *words)
+{
+	return is_pattern(words) && strpbrk(words, "*?") == NULL;
+}
+
 bool refs_add_target(struct refs *refs, const char *words)
 {
 	uint64_t number;
@@ -135,11 +154,8 @@ bool refs_add_target(struct refs *refs, const char *words)
 		return add_sites(refs, words + 5);
 	if (strncmp(words, "name:", 5) == 0)
 		return add_names(refs, words + 5);
-	if (strncmp(words, "row:", 4) == 0 && parse_number(words + 4, &number))
-		return add_row(refs, number);
-	if (strncmp(words, "id:", 3) == 0 && parse_number(words + 3, &number))
-		return add_address(refs, number);
-	if (parse_number(words[0] == '@' ? words + 1 : words, &number))
-		return add_address(refs, number);
-	cli_usage("'%s' is no target: " REFS_TARGETS, words);
+	if (strncmp(words, "row:", 4) == 0)
+		return parse_number(words + 4, &number) && add_row(refs, number);
+	const char *address = strncmp(words, "id:", 3) == 0 ? words + 3 : words[0] == '@' ? words + 1 : words;
+	return parse_number(address, &number) && add_address(refs, number);
 }

@@ -1,0 +1,1 @@
+snap-refs 'type:Session' app.snap
