@@ -342,7 +342,7 @@ bool libsnap_array_equals(struct libsnap_array *array, uint64_t first, size_t co
 	while (count > 0) {
 		size_t piece = in_one_piece(array, first, count),
 		       size = piece * array->element_size;
-		if (memcmp(libsnap_array_at(array, first), other, size))
+		if (memcmp(libsnap_array_at(array, first), other, size) != 0)
 			return false;
 		other = (const uint8_t *)other + size;
 		first += piece;

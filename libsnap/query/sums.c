@@ -83,7 +83,7 @@ void libsnap_variance_add(const struct weigher *weigher, struct variance *v, uin
 uint64_t libsnap_error_of(double variance)
 {
 	double root = variance > 1 ? variance : 1;
-	for (double next = root; variance > 0; root = next) {
+	for (double next; variance > 0; root = next) {
 		next = (root + variance / root) / 2;
 		if (next >= root)
 			break;

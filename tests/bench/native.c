@@ -27,7 +27,11 @@
 #define THREADS     4u
 #define FUNCTIONS   8u
 #define PAUSES      10u
+#ifdef __clang__
+#define NOT_INLINED __attribute__((noinline))
+#else
 #define NOT_INLINED __attribute__((noinline, noclone))
+#endif
 
 static uint8_t paths[STACKS_MAX][DEPTH];
 static unsigned scale = 1;
