@@ -309,8 +309,8 @@ struct track_roots {
 	bool no_memory;
 };
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *, const struct track_holders *);
-/* Gives names to those in modules, and to threads' own variables of the program itself. */
-void track_variables_name(struct track_roots *, const struct track_maps *);
+/* Gives names to those in modules, and to threads' own variables. */
+void track_variables_name(struct track_roots *, struct track_maps *);
 /* Each variable of all modules that has a name.  The names stay. */
 void track_variables_each(const struct track_maps *,
 			  void (*each)(void *context, uintptr_t start, uint64_t size, const char *name), void *context);

@@ -1,9 +1,9 @@
 /* The names of variables that hold blocks, from the symbol tables of modules' files. */
+#include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +12,8 @@
 
 #define SAME_MAX 4096u /* so much of the file is compared with what is mapped */
 #define NAME_MAX 1024u
+#define LINK_MAP_WORDS 160u /* that are looked through */
+#define BELOW_MAX ((uintptr_t)1 << 24)
 
 struct file {
 	const uint8_t *bytes;
@@ -143,13 +145,13 @@ static void name_modules(struct track_roots *r)
 	}
 }
 
-static void name_own(void *context, uintptr_t start, uint64_t size, const char *name)
+/* Of roots near a descriptor, those in a part of what lies below it. */
+static void name_part(const struct naming *n, uintptr_t start, uint64_t size, const char *name)
 {
-	const struct naming *n = context;
 	for (size_t i = 0; i < n->count; i++) {
 		struct track_root *root = &n->roots[i];
 		uintptr_t at = root->descriptor - n->below + start;
-		if (root->descriptor == 0 || root->at < at || root->at - at >= size)
+		if (root->descriptor == 0 || root->at < at || root->at - at >= size || root->name)
 			continue;
 		root->name = name;
 		root->name_at = at;
@@ -158,33 +160,63 @@ static void name_own(void *context, uintptr_t start, uint64_t size, const char *
 	}
 }
 
+static void name_own(void *context, uintptr_t start, uint64_t size, const char *name)
+{
+	name_part(context, start, size, name);
+}
+
 #if defined(__x86_64__)
 #define TLS_IS_BELOW true
 #else
 #define TLS_IS_BELOW false
 #endif
 
-/* The program's own thread-local variables end where the descriptor begins (ELF Handling For Thread-Local Storage,
- * variant II); where those of libraries are, only the loader knows. */
-static void name_threads(struct track_roots *r, const struct track_maps *maps)
+extern int _dl_find_object(void *, struct dl_find_object *) __attribute__((weak));
+
+/* How far below each thread's descriptor a module's variables begin (ELF Handling For Thread-Local Storage, variant II);
+ * 0: elsewhere.  The loader keeps it behind what else it knows of the segment: in glibc where its image begins, its size
+ * in the file, in memory, alignment, and the offset of its first byte. */
+static uintptr_t find_below(struct track_maps *maps, const struct link_map *map, const ElfW(Phdr) *tls)
 {
-	uintptr_t at = getauxval(AT_PHDR);
-	const ElfW(Phdr) *header = (const void *)at; /* NOLINT(performance-no-int-to-ptr) */
-	const struct track_mapping *module = track_mapping_from(maps, at);
-	struct naming n = {.roots = r->all, .count = r->count};
-	struct file f;
-	for (unsigned long i = 0; at && i < getauxval(AT_PHNUM); i++)
-		if (header[i].p_type == PT_TLS && header[i].p_align > 0)
-			n.below = (header[i].p_memsz + header[i].p_align - 1) & ~(uintptr_t)(header[i].p_align - 1);
-	if (n.below > 0 && module && at >= module->start && open_file(&f, module) && is_same(&f, module))
-		each_symbol(&f, STT_TLS, name_own, &n);
+	uintptr_t align = tls->p_align > 0 ? tls->p_align : 1;
+	const uintptr_t known[] = {map->l_addr + tls->p_vaddr, tls->p_filesz, tls->p_memsz, tls->p_align, tls->p_vaddr & (align - 1)};
+	const uintptr_t *at = (const uintptr_t *)map, *end = at + LINK_MAP_WORDS;
+	uintptr_t start = (uintptr_t)at, stop = track_maps_readable(maps, &start, (uintptr_t)end);
+	if (stop == 0 || start != (uintptr_t)at)
+		return 0;
+	for (end = at + (stop - start) / sizeof *at; at + 6 <= end; at++)
+		if (memcmp(at, known, sizeof known) == 0)
+			return at[5] >= tls->p_memsz && at[5] < BELOW_MAX ? at[5] : 0;
+	return 0;
 }
 
-void track_variables_name(struct track_roots *r, const struct track_maps *maps)
+/* Those of libraries that came later may be blocks. */
+static void name_tls(struct track_roots *r, struct track_maps *maps, const struct track_mapping *module)
+{
+	struct naming n = {.roots = r->all, .count = r->count};
+	struct dl_find_object found;
+	struct file f;
+	const ElfW(Phdr) *tls = NULL;
+	if (_dl_find_object((void *)module->start, &found) != 0 || !found.dlfo_link_map || !open_file(&f, module)) /* NOLINT */
+		return;
+	const ElfW(Ehdr) *elf = (const void *)f.bytes;
+	const ElfW(Phdr) *header = part(&f, elf->e_phoff, elf->e_phnum, sizeof *header, 8);
+	for (unsigned i = 0; header && i < elf->e_phnum; i++)
+		if (header[i].p_type == PT_TLS && header[i].p_memsz > 0)
+			tls = &header[i];
+	n.below = tls && is_same(&f, module) ? find_below(maps, found.dlfo_link_map, tls) : 0;
+	if (n.below == 0)
+		return;
+	each_symbol(&f, STT_TLS, name_own, &n);
+	name_part(&n, 0, tls->p_memsz, strrchr(module->path, '/') + 1);
+}
+
+void track_variables_name(struct track_roots *r, struct track_maps *maps)
 {
 	name_modules(r);
-	if (TLS_IS_BELOW)
-		name_threads(r, maps);
+	for (size_t i = 0; TLS_IS_BELOW && _dl_find_object && i < maps->count; i++)
+		if (track_mapping_module_end(maps, &maps->all[i]) != 0)
+			name_tls(r, maps, &maps->all[i]);
 }
 
 struct moving {

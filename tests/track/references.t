@@ -193,6 +193,54 @@ is "$(snap-top -k size --format=tsv parts.snap | awk '{ n += $2 } END { print n 
 is "$(path_to parts.snap 32)$(path_to parts.snap 33)" "global small x1; field +0x8 x1; global own x1; field +0x0 x1; " \
 	"a part of a variable, and a static one"
 
+# Thread-local variables of libraries.
+cat >library.c <<'TEXT'
+#include <stdlib.h>
+__thread void *shown[2];
+static __thread void *hidden;
+void fill(int size) { shown[1] = malloc(size); hidden = malloc(size + 1); }
+TEXT
+cat >local.c <<'TEXT'
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+void fill(int);
+static sem_t ready, never;
+__thread void *own;
+static void *run(void *unused)
+{
+	fill(3000);
+	own = malloc(3002);
+	sem_post(&ready);
+	sem_wait(&never);
+	return unused;
+}
+__attribute__((noinline)) static void clear(void) { volatile char below[65536]; memset((char *)below, 0, sizeof below); }
+int main(void)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, run, NULL);
+	sem_wait(&ready);
+	fill(2000);
+	own = malloc(2002);
+	clear();
+	return 0;
+}
+TEXT
+if [ "$(uname -m)" = x86_64 ]; then
+	${CC:-cc} -g -shared -fPIC library.c -o liblocal.so
+	${CC:-cc} -g local.c -o local -L. -llocal -Wl,-rpath,"$PWD" -pthread
+	snap-record --references -o local.snap ./local
+	for block in 2000:shown:8 2001:hidden:0 2002:own:0 3000:shown:8 3001:hidden:0 3002:own:0; do
+		IFS=: read -r size name offset <<<"$block"
+		is "$(path_to local.snap "$size")" "tls $name x1; field +0x$offset x1; " "a thread-local variable holds $size"
+	done
+	strip liblocal.so
+	snap-record --references -o local.snap ./local
+	is "$(path_to local.snap 3001 | sed 's/+0x[0-9a-f]*/+OFFSET/')" "tls liblocal.so x1; field +OFFSET x1; " "without symbols: the library's"
+fi
+
 # Leaks of one place are one line, named after who called operator new.
 cat >lost.cc <<'TEXT'
 struct session { long filler[20]; };
