@@ -87,7 +87,7 @@ static size_t count_alike(const struct track_root *roots, size_t count)
 		return 1;
 	for (; alike < count; alike++) {
 		const struct track_root *r = &roots[alike];
-		bool is_same = first->name ? r->name && r->name_at == first->name_at
+		bool is_same = first->name ? r->name == first->name && r->name_at == first->name_at
 					   : !r->name && !r->module && r->tid == first->tid && r->is_stack == first->is_stack;
 		if (!is_same)
 			break;
