@@ -70,6 +70,7 @@ static void free_writer(struct snap_writer *w)
 	libsnap_batch_free(w);
 	libsnap_shapes_free(&w->shapes, allocator);
 	libsnap_totals_free(&w->totals);
+	libsnap_direct_free(w);
 	libsnap_names_free(&w->names);
 	if (w->folder)
 		libsnap_free(allocator, w->folder, strlen(w->folder) + 1, 1);
@@ -84,6 +85,7 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	w->level = options->level ? options->level : LEVEL_DEFAULT;
 	w->totals_only = options->totals_only;
 	w->number_contents = options->number_contents;
+	w->is_direct = options->direct && !options->totals_only;
 	w->few_objects = FEW_OBJECTS;
 	w->flags = options->flags | (options->totals_only ? SNAP_SNAPSHOT_TOTALS_ONLY : 0);
 	w->sampling_interval = options->sampling_interval_bytes;
@@ -100,6 +102,7 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	libsnap_lanes_init(&w->lanes, allocator);
 	libsnap_lanes_init(&w->nameless, allocator);
 	libsnap_pages_init(&w->map.first, allocator, sizeof(uint64_t));
+	libsnap_direct_init(w);
 	w->lowest_id = UINT64_MAX;
 	libsnap_pages_init(&w->roots, allocator, sizeof(struct libsnap_root));
 	libsnap_pages_init(&w->timeline, allocator, sizeof(struct libsnap_moment));
@@ -229,28 +232,48 @@ static enum snap_status make_buffers(struct snap_writer *w)
 	return status;
 }
 
+enum snap_status libsnap_writer_begin_output(struct snap_writer *w)
+{
+	if (w->compressor)
+		return SNAP_OK;
+	enum snap_status status = make_buffers(w);
+	return status == SNAP_OK ? libsnap_out_begin(w) : status;
+}
+
+static enum snap_status settle_rows(struct snap_writer *w)
+{
+	if (w->totals_only)
+		return SNAP_OK;
+	return w->is_direct ? libsnap_shapes_settle(w) : libsnap_order_begin(w);
+}
+
+static enum snap_status write_rows(struct snap_writer *w)
+{
+	if (w->totals_only)
+		return SNAP_OK;
+	return w->is_direct ? libsnap_direct_end(w) : libsnap_write_rows(w);
+}
+
 static enum snap_status finish(struct snap_writer *w, uint64_t *identity)
 {
 	enum snap_status status = libsnap_log_flush(w);
 	if (status == SNAP_OK)
 		status = libsnap_log_recent(w);
-	if (status == SNAP_OK && !w->totals_only)
-		status = libsnap_order_begin(w);
+	if (status == SNAP_OK)
+		status = settle_rows(w);
 	if (status == SNAP_OK)
 		status = libsnap_totals_check(w);
 	if (status == SNAP_OK)
 		status = libsnap_numbers_settle(w);
 	if (status == SNAP_OK)
-		status = make_buffers(w);
-	if (status == SNAP_OK)
-		status = libsnap_out_begin(w);
+		status = libsnap_writer_begin_output(w);
 	if (status == SNAP_OK)
 		status = libsnap_write_tables(w);
 	/* Roots are few, and what is cut off is the end. */
 	if (status == SNAP_OK && !w->totals_only)
 		status = libsnap_write_roots(w);
-	if (status == SNAP_OK && !w->totals_only)
-		status = libsnap_write_rows(w);
+	if (status == SNAP_OK)
+		status = write_rows(w);
 	return status == SNAP_OK ? libsnap_out_finish(w, identity) : status;
 }
 

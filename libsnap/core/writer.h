@@ -288,13 +288,50 @@ struct libsnap_batch_out {
 	size_t count, size, written;          /* written: batches so far */
 };
 
+/* ---- rows of one table (writer_columns.c) ---- */
+
+#define LIBSNAP_BLOCK_ROWS  65536u
+/* A code for each of so many is what zstd takes in one bite. */
+#define LIBSNAP_BLOCK_TARGETS 131072u
+#define LIBSNAP_COLUMNS_MAX 12
+#define LIBSNAP_SAMPLE_ROWS 12288u
+struct libsnap_column_out {
+	const struct snapfmt_column *info;
+	uint64_t *values;
+	uint64_t same; /* the value of all rows so far, while values is not used */
+	bool varied;
+	const uint64_t *bounds; /* of ranges that values lie in, for the encoding of that name */
+	size_t bound_count;
+	const uint64_t *sizes; /* of the objects whose addresses values are, where they go with a block of their own */
+	uint64_t deferred; /* rows of default that are not written unless something else comes */
+	uint64_t written;
+	uint8_t encoding;
+	bool chosen; /* encoding is that of the block to come */
+};
+struct libsnap_table_out {
+	struct snap_writer *writer;
+	struct libsnap_column_out columns[LIBSNAP_COLUMNS_MAX];
+	size_t column_count, block_rows, value_rows, rows; /* rows: in the block */
+	uint32_t live; /* columns that have had another value than their default in the block */
+	uint64_t row_count;
+};
+
+/* ---- objects that are written as they come (writer_direct.c) ---- */
+
+struct libsnap_direct {
+	struct libsnap_table_out objects;
+	struct libsnap_pages runs;
+	uint64_t last_id;
+	uint32_t type; /* of the last run */
+};
+
 struct snap_writer {
 	const struct snap_allocator *allocator;
 	const struct snap_io *io;
 	char *folder;
 	uint64_t max_memory_bytes;
 	int level;
-	bool totals_only, number_contents;
+	bool totals_only, number_contents, is_direct;
 	uint64_t few_objects; /* so many need no totals */
 	uint32_t flags;
 	uint64_t sampling_interval;
@@ -318,6 +355,7 @@ struct snap_writer {
 	struct libsnap_pages roots, timeline, mappings, layouts, layout_slots;
 	struct libsnap_order order;
 	struct libsnap_map map;
+	struct libsnap_direct direct;
 
 	struct libsnap_out out;
 	struct libsnap_batch_out batch;
@@ -342,6 +380,9 @@ enum snap_status libsnap_misuse(struct snap_writer *, const char *format, ...) L
 typedef enum snap_status libsnap_write_copy(struct snap_writer *, void *context);
 enum snap_status libsnap_writer_finish_copy(struct snap_writer *, libsnap_write_copy *write, void *context,
 					    struct snap_writer_summary *out, struct snap_error *error);
+
+/* writer.c: before the first block; later calls do nothing. */
+enum snap_status libsnap_writer_begin_output(struct snap_writer *);
 
 /* writer_totals.c */
 void libsnap_totals_init(struct libsnap_totals *, const struct snap_allocator *);
@@ -502,32 +543,7 @@ void libsnap_map_free(struct snap_writer *);
 enum snap_status libsnap_resolve(struct snap_writer *, uint64_t *ids, size_t count,
 				 uint64_t *unknown);
 
-/* writer_columns.c: rows of one table, column by column */
-#define LIBSNAP_BLOCK_ROWS  65536u
-/* A code for each of so many is what zstd takes in one bite. */
-#define LIBSNAP_BLOCK_TARGETS 131072u
-#define LIBSNAP_COLUMNS_MAX 12
-#define LIBSNAP_SAMPLE_ROWS 12288u
-struct libsnap_column_out {
-	const struct snapfmt_column *info;
-	uint64_t *values;
-	uint64_t same; /* the value of all rows so far, while values is not used */
-	bool varied;
-	const uint64_t *bounds; /* of ranges that values lie in, for the encoding of that name */
-	size_t bound_count;
-	const uint64_t *sizes; /* of the objects whose addresses values are, where they go with a block of their own */
-	uint64_t deferred; /* rows of default that are not written unless something else comes */
-	uint64_t written;
-	uint8_t encoding;
-	bool chosen; /* encoding is that of the block to come */
-};
-struct libsnap_table_out {
-	struct snap_writer *writer;
-	struct libsnap_column_out columns[LIBSNAP_COLUMNS_MAX];
-	size_t column_count, block_rows, value_rows, rows; /* rows: in the block */
-	uint32_t live; /* columns that have had another value than their default in the block */
-	uint64_t row_count;
-};
+/* writer_columns.c */
 void libsnap_table_begin(struct libsnap_table_out *, struct snap_writer *, uint16_t table,
 			 uint64_t rows_expected);
 enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *values);
@@ -539,10 +555,19 @@ enum snap_status libsnap_table_values(struct libsnap_table_out *, const uint64_t
 /* Ends the blocks here, whole or not. */
 enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);
+void libsnap_table_free(struct libsnap_table_out *);
 /* Compresses what a column's rows were encoded to, and writes it. */
 enum snap_status libsnap_write_block(struct snap_writer *, struct snapfmt_block *, const uint8_t *raw, size_t raw_size);
 enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
 				    uint64_t first_row, uint32_t row_count, bool only_block);
+
+/* writer_direct.c: an object is checked, then it is added to the sums, then to the rows */
+void libsnap_direct_init(struct snap_writer *);
+void libsnap_direct_free(struct snap_writer *);
+enum snap_status libsnap_direct_check(struct snap_writer *, const struct snap_object *);
+enum snap_status libsnap_direct_object(struct snap_writer *, const struct snap_object *);
+/* The rows that were not written yet, and all runs. */
+enum snap_status libsnap_direct_end(struct snap_writer *);
 
 /* writer_batch.c: all rows of small columns wait here for each other */
 /* *added: the column is in the batch; it may be too large. */

@@ -312,6 +312,14 @@ static enum snap_status keep_row_count(struct libsnap_table_out *t)
 	return t->row_count ? write_deferred(t, &t->columns[0]) : SNAP_OK;
 }
 
+void libsnap_table_free(struct libsnap_table_out *t)
+{
+	for (size_t i = 0; i < t->column_count; i++)
+		libsnap_free(t->writer->allocator, t->columns[i].values, t->value_rows,
+			     sizeof(*t->columns[i].values));
+	t->column_count = 0;
+}
+
 enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status status)
 {
 	const bool only_block = t->rows == t->row_count;
@@ -322,9 +330,7 @@ enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status
 		status = libsnap_table_flush(t);
 	if (status == SNAP_OK)
 		status = keep_row_count(t);
-	for (size_t i = 0; i < t->column_count; i++)
-		libsnap_free(t->writer->allocator, t->columns[i].values, t->value_rows,
-			     sizeof(*t->columns[i].values));
+	libsnap_table_free(t);
 	return status;
 }
 

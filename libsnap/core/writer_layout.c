@@ -133,7 +133,7 @@ static enum snap_status log_grouped(struct snap_writer *w, const struct snap_obj
 static enum snap_status add_object(struct snap_writer *w, uint32_t id, const struct snap_object *o,
 				   const uint64_t *targets, size_t count)
 {
-	if (id == 0 || id > w->layouts.count)
+	if (id == 0 || id > w->layouts.count || w->is_direct)
 		return libsnap_misuse(w, "layout %u is not known", (unsigned)id);
 	struct libsnap_make *make = libsnap_pages_at(&w->layouts, id - 1);
 	if (o->type != make->type || o->id == 0 || count < make->slot_count)

@@ -228,9 +228,13 @@ enum snap_status libsnap_log_sums(struct snap_writer *w, const struct snap_objec
 
 enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_object *o)
 {
-	enum snap_status status = libsnap_log_sums(w, o);
+	enum snap_status status = w->is_direct ? libsnap_direct_check(w, o) : SNAP_OK;
+	if (status == SNAP_OK)
+		status = libsnap_log_sums(w, o);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
+	if (w->is_direct)
+		return libsnap_direct_object(w, o);
 	if (o->id == 0)
 		return add_anonymous(w, o);
 	w->group.open = true;
@@ -273,6 +277,8 @@ static inline enum snap_status add_reference(struct snap_writer *w, uint64_t fro
 
 static enum snap_status check_reference(struct snap_writer *w, uint64_t from, uint32_t kind)
 {
+	if (w->is_direct)
+		return libsnap_misuse(w, "a reference, though objects are written directly");
 	if (from == 0)
 		return libsnap_misuse(w, "a reference from id 0, which no object has");
 	if (kind > 31)
@@ -334,6 +340,8 @@ enum snap_status snap_writer_keyed_reference(struct snap_writer *w, uint64_t fro
 
 static enum snap_status add_root(struct snap_writer *w, const struct snap_root *root)
 {
+	if (w->is_direct)
+		return libsnap_misuse(w, "a root, though objects are written directly");
 	if (root->object == 0)
 		return libsnap_misuse(w, "a root of id 0, which no object has");
 	if (root->label > w->names.strings.count)

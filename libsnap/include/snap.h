@@ -256,6 +256,9 @@ struct snap_writer_options {
 	const struct snap_allocator *allocator; /* NULL: malloc */
 	const struct snap_io *io;               /* NULL: the system's */
 	bool number_contents;           /* hashes only say which contents are equal: 1, 2, 3 ... are written instead */
+	bool direct;                    /* objects are written as they come and take next to no memory.  They come by
+	                                 * ascending id, or have none; names, contents, references and roots are
+	                                 * SNAP_MISUSE */
 };
 #define SNAP_WRITER_OPTIONS_INIT { .struct_size = sizeof(struct snap_writer_options) }
 

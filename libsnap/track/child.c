@@ -404,6 +404,7 @@ static enum snap_status open_writer(struct picture *p, bool append, const struct
 	options.temporary_folder = size ? folder : "/";
 	options.allocator = allocator;
 	options.append = append;
+	options.direct = !track_settings.references;
 	options.level = track_settings.level;
 	options.max_memory_bytes = track_settings.limit_percent ? (uint64_t)16 << 20 : (uint64_t)64 << 20;
 	if (track_lost.blocks)
