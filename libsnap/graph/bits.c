@@ -49,3 +49,20 @@ void libsnap_frontier_close(struct frontier *frontier, struct snap_graph *graph)
 	libsnap_graph_give(graph, frontier->memory, frontier->words, 8);
 	*frontier = (struct frontier){.depth = 0};
 }
+
+enum snap_status libsnap_sweeps_open(struct sweeps *sweeps, struct snap_graph *graph,
+				     struct snap_error *error)
+{
+	*sweeps = (struct sweeps){.at = 0};
+	enum snap_status status =
+		libsnap_frontier_open(&sweeps->above, graph, graph->objects, error);
+	if (status == SNAP_OK)
+		status = libsnap_frontier_open(&sweeps->below, graph, graph->objects, error);
+	return status;
+}
+
+void libsnap_sweeps_close(struct sweeps *sweeps, struct snap_graph *graph)
+{
+	libsnap_frontier_close(&sweeps->above, graph);
+	libsnap_frontier_close(&sweeps->below, graph);
+}

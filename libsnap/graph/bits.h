@@ -67,4 +67,33 @@ static inline bool libsnap_frontier_take(struct frontier *frontier, uint64_t *fi
 	return true;
 }
 
+/* A set from which rows are taken in sweeps from the lowest to the highest, so that what is known
+ * of neighbours is read together. */
+struct sweeps {
+	struct frontier above, below; /* of where the sweep is: for this one, and for the next */
+	uint64_t at;                  /* the first row of the word taken last */
+};
+enum snap_status libsnap_sweeps_open(struct sweeps *, struct snap_graph *,
+				     struct snap_error *error);
+void libsnap_sweeps_close(struct sweeps *, struct snap_graph *);
+
+static inline void libsnap_sweeps_add(struct sweeps *sweeps, uint64_t row)
+{
+	libsnap_frontier_add(row >= sweeps->at ? &sweeps->above : &sweeps->below, row);
+}
+
+/* As libsnap_frontier_take. */
+static inline bool libsnap_sweeps_take(struct sweeps *sweeps, uint64_t *first, uint64_t *word)
+{
+	if (!libsnap_frontier_take(&sweeps->above, first, word)) {
+		struct frontier empty = sweeps->above;
+		sweeps->above = sweeps->below;
+		sweeps->below = empty;
+		if (!libsnap_frontier_take(&sweeps->above, first, word))
+			return false;
+	}
+	sweeps->at = *first;
+	return true;
+}
+
 #endif

@@ -7,8 +7,8 @@ struct hunt {
 	uint64_t length; /* of the path: the root object has place 0, row length - 1 */
 	struct marks path;
 	struct numbers rows, places; /* of the path: rows by place, places by rank */
-	struct frontier frontier;
-	uint64_t *seen;
+	struct sweeps sweeps;
+	uint64_t *seen;      /* of the path, rows that were opened */
 	struct numbers gate; /* of a row: how many dominators had been found when it was reached */
 	uint64_t reach;      /* places from here on were not reached */
 	uint64_t found, done;
@@ -24,7 +24,7 @@ static void touch(struct hunt *hunt, uint64_t row)
 			hunt->reach = place + 1;
 	} else if (!libsnap_has_bit(hunt->seen, row)) {
 		libsnap_set_bit(hunt->seen, row);
-		libsnap_frontier_add(&hunt->frontier, row);
+		libsnap_sweeps_add(&hunt->sweeps, row);
 	}
 }
 
@@ -41,7 +41,7 @@ static void exhaust(struct hunt *hunt)
 {
 	const struct snap_graph *graph = hunt->graph;
 	uint64_t first, word;
-	while (libsnap_frontier_take(&hunt->frontier, &first, &word) &&
+	while (libsnap_sweeps_take(&hunt->sweeps, &first, &word) &&
 	       !libsnap_graph_has_failed(graph)) {
 		uint64_t told = hunt->done;
 		for (; word != 0; word &= word - 1, hunt->done++) {
@@ -67,7 +67,8 @@ static void search_along(struct hunt *hunt)
 			return;
 		if (place + 1 == hunt->reach)
 			libsnap_numbers_set(&hunt->dominators, hunt->found++, place);
-		libsnap_frontier_add(&hunt->frontier, row);
+		libsnap_set_bit(hunt->seen, row);
+		libsnap_sweeps_add(&hunt->sweeps, row);
 	}
 	exhaust(hunt);
 }
@@ -83,7 +84,7 @@ static enum snap_status open_hunt(struct hunt *hunt, uint64_t row, struct snap_e
 	if (status == SNAP_OK)
 		status = libsnap_bits_open(&hunt->seen, graph, error);
 	if (status == SNAP_OK)
-		status = libsnap_frontier_open(&hunt->frontier, graph, graph->objects, error);
+		status = libsnap_sweeps_open(&hunt->sweeps, graph, error);
 	if (status == SNAP_OK)
 		status = libsnap_numbers_open(&hunt->rows, graph, length, false, error);
 	if (status == SNAP_OK)
@@ -113,7 +114,7 @@ static void close_hunt(struct hunt *hunt)
 {
 	libsnap_marks_close(&hunt->path, hunt->graph);
 	libsnap_bits_close(hunt->seen, hunt->graph);
-	libsnap_frontier_close(&hunt->frontier, hunt->graph);
+	libsnap_sweeps_close(&hunt->sweeps, hunt->graph);
 	libsnap_numbers_close(&hunt->rows);
 	libsnap_numbers_close(&hunt->places);
 	libsnap_numbers_close(&hunt->dominators);
@@ -197,6 +198,9 @@ static enum snap_status add_sizes(struct hunt *hunt, uint64_t row, struct snap_e
 		status = libsnap_graph_each_size(graph, add_size, &(struct sums){hunt, &bytes},
 						 error);
 	if (status == SNAP_OK) {
+		chain->row = row;
+		chain->stays = hunt->seen;
+		hunt->seen = NULL;
 		keep_chain(hunt, row, &bytes);
 		status = libsnap_graph_check_pages(graph, error);
 	}
@@ -206,6 +210,8 @@ static enum snap_status add_sizes(struct hunt *hunt, uint64_t row, struct snap_e
 
 void libsnap_graph_free_chain(struct snap_graph *graph)
 {
+	libsnap_bits_close(graph->chain.stays, graph);
+	graph->chain.stays = NULL;
 	libsnap_marks_close(&graph->chain.rows, graph);
 	libsnap_numbers_close(&graph->chain.dominator);
 	libsnap_numbers_close(&graph->chain.retained);
@@ -248,6 +254,7 @@ enum snap_status snap_graph_dominate_row(struct snap_graph *graph, uint64_t row,
 	status = open_hunt(&hunt, row, error);
 	if (status == SNAP_OK) {
 		search_along(&hunt);
+		libsnap_sweeps_close(&hunt.sweeps, graph);
 		status = libsnap_graph_check_pages(graph, error);
 	}
 	if (status == SNAP_OK)

@@ -320,6 +320,7 @@ enum snap_status snap_graph_find_cycles(struct snap_graph *graph, struct snap_er
 		libsnap_indexed_find_cycles(graph);
 		return SNAP_OK;
 	}
+	libsnap_graph_free_component(graph);
 	struct search search = {.graph = graph};
 	enum snap_status status = libsnap_graph_prepare(graph, graph->objects * 20, error);
 	if (status == SNAP_OK)
@@ -340,14 +341,18 @@ enum snap_status snap_graph_find_cycles(struct snap_graph *graph, struct snap_er
 
 uint64_t snap_graph_cycle_count(const struct snap_graph *graph)
 {
-	return graph->cycle_count;
+	return graph->component.members != NULL ? graph->component.is_cycle : graph->cycle_count;
 }
 
 void snap_graph_cycle(const struct snap_graph *graph, uint64_t index, struct snap_graph_cycle *out)
 {
 	*out = (struct snap_graph_cycle){.first = SNAP_GRAPH_NONE};
-	if (index >= graph->cycle_count)
+	if (index >= snap_graph_cycle_count(graph))
 		return;
+	if (graph->component.members != NULL) {
+		*out = graph->component.cycle;
+		return;
+	}
 	if (graph->indexed.found_cycles) {
 		libsnap_indexed_cycle(graph, index, out);
 		return;
@@ -364,7 +369,14 @@ void snap_graph_cycle(const struct snap_graph *graph, uint64_t index, struct sna
 
 uint64_t snap_graph_cycle_of(const struct snap_graph *graph, uint64_t row)
 {
-	if (!libsnap_numbers_is_open(&graph->cycle) || row >= graph->objects)
+	const struct component *component = &graph->component;
+	if (row >= graph->objects)
+		return SNAP_GRAPH_NONE;
+	if (component->members != NULL)
+		return component->is_cycle && libsnap_has_bit(component->members, row)
+			       ? 0
+			       : SNAP_GRAPH_NONE;
+	if (!libsnap_numbers_is_open(&graph->cycle))
 		return SNAP_GRAPH_NONE;
 	return libsnap_numbers_get(&graph->cycle, row);
 }

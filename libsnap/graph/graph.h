@@ -92,9 +92,16 @@ struct snap_graph {
 		struct snap_error error;
 	} indexed;
 	struct chain {        /* of snap_graph_dominate_row: that row and its dominators */
+		uint64_t row;
+		uint64_t *stays;   /* rows that are reached without it */
 		struct marks rows; /* bits is NULL: of no row */
 		struct numbers dominator, retained; /* by rank */
 	} chain;
+	struct component { /* of snap_graph_find_cycle_of */
+		uint64_t *members; /* NULL: of no row */
+		bool is_cycle;
+		struct snap_graph_cycle cycle;
+	} component;
 	struct numbers cycle; /* of snap_graph_find_cycles: by row */
 	struct numbers cycle_order, cycle_bytes, cycle_objects, cycle_first;
 	uint64_t cycle_count;
@@ -307,6 +314,10 @@ void libsnap_graph_free_chain(struct snap_graph *);
 bool libsnap_chain_has(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_chain_dominator(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_chain_retained(const struct snap_graph *, uint64_t row);
+
+/* ---- the cycle of one row (component.c) ---- */
+
+void libsnap_graph_free_component(struct snap_graph *);
 
 /* ---- rows (rows.c) ---- */
 

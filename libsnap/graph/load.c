@@ -258,6 +258,7 @@ void snap_graph_close(struct snap_graph *graph)
 	libsnap_graph_free_groups(graph);
 	libsnap_graph_free_dominators(graph);
 	libsnap_graph_free_chain(graph);
+	libsnap_graph_free_component(graph);
 	while (graph->numbers != NULL)
 		libsnap_numbers_close(graph->numbers);
 	libsnap_pages_close(graph->outside.pages);

@@ -238,18 +238,13 @@ static void tell_freed(void *context, uint64_t row, uint64_t bytes)
 		freed->tell(freed->context, row, bytes);
 }
 
-enum snap_status snap_graph_freed_by(struct snap_graph *graph, const struct snap_graph_set *set,
-				     snap_graph_tell_freed *tell, void *context,
-				     struct snap_error *error)
+/* The rows that are reached without those of the set, which do not count. */
+static enum snap_status find_staying(struct snap_graph *graph, const struct snap_graph_set *set,
+				     uint64_t **stays, struct snap_error *error)
 {
 	struct spread spread = {.what = "what stays"};
 	uint64_t words = graph->objects / 64 + 1;
-	enum snap_status status = libsnap_graph_need_search(graph, error);
-	if (status == SNAP_OK && graph->indexed.is_there && set->count == 1)
-		return libsnap_indexed_freed_by(graph, snap_graph_set_next(set, 0), tell, context,
-						error);
-	if (status == SNAP_OK)
-		status = libsnap_graph_load_references(graph, error);
+	enum snap_status status = libsnap_graph_load_references(graph, error);
 	if (status == SNAP_OK)
 		status = libsnap_graph_prepare(graph, words * 24, error);
 	if (status == SNAP_OK)
@@ -261,13 +256,34 @@ enum snap_status snap_graph_freed_by(struct snap_graph *graph, const struct snap
 	status = libsnap_graph_spread(graph, &spread, error);
 	for (uint64_t i = 0; i < words; i++)
 		spread.seen[i] &= ~set->bits[i];
-	struct freed freed = {
-		.graph = graph, .stays = spread.seen, .tell = tell, .context = context};
 	if (status == SNAP_OK)
-		status = libsnap_graph_each_size(graph, tell_freed, &freed, error);
+		*stays = spread.seen;
+	else
+		libsnap_bits_close(spread.seen, graph);
+	return status;
+}
+
+enum snap_status snap_graph_freed_by(struct snap_graph *graph, const struct snap_graph_set *set,
+				     snap_graph_tell_freed *tell, void *context,
+				     struct snap_error *error)
+{
+	uint64_t *found = NULL, first = snap_graph_set_next(set, 0);
+	bool is_known = graph->chain.stays != NULL && set->count == 1 && graph->chain.row == first;
+	enum snap_status status = libsnap_graph_need_search(graph, error);
+	if (status == SNAP_OK && graph->indexed.is_there && set->count == 1)
+		return libsnap_indexed_freed_by(graph, first, tell, context, error);
+	if (status == SNAP_OK && !is_known)
+		status = find_staying(graph, set, &found, error);
+	if (status != SNAP_OK)
+		return status;
+	struct freed freed = {.graph = graph,
+			      .stays = is_known ? graph->chain.stays : found,
+			      .tell = tell,
+			      .context = context};
+	status = libsnap_graph_each_size(graph, tell_freed, &freed, error);
 	if (status == SNAP_OK)
 		status = libsnap_graph_check_pages(graph, error);
-	libsnap_bits_close(spread.seen, graph);
+	libsnap_bits_close(found, graph);
 	return status;
 }
 

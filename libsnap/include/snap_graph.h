@@ -282,6 +282,10 @@ snap_graph_freed_by(struct snap_graph *, const struct snap_graph_set *, snap_gra
 /* Finds the strongly connected components of more than one object, and objects that refer to themselves. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_find_cycles(struct snap_graph *, struct snap_error *error);
+/* The same for the cycle of one row alone, if it is in one, which is quicker after snap_graph_search: then there is no
+ * other, and this one is forgotten with the next row.  Where all were found or an index has them, they are all there. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_find_cycle_of(struct snap_graph *, uint64_t row, struct snap_error *error);
 
 struct snap_graph_cycle {
 	uint64_t objects, bytes;

@@ -197,6 +197,33 @@ static void check_search(const struct model *m, struct snap_graph *graph)
 	REQUIRE(snap_graph_distance(graph, m->nodes) == SNAP_GRAPH_NONE);
 }
 
+struct told {
+	uint64_t gone, bytes; /* gone: bits */
+};
+
+static void tell_gone(void *context, uint64_t row, uint64_t bytes)
+{
+	struct told *told = context;
+	REQUIRE(!(told->gone >> row)); /* rows ascend */
+	told->gone |= UINT64_C(1) << row;
+	told->bytes += bytes;
+}
+
+/* What one object frees is what it dominates. */
+static void check_freed(const struct model *m, struct snap_graph *graph, uint32_t v,
+			uint32_t dominated)
+{
+	struct told told = {0, 0};
+	uint64_t wanted = 0;
+	for (uint32_t w = 0; w < m->nodes; w++)
+		if (dominated >> w & 1)
+			wanted |= UINT64_C(1) << m->row[w];
+	struct snap_graph_set *set = set_of(graph, &m->row[v], 1);
+	REQUIRE(snap_graph_freed_by(graph, set, tell_gone, &told, NULL) == SNAP_OK);
+	snap_graph_set_close(set);
+	REQUIRE(told.gone == wanted);
+}
+
 static void check_dominators(const struct model *m, struct snap_graph *graph)
 {
 	uint32_t distance[MAX_NODES], dominated[MAX_NODES] = {0}; /* bits: what v dominates */
@@ -234,24 +261,14 @@ static void check_dominators(const struct model *m, struct snap_graph *graph)
 			found = snap_graph_dominator(graph, m->row[w]);
 			REQUIRE(found == (is_told ? dominator[w] : SNAP_GRAPH_NONE));
 		}
+		check_freed(m, graph, v, dominated[v]);
+		check_freed(m, graph, 0, dominated[0]);
 	}
 	REQUIRE(snap_graph_dominate(graph, NULL) == SNAP_OK);
 	for (uint32_t v = 0; v < m->nodes; v++) {
 		REQUIRE(snap_graph_retained(graph, m->row[v]) == retained[v]);
 		REQUIRE(snap_graph_dominator(graph, m->row[v]) == dominator[v]);
 	}
-}
-
-struct told {
-	uint64_t gone, bytes; /* gone: bits */
-};
-
-static void tell_gone(void *context, uint64_t row, uint64_t bytes)
-{
-	struct told *told = context;
-	REQUIRE(!(told->gone >> row)); /* rows ascend */
-	told->gone |= UINT64_C(1) << row;
-	told->bytes += bytes;
 }
 
 static void check_retained_by(const struct model *m, struct snap_graph *graph)
@@ -282,6 +299,29 @@ static void check_retained_by(const struct model *m, struct snap_graph *graph)
 	REQUIRE(told.gone == wanted && told.bytes == wanted_bytes);
 }
 
+/* The cycle of each object alone, or what there is where all were found before. */
+static void check_circles(const struct model *m, struct snap_graph *graph, bool (*reach)[MAX_NODES])
+{
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		struct snap_graph_cycle info, wanted = {0, 0, SNAP_GRAPH_NONE};
+		REQUIRE(snap_graph_find_cycle_of(graph, m->row[v], NULL) == SNAP_OK);
+		uint64_t cycle = snap_graph_cycle_of(graph, m->row[v]);
+		REQUIRE((cycle != SNAP_GRAPH_NONE) == reach[v][v]);
+		for (uint32_t w = 0; w < m->nodes; w++) {
+			bool together = reach[v][w] && reach[w][v];
+			REQUIRE(!reach[v][v] ||
+				together == (snap_graph_cycle_of(graph, m->row[w]) == cycle));
+			wanted.objects += together;
+			wanted.bytes += together ? m->size[w] : 0;
+			if (together && m->row[w] < wanted.first)
+				wanted.first = m->row[w];
+		}
+		snap_graph_cycle(graph, cycle, &info);
+		REQUIRE(info.objects == wanted.objects && info.bytes == wanted.bytes &&
+			info.first == wanted.first);
+	}
+}
+
 static void check_cycles(const struct model *m, struct snap_graph *graph)
 {
 	bool reach[MAX_NODES][MAX_NODES] = {{false}};
@@ -292,6 +332,7 @@ static void check_cycles(const struct model *m, struct snap_graph *graph)
 		for (uint32_t i = 0; i < m->nodes; i++)
 			for (uint32_t j = 0; j < m->nodes; j++)
 				reach[i][j] |= reach[i][k] && reach[k][j];
+	check_circles(m, graph, reach);
 	REQUIRE(snap_graph_find_cycles(graph, NULL) == SNAP_OK);
 	uint64_t in_cycles = 0, told = 0;
 	for (uint32_t v = 0; v < m->nodes; v++) {
@@ -635,6 +676,8 @@ static enum snap_status ask_all(struct snap_graph *graph, uint64_t objects)
 		status = snap_graph_attribute_roots(graph, NULL);
 	for (uint64_t i = 0; status == SNAP_OK && i < objects; i++)
 		status = snap_graph_dominate_row(graph, i, NULL);
+	for (uint64_t i = 0; status == SNAP_OK && i < objects; i++)
+		status = snap_graph_find_cycle_of(graph, i, NULL);
 	if (status == SNAP_OK)
 		status = snap_graph_dominate(graph, NULL);
 	if (status == SNAP_OK)

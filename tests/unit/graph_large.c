@@ -137,6 +137,106 @@ static void test_long_climbs(uint32_t length)
 	free(buffer.bytes);
 }
 
+/* What is known of one row alone is what is known of all. */
+static void compare(const struct opened *all, const struct opened *one, uint64_t row,
+		    uint64_t *cycles)
+{
+	struct snap_graph *graph = one->graph;
+	uint64_t bytes = 1, freed = 1;
+	struct snap_graph_set *set = set_of(graph, &row, 1);
+	REQUIRE(snap_graph_find_cycle_of(graph, row, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_dominate_row(graph, row, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_retained_by(graph, set, &bytes, NULL, NULL) == SNAP_OK);
+	REQUIRE(bytes == snap_graph_retained(all->graph, row));
+	REQUIRE(snap_graph_retained_by(graph, set, &bytes, &freed, NULL) == SNAP_OK);
+	REQUIRE(bytes == snap_graph_retained(all->graph, row));
+	snap_graph_set_close(set);
+	struct snap_graph_cycle found, wanted;
+	uint64_t in = snap_graph_cycle_of(all->graph, row);
+	snap_graph_cycle(graph, snap_graph_cycle_of(graph, row), &found);
+	snap_graph_cycle(all->graph, in, &wanted);
+	*cycles += in != SNAP_GRAPH_NONE;
+	REQUIRE(found.objects == wanted.objects && found.bytes == wanted.bytes &&
+		found.first == wanted.first);
+	for (; row != SNAP_GRAPH_NONE; row = snap_graph_dominator(graph, row)) {
+		REQUIRE(snap_graph_retained(graph, row) == snap_graph_retained(all->graph, row));
+		REQUIRE(snap_graph_dominator(graph, row) == snap_graph_dominator(all->graph, row));
+	}
+}
+
+static void compare_all(const struct buffer *buffer, uint64_t rows, bool follow_weak,
+			const char *what)
+{
+	struct opened all = open_graph(buffer, follow_weak), one = open_graph(buffer, follow_weak);
+	uint64_t cycles = 0;
+	REQUIRE(snap_graph_dominate(all.graph, NULL) == SNAP_OK &&
+		snap_graph_find_cycles(all.graph, NULL) == SNAP_OK &&
+		snap_graph_search(one.graph, NULL) == SNAP_OK);
+	for (uint64_t row = 0; row < rows; row++)
+		compare(&all, &one, row, &cycles);
+	CHECK_NAMED(cycles > 0, what);
+	close_graph(all);
+	close_graph(one);
+}
+
+static uint64_t next_random(uint64_t *state, uint64_t limit)
+{
+	*state = *state * UINT64_C(6364136223846793005) + 1;
+	return (*state >> 33) % limit;
+}
+
+/* Most references lead near; of these, most to what was made before, as in a heap. */
+static void test_one_of_many(uint64_t nodes, uint64_t edges, uint64_t seed)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	uint32_t types[] = {type(writer, "A", SNAP_TYPE_OBJECT),
+			    type(writer, "B", SNAP_TYPE_OBJECT)};
+	uint64_t state = seed;
+	for (uint64_t i = 0; i < nodes; i++) {
+		object(writer, i + 1, 1 + next_random(&state, 100), types[i % 7 == 3]);
+		for (uint64_t j = next_random(&state, 2 * edges / nodes + 1); j > 0; j--) {
+			uint64_t far = next_random(&state, nodes), near = next_random(&state, 9);
+			bool is_near = next_random(&state, 100) < 97;
+			uint64_t to =
+				is_near && i > near && i - near + 2 < nodes ? i - near + 2 : far;
+			refer(writer, i + 1, to + 1,
+			      next_random(&state, 50) ? SNAP_REF_FIELD : SNAP_REF_WEAK,
+			      SNAP_LABEL_INDEX(j));
+		}
+	}
+	for (uint64_t i = 0; i < 1 + seed % 3; i++)
+		root(writer, 1 + next_random(&state, nodes), SNAP_ROOT_GLOBAL, 0);
+	finish(writer);
+	compare_all(&buffer, nodes, seed % 2, "one row of many tells what all do");
+	free(buffer.bytes);
+}
+
+/* A cycle that leads back from the lowest to the highest row and so on inwards. */
+static void test_zigzag(uint64_t nodes)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&buffer);
+	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT);
+	for (uint64_t i = 0; i < nodes; i++) {
+		uint64_t id = i % 2 ? nodes - i / 2 : i / 2 + 1;
+		uint64_t next = (i + 1) % nodes;
+		object(writer, id, 8, node);
+		refer(writer, id, next % 2 ? nodes - next / 2 : next / 2 + 1, SNAP_REF_FIELD,
+		      SNAP_LABEL_NONE);
+	}
+	root(writer, 1, SNAP_ROOT_GLOBAL, 0);
+	finish(writer);
+	struct opened opened = open_graph(&buffer, false);
+	struct snap_graph_cycle cycle;
+	REQUIRE(snap_graph_search(opened.graph, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_find_cycle_of(opened.graph, 0, NULL) == SNAP_OK);
+	snap_graph_cycle(opened.graph, 0, &cycle);
+	CHECK(snap_graph_cycle_count(opened.graph) == 1 && cycle.objects == nodes);
+	close_graph(opened);
+	free(buffer.bytes);
+}
+
 /* Dictionaries between the nodes of a list: a repetition of two steps. */
 static void test_folding(void)
 {
@@ -317,6 +417,9 @@ int main(void)
 	test_many_arrays(3000);
 	test_words();
 	test_long_climbs(20000);
+	test_zigzag(100000);
+	for (uint64_t seed = 0; seed < 8; seed++)
+		test_one_of_many(1000, 700 + 200 * seed, seed);
 	test_list(1000000, false);
 	test_list(100000, true);
 	return DONE();

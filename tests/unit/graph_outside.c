@@ -94,7 +94,19 @@ static void make_named(struct buffer *buffer, uint64_t objects)
 /* ---- answers ---- */
 
 /* A digest of the answers to each question. */
-enum { DISTANCES, DOMINATORS, OWNERS, CYCLES, GROUPS, PATHS, FREED, CHAIN, ONE_PATH, QUESTIONS };
+enum {
+	DISTANCES,
+	DOMINATORS,
+	OWNERS,
+	CYCLES,
+	GROUPS,
+	PATHS,
+	FREED,
+	CHAIN,
+	CYCLE_OF,
+	ONE_PATH,
+	QUESTIONS
+};
 struct answers {
 	uint64_t digest[QUESTIONS];
 };
@@ -136,6 +148,18 @@ static void digest_cycle(uint64_t *sum, const struct snap_graph *graph, uint64_t
 	digest(sum, cycle.objects);
 	digest(sum, cycle.bytes);
 	digest(sum, cycle.first);
+}
+
+/* All cycles may be known, and then this one has another number. */
+static enum snap_status digest_cycle_of(uint64_t *sum, struct snap_graph *graph, uint64_t row)
+{
+	struct snap_graph_cycle cycle;
+	enum snap_status status = snap_graph_find_cycle_of(graph, row, NULL);
+	snap_graph_cycle(graph, snap_graph_cycle_of(graph, row), &cycle);
+	digest(sum, cycle.objects);
+	digest(sum, cycle.bytes);
+	digest(sum, cycle.first);
+	return status;
 }
 
 static enum snap_status digest_chain(uint64_t *sum, struct snap_graph *graph, uint64_t row)
@@ -206,6 +230,7 @@ static enum snap_status prepare(struct snap_graph *graph, int question)
 	switch (question) {
 	case DISTANCES:
 	case CHAIN:
+	case CYCLE_OF:
 	case ONE_PATH: return snap_graph_search(graph, NULL);
 	case DOMINATORS: return snap_graph_dominate(graph, NULL);
 	case CYCLES: return snap_graph_find_cycles(graph, NULL);
@@ -235,6 +260,10 @@ static enum snap_status ask_of_row(struct snap_graph *graph, int question, uint6
 	case CHAIN:
 		if (row % 997 == 1)
 			status = digest_chain(sum, graph, row);
+		break;
+	case CYCLE_OF:
+		if (row % 997 == 1)
+			status = digest_cycle_of(sum, graph, row);
 		break;
 	case GROUPS: digest_group(sum, graph, row); break;
 	default:
@@ -351,7 +380,9 @@ static void test_paths(uint64_t rounds)
 	uint64_t spilled = 0;
 	struct buffer buffer = {NULL, 0, 0};
 	for (uint64_t i = 0; i < rounds; i++) {
-		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+		struct faults f = {.only_temporary = true,
+				   .memory_fail_at = UINT64_MAX,
+				   .io_fail_at = UINT64_MAX};
 		uint64_t objects = 200 + pick(1500), wanted = 0, sum = 0;
 		bool outside;
 		make_named(&buffer, objects);
@@ -381,7 +412,8 @@ static void test_faults_of_paths(uint64_t objects, uint64_t limit, bool moved)
 		REQUIRE(merge_with(&buffer, limit, moved, &none, &wanted, &outside) == SNAP_OK);
 	}
 	for (uint64_t n = 0;; n += 1 + n / 16) {
-		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = n};
+		struct faults f = {
+			.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = n};
 		uint64_t sum = 0;
 		enum snap_status status = merge_with(&buffer, limit, moved, &f, &sum, &outside);
 		REQUIRE(status == (f.io_calls > n ? SNAP_IO : SNAP_OK));
@@ -392,7 +424,9 @@ static void test_faults_of_paths(uint64_t objects, uint64_t limit, bool moved)
 	}
 	CHECK_NAMED(failures > 20, "files of merged paths may fail");
 	for (failures = 0;; failures++) {
-		struct faults f = {.only_temporary = true, .memory_fail_at = failures, .io_fail_at = UINT64_MAX};
+		struct faults f = {.only_temporary = true,
+				   .memory_fail_at = failures,
+				   .io_fail_at = UINT64_MAX};
 		uint64_t sum = 0;
 		enum snap_status status = merge_with(&buffer, limit, moved, &f, &sum, &outside);
 		/* A cache that cannot be made smaller leaves no room. */
@@ -413,7 +447,9 @@ static void test_limits(uint64_t objects, int form)
 	uint64_t answered = 0, spilled = 0, least = UINT64_MAX;
 	int first = 0;
 	for (uint64_t limit = 1024; limit < 200 * objects; limit += limit / 8) {
-		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+		struct faults f = {.only_temporary = true,
+				   .memory_fail_at = UINT64_MAX,
+				   .io_fail_at = UINT64_MAX};
 		enum snap_status status = ask_all(&buffer, limit, first++ % QUESTIONS, &f, &wanted);
 		/* Places of pages take much where pages are as small as here. */
 		REQUIRE(status == SNAP_OK || (status == SNAP_LIMIT && limit < 48 * objects));
@@ -435,7 +471,8 @@ static void test_faults(uint64_t objects, uint64_t limit)
 	uint64_t failures = 0, n;
 	int first = 0;
 	for (n = 0;; n += 1 + n / 32) {
-		struct faults f = {.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = n};
+		struct faults f = {
+			.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = n};
 		enum snap_status status = ask_all(&buffer, limit, first++ % QUESTIONS, &f, &wanted);
 		REQUIRE(status == (f.io_calls > n ? SNAP_IO : SNAP_OK));
 		failures += status == SNAP_IO;
@@ -444,7 +481,8 @@ static void test_faults(uint64_t objects, uint64_t limit)
 	}
 	CHECK_NAMED(failures > 20, "files that fail are said, and no answer is wrong");
 	for (n = 0;; n++) {
-		struct faults f = {.only_temporary = true, .memory_fail_at = n, .io_fail_at = UINT64_MAX};
+		struct faults f = {
+			.only_temporary = true, .memory_fail_at = n, .io_fail_at = UINT64_MAX};
 		enum snap_status status = ask_all(&buffer, limit, 0, &f, &wanted);
 		/* A cache that cannot be made smaller leaves no room. */
 		REQUIRE(status == SNAP_NO_MEMORY || status == SNAP_LIMIT || status == SNAP_OK);
