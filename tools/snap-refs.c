@@ -98,16 +98,18 @@ static bool find_targets(struct refs *refs, char **words, size_t count)
 
 static void show(struct refs *refs, const struct wishes *wishes)
 {
-	bool about_targets = refs->count > 0 && !wishes->brief;
+	bool about_targets = refs->count > 0 && !wishes->brief, about_many = refs->count > 1;
+	uint64_t first = refs_next_target(refs, 0);
 	refs_must(refs, snap_graph_search(refs->graph, &refs->error));
-	if ((about_targets && refs->count > 1) || wishes->dominators || wishes->suspects ||
-	    wishes->cycles)
+	if (wishes->cycles || wishes->unreachable || (about_targets && about_many))
+		refs_must(refs, snap_graph_find_cycles(refs->graph, &refs->error));
+	else if (about_targets)
+		refs_must(refs, snap_graph_find_cycle_of(refs->graph, first, &refs->error));
+	if (wishes->cycles || wishes->dominators || wishes->suspects ||
+	    (about_targets && about_many))
 		refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
 	else if (about_targets)
-		refs_must(refs, snap_graph_dominate_row(refs->graph, refs_next_target(refs, 0),
-							&refs->error));
-	if (about_targets || wishes->cycles || wishes->unreachable)
-		refs_must(refs, snap_graph_find_cycles(refs->graph, &refs->error));
+		refs_must(refs, snap_graph_dominate_row(refs->graph, first, &refs->error));
 	cli_progress_end();
 	refs_begin(refs);
 	if (wishes->brief)

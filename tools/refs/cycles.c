@@ -164,7 +164,7 @@ static uint64_t retained_by(struct refs *refs, const struct chosen *chosen, uint
 static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t place)
 {
 	uint64_t nearest = get(chosen, place, NEAREST), outside = get(chosen, place, OUTSIDE);
-	uint64_t number = snap_graph_numbers_get(chosen->cycles, place) + 1;
+	uint64_t number = place + 1;
 	if (is_reached(refs, nearest)) {
 		struct snap_graph_set *rows;
 		refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
@@ -198,8 +198,8 @@ static void take_members(void *context, uint64_t cycle, uint64_t type, uint64_t 
 	refs_groups_add(members->groups, &added);
 }
 
-/* Members by cycle (its place, as label) and type, most first.  What the index does not have lies from
- * the first of them on, and ends when all were met. */
+/* Members by cycle (its place, as label) and type, most first.  What the index does not have lies
+ * from the first of them on, and ends when all were met. */
 static void count_members(struct refs *refs, const struct chosen *chosen,
 			  struct refs_groups *members)
 {
@@ -266,7 +266,7 @@ void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 		struct refs_line line = refs_line("cycle");
 		uint64_t index = snap_graph_numbers_get(chosen.cycles, i), from = at;
 		snap_graph_cycle(refs->graph, index, &cycle);
-		line.number = index + 1;
+		line.number = i + 1;
 		line.count = cycle.objects;
 		line.bytes = cycle.bytes;
 		line.kind = is_reached(refs, cycle.first) ? NULL : "unreachable";
@@ -276,7 +276,7 @@ void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 		refs_print(refs, &line);
 		while (at < members.count && refs_groups_at(&members, at).label == i)
 			at++;
-		print_members(refs, &members, from, at, index + 1);
+		print_members(refs, &members, from, at, i + 1);
 		if (has_keepers)
 			show_keeper(refs, &chosen, i);
 	}

@@ -57,26 +57,42 @@ static void enlarge(struct refs_groups *groups)
 	*groups = larger;
 }
 
-uint64_t refs_groups_add(struct refs_groups *groups, const struct refs_group *added)
+/* Its index, found or made. */
+static uint64_t find(struct refs_groups *groups, const struct refs_group *added)
 {
 	if (groups->count == groups->capacity)
 		enlarge(groups);
 	uint64_t slot = find_slot(groups, added->type, added->kind, added->label);
 	uint64_t index = snap_graph_numbers_get(groups->table, slot);
-	if (index == SNAP_GRAPH_NONE) {
-		index = groups->count++;
-		snap_graph_numbers_set(groups->table, slot, index);
-		const uint64_t values[FIELDS] = {[TYPE] = added->type,
-						 [KIND] = added->kind,
-						 [LABEL] = added->label,
-						 [ROW] = added->row,
-						 [EXACT] = added->exact};
-		for (int field = 0; field < FIELDS; field++)
-			set(groups, index, field, values[field]);
+	if (index != SNAP_GRAPH_NONE)
+		return index;
+	index = groups->count++;
+	snap_graph_numbers_set(groups->table, slot, index);
+	const uint64_t values[FIELDS] = {[TYPE] = added->type,
+					 [KIND] = added->kind,
+					 [LABEL] = added->label,
+					 [ROW] = added->row,
+					 [EXACT] = added->exact};
+	for (int field = 0; field < FIELDS; field++)
+		set(groups, index, field, values[field]);
+	return index;
+}
+
+uint64_t refs_groups_add(struct refs_groups *groups, const struct refs_group *added)
+{
+	struct refs_group *last = &groups->last;
+	bool is_last = groups->count > 0 && last->type == added->type &&
+		       last->kind == added->kind && last->label == added->label;
+	if (!is_last) {
+		uint64_t index = find(groups, added);
+		*last = *added;
+		last->index = index;
+		last->row = get(groups, index, ROW);
 	}
-	set(groups, index, COUNT, refs_add(get(groups, index, COUNT), added->count));
-	set(groups, index, BYTES, refs_add(get(groups, index, BYTES), added->bytes));
-	return get(groups, index, ROW);
+	uint64_t at = last->index;
+	set(groups, at, COUNT, refs_add(get(groups, at, COUNT), added->count));
+	set(groups, at, BYTES, refs_add(get(groups, at, BYTES), added->bytes));
+	return last->row;
 }
 
 static struct refs_group group_of(const struct refs_groups *groups, uint64_t index)

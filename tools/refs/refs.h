@@ -134,6 +134,7 @@ struct refs_groups {
 	struct refs *refs;
 	struct snap_graph_numbers *records, *table, *order;
 	uint64_t count, capacity;
+	struct refs_group last; /* that was added to: objects of a kind lie together */
 };
 /* Adds count and bytes to the group of type, kind and label; exact and row are for a new one.  The group's row. */
 uint64_t refs_groups_add(struct refs_groups *, const struct refs_group *);
