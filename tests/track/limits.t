@@ -42,19 +42,36 @@ for wrong in 0 100% x -5 9x; do
 	status 2 "--near-limit=$wrong" snap-record --near-limit=$wrong -o none.snap true
 done
 
-# Control groups of version 1, where we may make them.
+# Control groups where we may make them: GROUP FILE.
+in_group() {
+	local group=$1 file=$2
+	sh -c "echo \$\$ >$group/cgroup.procs && exec snap-record --no-symbols --near-limit=75% -o group.snap ./grow" 2>/dev/null
+	is "$?" 137 "$file: the program is killed"
+	is "$(reason group.snap) $(property group.snap limit) $(property group.snap limit_bytes)" "limit $file 99999744" "$file: before, a snapshot was taken"
+	ok "$file: of most that there was" between 60000000 "$(bytes group.snap)" 80000000
+	status 0 "$file: which is whole" snap-info --verify group.snap
+	rm -f group.snap
+}
 group=/sys/fs/cgroup/memory/snap-test-$$
 if mkdir "$group" 2>/dev/null && echo 100000000 >"$group/memory.limit_in_bytes" 2>/dev/null; then
-	sh -c "echo \$\$ >$group/cgroup.procs && exec snap-record --no-symbols --near-limit=75% -o group.snap ./grow" 2>/dev/null
-	is "$?" 137 "a control group: the program is killed"
-	is "$(reason group.snap) $(property group.snap limit) $(property group.snap limit_bytes)" "limit memory.limit_in_bytes 99999744" "a control group: before, a snapshot was taken"
-	ok "a control group: of most that it had" between 60000000 "$(bytes group.snap)" 80000000
-	status 0 "a control group: which is whole" snap-info --verify group.snap
+	in_group "$group" memory.limit_in_bytes
+else
+	echo "# no control group of version 1 with memory can be made here"
 fi
 [ -d "$group" ] && rmdir "$group"
 
-# Of version 2: files as the system has them, in place of its own.
 second=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -1)
+group=$second/snap-test-$$
+if [ "$second" ] && grep -qw memory "$second/cgroup.controllers" && echo +memory 2>/dev/null >"$second/cgroup.subtree_control" &&
+	mkdir "$group" 2>/dev/null && echo 100000000 >"$group/memory.max" 2>/dev/null; then
+	echo 0 2>/dev/null >"$group/memory.swap.max"
+	in_group "$group" memory.max
+else
+	echo "# no control group of version 2 with memory can be made here: $(cat "$second/cgroup.controllers" 2>&1)"
+fi
+[ -d "$group" ] && rmdir "$group"
+
+# Files as the system has them, in place of its own of version 2.
 inner=$(sed -n 's/^0:://p' /proc/self/cgroup)
 if [ "$second" ] && unshare -m true 2>/dev/null; then
 	mkdir -p "second$inner"
