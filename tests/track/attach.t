@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # snap-record --pid: recording begins and ends in programs that run already, which go on undisturbed; what is allocated
 # meanwhile is all there; what cannot be attached to is refused, and left as it was.  STRESS: how often for each kind of work;
-# KILLS: how often snap-record is killed in the midst of it.
+# KILLS: how often snap-record is killed in the midst of it;
+# BUSY: how often for a process that is never idle.
 . "$(dirname "$0")/../lib.sh"
 case ${CFLAGS:-} in
 *sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
@@ -50,17 +51,22 @@ is "$(grep -c ' 12345$' seen)" 1 "also of a library that was loaded since"
 ok "the snapshot says since when" test -n "$(property live.snap recorded_since)"
 ok "and that older blocks were freed" test "$(property live.snap older_frees)" -gt 100
 
+left() { local all=("/proc/$pid/$1"/*); echo ${#all[@]}; }
 # Begun and ended, again and again; and snap-record killed in the middle of it.
 for kinds in "churn churn pure churn" "malloc" "malloc malloc" "pure" "floats floats" "poll" "epoll" "sleep" "churn malloc timer"; do
 	start $kinds
+	[ "$kinds" = "churn malloc timer" ] && STRESS=${BUSY:-$STRESS}
+	before="$(left task) $(left fd)"
 	for ((i = 0; i < STRESS; i++)); do
 		rm -f stress.snap
 		snap-record --pid "$pid" -o stress.snap 2>err && snap-record --pid "$pid" --detach 2>>err &&
-			snap-info --verify stress.snap >/dev/null 2>>err && continue
+			snap-info --verify stress.snap >/dev/null 2>>err && { [ $i -gt 1 ] || mappings=$(wc -l <"/proc/$pid/maps"); continue; }
 		echo "# $i: $(cat err)"
 		break
 	done
 	is "$i" "$STRESS" "$kinds: attached to $STRESS times"
+	is "$(left task) $(left fd)" "$before" "$kinds: no thread and no descriptor is left behind"
+	ok "$kinds: and no memory that adds up" test "$(wc -l <"/proc/$pid/maps")" -le $((mappings + 12))
 	is "$(property stress.snap taken_at)" detach "$kinds: the last snapshot is from the end"
 	rm -f stress.snap
 	# What ends as interrupted when a thread is stopped (poll, epoll_wait) is put right by snap-record, if it lives.
@@ -154,6 +160,16 @@ if [ "$(id -u)" = 0 ]; then
 	if grep -q ready said; then
 		refused "does not see" "a process that has other files" "$pid" -o no.snap
 		end "and goes on"
+	fi
+	unshare -pf "$target" churn malloc >said 2>&1 & outer=$!
+	for ((i = 0; i < 200; i++)); do grep -qs ready said && break; sleep 0.02; done
+	if grep -q ready said; then
+		pid=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
+		status 0 "attaches to a process with other numbers of processes" snap-record --pid "$pid" -o inner.snap
+		status 0 "and ends it" snap-record --pid "$pid" --detach
+		is "$(property inner.snap pid) $(property inner.snap taken_at)" "1 detach" "which says its own number"
+		kill -TERM "$pid"
+		pid=$outer end "and goes on"
 	fi
 else
 	refused "not permitted" "a process of another user" 1 -o no.snap
