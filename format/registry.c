@@ -43,6 +43,7 @@ const struct snapfmt_column snapfmt_columns[] = {
 	{11, 9, "objects", "domain", SNAPFMT_NUMBER, 0, 0, false, false, false},
 	{11, 10, "objects", "name", SNAPFMT_OPTIONAL_ID, 1, 0, false, false, false},
 	{11, 11, "objects", "content", SNAPFMT_OPTIONAL_ID, 16, 0, false, false, false},
+	{11, 12, "objects", "refcount", SNAPFMT_NUMBER, 0, 0, false, false, false},
 	{12, 0, "tails", "length", SNAPFMT_NUMBER, 0, 0, false, true, false},
 	{13, 0, "references", "target", SNAPFMT_OPTIONAL_ID, 11, 0, false, true, false},
 	{14, 0, "tail_labels", "kind", SNAPFMT_NUMBER, 0, 0, false, true, false},

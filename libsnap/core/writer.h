@@ -57,6 +57,7 @@ enum libsnap_field {
 	LIBSNAP_STACK,
 	LIBSNAP_NAME,
 	LIBSNAP_CONTENT,
+	LIBSNAP_REFCOUNT,
 	LIBSNAP_THREAD,
 	LIBSNAP_GENERATION,
 	LIBSNAP_FLAGS,
@@ -293,7 +294,7 @@ struct libsnap_batch_out {
 #define LIBSNAP_BLOCK_ROWS  65536u
 /* A code for each of so many is what zstd takes in one bite. */
 #define LIBSNAP_BLOCK_TARGETS 131072u
-#define LIBSNAP_COLUMNS_MAX 12
+#define LIBSNAP_COLUMNS_MAX 13
 #define LIBSNAP_SAMPLE_ROWS 12288u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;

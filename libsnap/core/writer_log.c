@@ -158,6 +158,7 @@ void libsnap_take_fields(const struct snap_object *o, uint64_t *fields)
 	fields[LIBSNAP_STACK] = o->stack;
 	fields[LIBSNAP_NAME] = o->name;
 	fields[LIBSNAP_CONTENT] = o->content;
+	fields[LIBSNAP_REFCOUNT] = o->refcount;
 	fields[LIBSNAP_THREAD] = o->thread;
 	fields[LIBSNAP_GENERATION] = o->generation;
 	fields[LIBSNAP_FLAGS] = o->flags;
@@ -168,7 +169,7 @@ void libsnap_take_fields(const struct snap_object *o, uint64_t *fields)
 }
 
 /* All of struct snap_object is its members, so that two may be compared as bytes. */
-_Static_assert(sizeof(struct snap_object) == 5 * sizeof(uint64_t) + 8 * sizeof(uint32_t),
+_Static_assert(sizeof(struct snap_object) == 6 * sizeof(uint64_t) + 8 * sizeof(uint32_t),
 	       "no padding");
 
 static enum snap_status log_anonymous(struct snap_writer *w, const struct snap_object *o)

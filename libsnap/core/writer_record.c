@@ -45,7 +45,8 @@ uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *o)
 	if (rare != 0 || o->count != 1 || (o->birth_serial | o->birth_time_ns) != 0)
 		return libsnap_put_fields(at, fields);
 	uint32_t mask = (uint32_t)(o->size != 0) << LIBSNAP_SIZE | (uint32_t)(o->stack != 0) << LIBSNAP_STACK |
-			(uint32_t)(o->name != 0) << LIBSNAP_NAME | (uint32_t)(o->content != 0) << LIBSNAP_CONTENT;
+			(uint32_t)(o->name != 0) << LIBSNAP_NAME | (uint32_t)(o->content != 0) << LIBSNAP_CONTENT |
+			(uint32_t)(o->refcount != 0) << LIBSNAP_REFCOUNT;
 	for (*at++ = (uint8_t)mask; mask; mask &= mask - 1)
 		at = libsnap_put(at, fields[__builtin_ctz(mask)]);
 	return at;

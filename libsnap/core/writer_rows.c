@@ -155,9 +155,9 @@ static enum snap_status write_object(struct rows_out *o, const struct libsnap_ro
 		[LIBSNAP_SIZE] = 1,         [LIBSNAP_COUNT] = 2,      [LIBSNAP_STACK] = 3,
 		[LIBSNAP_THREAD] = 4,       [LIBSNAP_BIRTH_SERIAL] = 5, [LIBSNAP_BIRTH_TIME] = 6,
 		[LIBSNAP_GENERATION] = 7,   [LIBSNAP_FLAGS] = 8,      [LIBSNAP_DOMAIN] = 9,
-		[LIBSNAP_NAME] = 10,        [LIBSNAP_CONTENT] = 11,
+		[LIBSNAP_NAME] = 10,        [LIBSNAP_CONTENT] = 11,   [LIBSNAP_REFCOUNT] = 12,
 	};
-	uint64_t values[] = {row->id, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	uint64_t values[] = {row->id, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 	uint32_t given = 1;
 	for (uint32_t mask = row->mask; mask; mask &= mask - 1) {
 		unsigned field = (unsigned)__builtin_ctz(mask);

@@ -128,6 +128,7 @@ enum snap_column_id {
 	SNAP_OBJECT_BIRTH_TIME = SNAP_COLUMN(11, 6), SNAP_OBJECT_GENERATION = SNAP_COLUMN(11, 7),
 	SNAP_OBJECT_FLAGS = SNAP_COLUMN(11, 8), SNAP_OBJECT_DOMAIN = SNAP_COLUMN(11, 9),
 	SNAP_OBJECT_NAME = SNAP_COLUMN(11, 10), SNAP_OBJECT_CONTENT = SNAP_COLUMN(11, 11),
+	SNAP_OBJECT_REFCOUNT = SNAP_COLUMN(11, 12),
 	SNAP_TAIL_LENGTH = SNAP_COLUMN(12, 0),
 	SNAP_REFERENCE_TARGET = SNAP_COLUMN(13, 0),
 	SNAP_TAIL_LABEL_KIND = SNAP_COLUMN(14, 0), SNAP_TAIL_LABEL = SNAP_COLUMN(14, 1),
@@ -189,6 +190,7 @@ enum snap_reference_kind {
 	SNAP_REF_VALUE = 6,    /* value of a mapping; label: its key */
 	SNAP_REF_CLASS = 7,    /* the object's own class */
 	SNAP_REF_STATIC = 8,   /* static member of a class */
+	SNAP_REF_ALIAS = 9,    /* what a part of the object holds, as its dict: refcount does not count it again; label: name */
 	SNAP_REF_FIRST_WEAK = 16, /* from here on, references do not hold their target */
 	SNAP_REF_WEAK = 16, SNAP_REF_SOFT = 17, SNAP_REF_PHANTOM = 18, SNAP_REF_FINAL = 19,
 	SNAP_REF_EPHEMERON = 20,
@@ -335,6 +337,7 @@ struct snap_object {
 	uint32_t type, stack, thread, name, content; /* ids or 0 */
 	uint32_t generation, flags, domain;
 	uint64_t birth_serial, birth_time_ns;
+	uint64_t refcount; /* references that the runtime counts; 0: it does not */
 };
 /* Rows without id that are alike in everything else are added up. */
 SNAP_API SNAP_MUST_USE enum snap_status

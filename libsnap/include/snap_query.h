@@ -3,7 +3,7 @@
  *
  * A question whose key and patterns need one dimension of the totals at most is answered from the totals, and does not
  * depend on the number of objects; another one scans the object columns that it needs, in batches.  Memory grows with
- * the number of stacks, types and groups, not of objects.  Exceptions: SNAP_KEY_ROOT and the keys after it, and retained
+ * the number of stacks, types and groups, not of objects.  Exceptions: SNAP_KEY_ROOT to SNAP_KEY_PATH, and retained
  * bytes, load the graph or contents, and need memory for each object.  What is more than max_memory_bytes goes to
  * temporary files, and the answer is the same.
  *
@@ -45,8 +45,9 @@ enum snap_key {
 	SNAP_KEY_PATH = 16,       /* steps: types and labels from a root, breadth first.  None: no root reaches it.  Indexes
 	                           * and keys count as the same, numbers after @ and offsets, variable+0x10, are left out of labels,
 	                           * and a step that repeats one of the four before as that one */
+	SNAP_KEY_REFCOUNT = 17,   /* number */
 };
-#define SNAP_KEY_COUNT 17
+#define SNAP_KEY_COUNT 18
 
 /* The name of a key as in the tools; NULL past the last.  Static. */
 SNAP_API const char *snap_key_name(enum snap_key key);

@@ -198,6 +198,7 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key,
 		break;
 	case SNAP_KEY_DOMAIN:
 	case SNAP_KEY_GENERATION:
+	case SNAP_KEY_REFCOUNT:
 		row->has_number = true;
 		row->number = key->part[0];
 		break;

@@ -130,7 +130,7 @@ struct object_walk {
 	struct row_source *source;
 	struct run_walk *runs;                 /* or NULL */
 	int stack, thread, domain, generation; /* their places among the columns, or -1 */
-	int address, name, content;
+	int address, name, content, refcount;
 };
 
 static enum snap_status next_run(struct run_walk *walk, struct snap_error *error)
@@ -194,6 +194,7 @@ static enum snap_status take_objects(void *context, uint64_t first_row, size_t c
 		row.address = walk->address < 0 ? 0 : values[walk->address][i];
 		row.name = walk->name < 0 ? 0 : values[walk->name][i];
 		row.content = walk->content < 0 ? 0 : values[walk->content][i];
+		row.refcount = walk->refcount < 0 ? 0 : values[walk->refcount][i];
 		if (libsnap_multiply_overflows(size, row.count, &row.bytes))
 			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					    "object %llu has more than 2^64 bytes",
@@ -226,6 +227,7 @@ static enum snap_status scan_objects(struct object_walk *walk, struct snap_error
 		{NEED_ADDRESS & ~NEED_ROWS, SNAP_OBJECT_ADDRESS, &walk->address},
 		{NEED_NAME & ~NEED_ROWS, SNAP_OBJECT_NAME, &walk->name},
 		{NEED_CONTENT & ~NEED_ROWS, SNAP_OBJECT_CONTENT, &walk->content},
+		{NEED_REFCOUNT & ~NEED_ROWS, SNAP_OBJECT_REFCOUNT, &walk->refcount},
 	};
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		*wanted[i].place = -1;

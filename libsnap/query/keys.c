@@ -6,7 +6,7 @@
 static const char *const key_names[SNAP_KEY_COUNT] = {
 	"type",      "shape",     "lineno", "filename", "function",   "traceback",
 	"module",    "thread",    "domain", "size",     "generation", "root",
-	"dominator", "duplicate", "field",  "fill",     "path",
+	"dominator", "duplicate", "field",  "fill",     "path",       "refcount",
 };
 
 const char *snap_key_name(enum snap_key key)
@@ -70,6 +70,7 @@ const struct key_needs libsnap_key_needs[SNAP_KEY_COUNT] = {
 	[SNAP_KEY_FIELD] = {NEED_ROWS, NEED_TYPES, NULL},
 	[SNAP_KEY_FILL] = {NEED_ROWS | DIMENSION(SNAP_BY_TYPE), NEED_TYPES, NULL},
 	[SNAP_KEY_PATH] = {NEED_ROWS, NEED_TYPES, NULL},
+	[SNAP_KEY_REFCOUNT] = {NEED_REFCOUNT, 0, NULL},
 };
 
 bool libsnap_key_can_cumulate(enum snap_key key)

@@ -266,13 +266,14 @@ uint64_t libsnap_error_of(double variance);
 /* One object row, or one row of the totals: then only the part of its dimension is set. */
 struct query_row {
 	uint64_t row, type, shape, stack, thread, domain, generation, size_bucket;
-	uint64_t address, name, content;
+	uint64_t address, name, content, refcount;
 	uint64_t bytes, count;
 };
 typedef enum snap_status libsnap_take_row(void *context, const struct query_row *, struct snap_error *);
 
 #define DIMENSION(d) (1u << (unsigned)(d))
 #define NEED_ROWS DIMENSION(31) /* objects themselves, whatever the totals say */
+#define NEED_REFCOUNT (NEED_ROWS | DIMENSION(27))
 #define NEED_ADDRESS (NEED_ROWS | DIMENSION(28))
 #define NEED_NAME (NEED_ROWS | DIMENSION(29))
 #define NEED_CONTENT (NEED_ROWS | DIMENSION(30))

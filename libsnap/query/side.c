@@ -135,6 +135,7 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 	}
 	case SNAP_KEY_DOMAIN: *key = (struct tuple){{row->domain}}; break;
 	case SNAP_KEY_GENERATION: *key = (struct tuple){{row->generation}}; break;
+	case SNAP_KEY_REFCOUNT: *key = (struct tuple){{row->refcount}}; break;
 	case SNAP_KEY_SIZE: *key = (struct tuple){{row->size_bucket}}; break;
 	case SNAP_KEY_ROOT: return root_key(side, row, id, key, error);
 	case SNAP_KEY_DOMINATOR: return owner_key(side, row, key);

@@ -16,7 +16,7 @@ ask() { # PLAIN INDEXED COMMAND...: the same?
 # PLAIN INDEXED ROW...: all questions; prints those with two answers.
 compare() {
 	local plain=$1 indexed=$2 key targets= row; shift 2
-	for key in type shape lineno filename function traceback module thread domain size generation root dominator field path fill; do
+	for key in type shape lineno filename function traceback module thread domain size generation refcount root dominator field path fill; do
 		ask "$plain" "$indexed" snap-top --retained -k $key
 		ask "$plain" "$indexed" snap-top --retained --format=tsv -k $key
 		ask "$plain" "$indexed" snap-diff --retained --all -k $key "$plain"

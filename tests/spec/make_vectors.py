@@ -457,6 +457,15 @@ good("contents", "Section 7.2: contents of strings as hashes, or as text.", snap
     Column("contents.length", [5, 5]), Column("contents.hash", [0, 0x1122334455667788]), Column("contents.text", [2, 0]),
     Column("totals.dimension", [0, 1, 6, 7]), Column("totals.key", [0, 1, 1, 6]), Column("totals.bytes", [108] * 4),
     Column("totals.count", [2] * 4)], trailer={"flags": 8}))
+good("refcounts", "Sections 7.2 and 7.3: counts of references, of which one is another's alias.", snapshot([
+    Column("strings.text", [b"Plain", b"dict", b"__dict__", b"value"]), Column("types.name", [1, 2]),
+    Column("shapes.type", [1, 2]), Column("shapes.slot_count", [2, 1]),
+    Column("slots.kind", [2, 9, 6]), Column("slots.label", [label(3), label(4), label(4)]),
+    Column("runs.shape", [1, 2]), Column("runs.rows", [1, 2]), Column("objects.address", [0x10, 0x50, 0x90]),
+    Column("objects.size", [48, 64, 64]), Column("objects.refcount", [1, 1, 2]),
+    Column("references.target", [2, 3, 3, 0]), Column("roots.object", [1]),
+    Column("totals.dimension", [0, 1, 1, 6, 6, 7, 7]), Column("totals.key", [0, 1, 2, 1, 2, 6, 7]),
+    Column("totals.bytes", [176, 48, 128, 48, 128, 48, 128]), Column("totals.count", [3, 1, 2, 1, 2, 1, 2])]))
 TOTALS = [Column("strings.text", [b"A", b"B"]), Column("types.name", [1, 2]),
           Column("totals.dimension", [0, 1, 1, 7]), Column("totals.key", [0, 1, 2, 4]),
           Column("totals.bytes", [30, 10, 20, 30]), Column("totals.count", [3, 1, 2, 3])]

@@ -18,7 +18,7 @@ struct stack {
 };
 struct object {
 	uint64_t size, count;
-	int type, stack, thread, domain, generation;
+	int type, stack, thread, domain, generation, refcount;
 };
 
 struct heap {
@@ -58,6 +58,7 @@ static void make_heap(struct heap *heap)
 			.thread = below(THREADS + 1) - 1,
 			.domain = below(3),
 			.generation = below(3),
+			.refcount = below(20),
 		};
 	for (int i = 0; i < OBJECTS; i++)
 		if (heap->objects[i].stack >= STACKS)
@@ -135,7 +136,8 @@ static struct bytes write_heap(const struct heap *heap)
 		struct snap_object object = {.size = o->size,
 					     .count = o->count,
 					     .domain = (uint32_t)o->domain,
-					     .generation = (uint32_t)o->generation};
+					     .generation = (uint32_t)o->generation,
+					     .refcount = (uint64_t)o->refcount};
 		object.type = o->type < 0 ? 0 : types[o->type];
 		object.stack = o->stack < 0 ? 0 : stacks[o->stack];
 		object.thread = o->thread < 0 ? 0 : threads[o->thread];
@@ -218,6 +220,7 @@ static void naive_key(const struct heap *heap, const struct object *o, enum snap
 	case SNAP_KEY_THREAD: snprintf(out, KEY_SIZE, o->thread < 0 ? "-" : "%d", o->thread); break;
 	case SNAP_KEY_DOMAIN: snprintf(out, KEY_SIZE, "%d", o->domain); break;
 	case SNAP_KEY_GENERATION: snprintf(out, KEY_SIZE, "%d", o->generation); break;
+	case SNAP_KEY_REFCOUNT: snprintf(out, KEY_SIZE, "%d", o->refcount); break;
 	default: {
 		uint64_t low = 0;
 		for (uint64_t size = o->size; size; size >>= 1)
@@ -446,6 +449,7 @@ static bool same_first(struct snap_reader *reader, struct snap_query_options opt
 static const enum snap_key keys[] = {
 	SNAP_KEY_TYPE,   SNAP_KEY_SHAPE,  SNAP_KEY_LINENO, SNAP_KEY_FILENAME,   SNAP_KEY_TRACEBACK,
 	SNAP_KEY_THREAD, SNAP_KEY_DOMAIN, SNAP_KEY_SIZE,   SNAP_KEY_GENERATION,
+	SNAP_KEY_REFCOUNT,
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
@@ -578,7 +582,7 @@ static void check_comparisons(void)
 		for (int k = 0; k < KEYS && good; k++) {
 			struct snap_query_options options = SNAP_QUERY_OPTIONS_INIT;
 			options.key = keys[k];
-			if (options.key == SNAP_KEY_SHAPE && old.totals_only)
+			if ((options.key == SNAP_KEY_SHAPE || options.key == SNAP_KEY_REFCOUNT) && old.totals_only)
 				continue;
 			naive_answer(&old, &options, &wanted_old);
 			naive_answer(&now, &options, &wanted);

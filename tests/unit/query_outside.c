@@ -75,6 +75,7 @@ static void make_object(struct snap_writer *w, uint64_t id)
 		.name = pick(3) ? 0 : name(w, "name", 2000),
 		.content = pick(3) ? content(w) : 0,
 		.generation = (uint32_t)pick(500),
+		.refcount = pick(2000),
 		.domain = (uint32_t)pick(500),
 	};
 	REQUIRE(snap_writer_object(w, &object, NULL) == SNAP_OK);

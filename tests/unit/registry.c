@@ -143,6 +143,7 @@ static void test_numbers(void)
 		{"reference_kinds", "internal", SNAP_REF_INTERNAL}, {"reference_kinds", "hidden", SNAP_REF_HIDDEN},
 		{"reference_kinds", "local", SNAP_REF_LOCAL}, {"reference_kinds", "key", SNAP_REF_KEY},
 		{"reference_kinds", "value", SNAP_REF_VALUE}, {"reference_kinds", "class", SNAP_REF_CLASS},
+		{"reference_kinds", "alias", SNAP_REF_ALIAS},
 		{"reference_kinds", "static", SNAP_REF_STATIC}, {"reference_kinds", "weak", SNAP_REF_WEAK},
 		{"reference_kinds", "soft", SNAP_REF_SOFT}, {"reference_kinds", "phantom", SNAP_REF_PHANTOM},
 		{"reference_kinds", "final", SNAP_REF_FINAL}, {"reference_kinds", "ephemeron", SNAP_REF_EPHEMERON},

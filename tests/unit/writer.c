@@ -145,7 +145,7 @@ static bool same_edges(struct snap_reader *reader, const struct model *m)
 
 struct flat {
 	uint64_t id, size, type, stack, thread, name, content, generation, flags, domain, serial,
-		time, count;
+		time, refcount, count;
 };
 
 static int compare_flat(const void *a, const void *b)
@@ -186,12 +186,13 @@ static bool same_objects(struct snap_reader *reader, const struct model *m)
 		SNAP_OBJECT_ADDRESS,      SNAP_OBJECT_SIZE,       SNAP_OBJECT_STACK,
 		SNAP_OBJECT_THREAD,       SNAP_OBJECT_NAME,       SNAP_OBJECT_CONTENT,
 		SNAP_OBJECT_GENERATION,   SNAP_OBJECT_FLAGS,      SNAP_OBJECT_DOMAIN,
-		SNAP_OBJECT_BIRTH_SERIAL, SNAP_OBJECT_BIRTH_TIME, SNAP_OBJECT_COUNT,
+		SNAP_OBJECT_BIRTH_SERIAL, SNAP_OBJECT_BIRTH_TIME, SNAP_OBJECT_REFCOUNT,
+		SNAP_OBJECT_COUNT,
 	};
-	uint64_t *values[12], *shape = load(reader, SNAP_RUN_SHAPE),
+	uint64_t *values[13], *shape = load(reader, SNAP_RUN_SHAPE),
 			      *run_rows = load(reader, SNAP_RUN_ROWS);
 	uint64_t *type = load(reader, SNAP_SHAPE_TYPE);
-	for (size_t i = 0; i < 12; i++)
+	for (size_t i = 0; i < 13; i++)
 		values[i] = load(reader, columns[i]);
 	for (uint64_t run = 0, row = 0; run < snap_reader_row_count(reader, SNAP_RUNS); run++)
 		for (uint64_t i = 0; i < run_rows[run]; i++, row++)
@@ -202,18 +203,18 @@ static bool same_objects(struct snap_reader *reader, const struct model *m)
 				values[5][row],       values[6][row],
 				values[7][row],       values[8][row],
 				values[9][row],       values[10][row],
-				values[11][row]};
+				values[11][row],      values[12][row]};
 	for (size_t i = 0; i < m->object_count; i++) {
 		const struct snap_object *o = &m->objects[i];
 		wanted[i] = (struct flat){o->id,     o->size,   o->type,         o->stack,
 					  o->thread, o->name,   o->content,      o->generation,
 					  o->flags,  o->domain, o->birth_serial, o->birth_time_ns,
-					  o->count};
+					  o->refcount, o->count};
 	}
 	size_t wanted_count = add_up(wanted, m->object_count);
 	qsort(got, rows, sizeof(*got), compare_flat);
 	bool same = wanted_count == rows && memcmp(got, wanted, rows * sizeof(*got)) == 0;
-	for (size_t i = 0; i < 12; i++)
+	for (size_t i = 0; i < 13; i++)
 		free(values[i]);
 	free(shape);
 	free(run_rows);

@@ -77,6 +77,7 @@ static inline struct snap_object model_object(struct model *m, size_t i)
 		o.thread = 1 + (uint32_t)model_random(r, MODEL_THREADS);
 		o.content = 1 + (uint32_t)model_random(r, MODEL_CONTENTS);
 		o.generation = (uint32_t)model_random(r, 4);
+		o.refcount = model_random(r, 3) ? model_random(r, 100) : UINT64_MAX - i;
 		o.flags = (uint32_t)model_random(r, 16);
 		o.domain = (uint32_t)model_random(r, 3) * 1000;
 		o.birth_serial = i + 1;

@@ -51,6 +51,7 @@ static const struct key_columns {
 			    {"kind", PRINT_TEXT},
 			    {"type", PRINT_TEXT}}},
 	[SNAP_KEY_PATH] = {1, {{"path", PRINT_LINES}}},
+	[SNAP_KEY_REFCOUNT] = {1, {{"refcount", PRINT_NUMBER}}},
 };
 
 size_t rows_key_columns(enum snap_key key, struct print_column *columns)
@@ -351,7 +352,8 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 		cells[1] = text_cell(row->name);
 		break;
 	case SNAP_KEY_DOMAIN:
-	case SNAP_KEY_GENERATION: cells[0] = print_number(row->number); break;
+	case SNAP_KEY_GENERATION:
+	case SNAP_KEY_REFCOUNT: cells[0] = print_number(row->number); break;
 	case SNAP_KEY_SIZE:
 		cells[0] = print_number(row->low);
 		cells[1] = print_number(row->high);
@@ -411,7 +413,8 @@ void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct 
 	case SNAP_KEY_TRACEBACK: append_traceback(text, row, false); break;
 	case SNAP_KEY_MODULE: append(text, row->place.module); break;
 	case SNAP_KEY_DOMAIN:
-	case SNAP_KEY_GENERATION: append_number(text, "%" PRIu64, row->number); break;
+	case SNAP_KEY_GENERATION:
+	case SNAP_KEY_REFCOUNT: append_number(text, "%" PRIu64, row->number); break;
 	case SNAP_KEY_SIZE: append_number(text, "%" PRIu64, row->low); break;
 	}
 }

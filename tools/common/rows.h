@@ -19,7 +19,7 @@ struct rows_options {
 
 #define ROWS_OPTION_LINES(o) \
 	{'k', "key", "KEY", "group by type, shape, lineno, filename, function, traceback, module, thread, domain, " \
-	 "size, generation, root, dominator, duplicate, field, fill or path", CLI_STRING, &(o).key}, \
+	 "size, generation, refcount, root, dominator, duplicate, field, fill or path", CLI_STRING, &(o).key}, \
 	{'n', "limit", "COUNT", "print at most COUNT rows, 0 for all", CLI_COUNT, &(o).limit}, \
 	{'s', "sort", "MEASURE", "order by bytes, count, average, retained or waste", CLI_STRING, &(o).sort}, \
 	{'r', "retained", NULL, "add the bytes that each group alone keeps alive", CLI_FLAG, &(o).retained}, \

@@ -18,6 +18,7 @@ static const struct dump_field object_fields[] = {
 	{SNAP_OBJECT_NAME, "name", DUMP_STRING, 0, 0, false},
 	{SNAP_OBJECT_CONTENT, "content", DUMP_NUMBER, 0, 0, false},
 	{SNAP_OBJECT_GENERATION, "generation", DUMP_NUMBER, 0, 0, false},
+	{SNAP_OBJECT_REFCOUNT, "refcount", DUMP_NUMBER, 0, 0, false},
 	{SNAP_OBJECT_FLAGS, "flags", DUMP_FLAGS, WORDS_OBJECT_FLAG, 0, false},
 	{SNAP_OBJECT_DOMAIN, "domain", DUMP_NUMBER, 0, 0, false},
 	{SNAP_OBJECT_BIRTH_SERIAL, "birth_serial", DUMP_NUMBER, 0, 0, false},

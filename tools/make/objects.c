@@ -89,11 +89,11 @@ static bool read_references(struct make *m, uint64_t from)
 
 enum object_key {
 	OBJECT_ID, OBJECT_TYPE, OBJECT_SIZE, OBJECT_COUNT, OBJECT_STACK, OBJECT_THREAD, OBJECT_NAME, OBJECT_CONTENT,
-	OBJECT_GENERATION, OBJECT_FLAGS, OBJECT_DOMAIN, OBJECT_SERIAL, OBJECT_TIME, OBJECT_REFERENCES,
+	OBJECT_GENERATION, OBJECT_REFCOUNT, OBJECT_FLAGS, OBJECT_DOMAIN, OBJECT_SERIAL, OBJECT_TIME, OBJECT_REFERENCES,
 };
 static const char *const object_keys[] = {
-	"id", "type", "size", "count", "stack", "thread", "name", "content", "generation", "flags", "domain",
-	"birth_serial", "birth_time", "references", NULL,
+	"id", "type", "size", "count", "stack", "thread", "name", "content", "generation", "refcount",
+	"flags", "domain", "birth_serial", "birth_time", "references", NULL,
 };
 
 static bool read_object_key(struct make *m, enum object_key key, struct snap_object *object)
@@ -108,6 +108,7 @@ static bool read_object_key(struct make *m, enum object_key key, struct snap_obj
 	case OBJECT_NAME: return make_string(m, &object->name);
 	case OBJECT_CONTENT: return make_content(m, &object->content);
 	case OBJECT_GENERATION: return make_u32(m, &object->generation);
+	case OBJECT_REFCOUNT: return document_number(m->text, UINT64_MAX, &object->refcount);
 	case OBJECT_FLAGS: return make_flags(m, WORDS_OBJECT_FLAG, &object->flags);
 	case OBJECT_DOMAIN: return make_u32(m, &object->domain);
 	case OBJECT_SERIAL: return document_number(m->text, UINT64_MAX, &object->birth_serial);

@@ -10,6 +10,7 @@ struct tally {
 	struct refs *refs;
 	struct refs_groups groups;
 	bool owned; /* what the targets own, not who owns them */
+	uint64_t counted, variables; /* that a reference count knows: references, and roots that are variables */
 };
 
 static uint64_t fold(uint64_t label)
@@ -25,6 +26,7 @@ static bool count_reference(void *context, const struct snap_graph_reference *re
 	struct refs *refs = tally->refs;
 	if (!snap_graph_set_has(refs->targets, tally->owned ? reference->owner : reference->target))
 		return true;
+	tally->counted += reference->kind < SNAP_REF_FIRST_WEAK && reference->kind != SNAP_REF_ALIAS;
 	uint64_t other = tally->owned ? reference->target : reference->owner;
 	const struct refs_group added = {.type = snap_graph_type(refs->graph, other),
 					 .kind = reference->kind,
@@ -58,8 +60,10 @@ static void count_roots(struct tally *tally)
 							 .exact = SNAP_LABEL_STRING(values[2][i]),
 							 .row = row,
 							 .count = 1};
-			if (snap_graph_set_has(refs->targets, row))
-				refs_groups_add(&tally->groups, &added);
+			if (!snap_graph_set_has(refs->targets, row))
+				continue;
+			refs_groups_add(&tally->groups, &added);
+			tally->variables += kind == SNAP_ROOT_STACK_FRAME;
 		}
 	snap_scan_close(scan);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
@@ -106,6 +110,22 @@ static void print_groups(struct tally *tally, const char *section)
 	refs_groups_free(groups);
 }
 
+/* What the runtime counts beside what was found is held by who is not seen: C code. */
+static void show_refcount(const struct tally *tally)
+{
+	struct refs *refs = tally->refs;
+	if (refs->count != 1 || cli_common.partial)
+		return;
+	uint64_t refcount = refs_value(refs, SNAP_OBJECT_REFCOUNT, refs_next_target(refs, 0));
+	if (refcount == 0)
+		return;
+	struct refs_line line = refs_line("refcount");
+	line.count = refcount;
+	line.targets = tally->counted;
+	line.number = tally->variables;
+	refs_print(refs, &line);
+}
+
 void refs_show_holders(struct refs *refs)
 {
 	struct tally tally = {.refs = refs, .groups = {.refs = refs}};
@@ -117,6 +137,7 @@ void refs_show_holders(struct refs *refs)
 								      count_reference, &tally,
 								      &refs->error));
 	print_groups(&tally, "holder");
+	show_refcount(&tally);
 }
 
 void refs_show_owned(struct refs *refs)

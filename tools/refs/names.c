@@ -48,6 +48,7 @@ uint64_t refs_value(struct refs *refs, uint32_t column, uint64_t row)
 		SNAP_OBJECT_STACK, SNAP_STACK_PARENT, SNAP_STACK_FRAME,  SNAP_FRAME_FUNCTION,
 		SNAP_FRAME_FILE,   SNAP_FRAME_LINE,   SNAP_FRAME_MODULE, SNAP_FRAME_OFFSET,
 		SNAP_MODULE_PATH,  SNAP_TYPE_NAME,    SNAP_FRAME_INLINED_INTO,
+		SNAP_OBJECT_REFCOUNT,
 	};
 	size_t i = 0;
 	while (known[i] != column)

@@ -113,6 +113,7 @@ static void print_header(struct refs *refs, const struct refs_line *line)
 		{"target", "What it is (count, bytes, retained if one)"},
 		{"frame", "Allocated at"},
 		{"holder", "Held by (references)"},
+		{"refcount", NULL},
 		{"owned", "Refers to (references)"},
 		{"path", "Shortest paths from the roots (targets; <- those that end here)"},
 		{"dominator", "Dominators, the closest first (bytes, retained)"},
@@ -294,6 +295,17 @@ static void print_garbage(const struct refs_line *line)
 	printf("  %9" PRIu64 "  %10s  in all\n", line->count, print_size(line->bytes, bytes));
 }
 
+static void print_refcount(const struct refs_line *line)
+{
+	uint64_t known = refs_add(line->targets, line->number);
+	printf("\nIts reference count is %" PRIu64 ": %" PRIu64 " found", line->count, line->targets);
+	if (line->number > 0)
+		printf(", %" PRIu64 " of running functions", line->number);
+	if (line->count > known)
+		printf(", %" PRIu64 " held from C or in use", line->count - known);
+	putchar('\n');
+}
+
 /* A cycle that no root reaches. */
 static void print_unkept(const struct refs_line *line)
 {
@@ -332,6 +344,8 @@ void refs_print(struct refs *refs, struct refs_line *line)
 			print_suspect(line);
 		else if (strcmp(line->section, "keyword") == 0)
 			print_keywords(line);
+		else if (strcmp(line->section, "refcount") == 0)
+			print_refcount(line);
 		else if (strcmp(line->section, "garbage") == 0)
 			print_garbage(line);
 		else if (strcmp(line->section, "memory") == 0 ||

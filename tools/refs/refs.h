@@ -23,7 +23,7 @@ struct refs {
 	bool was_damaged; /* when the graph had been opened, which was said */
 	struct cli_list alloc_fn;  /* also passed over */
 	struct refs_sites *sites;  /* NULL: none was asked for */
-	struct snap_column *columns[12];
+	struct snap_column *columns[13];
 	struct snap_error error;
 };
 

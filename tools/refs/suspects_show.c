@@ -158,7 +158,7 @@ static void tell_word(struct words *words, const struct buffer *word)
 static bool names_something(uint32_t kind)
 {
 	return kind == SNAP_REF_FIELD || kind == SNAP_REF_LOCAL || kind == SNAP_REF_VALUE ||
-	       kind == SNAP_REF_STATIC;
+	       kind == SNAP_REF_STATIC || kind == SNAP_REF_ALIAS;
 }
 
 /* Fields and variables on the path, but no indexes: these are other ones next time. */

@@ -1,0 +1,1 @@
+snap-top -k refcount app.snap; snap-diff -k refcount --format=tsv old.snap app.snap
