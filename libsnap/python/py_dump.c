@@ -101,6 +101,7 @@ static void write_object(struct py_walk *w, uint32_t id)
 		.type = type->id,
 		.name = name_of(w, object, type),
 		.generation = flags >> PY_GENERATION,
+		.refcount = py_refcount(object),
 		.flags = flags & PY_GARBAGE ? SNAP_OBJECT_UNCOLLECTABLE : 0,
 	};
 	if (w->options->traces && py_going(w))

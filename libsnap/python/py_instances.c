@@ -38,7 +38,7 @@ static void claim_dict(struct py_walk *w, PyObject *dict)
 		return;
 	while (py_going(w) && PyDict_Next(dict, &at, &name, &value))
 		if (PyUnicode_Check(name))
-			py_repeat(w, value, SNAP_REF_FIELD, py_name_label(w, name));
+			py_repeat(w, value, py_name_label(w, name));
 }
 
 #if PY_SINCE(3, 11)
@@ -124,11 +124,11 @@ bool py_instance_holds(PyObject *instance, PyObject *names, PyObject *values)
 	return true;
 }
 
-/* Since 3.14 it is the dict that reports the values inside the instance, if there is one. */
+/* Since 3.14 it is the dict that reports the values inside the instance, if there is one: it refers to none, then. */
 static void claim_value(struct py_walk *w, PyObject *value, uint64_t label)
 {
 	if (value && !py_claim(w, value, SNAP_REF_FIELD, label) && py_going(w))
-		py_repeat(w, value, SNAP_REF_FIELD, label);
+		py_refer(w, value, SNAP_REF_FIELD, label);
 }
 
 static void claim_attributes(struct py_walk *w, PyObject *object)

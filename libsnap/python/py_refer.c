@@ -64,10 +64,10 @@ void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, ui
 		add(w, to, label << KIND_BITS | kind);
 }
 
-void py_repeat(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
+void py_repeat(struct py_walk *w, PyObject *to, uint64_t label)
 {
 	if (py_note(w, to))
-		add(w, to, label << KIND_BITS | kind);
+		add(w, to, label << KIND_BITS | SNAP_REF_ALIAS);
 }
 
 void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)

@@ -109,6 +109,15 @@ static void reach_from(struct reach *r, uint32_t root)
 	}
 }
 
+uint64_t py_refcount(PyObject *object)
+{
+#if PY_SINCE(3, 12)
+	if (_Py_IsImmortal(object))
+		return 0;
+#endif
+	return (uint64_t)Py_REFCNT(object);
+}
+
 /* Types and strings that live in C's memory or for ever, and are nobody's leak. */
 static enum snap_root_kind permanent_kind(PyObject *object)
 {
@@ -116,11 +125,7 @@ static enum snap_root_kind permanent_kind(PyObject *object)
 		return SNAP_ROOT_INTERNED;
 	if (PyType_Check(object) && !(((PyTypeObject *)object)->tp_flags & Py_TPFLAGS_HEAPTYPE))
 		return SNAP_ROOT_CLASS;
-#if PY_SINCE(3, 12)
-	if (_Py_IsImmortal(object))
-		return SNAP_ROOT_VM;
-#endif
-	return SNAP_ROOT_UNKNOWN;
+	return py_refcount(object) ? SNAP_ROOT_UNKNOWN : SNAP_ROOT_VM;
 }
 
 static void root_permanent(struct reach *r)
@@ -148,15 +153,10 @@ static void count_found(struct reach *r)
 	}
 }
 
-static uint64_t count_of(PyObject *object)
-{
-	return (uint64_t)Py_REFCNT(object);
-}
-
 static void root_foreign(struct reach *r, uint32_t id)
 {
 	PyObject *object = py_object_at(r->walk, id);
-	uint64_t count = count_of(object);
+	uint64_t count = py_refcount(object);
 	char label[96];
 	if (count <= r->found[id])
 		return;

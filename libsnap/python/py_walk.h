@@ -196,8 +196,8 @@ static inline uint32_t py_note(struct py_walk *w, const PyObject *object)
 }
 /* A reference from the object at hand; to may be NULL. */
 void py_refer(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
-/* The same, without counting it: another object has the reference. */
-void py_repeat(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
+/* An attribute of the object at hand that its dict refers to: the reference is the dict's. */
+void py_repeat(struct py_walk *, PyObject *to, uint64_t label);
 void py_refer_key(struct py_walk *, PyObject *to, PyObject *key);
 /* The object at hand, with the references that it turned out to have. */
 void py_put_object(struct py_walk *, const struct snap_object *);
@@ -268,6 +268,8 @@ void py_frame_roots(struct py_walk *);
 uint32_t py_code_name(struct py_walk *, PyCodeObject *);
 
 /* py_roots.c */
+/* As the interpreter counts references; 0: it does not, the object is immortal. */
+uint64_t py_refcount(PyObject *);
 void py_known_roots(struct py_walk *);
 void py_root(struct py_walk *, PyObject *, const struct snap_root *);
 /* What no known root reaches, but something that is no object holds. */

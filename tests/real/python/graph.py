@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../spec"))
 import reader  # noqa: E402
 
-KINDS = {0: "field", 1: "element", 2: "internal", 3: "hidden", 4: "local", 5: "key", 6: "value", 7: "class", 16: "weak"}
+KINDS = {0: "field", 1: "element", 2: "internal", 3: "hidden", 4: "local", 5: "key", 6: "value", 7: "class", 9: "alias", 16: "weak"}
 ROOTS = {1: "vm", 2: "global", 3: "stack", 7: "tls", 8: "class", 11: "interned", 12: "foreign"}
 
 Reference = collections.namedtuple("Reference", "kind label target")
@@ -32,10 +32,11 @@ class Graph:
                                                                       self.of("properties", "value"))}
         types, _ = reader.check_objects(m)
         names = [""] + [self.text(i) for i in self.of("types", "name")]
-        columns = [self.of("objects", c) for c in ("address", "size", "name", "flags", "generation", "stack", "content", "count")]
+        columns = [self.of("objects", c) for c in ("address", "size", "name", "flags", "generation", "stack", "content", "count",
+                                                     "refcount")]
         self.rows = [Node(type=names[t], address=a, size=s, name=self.text(n), flags=f, generation=g, stack=k, content=c,
-                          count=n_)
-                     for t, a, s, n, f, g, k, c, n_ in zip(types, *columns)]
+                          count=n_, refcount=r)
+                     for t, a, s, n, f, g, k, c, n_, r in zip(types, *columns)]
         self.by_address = {row.address: row for row in self.rows if row.address}
         self.read_references()
         numbers = [0] + list(self.of("threads", "id"))
@@ -80,6 +81,10 @@ class Graph:
     def add(self, row, kind, label, target):
         if target:
             self.rows[row].references.append(Reference(KINDS.get(kind, kind), label, self.rows[target - 1].address))
+
+    def holding(self, python_object):
+        """References to it that the interpreter counts."""
+        return sum(r.target == id(python_object) and r.kind not in ("alias", "weak") for row in self.rows for r in row.references)
 
     def node(self, python_object):
         return self.by_address[id(python_object)]

@@ -1,5 +1,6 @@
 """Takes a snapshot of itself and compares it with what the interpreter says of its own objects.  Prints TAP without a plan."""
 import collections
+import ctypes
 import functools
 import gc
 import os
@@ -104,6 +105,8 @@ def take(path, **options):
 
 gc.collect()
 gc.disable()
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(things[15]))
+counted = [sys.getrefcount(things[i]) - 1 for i in range(len(things))]
 before = gc.get_objects()
 path = os.path.join(work, "walk.snap")
 local_id = take(path)
@@ -151,7 +154,7 @@ refers = lambda holder, thing: graph.node(holder).to(thing)  # noqa: E731
 
 def attribute(o, thing):
     """The label of an attribute, on the instance or in its dict."""
-    found = refers(o, thing)
+    found = [("field" if kind == "alias" else kind, label) for kind, label in refers(o, thing)]
     for r in graph.node(o).references:
         if r.label == "__dict__":
             found += graph.by_address[r.target].to(thing)
@@ -190,6 +193,15 @@ check(refers(sys.modules["__main__"], globals()) == [("internal", "__dict__")], 
 check(("field", "plain") in refers(globals(), plain), "a global", refers(globals(), plain))
 check(("field", "fail") in [(r.kind, r.label) for r in graph.node(globals()).references], "a module's name")
 check(graph.node(Plain).name == "__main__.Plain", "a class's name", graph.node(Plain).name)
+
+# ---- reference counts ----
+
+counts = [graph.node(thing).refcount for thing in things]
+check(counts == counted, "reference counts are the interpreter's", counts, counted)
+found = [graph.holding(thing) for thing in things]
+counted[15] -= 1
+check(found == counted, "all references that are counted were found, but for what C took", found, counted)
+check((graph.node(None).refcount == 0) == (sys.version_info >= (3, 12)), "those of an immortal object are not counted")
 
 # ---- roots ----
 
