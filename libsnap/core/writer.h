@@ -26,14 +26,17 @@ struct libsnap_keyed_sums {
 	uint32_t last; /* id of the key used last */
 };
 
+/* What objects that came one after the other add up to under the keys that they have in common. */
 struct libsnap_common {
-	uint32_t stack, thread, domain, generation;
-	struct libsnap_sum sum;
+	uint32_t stack;
+	struct libsnap_sum of_stack;
+	uint32_t thread, domain, generation; /* these change less often */
+	struct libsnap_sum of_others;
 };
 
 struct libsnap_totals {
 	struct libsnap_sum all;
-	struct libsnap_common common; /* of the last objects; not yet among the sums of its keys */
+	struct libsnap_common common; /* not yet among the sums of its keys */
 	struct libsnap_pages by_type, by_stack, by_thread; /* struct libsnap_sum, by id */
 	struct libsnap_keyed_sums by_domain, by_generation;
 	struct libsnap_sum by_size[65];

@@ -87,27 +87,33 @@ static inline enum snap_status add_to(struct snap_writer *w, enum snap_dimension
 	return SNAP_OK;
 }
 
-/* What objects that came one after the other add up to under the keys that they have in common. */
+static inline enum snap_status add_of_stack(struct snap_writer *w)
+{
+	struct libsnap_common *common = &w->totals.common;
+	const struct libsnap_sum sum = common->of_stack;
+	common->of_stack = (struct libsnap_sum){0, 0};
+	return sum.count ? add_to(w, SNAP_BY_STACK, common->stack, sum.bytes, sum.count) : SNAP_OK;
+}
+
+static enum snap_status add_of_others(struct snap_writer *w)
+{
+	struct libsnap_common *common = &w->totals.common;
+	const struct libsnap_sum sum = common->of_others;
+	common->of_others = (struct libsnap_sum){0, 0};
+	if (sum.count == 0)
+		return SNAP_OK;
+	enum snap_status status = add_to(w, SNAP_BY_THREAD, common->thread, sum.bytes, sum.count);
+	if (status == SNAP_OK)
+		status = add_to(w, SNAP_BY_DOMAIN, common->domain, sum.bytes, sum.count);
+	if (status == SNAP_OK)
+		status = add_to(w, SNAP_BY_GENERATION, common->generation, sum.bytes, sum.count);
+	return status;
+}
+
 static enum snap_status add_common(struct snap_writer *w)
 {
-	const struct libsnap_common *common = &w->totals.common;
-	const struct {
-		enum snap_dimension dimension;
-		uint64_t key;
-	} keys[] = {
-		{SNAP_BY_STACK, common->stack},
-		{SNAP_BY_THREAD, common->thread},
-		{SNAP_BY_DOMAIN, common->domain},
-		{SNAP_BY_GENERATION, common->generation},
-	};
-	enum snap_status status = SNAP_OK;
-	if (common->sum.count == 0)
-		return SNAP_OK;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && status == SNAP_OK; i++)
-		status = add_to(w, keys[i].dimension, keys[i].key, common->sum.bytes,
-				common->sum.count);
-	w->totals.common.sum = (struct libsnap_sum){0, 0};
-	return status;
+	enum snap_status status = add_of_stack(w);
+	return status == SNAP_OK ? add_of_others(w) : status;
 }
 
 enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_object *o)
@@ -119,10 +125,13 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 	if (libsnap_multiply_overflows(o->size, o->count, &bytes))
 		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "an object of over 2^64 bytes");
-	if (o->stack != common->stack || o->thread != common->thread ||
-	    o->domain != common->domain || o->generation != common->generation) {
-		status = add_common(w);
+	if (o->stack != common->stack) {
+		status = add_of_stack(w);
 		common->stack = o->stack;
+	}
+	if (status == SNAP_OK && (o->thread != common->thread || o->domain != common->domain ||
+				  o->generation != common->generation)) {
+		status = add_of_others(w);
 		common->thread = o->thread;
 		common->domain = o->domain;
 		common->generation = o->generation;
@@ -130,7 +139,9 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 	if (status == SNAP_OK)
 		status = add(w, &t->all, bytes, o->count);
 	if (status == SNAP_OK)
-		status = add(w, &common->sum, bytes, o->count);
+		status = add(w, &common->of_stack, bytes, o->count);
+	if (status == SNAP_OK)
+		status = add(w, &common->of_others, bytes, o->count);
 	if (status == SNAP_OK)
 		status = add_to(w, SNAP_BY_TYPE, o->type, bytes, o->count);
 	return status == SNAP_OK ? add_to(w, SNAP_BY_SIZE, bucket_of(o->size), bytes, o->count)

@@ -187,16 +187,27 @@ static uint32_t strip(uint32_t *node, uint32_t what)
 	return number;
 }
 
+static struct picture_site read_site(struct picture *p, uint32_t node)
+{
+	struct picture_site site = {.known = true};
+	uint32_t lines = strip(&node, TRACK_INTERPRETED_MODULE);
+	site.domain = strip(&node, TRACK_DOMAIN_MODULE);
+	uint32_t thread = strip(&node, TRACK_THREAD_MODULE);
+	site.stack = lines ? interpreted_stack_id(p, lines, node) : stack_id(p, node);
+	site.thread = track_picture_thread(p, thread).id;
+	return site;
+}
+
 static bool add_object(struct picture *p, const struct track_block *block, struct snap_object object)
 {
+	struct picture_site *site = &p->sites[block->site];
+	if (TRACK_UNLIKELY(!site->known))
+		*site = read_site(p, block->site);
 	object.size = block->size;
 	object.count = 1;
-	uint32_t node = block->site;
-	uint32_t lines = strip(&node, TRACK_INTERPRETED_MODULE);
-	object.domain = strip(&node, TRACK_DOMAIN_MODULE);
-	uint32_t thread = strip(&node, TRACK_THREAD_MODULE);
-	object.stack = lines ? interpreted_stack_id(p, lines, node) : stack_id(p, node);
-	object.thread = track_picture_thread(p, thread).id;
+	object.stack = site->stack;
+	object.thread = site->thread;
+	object.domain = site->domain;
 	p->bytes += block->size;
 	p->count++;
 	if (p->has_account)
@@ -387,9 +398,10 @@ static bool read_mapped(struct picture *p)
 static bool make_maps(struct picture *p)
 {
 	p->stacks = track_map((track_node_count() + 1) * sizeof *p->stacks);
+	p->sites = track_map((track_node_count() + 1) * sizeof *p->sites);
 	p->modules = track_map((track_module_count() + 1) * sizeof *p->modules);
 	p->threads = track_map((track_thread_count() + 1) * sizeof *p->threads);
-	return p->stacks && p->modules && p->threads && read_mapped(p);
+	return p->stacks && p->sites && p->modules && p->threads && read_mapped(p);
 }
 
 static enum snap_status open_writer(struct picture *p, bool append, const struct snap_allocator *allocator)

@@ -10,12 +10,17 @@
 struct picture_thread {
 	uint32_t id, name; /* 0: not made yet, unknown */
 };
+struct picture_site {
+	uint32_t stack, thread, domain;
+	bool known;
+};
 struct picture {
 	struct track_heap heap;
 	struct snap_writer *writer;
 	struct snap_error error;
 	enum snap_status status;
-	uint32_t *stacks;               /* by node: its stack + 1; 0: not made yet */
+	uint32_t *stacks;               /* by node: its stack; 0: not made yet */
+	struct picture_site *sites;     /* by node, of those that blocks have */
 	uint32_t *modules;              /* by number: id */
 	struct picture_thread *threads; /* by number */
 	uint64_t bytes, count;
