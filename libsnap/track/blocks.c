@@ -1,10 +1,11 @@
 /* Which blocks are live: a table by address, without locks.
  *
- * Two levels of directory lead from an address to its page of 4 KiB.  A page has room for one block, then a
- * chain of slabs, each twice as large as the one before; a block may lie in that line (64 bytes) of a slab that
- * its place in the page chooses.  So a look-up reads one line of each slab, and most find it in the first, which
- * is the largest.  Slabs are never moved or given back: a block is added by one compare-and-swap from 0 and
- * removed by storing 0, also in a signal handler, also while another process of ours is made by fork(). */
+ * A directory of two levels leads from an address to the line (64 bytes) of its page of 4 KiB, which has room for
+ * seven blocks, and then to a chain of slabs, each twice as large as the one before; a block may lie in that line of
+ * a slab that its place in the page chooses.  So a look-up reads one line of each, and most find it in the first.
+ * Slabs are never moved or given back: a block is added by one compare-and-swap from 0 and removed by storing 0, also
+ * in a signal handler, also while another process of ours is made by fork().  A bit for each page says whether it
+ * ever had a block, so that what has none costs no more than that. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -28,36 +29,62 @@
 #define LOWER_BITS  18
 #define ADDRESS_END ((uintptr_t)1 << (PAGE_BITS + UPPER_BITS + LOWER_BITS))
 #define LINE        8u /* words */
-#define LINES_MAX   6u /* log2 */
+#define LINES_MIN   1u /* log2 */
+#define LINES_MAX   6u
 
 typedef _Atomic uint64_t word;
-/* A slab's address with log2 of its lines in the low bits; its own first word is the next slab. */
+/* A slab's address with log2 of its lines in the low bits; its own first word is the next slab.  A page is the first slab
+ * of its chain. */
 struct page {
-	word first, slabs;
+	_Alignas(64) word words[LINE];
+};
+struct region {
+	struct page pages[1u << LOWER_BITS];
+	word used[(1u << LOWER_BITS) / 64]; /* a bit for each page that had a block */
 };
 
-static struct page *_Atomic directory[1u << UPPER_BITS];
+static struct region *_Atomic directory[1u << UPPER_BITS];
 
-static struct page *page_of(uintptr_t address)
+static inline struct region *region_of(uintptr_t address)
 {
 	if (TRACK_UNLIKELY(address >= ADDRESS_END))
 		return NULL;
-	struct page *lower = atomic_load_explicit(&directory[address >> (PAGE_BITS + LOWER_BITS)], memory_order_acquire);
-	return lower ? &lower[address >> PAGE_BITS & ((1u << LOWER_BITS) - 1)] : NULL;
+	return atomic_load_explicit(&directory[address >> (PAGE_BITS + LOWER_BITS)], memory_order_acquire);
 }
 
-static struct page *make_page(uintptr_t address)
+static inline uintptr_t page_number(uintptr_t address)
 {
-	if (address >= ADDRESS_END)
-		return NULL;
-	size_t size = sizeof(struct page) << LOWER_BITS;
-	struct page *new = track_map(size), *none = NULL;
-	if (!new)
-		return NULL;
-	madvise(new, size, MADV_NOHUGEPAGE);
-	if (!atomic_compare_exchange_strong(&directory[address >> (PAGE_BITS + LOWER_BITS)], &none, new))
-		syscall(SYS_munmap, new, size);
-	return page_of(address);
+	return address >> PAGE_BITS & (((uintptr_t)1 << LOWER_BITS) - 1);
+}
+
+static inline struct page *used_page(struct region *region, uintptr_t number)
+{
+	uint64_t used = atomic_load_explicit(&region->used[number / 64], memory_order_acquire);
+	return used >> number % 64 & 1 ? &region->pages[number] : NULL;
+}
+
+/* NULL: no block was ever there. */
+static inline struct page *page_of(uintptr_t address)
+{
+	struct region *region = region_of(address);
+	return region ? used_page(region, page_number(address)) : NULL;
+}
+
+static __attribute__((noinline)) struct page *make_page(uintptr_t address)
+{
+	struct region *region = region_of(address), *none = NULL;
+	if (!region) {
+		if (address >= ADDRESS_END || !(region = track_map(sizeof *region)))
+			return NULL;
+		madvise(region, sizeof *region, MADV_NOHUGEPAGE);
+		if (!atomic_compare_exchange_strong(&directory[address >> (PAGE_BITS + LOWER_BITS)], &none, region)) {
+			syscall(SYS_munmap, region, sizeof *region);
+			region = none;
+		}
+	}
+	uintptr_t number = page_number(address);
+	atomic_fetch_or_explicit(&region->used[number / 64], (uint64_t)1 << number % 64, memory_order_release);
+	return &region->pages[number];
 }
 
 static inline uint64_t place_of(uintptr_t address)
@@ -65,16 +92,22 @@ static inline uint64_t place_of(uintptr_t address)
 	return address >> 3 & (PLACES - 1);
 }
 
-static inline word *line_of(uint64_t slab, uint64_t place)
+static inline word *words_of(uint64_t slab)
 {
-	word *words = (word *)(uintptr_t)(slab & ~(uint64_t)63); /* NOLINT(performance-no-int-to-ptr) */
-	return words + (place >> (9 - (slab & 63))) * LINE;
+	return (word *)(uintptr_t)(slab & ~(uint64_t)63); /* NOLINT(performance-no-int-to-ptr) */
 }
 
 static inline uint64_t next_slab(uint64_t slab)
 {
-	word *words = (word *)(uintptr_t)(slab & ~(uint64_t)63); /* NOLINT(performance-no-int-to-ptr) */
-	return atomic_load_explicit(words, memory_order_acquire);
+	return atomic_load_explicit(words_of(slab), memory_order_acquire);
+}
+
+/* The line of a slab where a place is; *first: its first word that may be a block. */
+static inline word *line_of(uint64_t slab, uint64_t place, unsigned *first)
+{
+	uint64_t line = place >> (9 - (slab & 63));
+	*first = line == 0;
+	return words_of(slab) + line * LINE;
 }
 
 static inline bool put(word *at, uint64_t value)
@@ -84,20 +117,20 @@ static inline bool put(word *at, uint64_t value)
 	       atomic_compare_exchange_strong_explicit(at, &none, value, memory_order_release, memory_order_relaxed);
 }
 
-static bool put_in_line(uint64_t slab, uint64_t place, uint64_t value)
+static inline bool put_in_line(uint64_t slab, uint64_t place, uint64_t value)
 {
-	word *line = line_of(slab, place);
-	bool has_link = ((uintptr_t)line & ~(uintptr_t)63) == (slab & ~(uint64_t)63);
-	for (unsigned i = has_link; i < LINE; i++)
+	unsigned first;
+	word *line = line_of(slab, place, &first);
+	for (unsigned i = first; i < LINE; i++)
 		if (put(&line[i], value))
 			return true;
 	return false;
 }
 
-static bool put_in_new_slab(struct page *page, uint64_t place, uint64_t value)
+static __attribute__((noinline)) bool put_in_new_slab(struct page *page, uint64_t place, uint64_t value)
 {
-	uint64_t first = atomic_load_explicit(&page->slabs, memory_order_acquire);
-	uint64_t lines = first ? (first & 63) + 1 : 0;
+	uint64_t first = atomic_load_explicit(&page->words[0], memory_order_acquire);
+	uint64_t lines = first ? (first & 63) + 1 : LINES_MIN;
 	if (lines > LINES_MAX)
 		lines = LINES_MAX;
 	word *words = track_alloc((size_t)LINE * sizeof(word) << lines);
@@ -108,16 +141,14 @@ static bool put_in_new_slab(struct page *page, uint64_t place, uint64_t value)
 		return false;
 	do
 		atomic_store_explicit(words, first, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&page->slabs, &first, slab, memory_order_release,
+	while (!atomic_compare_exchange_weak_explicit(&page->words[0], &first, slab, memory_order_release,
 						      memory_order_acquire));
 	return true;
 }
 
-static bool put_in_page(struct page *page, uint64_t place, uint64_t value)
+static inline bool put_in_page(struct page *page, uint64_t place, uint64_t value)
 {
-	if (put(&page->first, value))
-		return true;
-	for (uint64_t slab = atomic_load_explicit(&page->slabs, memory_order_acquire); slab; slab = next_slab(slab))
+	for (uint64_t slab = (uintptr_t)page; slab; slab = next_slab(slab))
 		if (put_in_line(slab, place, value))
 			return true;
 	return put_in_new_slab(page, place, value);
@@ -125,7 +156,9 @@ static bool put_in_page(struct page *page, uint64_t place, uint64_t value)
 
 void track_block_expect(uintptr_t address)
 {
-	__builtin_prefetch(page_of(address));
+	struct region *region = region_of(address);
+	if (region)
+		__builtin_prefetch(&region->pages[page_number(address)]);
 }
 
 bool track_block_add(uintptr_t address, size_t size, uint32_t site)
@@ -149,12 +182,10 @@ static inline bool matches(uint64_t value, uint64_t wanted, uint64_t mask, bool 
 
 static inline word *find_masked(struct page *page, uint64_t wanted, uint64_t mask, bool extension)
 {
-	if (matches(atomic_load_explicit(&page->first, memory_order_relaxed), wanted, mask, extension))
-		return &page->first;
-	for (uint64_t slab = atomic_load_explicit(&page->slabs, memory_order_acquire); slab; slab = next_slab(slab)) {
-		word *line = line_of(slab, wanted >> PLACE_AT);
-		bool has_link = ((uintptr_t)line & ~(uintptr_t)63) == (slab & ~(uint64_t)63);
-		for (unsigned i = has_link; i < LINE; i++)
+	for (uint64_t slab = (uintptr_t)page; slab; slab = next_slab(slab)) {
+		unsigned first;
+		word *line = line_of(slab, wanted >> PLACE_AT, &first);
+		for (unsigned i = first; i < LINE; i++)
 			if (matches(atomic_load_explicit(&line[i], memory_order_relaxed), wanted, mask, extension))
 				return &line[i];
 	}
@@ -262,9 +293,8 @@ static bool each_of_page(struct gathered *g, uintptr_t start, bool (*each)(void 
 
 static void gather_page(struct gathered *g, struct page *page)
 {
-	gather(g, atomic_load_explicit(&page->first, memory_order_relaxed));
-	for (uint64_t slab = atomic_load_explicit(&page->slabs, memory_order_acquire); slab; slab = next_slab(slab)) {
-		word *words = line_of(slab, 0);
+	for (uint64_t slab = (uintptr_t)page; slab; slab = next_slab(slab)) {
+		word *words = words_of(slab);
 		for (size_t i = 1; i < (size_t)LINE << (slab & 63); i++)
 			gather(g, atomic_load_explicit(&words[i], memory_order_relaxed));
 	}
@@ -273,11 +303,11 @@ static void gather_page(struct gathered *g, struct page *page)
 uintptr_t track_block_next(uintptr_t start, uintptr_t end)
 {
 	for (uintptr_t at = start & ~(uintptr_t)7; at < end && at < ADDRESS_END;) {
-		struct page *page = page_of(at);
+		struct region *region = region_of(at);
 		struct track_block block;
-		if (!page)
+		if (!region)
 			at = ((at >> (PAGE_BITS + LOWER_BITS)) + 1) << (PAGE_BITS + LOWER_BITS);
-		else if (page->first == 0 && page->slabs == 0)
+		else if (!used_page(region, page_number(at)))
 			at = ((at >> PAGE_BITS) + 1) << PAGE_BITS;
 		else if (look_up(at, &block, false))
 			return at;
@@ -292,11 +322,12 @@ bool track_blocks_each(bool (*each)(void *, const struct track_block *), void *c
 	struct gathered *g = track_map(sizeof *g);
 	bool all = g != NULL;
 	for (uintptr_t upper = 0; upper < (uintptr_t)1 << UPPER_BITS && all; upper++) {
-		struct page *lower = atomic_load_explicit(&directory[upper], memory_order_acquire);
-		for (uintptr_t i = 0; lower && i < (uintptr_t)1 << LOWER_BITS && all; i++) {
-			if (lower[i].first == 0 && lower[i].slabs == 0)
+		struct region *region = atomic_load_explicit(&directory[upper], memory_order_acquire);
+		for (uintptr_t i = 0; region && i < (uintptr_t)1 << LOWER_BITS && all; i++) {
+			struct page *page = used_page(region, i);
+			if (!page)
 				continue;
-			gather_page(g, &lower[i]);
+			gather_page(g, page);
 			all = each_of_page(g, (upper << LOWER_BITS | i) << PAGE_BITS, each, context);
 		}
 	}
