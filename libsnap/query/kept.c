@@ -74,6 +74,12 @@ static enum snap_status take_retained(struct side *side, const uint64_t *const *
 	return SNAP_OK;
 }
 
+static uint64_t *total_retained(struct side *side)
+{
+	struct snap_answer_info *info = &side->answer->info;
+	return info->compared && side->number == 0 ? &info->old_retained : &info->retained;
+}
+
 enum snap_status libsnap_kept_add(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
@@ -82,13 +88,18 @@ enum snap_status libsnap_kept_add(struct side *side, struct snap_error *error)
 				     answer->space.groups.count, sizeof(uint64_t), error);
 	if (status != SNAP_OK)
 		return status;
-	uint64_t *total = answer->info.compared && side->number == 0 ? &answer->info.old_retained
-								     : &answer->info.retained;
-	*total = side->index.facts[SNAP_FACT_REACHED_BYTES];
+	*total_retained(side) = side->index.facts[SNAP_FACT_REACHED_BYTES];
 	return each_group(side, take_retained, error);
 }
 
 /* ---- the largest owners ---- */
+
+/* Only those that retain most are asked for. */
+static bool wants_first(const struct side *side)
+{
+	return side->options->max_rows > 0 && side->options->order == SNAP_ORDER_RETAINED &&
+	       !side->answer->info.compared;
+}
 
 /* How many of the owners kept come first, ties with the last one included; 0: it cannot be known. */
 static enum snap_status count_owners(struct side *side, const uint64_t *ids, size_t kept,
@@ -115,7 +126,7 @@ static int compare_ids(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-static enum snap_status each_owner(struct side *side, libsnap_take_row *take,
+static enum snap_status each_owner(struct side *side, libsnap_take_row *take, void *context,
 				   struct snap_error *error)
 {
 	struct snap_column *names;
@@ -135,7 +146,7 @@ static enum snap_status each_owner(struct side *side, libsnap_take_row *take,
 		row.address = object.address;
 		row.bytes = object.bytes;
 		row.count = object.count;
-		status = take(side, &row, error);
+		status = take(context, &row, error);
 	}
 	snap_column_close(names);
 	return status;
@@ -171,9 +182,15 @@ static enum snap_status read_owners(struct side *side, struct snap_error *error)
 		status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_dominate(side->graph, error);
-	return status == SNAP_OK
-		       ? count_owners(side, side->owners, kept, &side->owner_count, error)
-		       : status;
+	side->owner_count = kept;
+	if (status == SNAP_OK && wants_first(side))
+		status = count_owners(side, side->owners, kept, &side->owner_count, error);
+	if (status == SNAP_OK)
+		qsort(side->owners, side->owner_count, sizeof(uint64_t), compare_ids);
+	for (size_t i = 1; status == SNAP_OK && i < side->owner_count; i++)
+		if (side->owners[i] == side->owners[i - 1])
+			status = wrong_index(error);
+	return status;
 }
 
 enum snap_status libsnap_kept_owners(struct side *side, struct snap_error *error)
@@ -186,8 +203,35 @@ enum snap_status libsnap_kept_owners(struct side *side, struct snap_error *error
 	if (status != SNAP_OK)
 		return status;
 	side->has_resolver = true;
-	status = each_owner(side, mark_name, error);
+	status = each_owner(side, mark_name, side, error);
 	return status == SNAP_OK ? libsnap_resolver_load(&side->resolver, error) : status;
+}
+
+struct taking {
+	struct side *side;
+	libsnap_take_row *take;
+};
+
+static enum snap_status take_owner(void *context, const struct query_row *row,
+				   struct snap_error *error)
+{
+	const struct taking *taking = context;
+	struct side *side = taking->side;
+	struct snap_answer *answer = side->answer;
+	struct libsnap_array *sums = &answer->retained[side->number];
+	enum snap_status status = taking->take(side, row, error);
+	if (status != SNAP_OK)
+		return status;
+	uint64_t retained = snap_graph_retained(side->graph, row->row);
+	if (retained == 0) {
+		status = snap_graph_check(side->graph, error);
+		return status == SNAP_OK ? wrong_index(error) : status;
+	}
+	if (!libsnap_array_reach(sums, answer->space.groups.count))
+		return libsnap_budget_fail(&answer->budget, error);
+	uint64_t *sum = libsnap_array_edit(sums, side->group);
+	bool fits = !libsnap_add_overflows(*sum, retained, sum) && *sum <= SUM_MAX;
+	return fits ? SNAP_OK : libsnap_too_much(error);
 }
 
 /* The rows themselves; those that are not told count too. */
@@ -195,24 +239,19 @@ enum snap_status libsnap_kept_add_owners(struct side *side, libsnap_take_row *ta
 					 struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
-	enum snap_status status = each_owner(side, take, error);
-	size_t groups = answer->space.groups.count;
+	const uint64_t *facts = side->index.facts;
+	struct taking taking = {side, take};
+	enum snap_status status =
+		libsnap_budget_array(&answer->budget, &answer->retained[side->number],
+				     answer->space.groups.count, sizeof(uint64_t), error);
+	if (status == SNAP_OK)
+		status = each_owner(side, take_owner, &taking, error);
 	if (status != SNAP_OK)
 		return status;
-	status = libsnap_budget_array(&answer->budget, &answer->retained[0], groups,
-				      sizeof(uint64_t), error);
-	if (status != SNAP_OK)
-		return status;
-	/* Each owner is a group, made in their order. */
-	if (groups != side->owner_count)
-		return wrong_index(error);
-	for (size_t i = 0; i < groups; i++)
-		libsnap_array_set64(&answer->retained[0], i,
-				    snap_graph_retained(side->graph, side->owners[i] - 1));
-	answer->untold = side->index.facts[SNAP_FACT_OWNERS] - groups;
-	answer->info.retained = side->index.facts[SNAP_FACT_OWNER_RETAINED];
-	answer->all_owners = (struct query_row){.bytes = side->index.facts[SNAP_FACT_OWNER_BYTES],
-						.count = side->index.facts[SNAP_FACT_OWNER_COUNT]};
+	*total_retained(side) = facts[SNAP_FACT_OWNER_RETAINED];
+	answer->untold = facts[SNAP_FACT_OWNERS] - side->owner_count;
+	answer->all_owners = (struct query_row){.bytes = facts[SNAP_FACT_OWNER_BYTES],
+						.count = facts[SNAP_FACT_OWNER_COUNT]};
 	return SNAP_OK;
 }
 
@@ -226,12 +265,9 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 	enum snap_status status = snap_reader_index(side->reader, &side->index, error);
 	if (status != SNAP_OK || side->index.state != SNAP_INDEX_GOOD)
 		return status;
-	if (options->key == SNAP_KEY_DOMINATOR && options->max_rows > 0 &&
-	    options->order == SNAP_ORDER_RETAINED && !side->answer->info.compared) {
-		status = read_owners(side, error);
-		if (status == SNAP_OK && side->owner_count > 0)
-			qsort(side->owners, side->owner_count, sizeof(uint64_t), compare_ids);
-		return status;
-	}
+	bool has_all = snap_reader_row_count(side->reader, SNAP_INDEX_OWNERS) ==
+		       side->index.facts[SNAP_FACT_OWNERS];
+	if (options->key == SNAP_KEY_DOMINATOR && (has_all || wants_first(side)))
+		return read_owners(side, error);
 	return each_group(side, look_for_key, error);
 }

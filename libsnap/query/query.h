@@ -405,6 +405,7 @@ struct side {
 	bool has_kept_groups;     /* it has what groups retain */
 	uint64_t *owners;         /* of the key dominator: ids that it has */
 	size_t owner_count, owner_capacity;
+	uint32_t group;           /* of the row that was taken last */
 };
 
 static inline bool libsnap_side_bit(struct side *side, uint64_t row)

@@ -226,7 +226,7 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 	if (status == SNAP_OK)
 		status = find_group(side, id, &key, &group, error);
 	if (status == SNAP_OK)
-		status = note_group(side, row, group, error);
+		status = note_group(side, row, side->group = group, error);
 	return status == SNAP_OK ? libsnap_side_count(side, group, row->bytes, row->count, error)
 				 : status;
 }

@@ -27,7 +27,9 @@ ask row snap-refs FILE "row:$((count / 2))"
 ask brief snap-refs --brief FILE "row:$((count / 2))"
 ask top snap-top --retained -k type FILE
 ask owners snap-top -k dominator FILE
+ask retainers snap-refs --dominators FILE
 ask diff snap-diff --retained -k type FILE FILE
+ask diff-owners snap-diff -k dominator FILE FILE
 ask suspects snap-refs --suspects FILE
 times "$count objects: \`snap-index\`" make -
 memory "$count objects: \`snap-index\`" make -

@@ -21,6 +21,7 @@ compare() {
 		ask "$plain" "$indexed" snap-top --retained --format=tsv -k $key
 		ask "$plain" "$indexed" snap-diff --retained --all -k $key "$plain"
 	done
+	ask "$plain" "$indexed" sh -c 'exec snap-diff --all -k dominator "$0" "$0"'
 	ask "$plain" "$indexed" snap-top -k dominator -n 3
 	ask "$plain" "$indexed" snap-top -k dominator --sort bytes
 	ask "$plain" "$indexed" snap-top --retained -i 'type:*a*'

@@ -119,9 +119,11 @@ static void sink(struct heap *heap, uint64_t at, uint64_t count)
 
 static void offer(struct heap *heap, uint64_t row)
 {
-	if (heap->count == heap->capacity) {
-		if (!is_better(heap, row, row_at(heap, 0)))
-			return;
+	bool is_full = heap->count == heap->capacity;
+	if ((is_full && !is_better(heap, row, row_at(heap, 0))) ||
+	    snap_graph_distance(heap->graph, row) == SNAP_GRAPH_NONE)
+		return;
+	if (is_full) {
 		snap_graph_numbers_set(heap->rows, 0, row);
 		sink(heap, 0, heap->count);
 		return;
@@ -141,8 +143,7 @@ void refs_show_retainers(struct refs *refs)
 			    .rows = refs_numbers(refs, capacity, refs->objects),
 			    .capacity = capacity};
 	for (uint64_t row = 0; row < refs->objects && capacity > 0; row++)
-		if (snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)
-			offer(&heap, row);
+		offer(&heap, row);
 	for (uint64_t end = heap.count; end-- > 1;) {
 		swap(&heap, 0, end);
 		sink(&heap, 0, end);
