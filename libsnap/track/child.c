@@ -367,6 +367,8 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 	number_property(p, "traceback_limit", track_settings.depth);
 	if (track_settings.references)
 		property(p, "references", "conservative");
+	if (p->roots.unseen)
+		number_property(p, "unseen_registers", p->roots.unseen);
 	if (track_settings.since_ns) {
 		time_property(p, "recorded_since", track_settings.since_ns);
 		number_property(p, "older_frees", track_lost.older_frees);

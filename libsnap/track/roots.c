@@ -260,6 +260,7 @@ bool track_roots_read(struct track_roots *r, struct track_maps *maps, const stru
 	s->account = account;
 	s->holders = holders;
 	find_descriptors(s);
+	r->unseen = s->descriptor_count > 0 ? s->descriptor_count - 1 : 0;
 	scan_modules(s);
 	for (size_t i = 0; i < s->descriptor_count; i++)
 		scan_thread(s, s->descriptors[i]);

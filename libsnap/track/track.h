@@ -306,6 +306,7 @@ struct track_root {
 struct track_roots {
 	struct track_root *all;
 	size_t count, capacity;
+	size_t unseen; /* threads whose registers are not known */
 	bool no_memory;
 };
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *, const struct track_holders *);

@@ -114,6 +114,7 @@ for flags in -O0 -O2; do
 	fi
 done
 status 0 "the snapshot is good" snap-info --verify leaks.snap
+is "$(snap-info --properties --format=tsv leaks.snap | sed -n 's/^unseen_registers\t//p')" 1 "and says that one thread's registers were not seen"
 is "$(path_to leaks.snap 2003)" "global global x1; field +0x0 x1; element [0] x2; " "a path from a variable, with its name"
 is "$(path_to leaks.snap 2004)" "global interior x1; field +0x0 x1; " "an interior pointer"
 is "$(path_to leaks.snap 2005)" "tls of_thread x1; field +0x0 x1; " "a thread-local variable, with its name"
