@@ -245,41 +245,13 @@ static void parse_root(const struct hprof_scan *scan, struct hprof_record *recor
 		record->stack = hprof_u4(bytes + scan->id_size + 4);
 }
 
-static enum snap_status parse_array(struct hprof_scan *scan, struct hprof_record *record,
-				    const uint8_t *bytes)
+/* What nearly all records are, compiled for each size of ids.  False: without an id, or of no known type. */
+static inline __attribute__((always_inline)) bool
+parse_object(struct hprof_record *record, const uint8_t *bytes, const unsigned id)
 {
-	record->count = hprof_u4(bytes);
-	record->type = bytes[4];
-	unsigned size = hprof_size_of(record->type, scan->id_size);
-	if (size == 0 || record->type == HPROF_OBJECT)
-		return hprof_scan_corrupt(scan, record, "an array of no known type: %u",
-					  record->type);
-	record->body = record->tag == HPROF_ARRAY_NODATA ? 0 : (uint64_t)record->count * size;
-	return SNAP_OK;
-}
-
-static enum snap_status parse(struct hprof_scan *scan, struct hprof_record *record,
-			      const uint8_t *bytes, unsigned size)
-{
-	const unsigned id = scan->id_size;
-	switch (record->tag) {
-	case HPROF_HEAP_INFO:
-		record->other = hprof_u4(bytes);
-		record->id = hprof_id(bytes + 4, id);
-		return SNAP_OK;
-	case HPROF_CLASS:
-	case HPROF_INSTANCE:
-	case HPROF_OBJECT_ARRAY:
-	case HPROF_PRIMITIVE_ARRAY:
-	case HPROF_ARRAY_NODATA:
-		record->id = hprof_id(bytes, id);
-		record->stack = hprof_u4(bytes + id);
-		bytes += id + 4;
-		if (record->id == 0)
-			return hprof_scan_corrupt(scan, record, "an object with the id 0");
-		break;
-	default: parse_root(scan, record, bytes, size); return SNAP_OK;
-	}
+	record->id = hprof_id(bytes, id);
+	record->stack = hprof_u4(bytes + id);
+	bytes += id + 4;
 	if (record->tag == HPROF_INSTANCE) {
 		record->other = hprof_id(bytes, id);
 		record->body = hprof_u4(bytes + id);
@@ -288,21 +260,63 @@ static enum snap_status parse(struct hprof_scan *scan, struct hprof_record *reco
 		record->other = hprof_id(bytes + 4, id);
 		record->body = (uint64_t)record->count * id;
 	} else if (record->tag != HPROF_CLASS) {
-		return parse_array(scan, record, bytes);
+		record->count = hprof_u4(bytes);
+		record->type = bytes[4];
+		unsigned size = record->type == HPROF_OBJECT ? 0 : hprof_size_of(record->type, id);
+		record->body = record->tag == HPROF_ARRAY_NODATA ? 0 : (uint64_t)record->count * size;
+		return size > 0 && record->id != 0;
 	}
-	return SNAP_OK;
+	return record->id != 0;
 }
 
-/* Where a record begins, if no more than its body can be outside the buffer, the heap dump and the file. */
-static const uint8_t *at_hand(const struct hprof_scan *scan)
+static enum snap_status refuse_object(struct hprof_scan *scan, const struct hprof_record *record)
 {
-	const struct import_reader *in = &scan->in;
-	uint64_t ahead = scan->next - import_reader_offset(in);
+	if (record->id == 0)
+		return hprof_scan_corrupt(scan, record, "an object with the id 0");
+	return hprof_scan_corrupt(scan, record, "an array of no known type: %u", record->type);
+}
+
+static enum snap_status parse(struct hprof_scan *scan, struct hprof_record *record,
+			      const uint8_t *bytes, unsigned size)
+{
+	bool sound;
+	switch (record->tag) {
+	case HPROF_HEAP_INFO:
+		record->other = hprof_u4(bytes);
+		record->id = hprof_id(bytes + 4, scan->id_size);
+		return SNAP_OK;
+	case HPROF_CLASS:
+	case HPROF_INSTANCE:
+	case HPROF_OBJECT_ARRAY:
+	case HPROF_PRIMITIVE_ARRAY:
+	case HPROF_ARRAY_NODATA:
+		sound = scan->id_size == 8 ? parse_object(record, bytes, 8) : parse_object(record, bytes, 4);
+		return sound ? SNAP_OK : refuse_object(scan, record);
+	default: parse_root(scan, record, bytes, size); return SNAP_OK;
+	}
+}
+
+/* An instance or an array that lies within the heap dump and the file, and begins in the buffer.  False: nothing was
+ * read. */
+static inline __attribute__((always_inline)) bool
+next_object(struct hprof_scan *scan, struct hprof_record *record, const unsigned id)
+{
+	struct import_reader *in = &scan->in;
+	const uint64_t next = scan->next, left = in->end_offset - next;
 	uint64_t end = scan->heap_end < scan->size ? scan->heap_end : scan->size;
-	bool whole = end >= LONGEST_FIXED && scan->next <= end - LONGEST_FIXED &&
-		     ahead <= (uint64_t)(in->end - in->at) &&
-		     (uint64_t)(in->end - in->at) - ahead >= LONGEST_FIXED;
-	return whole ? in->at + ahead : NULL;
+	if (left > (uint64_t)(in->end - in->at) || left < LONGEST_FIXED || end < next || end - next < LONGEST_FIXED)
+		return false;
+	const uint8_t *bytes = in->end - left;
+	if (*bytes < (HPROF_INSTANCE & 0xff) || *bytes > (HPROF_PRIMITIVE_ARRAY & 0xff))
+		return false;
+	*record = (struct hprof_record){.tag = HPROF_IN_HEAP | *bytes, .offset = next};
+	unsigned fixed = 1 + (*bytes == (HPROF_PRIMITIVE_ARRAY & 0xff) ? id + 9 : 2 * id + 8);
+	if (!parse_object(record, bytes + 1, id) || record->body > end - next - fixed)
+		return false;
+	in->at = bytes + fixed;
+	scan->good_end = next;
+	scan->next = next + fixed + record->body;
+	return true;
 }
 
 /* Its tag, and *bytes: what follows. */
@@ -326,15 +340,9 @@ static enum snap_status next_fixed(struct hprof_scan *scan, struct hprof_record 
 
 static enum snap_status next_inside(struct hprof_scan *scan, struct hprof_record *record)
 {
-	enum snap_status status = SNAP_OK;
+	const uint8_t *bytes = NULL;
 	*record = (struct hprof_record){.offset = scan->next};
-	const uint8_t *bytes = at_hand(scan);
-	if (bytes != NULL) {
-		record->tag = HPROF_IN_HEAP | *bytes++;
-		scan->in.at = bytes + scan->fixed_sizes[record->tag & 0xff];
-	} else {
-		status = next_fixed(scan, record, &bytes);
-	}
+	enum snap_status status = next_fixed(scan, record, &bytes);
 	if (status != SNAP_OK)
 		return status;
 	unsigned size = scan->fixed_sizes[record->tag & 0xff];
@@ -349,7 +357,7 @@ static enum snap_status next_inside(struct hprof_scan *scan, struct hprof_record
 	return status;
 }
 
-enum snap_status hprof_scan_next(struct hprof_scan *scan, struct hprof_record *record)
+static __attribute__((noinline)) enum snap_status next_record(struct hprof_scan *scan, struct hprof_record *record)
 {
 	bool found = false;
 	while (!found) {
@@ -367,6 +375,14 @@ enum snap_status hprof_scan_next(struct hprof_scan *scan, struct hprof_record *r
 			return status;
 	}
 	return SNAP_OK;
+}
+
+enum snap_status hprof_scan_next(struct hprof_scan *scan, struct hprof_record *record)
+{
+	if (scan->in_heap &&
+	    (scan->id_size == 8 ? next_object(scan, record, 8) : next_object(scan, record, 4)))
+		return SNAP_OK;
+	return next_record(scan, record);
 }
 
 /* ---- what a class has ---- */
