@@ -98,13 +98,19 @@ struct libsnap_buffer {
 };
 
 /* An object as read from its record. */
+struct libsnap_shape;
 struct libsnap_row {
 	uint64_t id;
-	uint32_t shape, mask;            /* mask: of the fields that are given */
-	uint64_t fields[LIBSNAP_FIELDS]; /* count is 1 unless it says otherwise */
+	const struct libsnap_shape *shape;
+	uint32_t mask;
+	uint64_t fields[LIBSNAP_FIELDS]; /* those in mask; the others are defaults, and unknown here */
 	uint64_t tail_count;
 	const uint8_t *references; /* slots, then tail */
 };
+static inline uint64_t libsnap_row_field(const struct libsnap_row *row, enum libsnap_field field)
+{
+	return row->mask >> field & 1 ? row->fields[field] : field == LIBSNAP_COUNT;
+}
 
 /* ---- shapes (writer_shapes.c) ---- */
 
@@ -253,7 +259,8 @@ struct libsnap_order {
 	struct libsnap_lane_walk lane;
 	struct libsnap_sorter sorter;
 	struct libsnap_sort_walk walk;
-	uint32_t shape;
+	uint32_t shape_id;
+	const struct libsnap_shape *shape;
 	uint64_t nameless; /* rows without id that come yet */
 	bool sorted;
 };
@@ -301,9 +308,7 @@ struct libsnap_batch_out {
 #define LIBSNAP_SAMPLE_ROWS 12288u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;
-	uint64_t *values;
-	uint64_t same; /* the value of all rows so far, while values is not used */
-	bool varied;
+	uint64_t same; /* the value of all rows so far, while they do not vary */
 	const uint64_t *bounds; /* of ranges that values lie in, for the encoding of that name */
 	size_t bound_count;
 	const uint64_t *sizes; /* of the objects whose addresses values are, where they go with a block of their own */
@@ -316,7 +321,9 @@ struct libsnap_table_out {
 	struct snap_writer *writer;
 	struct libsnap_column_out columns[LIBSNAP_COLUMNS_MAX];
 	size_t column_count, block_rows, value_rows, rows; /* rows: in the block */
-	uint32_t live; /* columns that have had another value than their default in the block */
+	/* Of the block, by bit: columns that have had another value than their default, and more than one value */
+	uint32_t live, varied;
+	uint64_t *values[LIBSNAP_COLUMNS_MAX]; /* of a column that varies, or has varied before */
 	uint64_t row_count;
 };
 
@@ -437,10 +444,9 @@ uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields);
 uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *);
 uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets, size_t count);
 /* Reads an object's record but for its references, which begin where *at then is. */
-void libsnap_parse_object(const struct snap_writer *, uint32_t shape, uint64_t id, const uint8_t **at,
-			  struct libsnap_row *);
+void libsnap_parse_object(const struct libsnap_shape *, uint64_t id, const uint8_t **at, struct libsnap_row *);
 /* Where the record ends. */
-const uint8_t *libsnap_skip_references(const struct snap_writer *, const struct libsnap_row *);
+const uint8_t *libsnap_skip_references(const struct libsnap_row *);
 void libsnap_parse_anonymous(const uint8_t *bytes, uint64_t key, uint32_t *type, uint64_t *fields);
 struct libsnap_reference libsnap_parse_loose(uint64_t id, const uint8_t *bytes);
 /* Walks a row's references; at starts at row->references. */

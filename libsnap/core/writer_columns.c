@@ -162,30 +162,32 @@ static void know_sizes(struct libsnap_table_out *t)
 {
 	struct libsnap_column_out *c = t->columns;
 	if (c[0].info->table == SNAP_OBJECTS)
-		c[0].sizes = c[1].varied ? c[1].values : NULL;
+		c[0].sizes = t->varied >> 1 & 1 ? t->values[1] : NULL;
 }
 
-static bool is_absent(const struct libsnap_column_out *c)
+static bool is_absent(const struct libsnap_column_out *c, bool varied)
 {
-	return !c->varied && c->same == c->info->default_value && c->written == 0 && !c->info->always;
+	return !varied && c->same == c->info->default_value && c->written == 0 && !c->info->always;
 }
 
 /* Puts what is small of a table's only block into a batch. */
-static enum snap_status batch_column(struct libsnap_table_out *t, struct libsnap_column_out *c)
+static enum snap_status batch_column(struct libsnap_table_out *t, size_t i)
 {
 	struct snap_writer *w = t->writer;
+	struct libsnap_column_out *c = &t->columns[i];
+	const bool varied = t->varied >> i & 1;
 	size_t raw_size = 0;
 	enum snap_status status = SNAP_OK;
-	if (is_absent(c))
+	if (is_absent(c, varied))
 		return SNAP_OK;
-	if (c->varied)
-		status = encode_values(w, c, c->values, t->rows, &raw_size);
+	if (varied)
+		status = encode_values(w, c, t->values[i], t->rows, &raw_size);
 	else
 		raw_size = snapfmt_encode_constant(&c->same, 1, w->raw, RAW_SIZE);
 	if (status != SNAP_OK)
 		return status;
 	c->chosen = true;
-	struct snapfmt_block block = block_of(c, c->varied ? c->encoding : SNAPFMT_CONSTANT, t->rows);
+	struct snapfmt_block block = block_of(c, varied ? c->encoding : SNAPFMT_CONSTANT, t->rows);
 	bool added;
 	status = libsnap_batch_add(w, &block, w->raw, raw_size, &added);
 	if (status == SNAP_OK && added)
@@ -193,19 +195,21 @@ static enum snap_status batch_column(struct libsnap_table_out *t, struct libsnap
 	return status;
 }
 
-static enum snap_status flush_column(struct libsnap_table_out *t, struct libsnap_column_out *c)
+static enum snap_status flush_column(struct libsnap_table_out *t, size_t i)
 {
+	struct libsnap_column_out *c = &t->columns[i];
+	const bool varied = t->varied >> i & 1;
 	if (c->written == t->row_count)
 		return SNAP_OK;
-	if (is_absent(c)) {
+	if (is_absent(c, varied)) {
 		c->deferred += t->rows;
 		return SNAP_OK;
 	}
 	enum snap_status status = write_deferred(t, c);
 	if (status != SNAP_OK)
 		return status;
-	return c->varied ? write_values(t->writer, c, c->values, t->rows)
-			 : write_same(t->writer, c, c->same, t->rows);
+	return varied ? write_values(t->writer, c, t->values[i], t->rows)
+		      : write_same(t->writer, c, c->same, t->rows);
 }
 
 enum snap_status libsnap_table_flush(struct libsnap_table_out *t)
@@ -215,12 +219,11 @@ enum snap_status libsnap_table_flush(struct libsnap_table_out *t)
 		return SNAP_OK;
 	know_sizes(t);
 	for (size_t i = 0; i < t->column_count && status == SNAP_OK; i++) {
-		status = flush_column(t, &t->columns[i]);
-		t->columns[i].varied = false;
+		status = flush_column(t, i);
 		t->columns[i].same = t->columns[i].info->default_value;
 	}
 	t->rows = 0;
-	t->live = 0;
+	t->live = t->varied = 0;
 	return status;
 }
 
@@ -243,34 +246,35 @@ void libsnap_table_begin(struct libsnap_table_out *t, struct snap_writer *w, uin
 }
 
 /* The first value of a block that differs from those before it. */
-static enum snap_status column_varies(struct libsnap_table_out *t, struct libsnap_column_out *c)
+static enum snap_status column_varies(struct libsnap_table_out *t, size_t i)
 {
-	if (!c->values)
-		c->values = libsnap_alloc(t->writer->allocator, t->value_rows, sizeof(*c->values));
-	if (!c->values)
+	if (!t->values[i])
+		t->values[i] = libsnap_alloc(t->writer->allocator, t->value_rows, sizeof(*t->values[i]));
+	if (!t->values[i])
 		return libsnap_fail_memory(&t->writer->problem);
 	for (size_t row = 0; row < t->rows; row++)
-		c->values[row] = c->same;
-	c->varied = true;
+		t->values[i][row] = t->columns[i].same;
+	t->varied |= 1u << i;
 	return SNAP_OK;
 }
 
 enum snap_status libsnap_table_row_of(struct libsnap_table_out *t, const uint64_t *values,
 				      uint32_t given)
 {
-	for (t->live |= given, given = t->live; given; given &= given - 1) {
-		size_t i = (size_t)__builtin_ctz(given);
-		struct libsnap_column_out *c = &t->columns[i];
-		if (!c->varied) {
-			if (t->rows == 0)
-				c->same = values[i];
-			if (c->same == values[i])
-				continue;
-			enum snap_status status = column_varies(t, c);
-			if (status != SNAP_OK)
-				return status;
-		}
-		c->values[t->rows] = values[i];
+	t->live |= given;
+	for (uint32_t same = t->live & ~t->varied; same; same &= same - 1) {
+		size_t i = (size_t)__builtin_ctz(same);
+		if (t->rows == 0)
+			t->columns[i].same = values[i];
+		if (t->columns[i].same == values[i])
+			continue;
+		enum snap_status status = column_varies(t, i);
+		if (status != SNAP_OK)
+			return status;
+	}
+	for (uint32_t varied = t->varied; varied; varied &= varied - 1) {
+		size_t i = (size_t)__builtin_ctz(varied);
+		t->values[i][t->rows] = values[i];
 	}
 	t->row_count++;
 	return ++t->rows == t->block_rows ? libsnap_table_flush(t) : SNAP_OK;
@@ -283,16 +287,15 @@ enum snap_status libsnap_table_row(struct libsnap_table_out *t, const uint64_t *
 
 enum snap_status libsnap_table_values(struct libsnap_table_out *t, const uint64_t *values, size_t count)
 {
-	struct libsnap_column_out *c = &t->columns[0];
 	enum snap_status status = SNAP_OK;
 	while (count > 0 && status == SNAP_OK) {
-		if (!c->varied) {
+		if (!t->varied) {
 			status = libsnap_table_row(t, values++);
 			count--;
 			continue;
 		}
 		size_t room = t->block_rows - t->rows, taken = count < room ? count : room;
-		memcpy(c->values + t->rows, values, taken * sizeof(*values));
+		memcpy(t->values[0] + t->rows, values, taken * sizeof(*values));
 		t->rows += taken;
 		t->row_count += taken;
 		values += taken;
@@ -315,8 +318,7 @@ static enum snap_status keep_row_count(struct libsnap_table_out *t)
 void libsnap_table_free(struct libsnap_table_out *t)
 {
 	for (size_t i = 0; i < t->column_count; i++)
-		libsnap_free(t->writer->allocator, t->columns[i].values, t->value_rows,
-			     sizeof(*t->columns[i].values));
+		libsnap_free(t->writer->allocator, t->values[i], t->value_rows, sizeof(*t->values[i]));
 	t->column_count = 0;
 }
 
@@ -325,7 +327,7 @@ enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status
 	const bool only_block = t->rows == t->row_count;
 	know_sizes(t);
 	for (size_t i = 0; i < t->column_count && t->rows > 0 && only_block && status == SNAP_OK; i++)
-		status = batch_column(t, &t->columns[i]);
+		status = batch_column(t, i);
 	if (status == SNAP_OK)
 		status = libsnap_table_flush(t);
 	if (status == SNAP_OK)

@@ -77,7 +77,7 @@ static enum snap_status log_merged(struct merge *m, uint32_t shape, const uint8_
 {
 	struct snap_writer *w = m->writer;
 	struct libsnap_row row;
-	libsnap_parse_object(w, shape, m->object.key, &at, &row);
+	libsnap_parse_object(libsnap_shape_at(&w->shapes, shape), m->object.key, &at, &row);
 	w->group.count = 0;
 	if (!add_apart(m, 0, m->place) || !libsnap_group_add_row(w, &w->group, &row) ||
 	    !add_apart(m, m->place, m->apart.count))
@@ -98,8 +98,9 @@ static enum snap_status log_as_it_was(struct merge *m, uint32_t shape, const uin
 		return libsnap_fail_memory(&w->problem);
 	memcpy(bytes, at, size);
 	w->record.size = size;
-	libsnap_parse_object(w, shape, m->object.key, &fields, &row);
-	return libsnap_log_record(w, m->object.key, shape, row.fields[LIBSNAP_SIZE], row.fields[LIBSNAP_COUNT]);
+	libsnap_parse_object(libsnap_shape_at(&w->shapes, shape), m->object.key, &fields, &row);
+	return libsnap_log_record(w, m->object.key, shape, libsnap_row_field(&row, LIBSNAP_SIZE),
+				  libsnap_row_field(&row, LIBSNAP_COUNT));
 }
 
 static enum snap_status merge_next(struct merge *m)

@@ -166,8 +166,8 @@ enum snap_status libsnap_order_copy(struct snap_writer *w, struct libsnap_sorter
 	while ((status = libsnap_lane_walk_next(w, &walk)) == SNAP_OK) {
 		struct libsnap_row row;
 		const uint8_t *start = walk.at;
-		libsnap_parse_object(w, shape, walk.id, &walk.at, &row);
-		walk.at = libsnap_skip_references(w, &row);
+		libsnap_parse_object(libsnap_shape_at(&w->shapes, shape), walk.id, &walk.at, &row);
+		walk.at = libsnap_skip_references(&row);
 		size_t size = (size_t)(walk.at - start);
 		uint8_t *bytes = libsnap_buffer_room(w, &w->record, LIBSNAP_VARINT_MAX + size);
 		if (!bytes) {
@@ -214,23 +214,24 @@ static void end_shape(struct snap_writer *w)
 	struct libsnap_order *o = &w->order;
 	libsnap_sort_walk_end(&o->walk);
 	libsnap_sorter_free(&o->sorter);
-	if (o->shape) {
-		libsnap_lane_free(&w->lanes, libsnap_lane_at(&w->lanes, o->shape));
-		libsnap_lane_free(&w->nameless, libsnap_lane_at(&w->nameless, o->shape));
+	if (o->shape_id) {
+		libsnap_lane_free(&w->lanes, libsnap_lane_at(&w->lanes, o->shape_id));
+		libsnap_lane_free(&w->nameless, libsnap_lane_at(&w->nameless, o->shape_id));
 	}
-	o->shape = 0;
+	o->shape_id = 0;
 }
 
 enum snap_status libsnap_order_shape(struct snap_writer *w, uint32_t shape_number)
 {
 	struct libsnap_order *o = &w->order;
 	end_shape(w);
-	o->shape = w->shapes.in_order[shape_number - 1];
+	o->shape_id = w->shapes.in_order[shape_number - 1];
+	o->shape = libsnap_shape_at(&w->shapes, o->shape_id);
 	o->sorted = false;
-	o->nameless = libsnap_shape_at(&w->shapes, o->shape)->anonymous_rows;
+	o->nameless = o->shape->anonymous_rows;
 	if (o->nameless == 0)
-		return begin_named(w, o->shape);
-	libsnap_lane_walk_begin(&o->lane, &w->nameless, o->shape);
+		return begin_named(w, o->shape_id);
+	libsnap_lane_walk_begin(&o->lane, &w->nameless, o->shape_id);
 	return SNAP_OK;
 }
 
@@ -242,7 +243,7 @@ static enum snap_status next_sorted(struct snap_writer *w, struct libsnap_row *r
 		return status;
 	const uint8_t *at = record.bytes;
 	uint32_t shape = (uint32_t)libsnap_get(&at);
-	libsnap_parse_object(w, shape, record.key, &at, row);
+	libsnap_parse_object(libsnap_shape_at(&w->shapes, shape), record.key, &at, row);
 	return SNAP_OK;
 }
 
@@ -251,13 +252,13 @@ enum snap_status libsnap_order_next(struct snap_writer *w, struct libsnap_row *r
 	struct libsnap_order *o = &w->order;
 	enum snap_status status = SNAP_OK;
 	if (o->lane.lanes == &w->nameless && o->nameless-- == 0)
-		status = begin_named(w, o->shape);
+		status = begin_named(w, o->shape_id);
 	if (status == SNAP_OK && o->sorted)
 		return next_sorted(w, row);
 	if (status == SNAP_OK)
 		status = libsnap_lane_walk_next(w, &o->lane);
 	if (status == SNAP_OK)
-		libsnap_parse_object(w, o->shape, o->lane.id, &o->lane.at, row);
+		libsnap_parse_object(o->shape, o->lane.id, &o->lane.at, row);
 	return status;
 }
 

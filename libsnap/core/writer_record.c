@@ -56,10 +56,10 @@ static inline const uint8_t *get_fields(const uint8_t *at, uint64_t *fields, uin
 {
 	uint32_t mask = (uint32_t)libsnap_get(&at);
 	*which = mask;
-	memset(fields, 0, LIBSNAP_FIELDS * sizeof(*fields));
 	for (; mask; mask &= mask - 1)
 		fields[__builtin_ctz(mask)] = libsnap_get(&at);
-	fields[LIBSNAP_COUNT] = turned(fields, LIBSNAP_COUNT);
+	if (*which >> LIBSNAP_COUNT & 1)
+		fields[LIBSNAP_COUNT] = turned(fields, LIBSNAP_COUNT);
 	return at;
 }
 
@@ -129,21 +129,20 @@ struct libsnap_reference libsnap_parse_loose(uint64_t id, const uint8_t *bytes)
 	return libsnap_get_labelled(&bytes, id);
 }
 
-void libsnap_parse_object(const struct snap_writer *w, uint32_t shape, uint64_t id, const uint8_t **at,
-			  struct libsnap_row *row)
+void libsnap_parse_object(const struct libsnap_shape *shape, uint64_t id, const uint8_t **at, struct libsnap_row *row)
 {
 	row->id = id;
 	row->shape = shape;
 	*at = get_fields(*at, row->fields, &row->mask);
 	row->tail_count = 0;
-	if (libsnap_shape_at(&w->shapes, shape)->tail != SNAP_TAIL_NONE)
+	if (shape->tail != SNAP_TAIL_NONE)
 		row->tail_count = libsnap_get(at);
 	row->references = *at;
 }
 
-const uint8_t *libsnap_skip_references(const struct snap_writer *w, const struct libsnap_row *row)
+const uint8_t *libsnap_skip_references(const struct libsnap_row *row)
 {
-	const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, row->shape);
+	const struct libsnap_shape *shape = row->shape;
 	const uint8_t *at = row->references;
 	for (uint32_t i = 0; i < shape->slot_count; i++)
 		libsnap_get(&at);
@@ -229,11 +228,12 @@ static struct libsnap_reference slot_reference(uint64_t slot, uint64_t to)
 bool libsnap_group_add_row(struct snap_writer *w, struct libsnap_group *group,
 			   const struct libsnap_row *row)
 {
-	const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, row->shape);
+	const struct libsnap_shape *shape = row->shape;
 	const uint8_t *at = row->references;
 	group->id = row->id;
 	group->type = shape->type;
-	memcpy(group->fields, row->fields, sizeof(group->fields));
+	for (unsigned i = 0; i < LIBSNAP_FIELDS; i++)
+		group->fields[i] = libsnap_row_field(row, i);
 	for (uint32_t i = 0; i < shape->slot_count; i++) {
 		const uint64_t *slot = libsnap_pages_at(&w->shapes.slots, shape->first_slot + i);
 		uint64_t to = i == 0 ? libsnap_get_first_target(&at, row->id, shape)

@@ -239,14 +239,13 @@ static bool add_references(struct rows_out *o, const struct libsnap_row *row,
 }
 
 static enum snap_status write_row(struct rows_out *o, const struct libsnap_row *row,
-				  uint32_t shape_id)
+				  const struct libsnap_shape *shape)
 {
-	const struct libsnap_shape *shape = libsnap_shape_at(&o->writer->shapes, shape_id);
 	enum snap_status status = write_object(o, row);
 	if (status != SNAP_OK)
 		return status;
 	size_t tail_before = o->tail_used;
-	bool added = row->shape == shape_id ? add_references(o, row, shape) : add_folded(o, row);
+	bool added = row->shape == shape ? add_references(o, row, shape) : add_folded(o, row);
 	if (!added)
 		return libsnap_fail_memory(&o->writer->problem);
 	o->run_rows++;
@@ -262,14 +261,13 @@ static enum snap_status write_all(struct rows_out *o)
 {
 	struct snap_writer *w = o->writer;
 	for (uint32_t i = 0; i < w->shapes.count; i++) {
-		uint32_t shape_id = w->shapes.in_order[i];
-		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
+		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
 		struct libsnap_row row;
 		enum snap_status status = libsnap_order_shape(w, i + 1);
 		for (uint64_t left = shape->rows; left > 0 && status == SNAP_OK; left--) {
 			status = libsnap_order_next(w, &row);
 			if (status == SNAP_OK)
-				status = write_row(o, &row, shape_id);
+				status = write_row(o, &row, shape);
 		}
 		if (status == SNAP_OK)
 			status = end_run(o, shape);
