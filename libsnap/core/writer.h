@@ -305,7 +305,7 @@ struct libsnap_batch_out {
 /* A code for each of so many is what zstd takes in one bite. */
 #define LIBSNAP_BLOCK_TARGETS 131072u
 #define LIBSNAP_COLUMNS_MAX 13
-#define LIBSNAP_SAMPLE_ROWS 12288u
+#define LIBSNAP_SAMPLE_ROWS 8192u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;
 	uint64_t same; /* the value of all rows so far, while they do not vary */
