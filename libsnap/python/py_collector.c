@@ -19,17 +19,62 @@ void py_collector_walk(struct py_walk *w)
 #else
 
 #define LINK_MASK (~(uintptr_t)3) /* the low bits are the collector's flags */
+#define BEHIND    16              /* so many objects after it was noted, an object is in the cache and is marked */
 
+static PyGC_Head *next_of(const PyGC_Head *link)
+{
+	return (PyGC_Head *)(link->_gc_next & LINK_MASK);
+}
+
+static PyGC_Head *previous_of(const PyGC_Head *link)
+{
+	return (PyGC_Head *)(link->_gc_prev & LINK_MASK);
+}
+
+struct trail {
+	struct py_walk *walk;
+	unsigned generation;
+	PyObject *behind[BEHIND];
+	size_t count;
+};
+
+static void note(struct trail *t, PyGC_Head *link)
+{
+	PyObject *object = (PyObject *)(link + 1), **place = &t->behind[t->count++ % BEHIND];
+	uint32_t id = py_note(t->walk, object);
+	if (!id)
+		return;
+	*py_flags_of(t->walk, id) |= (uint8_t)(t->generation << PY_GENERATION);
+	__builtin_prefetch(object);
+	if (*place)
+		py_mark(t->walk, *place);
+	*place = object;
+}
+
+/* From both ends, so that two links are waited for at once.  The way back is believed only as far as the way there agrees,
+ * and what was found on it comes in the order of the list. */
 static void note_generation(struct py_walk *w, PyGC_Head *head, unsigned generation)
 {
-	PyGC_Head *link = (PyGC_Head *)(head->_gc_next & LINK_MASK);
-	for (; link != head && py_going(w); link = (PyGC_Head *)(link->_gc_next & LINK_MASK)) {
-		uint32_t id = py_note(w, (PyObject *)(link + 1));
-		if (!id)
-			return;
-		*py_flags_of(w, id) |= (uint8_t)(generation << PY_GENERATION);
-		py_mark(w, (PyObject *)(link + 1));
+	struct trail t = {.walk = w, .generation = generation};
+	struct py_area back = {0};
+	PyGC_Head *first = next_of(head), *last = head, *before = previous_of(head);
+	while (first != last && py_going(w)) {
+		note(&t, first);
+		first = next_of(first);
+		if (first == last || next_of(before) != last)
+			continue;
+		PyGC_Head **added = py_area_add(&back, sizeof(*added));
+		if (!added)
+			continue;
+		*added = last = before;
+		before = previous_of(last);
 	}
+	for (size_t i = back.size / sizeof(PyGC_Head *); i-- > 0 && py_going(w);)
+		note(&t, ((PyGC_Head **)(void *)back.bytes)[i]);
+	for (size_t i = 0; i < BEHIND && py_going(w); i++)
+		if (t.behind[i])
+			py_mark(w, t.behind[i]);
+	py_area_free(&back);
 }
 
 void py_collector_walk(struct py_walk *w)

@@ -83,17 +83,32 @@ static uint32_t name_of(struct py_walk *w, PyObject *object, const struct py_typ
 	}
 }
 
+/* Where what the object at hand holds is put down, after how many there are of them. */
+static uint64_t begin_edges(struct py_walk *w)
+{
+	if (!py_area_add(&w->edges, sizeof(uint32_t)))
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
+	return w->edges.size / sizeof(uint32_t) - 1;
+}
+
+static void end_edges(struct py_walk *w, uint32_t id, uint64_t first)
+{
+	uint64_t count = w->edges.size / sizeof(uint32_t) - first - 1;
+	((uint32_t *)(void *)w->edges.bytes)[first] = (uint32_t)count;
+	if (count == 0)
+		w->edges.size -= sizeof(uint32_t);
+	else
+		((uint64_t *)(void *)w->first_edges.bytes)[id - 1] = first;
+}
+
 static void write_object(struct py_walk *w, uint32_t id)
 {
 	PyObject *object = py_object_at(w, id);
 	uint8_t flags = *py_flags_of(w, id);
 	const struct py_type *type = py_type_of(w, object);
-	uint64_t *first_edge = py_area_add(&w->first_edges, sizeof(*first_edge));
-	if (!first_edge)
-		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
-	if (!type || !first_edge)
+	uint64_t first_edge = begin_edges(w);
+	if (!type || !py_going(w))
 		return;
-	*first_edge = w->edges.size / sizeof(uint32_t);
 	struct snap_object row = {
 		.id = (uintptr_t)object,
 		.size = py_size(w, object, type),
@@ -112,23 +127,59 @@ static void write_object(struct py_walk *w, uint32_t id)
 		py_references(w, id, type);
 	if (py_going(w))
 		py_put_object(w, &row);
+	end_edges(w, id, first_edge);
 }
 
-#define AHEAD_HEADER 24u
-#define AHEAD_PARTS  12u
+#define AHEAD_POINTER 48u
+#define AHEAD_HEADER  24u
+#define AHEAD_PARTS   12u
 
-/* Objects lie where they lie: memory is asked for what is soon to be read. */
-static void prefetch(const struct py_walk *w, uint32_t id)
+/* Memory is asked for what is soon to be read.  Always inline: a call of it seems to GCC to do nothing, and is left out. */
+static inline __attribute__((always_inline)) void prefetch(const struct py_walk *w, const uint32_t *ids, size_t left)
 {
-	if (id + AHEAD_HEADER > w->object_count)
+	if (left <= AHEAD_POINTER)
 		return;
-	__builtin_prefetch(py_object_at(w, id + AHEAD_HEADER));
-	const PyObject *object = py_object_at(w, id + AHEAD_PARTS);
+	__builtin_prefetch((PyObject **)(void *)w->objects.bytes + ids[AHEAD_POINTER] - 1);
+	__builtin_prefetch(py_object_at(w, ids[AHEAD_HEADER]));
+	const PyObject *object = py_object_at(w, ids[AHEAD_PARTS]);
 	if (Py_TYPE(object) == &PyList_Type) {
 		__builtin_prefetch(((const PyListObject *)object)->ob_item);
 	} else if (Py_TYPE(object) == &PyDict_Type) {
 		__builtin_prefetch(((const PyDictObject *)object)->ma_keys);
 		__builtin_prefetch(((const PyDictObject *)object)->ma_values);
+	}
+}
+
+#define SPARSE 64 /* slots of the index for each object, at most, where it is read to put objects in order */
+
+/* The ids of objects after those that have been visited, in the order of their addresses if there are many. */
+static bool next_ids(struct py_walk *w, uint32_t visited)
+{
+	uint32_t count = w->object_count - visited;
+	w->order.size = 0;
+	if (!py_area_add(&w->first_edges, count * sizeof(uint64_t)))
+		return false;
+	if ((uint64_t)count * SPARSE >= w->index.count * PY_CHUNK_SLOTS)
+		return py_index_order(&w->index, visited, w->object_count, &w->order);
+	uint32_t *ids = py_area_add(&w->order, count * sizeof(*ids));
+	for (uint32_t i = 0; ids && i < count; i++)
+		ids[i] = visited + i + 1;
+	return ids != NULL;
+}
+
+/* All objects that are known, and those that these turn out to refer to. */
+static void write_objects(struct py_walk *w)
+{
+	(void)begin_edges(w); /* of no object: 0 is nowhere */
+	for (uint32_t visited = 0, end; visited < w->object_count && py_going(w); visited = end) {
+		end = w->object_count;
+		if (!next_ids(w, visited))
+			py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+		const uint32_t *ids = (const uint32_t *)(void *)w->order.bytes;
+		for (size_t left = w->order.size / sizeof(*ids); left > 0 && py_going(w); left--, ids++) {
+			prefetch(w, ids, left);
+			write_object(w, *ids);
+		}
 	}
 }
 
@@ -148,10 +199,7 @@ static void write_graph(struct py_walk *w)
 	py_collector_walk(w);
 	mark_garbage(w);
 	py_known_roots(w);
-	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++) {
-		prefetch(w, id);
-		write_object(w, id);
-	}
+	write_objects(w);
 	py_foreign_roots(w);
 }
 

@@ -3,7 +3,8 @@
 
 #include "py_walk.h"
 
-#define FIRST 256u
+#define FIRST     256u
+#define PART      (PY_CHUNK_SLOTS / 64)
 
 static size_t place(const struct py_index *index, uintptr_t key)
 {
@@ -44,10 +45,62 @@ uint32_t *py_index_seek(struct py_index *index, const void *address)
 		uint32_t *ids = map_pages(PY_CHUNK_SLOTS * sizeof(*ids));
 		if (!ids)
 			return NULL;
-		*chunk = (struct py_index_chunk){key, ids};
+		*chunk = (struct py_index_chunk){.key = key, .ids = ids};
 		index->count++;
 	}
 	return &chunk->ids[(uintptr_t)address >> 4 & (PY_CHUNK_SLOTS - 1)];
+}
+
+void py_index_put(struct py_index *index, const void *address, uint32_t *slot, uint32_t id)
+{
+	struct py_index_chunk *chunk = &index->chunks[place(index, (uintptr_t)address >> PY_CHUNK_LOG)];
+	chunk->used |= (uint64_t)1 << (size_t)(slot - chunk->ids) / PART;
+	*slot = id;
+}
+
+static void sort(struct py_index_chunk *chunks, size_t count)
+{
+	for (size_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+		for (size_t i = gap; i < count; i++) {
+			const struct py_index_chunk moved = chunks[i];
+			size_t at = i;
+			for (; at >= gap && chunks[at - gap].key > moved.key; at -= gap)
+				chunks[at] = chunks[at - gap];
+			chunks[at] = moved;
+		}
+}
+
+/* Parts that were never written are not to be read: they have no pages yet. */
+static size_t order_chunk(const struct py_index_chunk *chunk, uint32_t after, uint32_t last, uint32_t *out)
+{
+	size_t count = 0;
+	for (uint64_t parts = chunk->used; parts; parts &= parts - 1) {
+		const uint32_t *ids = chunk->ids + (size_t)__builtin_ctzll(parts) * PART;
+		for (size_t i = 0; i < PART; i++) {
+			out[count] = ids[i];
+			count += ids[i] - after - 1 < last - after;
+		}
+	}
+	return count;
+}
+
+bool py_index_order(const struct py_index *index, uint32_t after, uint32_t last, struct py_area *ids)
+{
+	struct py_index_chunk *chunks = map_pages(index->capacity * sizeof(*chunks) + 1);
+	/* One more is written than counts. */
+	bool done = chunks && py_area_reserve(ids, (size_t)(last - after + 1) * sizeof(uint32_t));
+	size_t count = 0;
+	for (size_t i = 0; done && i < index->capacity; i++)
+		if (index->chunks[i].ids)
+			chunks[count++] = index->chunks[i];
+	sort(chunks, done ? count : 0);
+	for (size_t i = 0; done && i < count; i++) {
+		uint32_t *out = (uint32_t *)(void *)(ids->bytes + ids->size);
+		ids->size += order_chunk(&chunks[i], after, last, out) * sizeof(*out);
+	}
+	if (chunks)
+		munmap(chunks, index->capacity * sizeof(*chunks) + 1);
+	return done;
 }
 
 void py_index_free(struct py_index *index)

@@ -25,8 +25,8 @@ uint32_t py_note_new(struct py_walk *w, const PyObject *object)
 		return 0;
 	}
 	*added = (PyObject *)(uintptr_t)object;
-	*slot = ++w->object_count;
-	return *slot;
+	py_index_put(&w->index, object, slot, ++w->object_count);
+	return w->object_count;
 }
 
 /* ---- gathered ---- */

@@ -77,11 +77,12 @@ static bool is_reached(const struct reach *r, uint32_t id)
 }
 
 /* The ids of what an object holds. */
-static const uint32_t *edges_of(const struct py_walk *w, uint32_t id, size_t *count)
+static const uint32_t *edges_of(const struct py_walk *w, uint32_t id, uint32_t *count)
 {
-	const uint64_t *first = (const uint64_t *)(void *)w->first_edges.bytes + (id - 1);
-	*count = (size_t)((id < w->object_count ? first[1] : w->edges.size / sizeof(uint32_t)) - first[0]);
-	return (const uint32_t *)(void *)w->edges.bytes + first[0];
+	uint64_t first = ((const uint64_t *)(const void *)w->first_edges.bytes)[id - 1];
+	const uint32_t *edges = (const uint32_t *)(const void *)w->edges.bytes + first;
+	*count = first ? *edges : 0;
+	return edges + 1;
 }
 
 static inline void reach(struct reach *r, uint32_t id)
@@ -100,11 +101,11 @@ static void reach_from(struct reach *r, uint32_t root)
 {
 	reach(r, root);
 	while (r->stack.size > 0 && py_going(r->walk)) {
-		size_t count;
+		uint32_t count;
 		r->stack.size -= sizeof(uint32_t);
 		const uint32_t *edges =
 			edges_of(r->walk, *(uint32_t *)(void *)(r->stack.bytes + r->stack.size), &count);
-		for (size_t i = 0; i < count; i++)
+		for (uint32_t i = 0; i < count; i++)
 			reach(r, edges[i]);
 	}
 }
@@ -146,9 +147,9 @@ static void root_permanent(struct reach *r)
 static void count_found(struct reach *r)
 {
 	for (uint32_t id = 1; id <= r->walk->object_count; id++) {
-		size_t count = 0;
+		uint32_t count = 0;
 		const uint32_t *edges = is_reached(r, id) ? NULL : edges_of(r->walk, id, &count);
-		for (size_t i = 0; i < count; i++)
+		for (uint32_t i = 0; i < count; i++)
 			r->found[edges[i]]++;
 	}
 }

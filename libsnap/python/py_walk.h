@@ -70,10 +70,15 @@ struct py_index {
 	struct py_index_chunk {
 		uintptr_t key;
 		uint32_t *ids;
+		uint64_t used; /* 64ths of it that have ids */
 	} *chunks;
 	size_t capacity, count; /* capacity: a power of two, or 0 */
 };
 uint32_t *py_index_seek(struct py_index *, const void *address);
+/* Gives an address, of which the slot is known, its id. */
+void py_index_put(struct py_index *, const void *address, uint32_t *slot, uint32_t id);
+/* Adds all ids after one, up to another, in the order of their addresses; false: no memory. */
+bool py_index_order(const struct py_index *, uint32_t after, uint32_t last, struct py_area *ids);
 void py_index_free(struct py_index *);
 static inline size_t py_index_home(const struct py_index *index, uintptr_t key)
 {
@@ -144,8 +149,9 @@ struct py_walk {
 	struct py_index index;
 	struct py_area objects;     /* PyObject *, by id - 1 */
 	struct py_area flags;       /* uint8_t, by id - 1 */
-	struct py_area first_edges; /* uint64_t, by id - 1: where those of each object begin */
-	struct py_area edges;       /* uint32_t: ids of what each object holds, in the order of objects */
+	struct py_area edges;       /* uint32_t: for each object that holds others, how many, and their ids */
+	struct py_area first_edges; /* uint64_t, by id - 1: where that is; 0: nowhere */
+	struct py_area order;       /* uint32_t: the ids that are being visited */
 	uint32_t object_count;
 
 	struct py_map type_numbers; /* PyTypeObject to its number in types + 1 */
