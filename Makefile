@@ -179,13 +179,18 @@ install: all
 	install -m 644 spec/FORMAT.md spec/registry.yaml $(INTO)/share/snap
 	for name in $(NAMES); do install -m 644 tools/completion.bash $(COMPLETIONS)/$$name || exit 1; done
 
+# For one CPython after the other, beside the tools: snap-record finds it there, and so does PYTHONPATH.
+install-python: python
+	install -d $(INTO)/lib/snap/python/snap
+	install -m 644 $(wildcard libsnap/python/snap/*.py*) libsnap/python/snap/py.typed $(BUILD)/python/snap/_snap*.so $(INTO)/lib/snap/python/snap
+
 uninstall:
 	rm -f $(NAMES:%=$(INTO)/bin/%) $(NAMES:%=$(COMPLETIONS)/%)
 	rm -f $(INTO)/lib/libsnap.a $(INTO)/lib/libsnap.so $(INTO)/lib/libsnap.so.* $(INTO)/lib/pkgconfig/libsnap.pc
 	rm -f $(INTO)/lib/$(notdir $(TRACKER))
 	rm -f $(patsubst libsnap/include/%,$(INTO)/include/%,$(wildcard libsnap/include/*.h))
 	rm -f $(patsubst tools/%,$(INTO)/share/man/man1/%,$(wildcard tools/*.1))
-	rm -rf $(INTO)/share/snap
+	rm -rf $(INTO)/share/snap $(INTO)/lib/snap
 
 dist:
 	@mkdir -p $(BUILD)
@@ -195,6 +200,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all python python-package units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
-	install uninstall dist clean FORCE
+	install install-python uninstall dist clean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

@@ -168,22 +168,13 @@ static bool is_of_our_version(void)
 	return strncmp(version, wanted, size) == 0;
 }
 
-static bool is_ending(void)
-{
-#if PY_SINCE(3, 13)
-	return Py_IsFinalizing();
-#else
-	return _Py_IsFinalizing();
-#endif
-}
-
 static bool take_with_lock(void)
 {
 	if (!is_of_our_version()) {
 		say("the extension is for another version of CPython");
 		return false;
 	}
-	if (!Py_IsInitialized() || is_ending()) {
+	if (!Py_IsInitialized() || py_is_ending()) {
 		say("the interpreter is starting or ending");
 		return false;
 	}

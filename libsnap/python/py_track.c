@@ -21,19 +21,10 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
-static bool is_ending(void)
-{
-#if PY_SINCE(3, 13)
-	return Py_IsFinalizing();
-#else
-	return _Py_IsFinalizing();
-#endif
-}
-
 /* For the tracker: allocates nothing. */
 static uint32_t line_here(void)
 {
-	const PyThreadState *thread = is_ending() ? NULL : PyGILState_GetThisThreadState();
+	const PyThreadState *thread = py_is_ending() ? NULL : PyGILState_GetThisThreadState();
 	if (!thread || thread->interp != stacks.interpreter)
 		return 0;
 	pthread_mutex_lock(&lock);

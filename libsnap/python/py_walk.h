@@ -16,6 +16,16 @@
 
 #define PY_SINCE(major, minor) (PY_VERSION_HEX >= ((major) << 24 | (minor) << 16))
 
+/* Whether the interpreter is shutting down. */
+static inline bool py_is_ending(void)
+{
+#if PY_SINCE(3, 13)
+	return Py_IsFinalizing();
+#else
+	return _Py_IsFinalizing();
+#endif
+}
+
 /* ---- memory (py_memory.c) ---- */
 
 /* Zeroed pages; NULL: no memory.  To be given back with the same size; NULL may be. */

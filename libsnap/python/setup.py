@@ -1,12 +1,15 @@
 """Builds the package from this folder of the source tree: pip install ./libsnap/python."""
 import os
 import re
+import shutil
 from glob import glob
 
 from setuptools import Extension, setup
+from setuptools.command.sdist import sdist
 
 here = os.path.dirname(os.path.abspath(__file__))
-top = os.path.join(here, "..", "..")
+# An sdist has a copy of what it needs of the tree.
+top = os.path.join(here, "tree" if os.path.exists(os.path.join(here, "tree")) else "../..")
 with open(os.path.join(top, "libsnap/include/snap.h")) as header:
     version = re.search('SNAP_VERSION "(.*)"', header.read()).group(1)
 folders = ["format", "libsnap/core", "libsnap/python"]
@@ -15,8 +18,20 @@ sources = sorted(os.path.relpath(path, here) for folder in folders for path in g
 base = os.path.join(top, "build", "pip", "package", "base")
 os.makedirs(base, exist_ok=True)
 
+
+class SourceDistribution(sdist):
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, [path for path in files if not path.startswith("..")])
+        for folder in folders + ["libsnap/include"]:
+            into = os.path.join(base_dir, "tree", folder)
+            os.makedirs(into, exist_ok=True)
+            for path in glob(os.path.join(top, folder, "*.[ch]")):
+                shutil.copy(path, into)
+
+
 setup(
     options={"build": {"build_base": base}, "egg_info": {"egg_base": base}},
+    cmdclass={"sdist": SourceDistribution},
     name="snap",
     version=version,
     description="Heap snapshots of CPython processes",

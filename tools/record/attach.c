@@ -207,21 +207,24 @@ static unsigned python_version(struct process *p, struct inject *i)
 	return sscanf(text, "%u.%u", &major, &minor) == 2 ? major << 8 | minor : 0;
 }
 
-/* The extension beside this program; "" if it is not there. */
+/* The extension beside this program, as it was built or installed; "" if it is not there. */
 static void find_extension(char *out, unsigned version)
 {
+	static const char *const folders[] = {"python/snap", "lib/snap/python/snap"};
 	char pattern[64];
-	glob_t found;
-	char *folder = record_beside("python/snap");
 	snprintf(pattern, sizeof pattern, "/_snap.cpython-%u%u-*.so", version >> 8, version & 255);
-	append(out, folder);
-	append(out, pattern);
-	free(folder);
-	bool is_there = glob(out, 0, NULL, &found) == 0;
-	out[0] = '\0';
-	if (is_there) {
-		append(out, found.gl_pathv[0]);
-		globfree(&found);
+	for (size_t i = 0; i < sizeof folders / sizeof *folders && !*out; i++) {
+		glob_t found;
+		char *folder = record_beside(folders[i]);
+		append(out, folder);
+		append(out, pattern);
+		free(folder);
+		bool is_there = glob(out, 0, NULL, &found) == 0;
+		out[0] = '\0';
+		if (is_there) {
+			append(out, found.gl_pathv[0]);
+			globfree(&found);
+		}
 	}
 }
 

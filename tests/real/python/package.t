@@ -91,7 +91,14 @@ if [ "$python" ]; then
 	ok "pip builds and installs it" "$python" -m pip install -q --no-build-isolation --no-deps --target "$work/installed" "$top/libsnap/python"
 	PYTHONPATH=$work/installed "$python" -c 'import snap; snap.dump("installed.snap")'
 	ok "and it works" snap-info --verify installed.snap
+	is "$(cat installed/snap-*.dist-info/entry_points.txt)" "[pytest11]
+snap = snap.pytest_plugin" "pytest will find the plugin"
+	ok "a source distribution is made" bash -c 'cd "$1" && "$2" setup.py -q sdist -d "$3"' - "$top/libsnap/python" "$python" "$work/sdist"
+	ok "pip builds and installs it, away from the tree" "$python" -m pip install -q --no-build-isolation --no-deps --no-index \
+		--target "$work/from-sdist" "$work"/sdist/snap-*.tar.gz
+	PYTHONPATH=$work/from-sdist "$python" -m snap -o from-sdist.snap program.py
+	ok "and it works" snap-info --verify from-sdist.snap
 else
-	echo "# no CPython here has pip, setuptools and wheel: 2 tests of installing are left out"
+	echo "# no CPython here has pip, setuptools and wheel: 6 tests of installing are left out"
 fi
 done_testing
