@@ -18,7 +18,7 @@ static void *resize(void *context, void *pointer, size_t old_size, size_t new_si
 						       &paths->error);
 		if (status == SNAP_LIMIT && arrays->growing)
 			arrays->refused = true;
-		else if (paths->failed == SNAP_OK)
+		else if (paths->failed == SNAP_OK && arrays->failed == SNAP_OK)
 			paths->failed = status;
 		if (status != SNAP_OK)
 			return NULL;

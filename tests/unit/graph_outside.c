@@ -400,6 +400,31 @@ static void test_paths(uint64_t rounds)
 	free(buffer.bytes);
 }
 
+/* Where memory ends too, what failed first is told. */
+static void test_faults_and_limits(uint64_t objects)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	uint64_t failures = 0, limited = 0;
+	make_named(&buffer, objects);
+	for (uint64_t limit = 20000; limit < 200000; limit += 1500) {
+		struct faults none = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+		uint64_t sum = 0;
+		bool outside = false;
+		enum snap_status status = merge_with(&buffer, limit, false, &none, &sum, &outside);
+		REQUIRE(status == SNAP_OK || status == SNAP_LIMIT);
+		uint64_t calls = none.io_calls;
+		for (uint64_t n = calls > 40 ? calls - 40 : 0; n < calls; n++) {
+			struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = n};
+			REQUIRE(merge_with(&buffer, limit, false, &f, &sum, &outside) == SNAP_IO);
+			failures++;
+			limited += status == SNAP_LIMIT;
+		}
+	}
+	CHECK_NAMED(failures > limited && limited > 0,
+		    "a failed file is told, not the limit met after it");
+	free(buffer.bytes);
+}
+
 static void test_faults_of_paths(uint64_t objects, uint64_t limit, bool moved)
 {
 	struct buffer buffer = {NULL, 0, 0};
@@ -501,5 +526,6 @@ int main(void)
 	test_paths(1000);
 	test_faults_of_paths(1000, 170000, false);
 	test_faults_of_paths(400, 400000, true);
+	test_faults_and_limits(600);
 	return DONE();
 }
