@@ -191,9 +191,8 @@ static uintptr_t find_below(struct track_maps *maps, const struct link_map *map,
 }
 
 /* Those of libraries that came later may be blocks. */
-static void name_tls(struct track_roots *r, struct track_maps *maps, const struct track_mapping *module)
+static void name_tls(struct naming n, struct track_maps *maps, const struct track_mapping *module)
 {
-	struct naming n = {.roots = r->all, .count = r->count};
 	struct dl_find_object found;
 	struct file f;
 	const ElfW(Phdr) *tls = NULL;
@@ -213,10 +212,13 @@ static void name_tls(struct track_roots *r, struct track_maps *maps, const struc
 
 void track_variables_name(struct track_roots *r, struct track_maps *maps)
 {
+	struct naming threads = {.roots = r->all, .count = r->count};
 	name_modules(r);
+	for (; threads.count > 0 && threads.roots->module; threads.count--)
+		threads.roots++; /* those of modules come first */
 	for (size_t i = 0; TLS_IS_BELOW && _dl_find_object && i < maps->count; i++)
 		if (track_mapping_module_end(maps, &maps->all[i]) != 0)
-			name_tls(r, maps, &maps->all[i]);
+			name_tls(threads, maps, &maps->all[i]);
 }
 
 struct moving {
