@@ -6,6 +6,7 @@
 #include "tap.h"
 
 #include "snap.h"
+#include "writer.h"
 
 #define MODEL_STRINGS  40u
 #define MODEL_TYPES    6u
@@ -294,6 +295,43 @@ static inline int model_take(void *context, const void *bytes, size_t size)
 	memcpy(b->bytes + b->size, bytes, size);
 	b->size += size;
 	return 0;
+}
+
+/* ---- writers and readers of them ---- */
+
+/* forced_memory is less than a caller may give, so that little data spills too. */
+static inline struct snap_writer *open_bytes(struct model_bytes *b, const struct snap_writer_options *options,
+					     uint64_t forced_memory)
+{
+	const struct snap_sink sink = {b, model_take};
+	struct snap_writer *w;
+	b->size = 0;
+	REQUIRE(snap_writer_open_sink(&w, &sink, options, NULL) == SNAP_OK);
+	if (forced_memory)
+		w->max_memory_bytes = forced_memory;
+	return w;
+}
+
+static inline void put_object(struct snap_writer *w, uint64_t id, uint32_t type)
+{
+	const struct snap_object o = {.id = id, .size = 8, .count = 1, .type = type};
+	REQUIRE(snap_writer_object(w, &o, NULL) == SNAP_OK);
+}
+
+static inline bool same_bytes(const struct model_bytes *a, const struct model_bytes *b)
+{
+	return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static inline uint64_t *load(struct snap_reader *reader, uint32_t column)
+{
+	uint64_t rows = snap_reader_row_count(reader, (enum snap_table)(column >> 16));
+	uint64_t *values = model_alloc(rows, sizeof(*values));
+	struct snap_column *c;
+	REQUIRE(snap_column_open(&c, reader, column, NULL) == SNAP_OK);
+	REQUIRE(snap_column_read(c, 0, rows, values, NULL) == SNAP_OK);
+	snap_column_close(c);
+	return values;
 }
 
 #endif
