@@ -192,12 +192,7 @@ static enum snap_status place_references(struct fields *fields, struct snap_erro
 enum snap_status libsnap_fields_add(struct side *side, struct snap_error *error)
 {
 	struct budget *budget = &side->answer->budget;
-	enum snap_status status = SNAP_OK;
-	if (side->weigher.sampled)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-				    "references of samples say nothing of the others");
-	if (!side->graph)
-		status = libsnap_side_graph(side, false, error);
+	enum snap_status status = libsnap_side_graph(side, false, error);
 	if (status == SNAP_OK)
 		status = mark_owners(side, error);
 	if (status != SNAP_OK)

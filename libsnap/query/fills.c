@@ -129,12 +129,7 @@ enum snap_status libsnap_fills_prepare(struct side *side, struct snap_error *err
 {
 	struct budget *budget = &side->answer->budget;
 	struct fill_walk walk = {.side = side};
-	enum snap_status status = SNAP_OK;
-	if (side->weigher.sampled)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-				    "references of samples say nothing of the others");
-	if (!side->graph)
-		status = libsnap_side_graph(side, false, error);
+	enum snap_status status = libsnap_side_graph(side, false, error);
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(budget, &side->places, side->object_count,
 					      sizeof(uint32_t), error);

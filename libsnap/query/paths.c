@@ -153,12 +153,7 @@ static enum snap_status find_paths(struct paths *paths, struct snap_error *error
 enum snap_status libsnap_paths_prepare(struct side *side, struct snap_error *error)
 {
 	struct budget *budget = &side->answer->budget;
-	enum snap_status status = SNAP_OK;
-	if (side->weigher.sampled)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-				    "references of samples say nothing of the others");
-	if (!side->graph)
-		status = libsnap_side_graph(side, true, error);
+	enum snap_status status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_search(side->graph, error);
 	if (status != SNAP_OK)

@@ -302,6 +302,9 @@ enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct 
 	options.temporary_folder = budget->arrays.folder;
 	struct snap_reader_info reading;
 	snap_reader_info(side->reader, &reading);
+	if (side->weigher.sampled)
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "references of samples say nothing of the others");
 	if (reading.flags & SNAP_SNAPSHOT_TOTALS_ONLY)
 		return libsnap_fail(
 			error, SNAP_MISUSE, SNAP_NO_OFFSET,
