@@ -2,6 +2,7 @@
  * computation over small random graphs gives; nothing leaks when memory ends (snap_query.h). */
 #include "graph_make.h"
 #include "snap_query.h"
+#include "survives.h"
 
 enum {
 	OBJECTS = 40,
@@ -568,44 +569,6 @@ static void check_comparison(void)
 	}
 }
 
-struct failing {
-	uint64_t calls, fail_at;
-	int64_t live;
-};
-
-static void *failing_resize(void *context, void *pointer, size_t old_size, size_t new_size)
-{
-	struct failing *memory = context;
-	/* What is made smaller may stay as it is. */
-	if (new_size > old_size && memory->calls++ == memory->fail_at)
-		return NULL;
-	memory->live += (int64_t)new_size - (int64_t)old_size;
-	if (new_size == 0) {
-		free(pointer);
-		return NULL;
-	}
-	return realloc(pointer, new_size);
-}
-
-static bool survives(struct snap_reader *reader, struct snap_query_options options)
-{
-	for (uint64_t n = 0;; n++) {
-		struct failing memory = {.fail_at = n};
-		struct snap_allocator allocator = {&memory, failing_resize};
-		struct snap_answer *answer = NULL;
-		options.allocator = &allocator;
-		enum snap_status status =
-			snap_query_compare(&answer, reader, reader, &options, NULL);
-		snap_answer_free(answer);
-		if (memory.live != 0 || (memory.calls <= n) != (status == SNAP_OK))
-			return false;
-		if (status == SNAP_OK)
-			return n > 20;
-		if (status != SNAP_NO_MEMORY)
-			return false;
-	}
-}
-
 static void check_memory(void)
 {
 	static struct heap heap;
@@ -622,7 +585,7 @@ static void check_memory(void)
 		options.retained = true;
 		options.patterns = &pattern;
 		options.pattern_count = 1;
-		bool survived = survives(reader, options);
+		bool survived = survives(reader, reader, options, 20);
 		good &= survived;
 		if (!survived)
 			printf("# %s\n", snap_key_name(keys[k]));

@@ -1,0 +1,28 @@
+/* A question while memory ends: at any allocation it fails as it should, and gives all back. */
+#ifndef SURVIVES_H
+#define SURVIVES_H
+
+#include "faults.h"
+#include "snap_query.h"
+
+/* Whether it does, and says so more than least times: what is made smaller may stay as it is. */
+static inline bool survives(struct snap_reader *old, struct snap_reader *reader, struct snap_query_options options,
+			    uint64_t least)
+{
+	uint64_t failed = 0;
+	for (uint64_t n = 0;; n++) {
+		struct faults f = {.memory_fail_at = n, .io_fail_at = UINT64_MAX};
+		const struct snap_allocator allocator = {&f, faulty_resize};
+		struct snap_answer *answer = NULL;
+		options.allocator = &allocator;
+		enum snap_status status = snap_query_compare(&answer, old, reader, &options, NULL);
+		snap_answer_free(answer);
+		if (f.live != 0 || (status != SNAP_OK && status != SNAP_NO_MEMORY))
+			return false;
+		if (f.memory_calls <= n)
+			return status == SNAP_OK && failed > least;
+		failed += status == SNAP_NO_MEMORY;
+	}
+}
+
+#endif
