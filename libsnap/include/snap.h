@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define SNAP_VERSION "0.1.0"
-#define SNAP_FORMAT_VERSION "1.0"
+#define SNAP_FORMAT_VERSION "1.1"
 
 #if defined(__GNUC__)
 #define SNAP_API __attribute__((visibility("default")))
@@ -223,17 +223,18 @@ enum snap_tail { SNAP_TAIL_NONE = 0, SNAP_TAIL_INDEXED = 1, SNAP_TAIL_LABELLED =
 #define SNAP_LABEL_OBJECT(id) ((uint64_t)(id) * 4 + 2) /* in a file: row + 1; for a writer: not used, see below */
 #define SNAP_LABEL_NONE ((uint64_t)3)
 
-#define SNAP_OBJECT_UNCOLLECTABLE 1u
-#define SNAP_OBJECT_DETACHED 2u
-#define SNAP_OBJECT_ATTACHED 4u
-#define SNAP_OBJECT_OLDER 8u
+/* Of an object. */
+#define SNAP_OBJECT_UNCOLLECTABLE 1u /* garbage that the collector gave up on */
+#define SNAP_OBJECT_DETACHED 2u      /* of a document: no part of its tree any more */
+#define SNAP_OBJECT_ATTACHED 4u      /* it is */
+#define SNAP_OBJECT_OLDER 8u         /* than the recording */
 
-#define SNAP_STACK_TRUNCATED 1u
+#define SNAP_STACK_TRUNCATED 1u /* callers beyond the outermost frame were not recorded */
 
-#define SNAP_SNAPSHOT_PARTIAL 1u
-#define SNAP_SNAPSHOT_SAMPLED 2u
-#define SNAP_SNAPSHOT_TOTALS_ONLY 4u
-#define SNAP_SNAPSHOT_CONTENTS 8u
+#define SNAP_SNAPSHOT_PARTIAL 1u     /* the writer knows that something is missing */
+#define SNAP_SNAPSHOT_SAMPLED 2u     /* sizes and counts are those of samples */
+#define SNAP_SNAPSHOT_TOTALS_ONLY 4u /* no objects, no references */
+#define SNAP_SNAPSHOT_CONTENTS 8u    /* texts of strings in the heap are stored */
 
 #define SNAP_MAX_STRING_SIZE 262144u
 

@@ -108,8 +108,8 @@ struct snap_query_options {
 	/* Where unlinked files are kept that hold what has no room in memory; NULL: $TMPDIR, else /tmp. */
 	const char *temporary_folder;
 	const struct snap_io *io;  /* NULL: the system's */
-	/* How a function, or the class of a virtual table (a type named _ZTV...), is called in keys, answers and patterns, as a demangler knows it: puts up to size bytes there, and
-	 * returns how many; 0: by its own name.  NULL: all are. */
+	/* How a function, or the class of a virtual table (a type named _ZTV...), is called in keys, answers and patterns,
+	 * as a demangler knows it: puts up to size bytes at name and returns how many; 0: by its own name.  NULL: all are. */
 	size_t (*function_name)(void *context, const char *bytes, size_t count, char *name, size_t size);
 	void *function_context;
 	uint64_t max_rows;         /* no row from here on will be asked for, though all count; 0: any may be */

@@ -168,8 +168,16 @@ static void test_numbers(void)
 		CHECK_NAMED(lookup("encodings", snapfmt_codecs[i].name) == i, snapfmt_codecs[i].name);
 }
 
+static void test_version(void)
+{
+	char version[16];
+	snprintf(version, sizeof version, "%d.%d", SNAPFMT_MAJOR, SNAPFMT_MINOR);
+	CHECK(strcmp(version, SNAP_FORMAT_VERSION) == 0);
+}
+
 int main(void)
 {
+	test_version();
 	const char *path = getenv("TOP");
 	char name[LINE];
 	snprintf(name, sizeof(name), "%s/spec/registry.yaml", path ? path : ".");
