@@ -178,7 +178,7 @@ struct track_thread {
 	uint32_t epoch;
 	struct track_thread *next;
 	uint8_t *stretches; /* of its stack, seen in walks (unwind.c); NULL: none yet */
-	uint32_t stretches_used;
+	uint32_t stretches_used, stretch_last; /* the one that the last walk began with; 0: none */
 	uint32_t stretch_index[TRACK_STRETCHES]; /* their places; 0: none */
 	uint64_t frames[TRACK_MAX_DEPTH];        /* of a stack that is new, from the innermost */
 };

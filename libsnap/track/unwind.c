@@ -4,7 +4,8 @@
  * What a walk comes to depends on where it begins and on the words that it reads, and on nothing
  * else while nothing is unloaded.  So a thread remembers, of stretches of its stack, which words
  * were read; where they hold what they held, the stretch is compared, which the processor does many
- * words of at once, and not unwound. */
+ * words of at once, and not unwound.  Most of the time goes to lines that are not in the
+ * caches; so the stretch that followed last time is tried first, and compared as all others are. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -235,14 +236,25 @@ static inline bool walk_plain(struct walk *w)
 #define PEEK          2u /* frames that are looked at to find one: many begin at the same place */
 #define WAYS          4u
 
-/* Followed by the values of the words that were read, then by where they are: in words from sp. */
+struct site {
+	uint64_t hash;
+	uint32_t check, node; /* of one that is new: where it begins */
+};
+
+/* Followed by the values of the words that were read, then by where they are: in words from sp.
+ * Where no base pointer was used, the words are the same return addresses wherever it lies. */
 struct stretch {
-	struct cursor from; /* bp matters only if it uses_bp */
-	struct cursor to;   /* bp: where the base pointer was saved; 0: nowhere */
+	struct cursor from;   /* sp matters only if is_fixed, bp only if it uses_bp */
+	uintptr_t to;         /* an address */
+	uint32_t size, bp_at; /* bytes; 1 + where from sp the base pointer was saved, 0: nowhere */
 	uint64_t hash, power;
-	uint32_t next; /* the stretch after it, last time */
 	uint16_t frames, words;
-	bool uses_bp, ended; /* ended: at the outermost frame */
+	bool is_fixed, uses_bp, ended; /* ended: at the outermost frame */
+	uint32_t next;                 /* the stretch after it, last time */
+	struct heir {
+		uint32_t place, mark;
+	} heir;           /* the one that the next walk began with, last time */
+	struct site site; /* of the last walk that began with it */
 };
 
 static inline struct stretch *stretch_at(const struct track_thread *self, uint32_t place)
@@ -250,12 +262,11 @@ static inline struct stretch *stretch_at(const struct track_thread *self, uint32
 	return (struct stretch *)(self->stretches + place);
 }
 
-static inline bool same_words(const struct stretch *s)
+static inline bool same_words(const struct stretch *s, uintptr_t sp)
 {
 	const uint64_t *values = (const uint64_t *)(s + 1);
 	const uint16_t *offsets = (const uint16_t *)(values + s->words);
-	const uint64_t *stack =
-		(const uint64_t *)s->from.sp; /* NOLINT(performance-no-int-to-ptr) */
+	const uint64_t *stack = (const uint64_t *)sp; /* NOLINT(performance-no-int-to-ptr) */
 	uint64_t differ = 0;
 	for (unsigned i = 0; i < s->words; i++)
 		differ |= stack[offsets[i]] ^ values[i];
@@ -264,9 +275,9 @@ static inline bool same_words(const struct stretch *s)
 
 static inline bool is_here(const struct walk *w, const struct stretch *s)
 {
-	return s->from.address == w->at.address && s->from.sp == w->at.sp &&
-	       (!s->uses_bp || s->from.bp == w->at.bp) && s->to.sp <= w->self->stack_high &&
-	       same_words(s);
+	return s->from.address == w->at.address && (!s->is_fixed || s->from.sp == w->at.sp) &&
+	       (!s->uses_bp || s->from.bp == w->at.bp) &&
+	       s->size <= w->self->stack_high - w->at.sp && same_words(s, w->at.sp);
 }
 
 static inline void follow(struct walk *w, const struct stretch *s)
@@ -274,7 +285,8 @@ static inline void follow(struct walk *w, const struct stretch *s)
 	w->hash += w->power * s->hash;
 	w->power *= s->power;
 	w->count += s->frames;
-	w->at = (struct cursor){s->to.address, s->to.sp, s->to.bp ? load(s->to.bp) : w->at.bp};
+	w->at = (struct cursor){s->to, w->at.sp + s->size,
+				s->bp_at ? load(w->at.sp + s->bp_at - 1) : w->at.bp};
 }
 
 static inline uint32_t *ways_of(const struct walk *w)
@@ -324,6 +336,7 @@ static void note(struct recording *r, uintptr_t at)
 static void note_step(struct recording *r, const struct track_rule *rule, const struct reads *reads)
 {
 	if (rule->kind != TRACK_RULE_SP || rule->bp_from_bp) {
+		r->made.is_fixed = true;
 		r->made.uses_bp |= r->bp_at == 0;
 		if (r->bp_at && !r->bp_is_noted)
 			note(r, r->bp_at);
@@ -345,6 +358,7 @@ static void forget_stretches(struct track_thread *self)
 {
 	memset(self->stretch_index, 0, sizeof self->stretch_index);
 	self->stretches_used = sizeof(struct stretch); /* no place is 0 */
+	self->stretch_last = 0;
 }
 
 /* 0: there is no room for it. */
@@ -353,7 +367,7 @@ static uint32_t keep_stretch(struct track_thread *self, const struct recording *
 	size_t words = r->made.words,
 	       size = sizeof r->made + words * sizeof *r->values + words * sizeof *r->offsets;
 	size = (size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
-	if (r->failed || r->made.frames == 0 || r->end > r->made.to.sp)
+	if (r->failed || r->made.frames == 0 || r->end - r->made.from.sp > r->made.size)
 		return 0;
 	if (!self->stretches && !(self->stretches = track_map(TRACK_STRETCH_BYTES)))
 		return 0;
@@ -378,7 +392,8 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 	struct recording r;
 	enum outcome outcome;
 	r.made = (struct stretch){.from = w->at};
-	r.end = r.bp_at = 0;
+	r.end = w->at.sp;
+	r.bp_at = 0;
 	r.bp_is_noted = r.failed = false;
 	w->hash = 0;
 	w->power = 1;
@@ -395,7 +410,9 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 		end = *w;
 	} while (outcome == STEP_DONE && !r.failed && r.made.words < STRETCH_WORDS - 3 &&
 		 (w->at.sp ^ start.at.sp) >> STRETCH_BITS == 0);
-	r.made.to = (struct cursor){end.at.address, end.at.sp, r.bp_at};
+	r.made.to = end.at.address;
+	r.made.size = (uint32_t)(end.at.sp - start.at.sp);
+	r.made.bp_at = r.bp_at ? (uint32_t)(r.bp_at - start.at.sp) + 1 : 0;
 	r.made.hash = end.hash;
 	r.made.power = end.power;
 	r.made.frames = (uint16_t)(end.count - start.count);
@@ -405,39 +422,58 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 	return outcome;
 }
 
+/* The first stretch of a walk.  Programs do again what they did before: what came after the one
+ * before is tried first. */
+static inline uint32_t find_first(const struct walk *w, uint32_t mark)
+{
+	uint32_t last = w->self->stretch_last;
+	struct heir heir = last ? stretch_at(w->self, last)->heir : (struct heir){0, 0};
+	if (heir.place && heir.mark == mark && is_here(w, stretch_at(w->self, heir.place)))
+		return heir.place;
+	return find_stretch(w, 0);
+}
+
+static inline void note_first(struct track_thread *self, uint32_t place, uint32_t mark)
+{
+	struct heir *heir = self->stretch_last ? &stretch_at(self, self->stretch_last)->heir : NULL;
+	if (heir && heir->place != place)
+		*heir = (struct heir){place, mark};
+	self->stretch_last = place;
+}
+
 static inline enum outcome walk_on(struct walk *w)
 {
-	for (uint32_t before = 0, place;; before = place) {
-		place = find_stretch(w, before);
+	uint32_t mark = (uint32_t)((w->at.address ^ w->at.sp << 16) * HASH_BASE >> 32);
+	uint32_t place = find_first(w, mark), before = 0;
+	for (bool is_first = true;; is_first = false, place = find_stretch(w, before)) {
+		enum outcome outcome = STEP_DONE;
 		if (TRACK_LIKELY(place != 0)) {
 			const struct stretch *s = stretch_at(w->self, place);
 			follow(w, s);
-			if (s->ended)
-				return STEP_END;
+			outcome = s->ended ? STEP_END : STEP_DONE;
 		} else {
-			enum outcome outcome = walk_new_stretch(w, &place);
+			outcome = walk_new_stretch(w, &place);
 			if (before && before < place)
 				stretch_at(w->self, before)->next = place;
-			if (outcome != STEP_DONE)
-				return outcome;
 		}
+		if (is_first)
+			note_first(w->self, place, mark);
+		if (outcome != STEP_DONE)
+			return outcome;
 		if (TRACK_UNLIKELY(w->count > track_settings.depth))
 			return STEP_CUT;
+		before = place;
 	}
 }
 
 /* ---- a site ---- */
 
-struct site {
-	uint64_t hash;
-	uint32_t check, root;
-};
 static inline struct site site_of(const struct walk *w, enum outcome outcome, uint32_t domain,
 				  uintptr_t caller)
 {
-	struct site site = {.root = outcome == STEP_END ? TRACK_ROOT : TRACK_TRUNCATED};
+	struct site site = {.node = outcome == STEP_END ? TRACK_ROOT : TRACK_TRUNCATED};
 	uint64_t hash =
-		w->hash + (w->power ^ mix((uint64_t)w->self->number << 32 | domain)) + site.root;
+		w->hash + (w->power ^ mix((uint64_t)w->self->number << 32 | domain)) + site.node;
 	site.hash = (hash ^ hash >> 32) | 1;
 	site.check = (uint32_t)caller ^ (uint32_t)w->count << 20;
 	return site;
@@ -462,7 +498,7 @@ static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t doma
 	uint32_t node = track_site_find(site.hash, site.check);
 	if (node != 0)
 		return node;
-	node = site.root;
+	node = site.node;
 	for (size_t i = w.count; i-- > 0;)
 		node = track_node(node, self->frames[i]);
 	if (self->number != 0)
@@ -487,7 +523,15 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t 
 	enum outcome outcome = walk_on(&w);
 	if (TRACK_UNLIKELY(w.count > track_settings.depth))
 		return make_site(start, domain, frame[1]);
-	struct site site = site_of(&w, outcome, domain, frame[1]);
+	struct site site = site_of(&w, outcome, domain, frame[1]), *kept = NULL;
+	if (self->stretch_last) {
+		kept = &stretch_at(self, self->stretch_last)->site;
+		if (TRACK_LIKELY(kept->hash == site.hash && kept->check == site.check))
+			return kept->node;
+	}
 	uint32_t node = track_site_find(site.hash, site.check);
-	return TRACK_LIKELY(node != 0) ? node : make_site(start, domain, frame[1]);
+	site.node = TRACK_LIKELY(node != 0) ? node : make_site(start, domain, frame[1]);
+	if (kept)
+		*kept = site;
+	return site.node;
 }
