@@ -24,6 +24,13 @@ dhat() { # COMMAND...: bytes and blocks at the end of each stack, as DHAT has th
 	python3 -c 'import json
 for p in json.load(open("dhat.json"))["pps"]: print(p.get("eb"), p.get("ebk"), sep="\t") if p.get("ebk") else None' | sort
 }
+peak() { snap-info --properties "$1" | sed -n 's/^peak_bytes *//p'; }
+massif() { # COMMAND...: most bytes at a time
+	valgrind "${leaves_all[@]}" --tool=massif --peak-inaccuracy=0.0 --massif-out-file=massif.out "$@" >/dev/null 2>&1
+	grep -B 6 'heap_tree=peak' massif.out | sed -n 's/^mem_heap_B=//p'
+}
+# A thread adds up at most 64 KiB before it tells of them.
+near_peak() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a <= b && b - a <= 65536) }'; } # OURS MASSIF'S
 by_stack() { snap-top -k traceback -n 0 --format=tsv "$1" | sed 1d | cut -f1,2 | sort; }
 near() { # BYTES COUNT BYTES COUNT: the environment differs, and buffers with it
 	awk -v b="$1" -v c="$2" -v B="$3" -v C="$4" 'BEGIN { exit !(c - C <= 2 && C - c <= 2 && b - B < 66000 && B - b < 66000) }'
@@ -63,6 +70,7 @@ recorded exceptions ./throws
 is "$(ours exceptions.snap)" "$(theirs ./throws)" "exceptions: bytes and blocks are valgrind's"
 is "$(snap-top -k module -n 1 --format=tsv exceptions.snap | tail -1 | grep -c 'libstdc++\|throws')" 1 "exceptions: C++ allocates"
 is "$(by_stack exceptions.snap)" "$(dhat ./throws)" "exceptions: what each stack holds is DHAT's"
+ok "exceptions: the peak is massif's" near_peak "$(peak exceptions.snap)" "$(massif ./throws)"
 heaptrack -o heaptrack ./throws >/dev/null 2>&1
 snap-symbolize -q exceptions.snap -o named.snap
 is "$(snap-top -k function -n 0 --format=tsv named.snap | awk -F '\t' 'NR > 1 && $1 != 72704 {sum += $1} END {printf "%.2fK", sum / 1000}')" \
@@ -74,6 +82,7 @@ query='create table t(a, b); with recursive c(x) as (select 1 union all select x
 recorded sqlite3 sqlite3 :memory: "$query"
 is "$(by_stack sqlite3.snap)" "$(dhat sqlite3 :memory: "$query")" "sqlite3: what each stack holds is DHAT's"
 is "$(ours sqlite3.snap)" "$(theirs sqlite3 :memory: "$query")" "sqlite3: bytes and blocks are valgrind's"
+ok "sqlite3: its peak is massif's" near_peak "$(peak sqlite3.snap)" "$(massif sqlite3 :memory: "$query")"
 snap-record --no-symbols --peak -o peak.snap sqlite3 :memory: "$query" >/dev/null
 ok "sqlite3: at its peak it holds the table" test "$(ours peak.snap | cut -d' ' -f1)" -gt 300000
 
