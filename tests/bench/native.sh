@@ -7,6 +7,7 @@ heaptrack=${HEAPTRACK:-/usr}
 [ -e "$heaptrack/lib/heaptrack/libheaptrack_preload.so" ] || { heaptrack=; note "heaptrack" "not measured: not installed"; }
 jemalloc=libjemalloc.so.2
 live=$((5000000 / scale))
+${CC:-cc} -O2 -shared -fPIC -D_GNU_SOURCE "$here/preload/forward.c" -o "$work/forward.so" -Wl,-z,now
 
 # ---- one run each ----
 
@@ -16,6 +17,7 @@ run() { timed "$work/$1" "${@:2}" >"$work/.output"; }
 tracked() { local status=0; timed "$work/$1" snap-record -q -o "$work/none/x.snap" -- "${@:2}" >"$work/.output" 2>&1 || status=$?; [ $status = 2 ]; }
 recorded() { timed "$work/$1" snap-record -q --no-symbols -o "$work/$1.snap" -- "${@:2}" >"$work/.output"; }
 sampled() { timed "$work/$1" snap-record -q --no-symbols --sample=512KiB -o "$work/$1.snap" -- "${@:2}" >"$work/.output"; }
+forwarded() { run "$1" env LD_PRELOAD="$work/forward.so" "${@:2}"; }
 # heaptracked SERIES READER COMMAND...: what the script heaptrack does; the reader's line goes to SERIES-reader.
 heaptracked() {
 	local series=$1 reader=$2 pid; shift 2
@@ -47,6 +49,7 @@ measured() {
 		tracked "$name-tracked" "$@"
 		recorded "$name-recorded" "$@"
 		sampled "$name-sampled" "$@"
+		forwarded "$name-forwarded" "$@"
 		beside_heaptrack "$name" "$@"
 	done
 	together "$name-heaptrack" "$name-heaptrack-reader"
@@ -57,7 +60,8 @@ measured() {
 	[ "$reader" != cat ] || note "$what: heaptrack's file" "none: heaptrack_interpret needs more than $((cap_kib >> 20)) GiB"
 	row "$what: memory added; heaptrack, with what writes the file" MiB "$(minus "$name-tracked" "$name" $PEAK 0.0009765625)" \
 		"$(minus "$name-heaptrack-all" "$name" $PEAK 0.0009765625)" less
-	row "$what: sampled (512 KiB), processor time, times that of the bare run" × "$(over "$name-sampled" "$name")" "" less
+	row "$what: sampled (512 KiB), processor time, times that of the bare run; a preload that only calls on" × \
+		"$(over "$name-sampled" "$name")" "$(over "$name-forwarded" "$name")" less
 }
 # Where there is not enough memory for the interpreter, the program alone is measured.
 beside_heaptrack() {
