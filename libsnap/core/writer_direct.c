@@ -73,11 +73,12 @@ enum snap_status libsnap_direct_object(struct snap_writer *w, const struct snap_
 		status = libsnap_writer_begin_output(w);
 	if (status != SNAP_OK)
 		return status;
-	const uint64_t values[] = {o->id, o->size, o->count, o->stack, o->thread, o->birth_serial, o->birth_time_ns,
-				   o->generation, o->flags, o->domain, 0, 0};
-	const uint32_t rare = o->generation | o->flags | o->domain, always = 1u | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4;
-	bool all = rare || o->birth_serial || o->birth_time_ns;
-	return libsnap_table_row_of(&s->objects, values, all ? (1u << LIBSNAP_COLUMNS_MAX) - 1 : always);
+	const uint64_t values[LIBSNAP_COLUMNS_MAX] = {o->id, o->size, o->count, o->stack, o->thread, o->birth_serial,
+						      o->birth_time_ns, o->generation, o->flags, o->domain, 0, 0, o->refcount};
+	uint32_t given = (1u << 5) - 1; /* others are rare */
+	if (o->birth_serial | o->birth_time_ns | o->generation | o->flags | o->domain | o->refcount)
+		given = (1u << LIBSNAP_COLUMNS_MAX) - 1;
+	return libsnap_table_row_of(&s->objects, values, given);
 }
 
 enum snap_status libsnap_direct_end(struct snap_writer *w)
