@@ -23,7 +23,7 @@ extern "C" {
 enum snap_key {
 	SNAP_KEY_TYPE = 0,       /* name, kind */
 	SNAP_KEY_SHAPE = 1,      /* name, kind, slots, tail */
-	SNAP_KEY_LINENO = 2,     /* file, line */
+	SNAP_KEY_LINENO = 2,     /* file, line; without a file function and module, or module and offset */
 	SNAP_KEY_FILENAME = 3,   /* file */
 	SNAP_KEY_FUNCTION = 4,   /* function, file, module */
 	SNAP_KEY_TRACEBACK = 5,  /* frames: function, file and line; without a file function, module and offset */

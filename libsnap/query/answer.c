@@ -179,6 +179,9 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key,
 	case SNAP_KEY_TYPE: tell_type(answer, key, row); break;
 	case SNAP_KEY_LINENO:
 		row->place.line = key->part[1];
+		row->place.function = text_of(answer, key->part[2]);
+		row->place.module = text_of(answer, key->part[3]);
+		row->place.offset = key->part[4];
 		/* fall through */
 	case SNAP_KEY_FILENAME: row->place.file = text_of(answer, key->part[0]); break;
 	case SNAP_KEY_FUNCTION:

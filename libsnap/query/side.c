@@ -41,7 +41,11 @@ static struct tuple frame_key(struct side *side, uint32_t id)
 {
 	struct frame_name frame = libsnap_frame_at(&side->names, id);
 	switch (side->options->key) {
-	case SNAP_KEY_LINENO: return (struct tuple){{frame.file, frame.file ? frame.line : 0}};
+	case SNAP_KEY_LINENO:
+		if (frame.file)
+			return (struct tuple){{frame.file, frame.line}};
+		return (struct tuple){
+			{0, 0, frame.function, frame.module, frame.function ? 0 : frame.offset}};
 	case SNAP_KEY_FILENAME: return (struct tuple){{frame.file}};
 	case SNAP_KEY_FUNCTION: return (struct tuple){{frame.function, frame.file, frame.module}};
 	default: return (struct tuple){{frame.module}};

@@ -119,7 +119,7 @@ static void append_place(struct buffer *out, const struct snap_place *place, boo
 	if (place->function.bytes && place->module.bytes)
 		buffer_text(out, "@");
 	append(out, place->module);
-	if (!place->function.bytes)
+	if (!place->function.bytes && (place->module.bytes || place->offset))
 		append_number(out, "+0x%" PRIx64, place->offset);
 }
 
@@ -322,6 +322,17 @@ static void root_cells(const struct snap_answer_row *row, struct buffer *scratch
 			   : print_absent();
 }
 
+static void place_cells(const struct snap_answer_row *row, struct buffer *scratch, struct print_cell *cells)
+{
+	cells[0] = text_cell(row->place.file);
+	cells[1] = print_number(row->place.line);
+	if (row->place.file.bytes)
+		return;
+	append_place(scratch, &row->place, is_for_people());
+	cells[0] = scratch->size ? print_bytes(scratch->bytes, scratch->size) : print_absent();
+	cells[1] = print_absent();
+}
+
 void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct buffer *scratch,
 		    struct print_cell *cells)
 {
@@ -329,10 +340,7 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 	switch (key) {
 	case SNAP_KEY_TYPE: type_cells(row, false, scratch, cells); break;
 	case SNAP_KEY_SHAPE: type_cells(row, true, scratch, cells); break;
-	case SNAP_KEY_LINENO:
-		cells[0] = text_cell(row->place.file);
-		cells[1] = row->place.file.bytes ? print_number(row->place.line) : print_absent();
-		break;
+	case SNAP_KEY_LINENO: place_cells(row, scratch, cells); break;
 	case SNAP_KEY_FILENAME: cells[0] = text_cell(row->place.file); break;
 	case SNAP_KEY_FUNCTION:
 		append_function(scratch, row->place.function, is_for_people());
@@ -404,10 +412,7 @@ void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct 
 		append_label(text, &row->step);
 		break;
 	case SNAP_KEY_PATH: append_path(text, row, false); break;
-	case SNAP_KEY_LINENO:
-		if (row->place.file.bytes)
-			append_place(text, &row->place, false);
-		break;
+	case SNAP_KEY_LINENO: append_place(text, &row->place, false); break;
 	case SNAP_KEY_FILENAME: append(text, row->place.file); break;
 	case SNAP_KEY_FUNCTION: append(text, row->place.function); break;
 	case SNAP_KEY_TRACEBACK: append_traceback(text, row, false); break;

@@ -37,9 +37,14 @@ static void append_frame(struct buffer *line, enum snap_key key, const struct sn
 		file = row->frames[row->frame_count - 1].file;
 		number = row->frames[row->frame_count - 1].line;
 	}
+	struct buffer place = {0};
+	if (!file.bytes && key == SNAP_KEY_LINENO)
+		rows_key_text(key, row, &place);
 	if (!file.bytes)
-		file = (struct snap_text){"<unknown>", 9};
+		file = place.size ? (struct snap_text){place.bytes, place.size}
+				  : (struct snap_text){"<unknown>", 9};
 	escape_append(line, file.bytes, file.size, ESCAPE_MESSAGE);
+	buffer_free(&place);
 	char text[32];
 	snprintf(text, sizeof(text), ":%" PRIu64, number);
 	buffer_text(line, text);
