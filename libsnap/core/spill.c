@@ -9,6 +9,7 @@
 #define READ_BUFFER_MAX 262144
 #define RUNS_MAX        128 /* then they are merged into one */
 #define MERGE_BUFFER    (2u << 20)
+#define PART_RECORDS    (1u << 17) /* that are sorted at once where there are many more */
 #define HEADER_MAX      (2 * LIBSNAP_VARINT_MAX)
 
 static enum snap_status open_file(struct libsnap_sorter *s, struct snap_error *error)
@@ -330,9 +331,34 @@ static enum snap_status spill_sorted(struct libsnap_sorter *s, struct snap_error
 	/* A walk over s would merge its older runs: this one is over the tape alone. */
 	struct libsnap_sorter tape_alone = *s;
 	tape_alone.run_count = 0;
-	enum snap_status status = s->file ? SNAP_OK : open_file(s, error);
+	return copy_run(s, &tape_alone, error);
+}
+
+static enum snap_status spill_part(struct libsnap_sorter *s, struct libsnap_sorter *part, struct snap_error *error)
+{
+	enum snap_status status = libsnap_sorter_sort_tape(part, error);
 	if (status == SNAP_OK)
-		status = copy_run(s, &tape_alone, error);
+		status = copy_run(s, part, error);
+	forget_tape(part);
+	return status;
+}
+
+/* To sort a large tape as one would take much more memory than it has. */
+static enum snap_status spill_in_parts(struct libsnap_sorter *s, struct snap_error *error)
+{
+	struct libsnap_sort_walk walk = {.sorter = s};
+	struct libsnap_record record;
+	struct libsnap_sorter part;
+	enum snap_status status = SNAP_OK;
+	libsnap_sorter_init(&part, s->allocator, s->io, s->folder, s->ties);
+	while (status == SNAP_OK && libsnap_sort_next_as_added(&walk, &record) == SNAP_OK) {
+		status = libsnap_sorter_add(&part, record.key, record.bytes, record.size, error);
+		if (status == SNAP_OK && part.tape_records == PART_RECORDS)
+			status = spill_part(s, &part, error);
+	}
+	if (status == SNAP_OK && part.tape_records > 0)
+		status = spill_part(s, &part, error);
+	libsnap_sorter_free(&part);
 	return status;
 }
 
@@ -340,9 +366,12 @@ enum snap_status libsnap_sorter_spill(struct libsnap_sorter *s, struct snap_erro
 {
 	if (s->tape_records == 0)
 		return SNAP_OK;
-	enum snap_status status = libsnap_sorter_sort_tape(s, error);
+	const bool in_parts = !s->ascending && s->tape_records > PART_RECORDS;
+	enum snap_status status = s->file ? SNAP_OK : open_file(s, error);
+	if (status == SNAP_OK && !in_parts)
+		status = libsnap_sorter_sort_tape(s, error);
 	if (status == SNAP_OK)
-		status = spill_sorted(s, error);
+		status = in_parts ? spill_in_parts(s, error) : spill_sorted(s, error);
 	if (status != SNAP_OK)
 		return status;
 	forget_tape(s);

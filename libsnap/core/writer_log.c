@@ -7,24 +7,30 @@
 /* Of the memory that the caller allows, the part for what else is needed while objects are added.
  */
 #define RESERVE 16
+#define LITTLE  8 /* of it, where freeing no more than that is no use */
 /* So many ids in order are a run: sorting them with one that is not would take more memory than they need. */
 #define PRESORTED 65536
 
-/* With what sorting would take, where ids do not lie so close together that they need not be sorted. */
-static uint64_t named_memory(const struct snap_writer *w)
+/* Whether ids, as they are now, lie so close together that there will be a map of bits of them in memory, for which
+ * they need not be sorted. */
+static bool stay_unsorted(const struct snap_writer *w, uint64_t *map_bytes)
 {
-	uint64_t close_bytes, all = libsnap_sorter_memory(&w->named);
-	if (w->named.ascending || libsnap_sorter_spilled(&w->named) || !libsnap_map_is_close(w, &close_bytes))
-		return all;
-	return w->named.tape.memory_bytes + close_bytes;
+	return !w->named.ascending && !libsnap_sorter_spilled(&w->named) &&
+	       libsnap_map_is_close(w, map_bytes) && *map_bytes <= w->max_memory_bytes / 2;
 }
 
+/* Ids that stay unsorted are in the way only where there is little else. */
 static enum snap_status spill_largest(struct snap_writer *w, uint64_t allowed)
 {
-	uint64_t named = named_memory(w), anonymous = libsnap_sorter_memory(&w->anonymous),
-		 loose = libsnap_sorter_memory(&w->loose), lanes = w->lanes.memory_bytes;
+	uint64_t map_bytes, named = libsnap_sorter_memory(&w->named), lanes = w->lanes.memory_bytes,
+		 anonymous = libsnap_sorter_memory(&w->anonymous), loose = libsnap_sorter_memory(&w->loose);
+	const bool unsorted = stay_unsorted(w, &map_bytes);
+	if (unsorted)
+		named = w->named.tape.memory_bytes + map_bytes;
 	if (lanes + named + anonymous + loose <= allowed)
 		return SNAP_OK;
+	if (unsorted && lanes + anonymous + loose > allowed / LITTLE)
+		named = 0;
 	if (lanes >= named && lanes >= anonymous && lanes >= loose)
 		return libsnap_lanes_spill(w, &w->lanes);
 	struct libsnap_sorter *largest = anonymous >= loose ? &w->anonymous : &w->loose;

@@ -1,5 +1,6 @@
 /* The writer: what a reader finds is what was written, in whatever order and memory (snap.h,
  * writing). */
+#include "faults.h"
 #include "writer_check.h"
 
 static void write_model(struct model_bytes *b, const struct model *m, uint64_t shuffle,
@@ -14,6 +15,37 @@ static void write_model(struct model_bytes *b, const struct model *m, uint64_t s
 	if (status != SNAP_OK)
 		printf("# %s\n", error.message);
 	REQUIRE(status == SNAP_OK);
+}
+
+/* So many objects, by ids that lie close together and come in no order; returns the most that was in memory. */
+static uint64_t write_strewn(struct model_bytes *b, uint64_t count, uint64_t memory)
+{
+	struct faults faults = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+	struct snap_allocator allocator = faulty_memory(&faults);
+	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	options.allocator = &allocator;
+	struct snap_writer *w = open_bytes(b, &options, memory);
+	for (uint64_t i = 0; i < count; i++) {
+		struct snap_object o = {.id = 8 + 8 * (i * 7919 % count), .size = 16, .count = 1};
+		REQUIRE(snap_writer_object(w, &o, NULL) == SNAP_OK);
+	}
+	REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
+	REQUIRE(faults.live == 0);
+	return faults.peak;
+}
+
+static void test_memory_for_ids(void)
+{
+	struct model_bytes plain = {0}, other = {0};
+	const uint64_t count = 1000003, mib = 1 << 20;
+	write_strewn(&plain, count, 0);
+	for (uint64_t memory = 4 * mib; memory <= 16 * mib; memory *= 2) {
+		uint64_t peak = write_strewn(&other, count, memory);
+		CHECK_NAMED(same_bytes(&plain, &other) && peak < memory + 8 * mib,
+			    "ids in no order take little more than the memory that is allowed");
+	}
+	free(plain.bytes);
+	free(other.bytes);
 }
 
 static void test_orders_and_memory(void)
@@ -343,6 +375,7 @@ static void test_many_blocks(void)
 int main(void)
 {
 	test_orders_and_memory();
+	test_memory_for_ids();
 	test_many_runs();
 	test_wide_objects();
 	test_duplicates();
