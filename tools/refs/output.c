@@ -199,6 +199,13 @@ static void print_identity(const struct refs_line *line)
 		printf(" 0x%" PRIx64, line->address);
 }
 
+/* A step of a path says by its label what it is, and a line with a place what was allocated there. */
+static bool is_untyped(const struct refs_line *line)
+{
+	return !is_step(line) && !line->is_root && line->site.size == 0 &&
+	       line->row != REFS_ABSENT && strcmp(line->section, "frame") != 0;
+}
+
 static void print_line(const struct refs_line *line)
 {
 	bool is_path = is_step(line), is_frame = strcmp(line->section, "frame") == 0;
@@ -215,6 +222,8 @@ static void print_line(const struct refs_line *line)
 	print_label(line, &any);
 	if (line->type.size > 0)
 		print_word(&any, "", line->type.bytes, line->type.size);
+	else if (is_untyped(line))
+		print_word(&any, "", "block", strlen("block"));
 	if (line->repeats != REFS_ABSENT && line->repeats > 1)
 		printf(" x%" PRIu64, line->repeats);
 	if (line->names != REFS_ABSENT)
