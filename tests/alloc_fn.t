@@ -38,8 +38,8 @@ top() { snap-top --format=tsv "$@" | tail -n +2 | cut -f1,4- | tr '\t\n' ' ;'; }
 is "$(top -k function app.snap)" \
 	"600300 my_alloc pool.c /bin/app;50020 handle app.cc /bin/app;4000 malloc  /bin/app;1 main app.cc /bin/app;" \
 	"callers are named; inlined frames are passed over, too; what has no other frame stays"
-is "$(top -k lineno app.snap)" "600300 pool.c 3;50020 app.cc 5;4000  ;1 app.cc 10;" "lines"
-is "$(top -k lineno --alloc-fn='my_*' app.snap)" "600301 app.cc 10;50020 app.cc 5;4000  ;" "one's own allocators"
+is "$(top -k lineno app.snap)" "600300 pool.c 3;50020 app.cc 5;4000 malloc@/bin/app ;1 app.cc 10;" "lines"
+is "$(top -k lineno --alloc-fn='my_*' app.snap)" "600301 app.cc 10;50020 app.cc 5;4000 malloc@/bin/app ;" "one's own allocators"
 is "$(top -k function --alloc-fn= app.snap)" \
 	"600000 my_alloc pool.c /bin/app;50000 std::vector<int, std::allocator<int> >::push_back vector /bin/app;4300 malloc  /bin/app;21 operator new  /bin/app;" \
 	"or none"
