@@ -27,6 +27,9 @@ compare() {
 	ask "$plain" "$indexed" snap-top --retained -i 'type:*a*'
 	ask "$plain" "$indexed" snap-refs --suspects
 	ask "$plain" "$indexed" snap-refs --suspects --threshold 3 --format=tsv
+	ask "$plain" "$indexed" snap-refs --dominators --limit 5
+	ask "$plain" "$indexed" snap-refs --dominators --limit 4000 --format=tsv
+	ask "$plain" "$indexed" snap-refs --dominators --weak --limit 4000 --format=tsv
 	ask "$plain" "$indexed" snap-refs --dominators --limit 0 --format=tsv
 	ask "$plain" "$indexed" snap-refs --cycles --unreachable --limit 0 --format=tsv
 	for row; do

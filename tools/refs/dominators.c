@@ -1,4 +1,4 @@
-/* The chain of dominators of the targets, and the objects that retain most. */
+/* The chain of dominators of the targets. */
 #include "refs.h"
 
 /* Rows on the first target's chain have their place on it, from 1; other rows that were passed,
@@ -76,85 +76,4 @@ void refs_show_dominators(struct refs *refs)
 		row = next;
 	}
 	refs_print_rest(refs, rest, "dominators");
-}
-
-/* ---- the objects that retain most ---- */
-
-struct heap {
-	const struct snap_graph *graph;
-	struct snap_graph_numbers *rows; /* the worst of the best first */
-	uint64_t count, capacity;
-};
-
-static uint64_t row_at(const struct heap *heap, uint64_t at)
-{
-	return snap_graph_numbers_get(heap->rows, at);
-}
-
-static bool is_better(const struct heap *heap, uint64_t a, uint64_t b)
-{
-	uint64_t left = snap_graph_retained(heap->graph, a),
-		 right = snap_graph_retained(heap->graph, b);
-	return left != right ? left > right : a < b;
-}
-
-static void swap(struct heap *heap, uint64_t a, uint64_t b)
-{
-	uint64_t row = row_at(heap, a);
-	snap_graph_numbers_set(heap->rows, a, row_at(heap, b));
-	snap_graph_numbers_set(heap->rows, b, row);
-}
-
-static void sink(struct heap *heap, uint64_t at, uint64_t count)
-{
-	for (uint64_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count &&
-		    is_better(heap, row_at(heap, child), row_at(heap, child + 1)))
-			child++;
-		if (!is_better(heap, row_at(heap, at), row_at(heap, child)))
-			return;
-		swap(heap, at, child);
-	}
-}
-
-static void offer(struct heap *heap, uint64_t row)
-{
-	bool is_full = heap->count == heap->capacity;
-	if ((is_full && !is_better(heap, row, row_at(heap, 0))) ||
-	    snap_graph_distance(heap->graph, row) == SNAP_GRAPH_NONE)
-		return;
-	if (is_full) {
-		snap_graph_numbers_set(heap->rows, 0, row);
-		sink(heap, 0, heap->count);
-		return;
-	}
-	uint64_t at = heap->count++;
-	snap_graph_numbers_set(heap->rows, at, row);
-	for (; at > 0 && is_better(heap, row_at(heap, (at - 1) / 2), row_at(heap, at));
-	     at = (at - 1) / 2)
-		swap(heap, at, (at - 1) / 2);
-}
-
-void refs_show_retainers(struct refs *refs)
-{
-	uint64_t capacity =
-		refs->limit == 0 || refs->limit > refs->objects ? refs->objects : refs->limit;
-	struct heap heap = {.graph = refs->graph,
-			    .rows = refs_numbers(refs, capacity, refs->objects),
-			    .capacity = capacity};
-	for (uint64_t row = 0; row < refs->objects && capacity > 0; row++)
-		offer(&heap, row);
-	for (uint64_t end = heap.count; end-- > 1;) {
-		swap(&heap, 0, end);
-		sink(&heap, 0, end);
-	}
-	for (uint64_t i = 0; i < heap.count; i++) {
-		struct refs_line line = refs_line("retainer");
-		uint64_t row = row_at(&heap, i);
-		line.number = i + 1;
-		line.retained = snap_graph_retained(refs->graph, row);
-		refs_describe(refs, &line, row);
-		refs_print(refs, &line);
-	}
-	snap_graph_numbers_close(heap.rows);
 }

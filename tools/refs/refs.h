@@ -150,8 +150,8 @@ void refs_groups_free(struct refs_groups *);
  * paths do; kinds from limit on stay apart.  Nothing can be found or added then. */
 void refs_groups_fold_names(struct refs_groups *, uint64_t limit);
 
-/* ---- sections (about.c holders.c paths.c dominators.c cycles.c unreachable.c suspects_show.c)
- * ---- */
+/* ---- sections (about.c holders.c paths.c dominators.c retainers.c cycles.c freed.c unreachable.c
+ * suspects_show.c) ---- */
 
 void refs_show_targets(struct refs *);
 void refs_show_holders(struct refs *);
