@@ -41,6 +41,26 @@ static enum snap_status look_for_key(struct side *side, const uint64_t *const *v
 	return SNAP_OK;
 }
 
+/* What is asked for no object has: they are all one group. */
+static bool has_one_group(const struct side *side)
+{
+	static const struct {
+		unsigned dimension;
+		uint32_t column;
+	} columns[] = {
+		{DIMENSION(SNAP_BY_STACK), SNAP_OBJECT_STACK},
+		{DIMENSION(SNAP_BY_THREAD), SNAP_OBJECT_THREAD},
+		{DIMENSION(SNAP_BY_DOMAIN), SNAP_OBJECT_DOMAIN},
+		{DIMENSION(SNAP_BY_GENERATION), SNAP_OBJECT_GENERATION},
+		{NEED_REFCOUNT, SNAP_OBJECT_REFCOUNT},
+	};
+	unsigned dimension = libsnap_key_needs[side->options->key].dimension;
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		if (dimension == columns[i].dimension)
+			return !snap_reader_has_column(side->reader, columns[i].column);
+	return false;
+}
+
 /* ---- what groups retain ---- */
 
 static enum snap_status find_kept_group(struct side *side, uint64_t id, uint32_t *group,
@@ -80,6 +100,19 @@ static uint64_t *total_retained(struct side *side)
 	return info->compared && side->number == 0 ? &info->old_retained : &info->retained;
 }
 
+/* Where nothing is reached nothing may have been counted. */
+static enum snap_status add_one_group(struct side *side, struct snap_error *error)
+{
+	uint32_t group;
+	if (side->index.facts[SNAP_FACT_REACHED_BYTES] == 0)
+		return SNAP_OK;
+	enum snap_status status = find_kept_group(side, 0, &group, error);
+	if (status == SNAP_OK)
+		libsnap_array_set64(&side->answer->retained[side->number], group,
+				    side->index.facts[SNAP_FACT_REACHED_BYTES]);
+	return status;
+}
+
 enum snap_status libsnap_kept_add(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
@@ -89,7 +122,8 @@ enum snap_status libsnap_kept_add(struct side *side, struct snap_error *error)
 	if (status != SNAP_OK)
 		return status;
 	*total_retained(side) = side->index.facts[SNAP_FACT_REACHED_BYTES];
-	return each_group(side, take_retained, error);
+	return side->is_one_group ? add_one_group(side, error)
+				  : each_group(side, take_retained, error);
 }
 
 /* ---- the largest owners ---- */
@@ -269,5 +303,6 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 		       side->index.facts[SNAP_FACT_OWNERS];
 	if (options->key == SNAP_KEY_DOMINATOR && (has_all || wants_first(side)))
 		return read_owners(side, error);
-	return each_group(side, look_for_key, error);
+	side->has_kept_groups = side->is_one_group = has_one_group(side);
+	return side->is_one_group ? SNAP_OK : each_group(side, look_for_key, error);
 }

@@ -403,6 +403,7 @@ struct side {
 	struct libsnap_array path_of;  /* of the key path, by object: a chain */
 	struct snap_index_info index; /* of the snapshot, if it may answer this */
 	bool has_kept_groups;     /* it has what groups retain */
+	bool is_one_group;        /* as no object has what is asked for */
 	uint64_t *owners;         /* of the key dominator: ids that it has */
 	size_t owner_count, owner_capacity;
 	uint32_t group;           /* of the row that was taken last */

@@ -470,8 +470,9 @@ enum snap_status libsnap_side_rows(struct side *side, unsigned dimensions, libsn
 
 static enum snap_status add_rows(struct side *side, struct snap_error *error)
 {
-	unsigned dimensions = libsnap_key_needs[side->options->key].dimension |
-			      (side->group_of_row.count ? NEED_ROWS : 0);
+	unsigned dimensions =
+		(side->is_one_group ? 0 : libsnap_key_needs[side->options->key].dimension) |
+		(side->group_of_row.count ? NEED_ROWS : 0);
 	enum snap_status status;
 	if (side->options->key == SNAP_KEY_FIELD)
 		status = libsnap_fields_add(side, error);
