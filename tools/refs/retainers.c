@@ -3,7 +3,7 @@
 #include "snap_index.h"
 
 /* Up to so many are found in the columns of an index, without the tree of dominators. */
-#define FEW 4096u
+#define FEW  4096u
 #define SOME 2048u
 
 /* Of equals the lower row is better; rows are offered in their order. */
@@ -123,8 +123,7 @@ static void offer_indexed(struct refs *refs, struct heap *heap)
 					      SNAP_INDEX_DOMINATOR};
 	struct snap_column *columns[COLUMNS];
 	for (size_t i = 0; i < COLUMNS; i++)
-		refs_must(refs,
-			  snap_column_open(&columns[i], refs->reader, ids[i], &refs->error));
+		refs_must(refs, snap_column_open(&columns[i], refs->reader, ids[i], &refs->error));
 	for (uint64_t first = 0; first < refs->objects; first += SOME)
 		offer_some(refs, heap, columns, first);
 	for (size_t i = 0; i < COLUMNS; i++)
