@@ -175,7 +175,7 @@ ok "snap-refs names the cache that holds it" eval \
 	'snap-refs new.snap type:Session >refs && grep -q "3100 .*sessionCache" refs'
 ok "no text of a string gets in" eval '! contains new.snap "horse battery" && ! contains new.snap "weak value" &&
 	! contains new.snap "user5@"'
-traced_lines() { snap-top -k lineno -n 0 --format=tsv traced.snap | awk -F'\t' 'NR > 1 && $4 != "" {print $1 "\t" $2 "\t" $4 "\t" $5}' | sort; }
+traced_lines() { snap-top -k lineno -n 0 --format=tsv traced.snap | awk -F'\t' 'NR > 1 && $5 != "" {print $1 "\t" $2 "\t" $4 "\t" $5}' | sort; }
 is "$(traced_lines)" "$(node "$here/v8_traces.js" traced.heapsnapshot | sort)" "who allocated, as the dump's own traces say"
 # Older V8 traces few of the allocations that it makes inline.
 if [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]; then
