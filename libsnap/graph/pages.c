@@ -6,7 +6,7 @@
 
 /* Large enough that a call for a page costs little beside what it moves; smaller where a cache of
  * such pages would have too few. */
-#define PAGE_SHIFT_MAX 14
+#define PAGE_SHIFT_MAX 12
 #define PAGE_SHIFT_MIN 6
 #define FEW_FRAMES     256
 #define LEAST_FRAMES   16
