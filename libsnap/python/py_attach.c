@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "py_attach.h"
 #include "py_fork.h"
 #include "py_tracer.h"
 #include "snap_attach.h"
@@ -214,4 +215,20 @@ SNAP_API void snap_python_attach_begin(void)
 		say(strerror(error));
 		__atomic_store_n(&snap_python_attach.state, SNAP_ATTACH_FAILED, __ATOMIC_RELEASE);
 	}
+}
+
+bool py_attach_begin(const char *path)
+{
+	struct snap_attach *a = &snap_python_attach;
+	sigset_t all, before;
+	errno = strlen(path) >= sizeof(a->output) ? ENAMETOOLONG : EBUSY;
+	if (errno == ENAMETOOLONG || __atomic_load_n(&a->state, __ATOMIC_ACQUIRE) == SNAP_ATTACH_BEGUN)
+		return false;
+	strcpy(a->output, path);
+	a->cancelled = 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	snap_python_attach_begin();
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return true;
 }

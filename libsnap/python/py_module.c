@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "py_attach.h"
 #include "py_fork.h"
 #include "py_tracer.h"
 
@@ -132,7 +133,21 @@ static PyObject *wait_signal(PyObject *module, PyObject *unused)
 	return PyBool_FromLong(came);
 }
 
+PyDoc_STRVAR(attach_doc, "attach(path)\n--\n\nBegins a snapshot that snap-record waits for.");
+
+static PyObject *attach(PyObject *module, PyObject *path)
+{
+	(void)module;
+	char *text;
+	if (PyBytes_AsStringAndSize(path, &text, NULL) < 0)
+		return NULL;
+	if (!py_attach_begin(text))
+		return PyErr_SetFromErrno(PyExc_OSError);
+	Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+	{"attach", attach, METH_O, attach_doc},
 	{"start_dump", start_dump, METH_VARARGS, start_dump_doc},
 	{"start_trace", start_trace, METH_VARARGS, start_trace_doc},
 	{"stop_trace", stop_trace, METH_NOARGS, stop_trace_doc},

@@ -10,6 +10,7 @@
 
 #include "inject.h"
 #include "record.h"
+#include "remote.h"
 #include "target.h"
 
 #define END_SECONDS 2 /* for its thread to be gone */
@@ -93,6 +94,8 @@ static _Noreturn void take_python(const struct record_options *options, struct a
 	char extension[SNAP_ATTACH_PATH], output[SNAP_ATTACH_PATH];
 	target_refuse_other_than_python(process);
 	target_output(output, options->output, process);
+	if (process_tracer(process) && remote_is_known(process))
+		remote_take(a, output, wanted);
 	struct inject *i = inject_begin(process);
 	if (!target_extension(extension, wanted, process, python_version(process, i))) {
 		inject_end(i);

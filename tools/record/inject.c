@@ -231,6 +231,7 @@ struct inject *inject_begin(struct process *process)
 {
 	struct inject *i = cli_resize(NULL, sizeof *i);
 	*i = (struct inject){.process = process};
+	process_refuse_tracer(process);
 	double until = seconds() + START_SECONDS;
 	while (!is_started(i) && seconds() < until) {
 		rest(5000);

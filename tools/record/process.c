@@ -252,9 +252,18 @@ static void refuse_state(const struct process *p)
 	case 'T': exit(cli_fail("process %d is stopped: let it go on first (kill -CONT %d)", (int)p->pid, (int)p->pid));
 	default: break;
 	}
-	const char *tracer = process_status(p, "status", "TracerPid");
-	if (*tracer && strcmp(tracer, "0") != 0)
-		exit(cli_fail("process %d is traced by process %s, a debugger or strace", (int)p->pid, tracer));
+}
+
+pid_t process_tracer(const struct process *p)
+{
+	return (pid_t)strtol(process_status(p, "status", "TracerPid"), NULL, 10);
+}
+
+void process_refuse_tracer(const struct process *p)
+{
+	pid_t tracer = process_tracer(p);
+	if (tracer)
+		exit(cli_fail("process %d is traced by process %d, a debugger or strace", (int)p->pid, (int)tracer));
 }
 
 static void refuse_format(const struct process *p)
@@ -269,6 +278,8 @@ static void refuse_format(const struct process *p)
 	fclose(file);
 #if defined(__x86_64__)
 	uint16_t machine = EM_X86_64;
+#elif defined(__aarch64__)
+	uint16_t machine = EM_AARCH64;
 #else
 	uint16_t machine = EM_NONE;
 #endif

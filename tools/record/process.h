@@ -24,6 +24,9 @@ struct process {
 /* Each ends snap-record with a message if the process cannot be seen, or cannot be attached to for good. */
 void process_open(struct process *, const char *pid);
 void process_read_mappings(struct process *);
+/* Only one process can be the tracer of another; 0: none is. */
+pid_t process_tracer(const struct process *);
+void process_refuse_tracer(const struct process *);
 
 /* Not once the process has ended. */
 bool process_peek(const struct process *, uintptr_t address, void *out, size_t size);
