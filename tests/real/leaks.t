@@ -5,9 +5,9 @@
 case ${CFLAGS:-} in
 *sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
 esac
-need_real valgrind git perl python3 setarch "${CC:-gcc}"
+need_real valgrind git perl python3 setarch
 cd "$work" || exit 1
-judge=$("${CC:-gcc}" -print-file-name=liblsan.so)
+judge=$(${CC:-gcc} -print-file-name=liblsan.so)
 
 ours() { # COMMAND...: blocks and bytes
 	snap-record -q --no-symbols --references -o leaks.snap "$@" >/dev/null 2>&1 </dev/null
@@ -36,9 +36,9 @@ agree() { # JUDGE LEAKS COMMAND...: LEAKS: at least so many are known
 }
 if [ -e "$judge" ]; then
 	printf '#include <%s>\n' stdio.h stdlib.h string.h >small.c
-	"${CC:-gcc}" -E -o small.i small.c
+	${CC:-gcc} -E -o small.i small.c
 	agree sanitizer 1 sort /etc/services
-	agree sanitizer 100 "$("${CC:-gcc}" -print-prog-name=cc1)" -quiet -O2 -o /dev/null small.i
+	agree sanitizer 100 "$(${CC:-gcc} -print-prog-name=cc1)" -quiet -O2 -o /dev/null small.i
 	agree sanitizer 0 ls -l /usr/bin
 	agree sanitizer 0 env PYTHONMALLOC=malloc python3 -c 'import json; json.loads("[1, {\"a\": 2}]")'
 	agree sanitizer 0 bash -c 'for i in 1 2 3; do x[i]=$i; done; f() { local a=b; }; f'
