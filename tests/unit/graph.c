@@ -1,5 +1,4 @@
-/* Questions about references: random graphs against naive answers, lack of memory (snap_graph.h).
- */
+/* Questions about references: random graphs against naive answers, lack of memory, damage. */
 #include "graph_model.h"
 
 static void test_random(uint32_t rounds)
