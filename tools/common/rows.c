@@ -324,13 +324,11 @@ static void root_cells(const struct snap_answer_row *row, struct buffer *scratch
 
 static void place_cells(const struct snap_answer_row *row, struct buffer *scratch, struct print_cell *cells)
 {
-	cells[0] = text_cell(row->place.file);
-	cells[1] = print_number(row->place.line);
-	if (row->place.file.bytes)
-		return;
-	append_place(scratch, &row->place, is_for_people());
-	cells[0] = scratch->size ? print_bytes(scratch->bytes, scratch->size) : print_absent();
-	cells[1] = print_absent();
+	bool has_file = row->place.file.bytes;
+	if (!has_file)
+		append_place(scratch, &row->place, is_for_people());
+	cells[0] = scratch->size ? print_bytes(scratch->bytes, scratch->size) : text_cell(row->place.file);
+	cells[1] = has_file ? print_number(row->place.line) : print_absent();
 }
 
 void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct buffer *scratch,
