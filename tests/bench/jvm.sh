@@ -21,7 +21,13 @@ count() { snap-info --format=tsv "$1" | awk -F'\t' -v table="$2" '$5 == table &&
 # Peers leave indexes beside the dump, which must not be there for the next run.
 fresh() { rm -rf "$work/peer" && mkdir "$work/peer" && ln -s "$1" "$work/peer/heap.hprof"; }
 visualvm() { fresh "$3" && peer "$1" java -Xmx5g -XX:+UseSerialGC VisualVm time "$2" "$work/peer/heap.hprof"; }
-mat() { [ -z "${MAT-}" ] || { fresh "$2" && ours "$1" $MAT "$work/peer/heap.hprof"; }; }
+# MAT has all but its dominator tree when heap.index is written; then the last of it is heap.o2ret.index.
+mat() {
+	[ -n "${MAT-}" ] || return 0
+	fresh "$2"
+	ours "$1" $MAT "$work/peer/heap.hprof"
+	stat -c %.Y "$work/peer/heap.o2ret.index" "$work/peer/heap.index" | paste -s | awk '{print $1 - $2}' >>"$work/$1-dominators"
+}
 slurp() { ! command -v hprof-slurp >/dev/null || ours "$1" hprof-slurp "$2"; }
 
 # both WHAT OURS PEER:NAME...: time and memory beside each peer that was there
@@ -36,13 +42,14 @@ both() {
 # whole IMPORT QUESTION: the series of both in turn, from the dump to the answer
 whole() { paste "$work/$1" "$work/$2" | awk '{print $1 + $4, ($2 > $5 ? $2 : $5), $3 + $6}' >"$work/$1-whole"; }
 
-# steps WHAT SNAP SERIES: what the library needs, from an opened snapshot
+# steps WHAT SNAP SERIES PEER: what the library needs, from an opened snapshot
 steps() {
 	local round
 	for ((round = 0; round < rounds; round++)); do
 		"$BUILD/tests/bench/graph" "$2" | awk '/^dominators, retained/ {sub(/^[^0-9]*/, ""); print $1, $3, $(NF - 1)}' >>"$work/$3"
 	done
-	row "$1: dominators and retained bytes, from the opened snapshot, $(count "$2" references) references" s "$(column "$3" 1)" "" less
+	row "$1: dominators and retained bytes, from the opened snapshot, $(count "$2" references) references${MAT:+; MAT, elapsed}" s \
+		"$(column "$3" 1)" "$(column "$4" 1)" less
 	row "$1: the same, in a second" "M objects" "$(column "$3" 2)" "" more
 	row "$1: the same, memory per object" bytes "$(column "$3" 3)" "" less
 }
@@ -70,11 +77,12 @@ ask() {
 		"$(zstd -q -3 -c "$file" | wc -c | awk -v n="$(count "$snap" objects)" '{print $1 / n}')" less
 	whole "$1-import" "$1-retained"
 	both "$what: import, dominators, retained by type" "$1-import-whole" "$1-visualvm:VisualVM, retained by object" "$1-mat:MAT"
+	[ ! -e "$work/$1-mat" ] || milliseconds "$what: import, dominators, retained by type; MAT" "$1-import-whole" "$1-mat"
 	times "$what: \`snap-refs --dominators\`" "$1-dominators" -
 	memory "$what: \`snap-refs --dominators\`" "$1-dominators" -
 	milliseconds "$what: \`snap-top -k type\`" "$1-top" -
 	times "$what: \`snap-refs row:N\`" "$1-path" -
-	steps "$what" "$snap" "$1-steps"
+	steps "$what" "$snap" "$1-steps" "$1-mat-dominators"
 }
 
 # bounded OBJECTS: the same answer with little memory
