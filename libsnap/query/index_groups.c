@@ -184,20 +184,24 @@ static enum snap_status take_groups(void *context, struct side *side, struct sna
 				    : take_by_number(context, side);
 }
 
-/* Whether objects differ in it at all. */
+/* Those in which an object has a value at all: a question about others is refused. */
 static enum snap_status find_dimensions(struct making *making, uint64_t *dimensions,
 					struct snap_error *error)
 {
-	static const uint32_t column[] = {SNAP_TOTAL_DIMENSION};
+	static const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES,
+					   SNAP_TOTAL_COUNT};
 	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, making->reader, column, 1, error);
+	enum snap_status status = snap_scan_open(&scan, making->reader, columns, 4, error);
 	while (status == SNAP_OK) {
 		uint64_t first;
 		size_t count;
 		const uint64_t *const *values;
 		status = snap_scan_next(scan, &first, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++)
-			*dimensions |= values[0][i] < 32 ? DIMENSION(values[0][i]) : 0;
+		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+			bool is_used = values[1][i] != 0 && (values[2][i] != 0 || values[3][i] != 0);
+			if (is_used && values[0][i] < 32)
+				*dimensions |= DIMENSION(values[0][i]);
+		}
 	}
 	snap_scan_close(scan);
 	return status == SNAP_END ? SNAP_OK : status;
