@@ -67,8 +67,9 @@ static uint32_t place_label(struct picture *p, const struct track_root *root)
 {
 	const char *name = strrchr(root->module->path, '/') + 1;
 	char text[TRACK_PATH + 32];
+	size_t offset = root->at - root->module->start;
 	int size = p->labels++ >= LABELS_MAX ? snprintf(text, sizeof text, "%s", name)
-					     : snprintf(text, sizeof text, "%s+0x%zx", name, root->at - root->module->start);
+					     : snprintf(text, sizeof text, "%s+0x%zx", name, offset);
 	return track_picture_string(p, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
 }
 

@@ -284,8 +284,8 @@ static void test_batches(void)
 
 int main(void)
 {
-	for (uint8_t encoding = 0; encoding < SNAPFMT_TEXT; encoding++)
-		test_round_trips(encoding);
+	for (unsigned encoding = 0; encoding < SNAPFMT_TEXT; encoding++)
+		test_round_trips((uint8_t)encoding);
 	test_round_trips(SNAPFMT_RANGES);
 	test_refusals();
 	test_text();
