@@ -2,6 +2,7 @@
 # Heap dumps of JVMs and Android: small ones by hand, real ones against the JVM's own histogram and an independent count; cut
 # and damaged ones are refused; secrets stay out; a leak is named.
 . "$(dirname "$0")/../lib.sh"
+. "$top/tests/real/java/jvm.bash"
 need_real java javac jcmd python3 zstd gzip
 here=$top/tests/real
 cd "$work" || exit 1
@@ -135,17 +136,10 @@ is "$(stat -c %s b.snap 2>/dev/null)" "" "nothing was written"
 # ---- a real JVM ----
 
 javac -encoding UTF-8 -d . "$here/HprofHeap.java" "$here/HprofJavac.java" || exit 1
-java -Xmx1500m -XX:+UseSerialGC -cp . HprofHeap 120000 >ready &
-jvm=$!
-trap 'kill $jvm 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 600); do grep -q ready ready && break; sleep 0.1; done
-jcmd $jvm GC.heap_dump "$work/first.hprof" >/dev/null # what jcmd itself allocates is there now
-jcmd $jvm GC.class_histogram >histogram1
-jcmd $jvm GC.heap_dump "$work/heap.hprof" >/dev/null
-jcmd $jvm GC.class_histogram >histogram2
+start_heap "" 120000
+dump_twice "" heap.hprof
 jcmd $jvm GC.heap_dump -gz=1 "$work/heap.hprof.gz" >/dev/null
 kill $jvm
-rm -f first.hprof
 snap-import hprof -o heap.snap heap.hprof 2>message
 is "$?" 0 "a JVM's heap is imported"
 ok "it is sound" snap-info --verify heap.snap
@@ -155,35 +149,7 @@ counts() {
 	snap-top -k type -n 0 --format=tsv "$1" |
 		awk -F'\t' 'NR > 1 {sub(/ #[0-9]+$/, "", $5); n[$5] += $2} END {for (type in n) print n[type] "\t" type}' | sort
 }
-# In the JVM's words: count, bytes, type.
-histogram() {
-	python3 - "$1" <<'END'
-import re, sys
-ints = {}
-short = dict(Z='boolean', B='byte', C='char', S='short', I='int', J='long', F='float', D='double')
-for line in open(sys.argv[1]):
-    m = re.match(r'\s*\d+:\s+(\d+)\s+(\d+)\s+(\S+)', line)
-    if m:
-        name = m[3].lstrip('[')
-        depth = len(m[3]) - len(name)
-        if depth:
-            name = short.get(name) or name[1:-1]
-        if depth and name in ('int', 'jdk.internal.vm.FillerElement'): # alike in the dump
-            ints[depth] = [a + int(b) for a, b in zip(ints.get(depth, (0, 0)), (m[1], m[2]))]
-        else:
-            print(m[1], m[2], name + '[]' * depth)
-for depth, of in ints.items():
-    print(*of, 'int' + '[]' * depth)
-END
-}
-snap-top -k type -n 0 --format=tsv heap.snap | awk -F'\t' 'NR > 1 {sub(/ #[0-9]+$/, "", $5); print $2, $1, $5}' | sort >ours
-histogram histogram1 | sort >before
-histogram histogram2 | sort >after
-# What jcmd left alone; newer JVMs have objects of classes that they have not loaded, and dump none of these.
-classes=$(awk '$3 == "java.lang.Class" {print $1}' ours)
-comm -12 before after | awk -v classes="$classes" '$3 != "java.lang.Class" || $1 == classes' >steady
-ok "of $(wc -l <after) classes the histogram was steady in $(wc -l <steady)" test "$(wc -l <steady)" -ge $(($(wc -l <after) * 9 / 10))
-is "$(comm -23 steady ours)" "" "count and bytes of each of them are the JVM's own"
+same_as_histogram heap.snap "java"
 is "$(snap-top -k type -n 0 --format=tsv heap.snap | grep -o 'HprofHeap$Twin\( #.\)\?$' | sort | tr '\n' ,)" 'HprofHeap$Twin,HprofHeap$Twin #2,HprofHeap$Twin #3,' \
 	"a class of three loaders is three types"
 is "$(grep -c ' HprofHeap$Twin$' steady)" 3 "as it is in the histogram"
