@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "scan.h"
 
 /* The ids of the new snapshot by those of the old one: maps[table][old id]. */
 struct copy {
@@ -233,40 +234,19 @@ static enum snap_status make_map(struct copy *c, enum snap_table table)
 	return SNAP_OK;
 }
 
-static enum snap_status copy_rows(struct copy *c, const struct part *part, struct snap_scan *scan)
-{
-	enum snap_status status;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	while ((status = snap_scan_next(scan, &first, &count, &values, c->error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++) {
-			uint64_t row[6];
-			uint32_t id;
-			for (size_t k = 0; k < part->column_count; k++)
-				row[k] = values[k][i];
-			if (c->maps[part->table][first + i + 1])
-				continue;
-			status = part->row(c, row, &id);
-			if (status != SNAP_OK)
-				return status;
-			c->maps[part->table][first + i + 1] = id;
-		}
-	return status == SNAP_END ? SNAP_OK : status;
-}
-
 static enum snap_status copy_pass(struct copy *c, const struct part *part)
 {
-	struct snap_scan *scan;
-	enum snap_status status =
-		snap_scan_open(&scan, c->reader, part->columns, part->column_count, c->error);
-	if (status != SNAP_OK)
-		return status;
+	struct scan scan = scan_begin(c->reader, part->columns, part->column_count, c->error);
 	c->deferred = false;
-	status = copy_rows(c, part, scan);
-	c->lost_rows += snap_scan_lost_rows(scan);
-	snap_scan_close(scan);
-	return status;
+	while (scan_next(&scan)) {
+		uint32_t *id = &c->maps[part->table][scan.row + 1];
+		uint64_t row[6];
+		for (size_t k = 0; k < part->column_count; k++)
+			row[k] = scan_value(&scan, k);
+		if (*id == 0)
+			scan.status = part->row(c, row, id);
+	}
+	return scan_end(&scan, &c->lost_rows);
 }
 
 /* A frame may be inlined into a later one: then the table is gone through again for those left

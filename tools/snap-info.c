@@ -70,28 +70,21 @@ static enum snap_status add_up(struct snap_reader *reader, const char *file, str
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
 	struct heap heap = {.known = true};
-	struct snap_scan *scan;
-	uint64_t first, bytes;
-	size_t count;
-	const uint64_t *const *v;
-	enum snap_status status = snap_scan_open(&scan, reader, columns, 2, error);
-	if (status != SNAP_OK)
-		return status;
-	while (status == SNAP_OK) {
-		status = snap_scan_next(scan, &first, &count, &v, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++)
-			if (__builtin_mul_overflow(v[0][i], v[1][i], &bytes) ||
-			    __builtin_add_overflow(heap.bytes, bytes, &heap.bytes) ||
-			    __builtin_add_overflow(heap.count, v[1][i], &heap.count))
-				heap.known = false;
+	uint64_t bytes, lost = 0;
+	struct scan scan = scan_begin(reader, columns, 2, error);
+	while (scan_next(&scan)) {
+		uint64_t count = scan_value(&scan, 1);
+		if (__builtin_mul_overflow(scan_value(&scan, 0), count, &bytes) ||
+		    __builtin_add_overflow(heap.bytes, bytes, &heap.bytes) ||
+		    __builtin_add_overflow(heap.count, count, &heap.count))
+			heap.known = false;
 	}
-	uint64_t lost = snap_scan_lost_rows(scan);
-	snap_scan_close(scan);
+	enum snap_status status = scan_end(&scan, &lost);
 	if (lost > 0)
 		cli_lost(file, lost);
-	if (status == SNAP_END && heap.known && lost == 0)
+	if (status == SNAP_OK && heap.known && lost == 0)
 		*out = heap;
-	return status == SNAP_END ? SNAP_OK : status;
+	return status;
 }
 
 /* Unknown where there is nothing to tell it from, and where --partial lost that. */
@@ -152,35 +145,25 @@ static enum snap_status each_property(struct snap_reader *reader, const char *fi
 				      struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_PROPERTY_KEY, SNAP_PROPERTY_VALUE};
-	struct snap_scan *scan;
-	enum snap_status status = snap_scan_open(&scan, reader, columns, 2, error);
-	if (status != SNAP_OK)
-		return status;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	while ((status = snap_scan_next(scan, &first, &count, &values, error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++) {
-			struct property p = {0};
-			p.key = copy_string(reader, values[0][i], &p.key_size, error);
-			p.value = p.key ? copy_string(reader, values[1][i], &p.value_size, error)
-					: NULL;
-			if (p.value)
-				use(context, &p);
-			else if (error->status == SNAP_CORRUPT && cli_common.partial)
-				cli_lost(file, 1);
-			else
-				status = error->status;
-			free(p.key);
-			free(p.value);
-			if (status != SNAP_OK)
-				goto end;
-		}
-	if (snap_scan_lost_rows(scan) > 0)
-		cli_lost(file, snap_scan_lost_rows(scan));
-end:
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	uint64_t lost = 0;
+	struct scan scan = scan_begin(reader, columns, 2, error);
+	while (scan_next(&scan)) {
+		struct property p = {0};
+		p.key = copy_string(reader, scan_value(&scan, 0), &p.key_size, error);
+		p.value = p.key ? copy_string(reader, scan_value(&scan, 1), &p.value_size, error) : NULL;
+		if (p.value)
+			use(context, &p);
+		else if (error->status == SNAP_CORRUPT && cli_common.partial)
+			lost++;
+		else
+			scan.status = error->status;
+		free(p.key);
+		free(p.value);
+	}
+	enum snap_status status = scan_end(&scan, &lost);
+	if (status == SNAP_OK && lost > 0)
+		cli_lost(file, lost);
+	return status;
 }
 
 static void print_property(void *context, const struct property *p)

@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "cli.h"
 #include "escape.h"
+#include "scan.h"
 #include "words.h"
 
 struct dump {

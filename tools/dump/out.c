@@ -159,25 +159,15 @@ bool dump_row(struct dump *d, const struct dump_field *fields, size_t count, con
 bool dump_scan(struct dump *d, const char *section, const uint32_t *columns, size_t column_count, dump_row_function *put,
 	       const void *context)
 {
-	struct snap_scan *scan = NULL;
 	if (snap_reader_row_count(d->reader, (enum snap_table)(columns[0] >> 16)) == 0)
 		return true;
 	dump_put(d, section);
 	dump_put(d, ":\n");
-	enum snap_status status = snap_scan_open(&scan, d->reader, columns, column_count, &d->error);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, &d->error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			if (!put(d, context, first + i, values, i))
-				status = d->error.status;
-			dump_flush(d, 1 << 16);
-		}
+	struct scan scan = scan_begin(d->reader, columns, column_count, &d->error);
+	while (scan_next(&scan)) {
+		if (!put(d, context, scan.row, scan.values, scan.at))
+			scan.status = d->error.status;
+		dump_flush(d, 1 << 16);
 	}
-	if (scan)
-		d->lost += snap_scan_lost_rows(scan);
-	snap_scan_close(scan);
-	return status == SNAP_END;
+	return scan_end(&scan, &d->lost) == SNAP_OK;
 }

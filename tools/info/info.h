@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "print.h"
+#include "scan.h"
 
 /* Bytes that were resident, by the kinds of mappings; other kinds count as the first. */
 struct info_memory {

@@ -17,24 +17,18 @@ static enum snap_status each_mapping(struct snap_reader *reader, const char *fil
 		SNAP_MAPPING_ADDRESS, SNAP_MAPPING_SIZE, SNAP_MAPPING_RESIDENT, SNAP_MAPPING_LIVE,
 		SNAP_MAPPING_KIND_COLUMN, SNAP_MAPPING_FLAGS, SNAP_MAPPING_NAME,
 	};
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status = snap_scan_open(&scan, reader, columns, COLUMNS, error);
-	if (status != SNAP_OK)
-		return status;
-	while (status == SNAP_OK && (status = snap_scan_next(scan, &first, &count, &values, error)) == SNAP_OK)
-		for (size_t i = 0; i < count && status == SNAP_OK; i++) {
-			uint64_t row[COLUMNS];
-			for (size_t k = 0; k < COLUMNS; k++)
-				row[k] = values[k][i];
-			status = use(context, reader, row, error);
-		}
-	if (snap_scan_lost_rows(scan) > 0)
-		cli_lost(file, snap_scan_lost_rows(scan));
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	uint64_t lost = 0;
+	struct scan scan = scan_begin(reader, columns, COLUMNS, error);
+	while (scan_next(&scan)) {
+		uint64_t row[COLUMNS];
+		for (size_t k = 0; k < COLUMNS; k++)
+			row[k] = scan_value(&scan, k);
+		scan.status = use(context, reader, row, error);
+	}
+	enum snap_status status = scan_end(&scan, &lost);
+	if (lost > 0)
+		cli_lost(file, lost);
+	return status;
 }
 
 /* ---- the account ---- */

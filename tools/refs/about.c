@@ -43,20 +43,11 @@ static void add_targets(struct refs *refs, struct own_bytes *own)
 		return;
 	}
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 3, &refs->error));
-	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++) {
-			uint64_t row = first + i;
-			if (snap_graph_set_has(refs->targets, row))
-				add_target(own, row, values[2][i], values[0][i], values[1][i]);
-		}
-	snap_scan_close(scan);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	struct scan scan = scan_begin(refs->reader, columns, 3, &refs->error);
+	while (scan_next(&scan))
+		if (snap_graph_set_has(refs->targets, scan.row))
+			add_target(own, scan.row, scan_value(&scan, 2), scan_value(&scan, 0), scan_value(&scan, 1));
+	refs_must(refs, scan_end(&scan, NULL));
 }
 
 /* From the innermost frame outwards; what was inlined lies within its caller. */

@@ -44,29 +44,23 @@ static void count_roots(struct tally *tally)
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN,
 					   SNAP_ROOT_LABEL};
 	struct refs *refs = tally->refs;
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 3, &refs->error));
-	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++) {
-			uint64_t row = values[0][i] - 1;
-			uint32_t kind =
-				values[1][i] < ROOT_KIND ? (uint32_t)values[1][i] : ROOT_KIND - 1;
-			const struct refs_group added = {.kind = ROOT_KIND + kind,
-							 .label = SNAP_LABEL_STRING(values[2][i]),
-							 .exact = SNAP_LABEL_STRING(values[2][i]),
-							 .row = row,
-							 .count = 1};
-			if (!snap_graph_set_has(refs->targets, row))
-				continue;
-			refs_groups_add(&tally->groups, &added);
-			tally->variables += kind == SNAP_ROOT_STACK_FRAME;
-		}
-	snap_scan_close(scan);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	struct scan scan = scan_begin(refs->reader, columns, 3, &refs->error);
+	while (scan_next(&scan)) {
+		uint64_t row = scan_value(&scan, 0) - 1, kind = scan_value(&scan, 1);
+		uint64_t label = SNAP_LABEL_STRING(scan_value(&scan, 2));
+		if (kind >= ROOT_KIND)
+			kind = ROOT_KIND - 1;
+		const struct refs_group added = {.kind = ROOT_KIND + kind,
+						 .label = label,
+						 .exact = label,
+						 .row = row,
+						 .count = 1};
+		if (!snap_graph_set_has(refs->targets, row))
+			continue;
+		refs_groups_add(&tally->groups, &added);
+		tally->variables += kind == SNAP_ROOT_STACK_FRAME;
+	}
+	refs_must(refs, scan_end(&scan, NULL));
 }
 
 static void append_label(struct refs *refs, struct refs_line *line, uint64_t label)

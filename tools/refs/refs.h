@@ -6,6 +6,7 @@
 #include "buffer.h"
 #include "cli.h"
 #include "print.h"
+#include "scan.h"
 #include "snap_graph.h"
 
 struct refs {

@@ -4,55 +4,48 @@
 #include "snap_index.h"
 #include "suspects.h"
 
-struct reading {
-	struct refs *refs;
-	struct suspects *suspects;
-	struct suspect_parts *parts;
-};
-
-static void read_rows(struct reading *reading, const uint32_t *columns, size_t column_count,
-		      void (*take)(struct reading *, const uint64_t *const *values, size_t i))
+static void read_suspects(struct refs *refs, struct suspects *suspects)
 {
-	struct refs *refs = reading->refs;
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, column_count, &refs->error));
-	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++)
-			take(reading, values, i);
-	snap_scan_close(scan);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	static const uint32_t columns[] = {SNAP_INDEX_SUSPECT_OBJECT, SNAP_INDEX_SUSPECT_TYPE,
+					   SNAP_INDEX_SUSPECT_COUNT, SNAP_INDEX_SUSPECT_BYTES,
+					   SNAP_INDEX_SUSPECT_RETAINED};
+	struct scan scan = scan_begin(refs->reader, columns, 5, &refs->error);
+	while (scan_next(&scan)) {
+		suspects->items =
+			cli_resize(suspects->items, (suspects->count + 1) * sizeof(*suspects->items));
+		uint64_t row = scan_value(&scan, 0) - 1;
+		suspects->items[suspects->count++] =
+			(struct suspect){.row = row,
+					 .type = snap_graph_type(refs->graph, row),
+					 .is_type = scan_value(&scan, 1) != 0,
+					 .count = scan_value(&scan, 2),
+					 .bytes = scan_value(&scan, 3),
+					 .retained = scan_value(&scan, 4)};
+	}
+	refs_must(refs, scan_end(&scan, NULL));
 }
 
-static void take_suspect(struct reading *reading, const uint64_t *const *values, size_t i)
+static void read_parts(struct refs *refs, const struct suspects *suspects, struct suspect_parts *parts)
 {
-	struct suspects *suspects = reading->suspects;
-	suspects->items =
-		cli_resize(suspects->items, (suspects->count + 1) * sizeof(*suspects->items));
-	uint64_t row = values[0][i] - 1;
-	suspects->items[suspects->count++] =
-		(struct suspect){.row = row,
-				 .type = snap_graph_type(reading->refs->graph, row),
-				 .is_type = values[1][i] != 0,
-				 .count = values[2][i],
-				 .bytes = values[3][i],
-				 .retained = values[4][i]};
-}
-
-static void take_part(struct reading *reading, const uint64_t *const *values, size_t i)
-{
-	bool is_child = values[1][i] == SNAP_SUSPECT_CHILD;
-	const struct refs_group part = {.type = values[2][i],
-					.kind = values[0][i],
-					.label = values[3][i],
-					.row = values[6][i] - 1,
-					.count = values[4][i],
-					.bytes = values[5][i]};
-	if (values[0][i] <= refs_suspects_shown(reading->refs, reading->suspects))
-		refs_groups_add(is_child ? &reading->parts->children : &reading->parts->held, &part);
+	static const uint32_t columns[] = {SNAP_INDEX_PART_SUSPECT, SNAP_INDEX_PART_KIND,
+					   SNAP_INDEX_PART_TYPE,    SNAP_INDEX_PART_STACK,
+					   SNAP_INDEX_PART_COUNT,   SNAP_INDEX_PART_BYTES,
+					   SNAP_INDEX_PART_OBJECT};
+	struct scan scan = scan_begin(refs->reader, columns, 7, &refs->error);
+	while (scan_next(&scan)) {
+		bool is_child = scan_value(&scan, 1) == SNAP_SUSPECT_CHILD;
+		const struct refs_group part = {.type = scan_value(&scan, 2),
+						.kind = scan_value(&scan, 0),
+						.label = scan_value(&scan, 3),
+						.row = scan_value(&scan, 6) - 1,
+						.count = scan_value(&scan, 4),
+						.bytes = scan_value(&scan, 5)};
+		if (part.kind <= refs_suspects_shown(refs, suspects))
+			refs_groups_add(is_child ? &parts->children : &parts->held, &part);
+	}
+	refs_must(refs, scan_end(&scan, NULL));
+	refs_groups_sort(&parts->children);
+	refs_groups_sort(&parts->held);
 }
 
 /* The paths to many objects of a type are found only where all objects are looked at. */
@@ -67,14 +60,6 @@ static bool is_any_type(const struct refs *refs, const struct suspects *suspects
 bool refs_read_suspects(struct refs *refs, uint64_t percent, struct suspects *suspects,
 			struct suspect_parts *parts)
 {
-	static const uint32_t columns[] = {SNAP_INDEX_SUSPECT_OBJECT, SNAP_INDEX_SUSPECT_TYPE,
-					   SNAP_INDEX_SUSPECT_COUNT, SNAP_INDEX_SUSPECT_BYTES,
-					   SNAP_INDEX_SUSPECT_RETAINED};
-	static const uint32_t part_columns[] = {SNAP_INDEX_PART_SUSPECT, SNAP_INDEX_PART_KIND,
-						SNAP_INDEX_PART_TYPE,    SNAP_INDEX_PART_STACK,
-						SNAP_INDEX_PART_COUNT,   SNAP_INDEX_PART_BYTES,
-						SNAP_INDEX_PART_OBJECT};
-	struct reading reading = {refs, suspects, parts};
 	struct snap_index_info index;
 	*suspects = (struct suspects){.percent = percent};
 	*parts = (struct suspect_parts){.children = {.refs = refs}, .held = {.refs = refs}};
@@ -82,7 +67,7 @@ bool refs_read_suspects(struct refs *refs, uint64_t percent, struct suspects *su
 	if (refs->follows_weak || index.state != SNAP_INDEX_GOOD ||
 	    index.facts[SNAP_FACT_SUSPECT_PERCENT] != percent)
 		return false;
-	read_rows(&reading, columns, 5, take_suspect);
+	read_suspects(refs, suspects);
 	if (is_any_type(refs, suspects)) {
 		free(suspects->items);
 		*suspects = (struct suspects){.percent = percent};
@@ -90,8 +75,6 @@ bool refs_read_suspects(struct refs *refs, uint64_t percent, struct suspects *su
 	}
 	suspects->objects = index.facts[SNAP_FACT_REACHED_OBJECTS];
 	suspects->bytes = index.facts[SNAP_FACT_REACHED_BYTES];
-	read_rows(&reading, part_columns, 7, take_part);
-	refs_groups_sort(&parts->children);
-	refs_groups_sort(&parts->held);
+	read_parts(refs, suspects, parts);
 	return true;
 }

@@ -63,30 +63,22 @@ static void count_held(struct telling *telling)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
 	struct refs *refs = telling->refs;
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 3, &refs->error));
-	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
-		for (size_t i = 0; i < count && first + i < refs->objects; i++) {
-			uint64_t row = first + i;
-			uint64_t number = owner_of(telling, row);
-			if (!is_shown(telling, number) || values[1][i] == 0 ||
-			    snap_graph_distance(refs->graph, row) == SNAP_GRAPH_NONE)
-				continue;
-			const struct refs_group added = {
-				.type = snap_graph_type(refs->graph, row),
-				.kind = number,
-				.label = values[2][i],
-				.row = row,
-				.count = values[1][i],
-				.bytes = refs_multiply(values[0][i], values[1][i])};
-			refs_groups_add(&telling->parts.held, &added);
-		}
-	snap_scan_close(scan);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	struct scan scan = scan_begin(refs->reader, columns, 3, &refs->error);
+	while (scan_next(&scan) && scan.row < refs->objects) {
+		uint64_t number = owner_of(telling, scan.row), count = scan_value(&scan, 1);
+		if (!is_shown(telling, number) || count == 0 ||
+		    snap_graph_distance(refs->graph, scan.row) == SNAP_GRAPH_NONE)
+			continue;
+		const struct refs_group added = {
+			.type = snap_graph_type(refs->graph, scan.row),
+			.kind = number,
+			.label = scan_value(&scan, 2),
+			.row = scan.row,
+			.count = count,
+			.bytes = refs_multiply(scan_value(&scan, 0), count)};
+		refs_groups_add(&telling->parts.held, &added);
+	}
+	refs_must(refs, scan_end(&scan, NULL));
 	refs_groups_sort(&telling->parts.held);
 }
 

@@ -81,18 +81,11 @@ static bool is_site(struct refs *refs, const char *pattern, uint64_t stack, stru
 static bool add_wanted(struct refs *refs, uint32_t column, const bool *wanted)
 {
 	bool any = false;
-	struct snap_scan *scan;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, &column, 1, &refs->error));
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status;
-	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++)
-			if (wanted[values[0][i]])
-				any |= add_row(refs, first + i);
-	snap_scan_close(scan);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	struct scan scan = scan_begin(refs->reader, &column, 1, &refs->error);
+	while (scan_next(&scan))
+		if (wanted[scan_value(&scan, 0)])
+			any |= add_row(refs, scan.row);
+	refs_must(refs, scan_end(&scan, NULL));
 	return any;
 }
 

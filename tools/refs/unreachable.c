@@ -14,24 +14,16 @@ void refs_show_unreachable(struct refs *refs)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
 	struct refs_groups groups = {.refs = refs};
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, columns, 3, &refs->error));
-	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
-		for (size_t i = 0; i < count && first + i < refs->objects; i++) {
-			uint64_t row = first + i;
-			if (snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)
-				continue;
-			struct refs_group added = group_of(refs, row, values[2][i]);
-			added.count = values[1][i];
-			added.bytes = refs_multiply(values[0][i], values[1][i]);
-			refs_groups_add(&groups, &added);
-		}
-	snap_scan_close(scan);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	struct scan scan = scan_begin(refs->reader, columns, 3, &refs->error);
+	while (scan_next(&scan) && scan.row < refs->objects) {
+		if (snap_graph_distance(refs->graph, scan.row) != SNAP_GRAPH_NONE)
+			continue;
+		struct refs_group added = group_of(refs, scan.row, scan_value(&scan, 2));
+		added.count = scan_value(&scan, 1);
+		added.bytes = refs_multiply(scan_value(&scan, 0), added.count);
+		refs_groups_add(&groups, &added);
+	}
+	refs_must(refs, scan_end(&scan, NULL));
 	refs_groups_sort(&groups);
 	struct refs_line all = refs_line("garbage");
 	all.count = all.bytes = 0;

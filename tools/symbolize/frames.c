@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "names.h"
+#include "scan.h"
 #include "symbolize.h"
 
 #define MAX_INLINED 256 /* functions at one address */
@@ -25,21 +26,14 @@ static enum snap_status scan_all(struct snap_reader *reader, const uint32_t *col
 				 void (*row)(struct frames *, uint64_t, const uint64_t *),
 				 struct frames *frames, struct snap_error *error)
 {
-	struct snap_scan *scan;
-	enum snap_status status = snap_scan_open(&scan, reader, columns, count, error);
-	if (status != SNAP_OK)
-		return status;
-	uint64_t first, values[COLUMNS];
-	const uint64_t *const *batch;
-	size_t rows;
-	while ((status = snap_scan_next(scan, &first, &rows, &batch, error)) == SNAP_OK)
-		for (size_t i = 0; i < rows; i++) {
-			for (size_t k = 0; k < count; k++)
-				values[k] = batch[k][i];
-			row(frames, first + i, values);
-		}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	uint64_t values[COLUMNS];
+	struct scan scan = scan_begin(reader, columns, count, error);
+	while (scan_next(&scan)) {
+		for (size_t k = 0; k < count; k++)
+			values[k] = scan_value(&scan, k);
+		row(frames, scan.row, values);
+	}
+	return scan_end(&scan, NULL);
 }
 
 static void load_frame(struct frames *frames, uint64_t row, const uint64_t *v)
