@@ -73,6 +73,7 @@ struct row {
 	int64_t cfa_offset, bp_offset;
 	unsigned cfa_register;
 	bool cfa_expression, bp_saved, bp_from_bp, ra_undefined, unknown;
+	struct track_saved saved;
 };
 
 #define ROWS_MAX 16
@@ -83,8 +84,22 @@ struct machine {
 	int64_t data_align;
 };
 
+/* Where a frame keeps a register of its callers'; wanted only of those that functions must leave as they were. */
+static void keep(struct machine *m, uint64_t number, bool is_kept, bool from_bp, int64_t offset)
+{
+	struct track_saved *s = &m->now.saved;
+	if (number >= RA)
+		return;
+	uint32_t bit = (uint32_t)1 << number;
+	bool fits = offset == (int32_t)offset;
+	s->from_cfa = is_kept && fits && !from_bp ? s->from_cfa | bit : s->from_cfa & ~bit;
+	s->from_bp = is_kept && fits && from_bp ? s->from_bp | bit : s->from_bp & ~bit;
+	s->offsets[number] = (int32_t)offset;
+}
+
 static void set_register(struct machine *m, uint64_t number, int64_t offset)
 {
+	keep(m, number, true, false, offset);
 	if (number == BP) {
 		m->now.bp_saved = true;
 		m->now.bp_from_bp = false;
@@ -96,6 +111,10 @@ static void set_register(struct machine *m, uint64_t number, int64_t offset)
 
 static void restore_register(struct machine *m, uint64_t number)
 {
+	const struct track_saved *initial = &m->initial.saved;
+	if (number < RA)
+		keep(m, number, ((initial->from_cfa | initial->from_bp) >> number & 1) != 0, (initial->from_bp >> number & 1) != 0,
+		     initial->offsets[number]);
 	if (number != BP)
 		return;
 	m->now.bp_saved = m->initial.bp_saved;
@@ -117,15 +136,23 @@ static void cfa_expression(struct machine *m, struct bytes e)
 
 static void register_expression(struct machine *m, uint64_t number, struct bytes e)
 {
-	if (number == RA)
+	bool plain = fixed(&e, 1) == OP_BREG + BP;
+	int64_t offset = sleb(&e);
+	plain = plain && !e.failed && e.at == e.end;
+	keep(m, number, plain, true, offset);
+	if (number == RA || (number == BP && !plain))
 		m->now.unknown = true;
 	if (number != BP)
 		return;
-	bool plain = fixed(&e, 1) == OP_BREG + BP;
-	m->now.bp_offset = sleb(&e);
+	m->now.bp_offset = offset;
 	m->now.bp_saved = m->now.bp_from_bp = true;
-	if (!plain || e.failed || e.at != e.end)
-		m->now.unknown = true;
+}
+
+/* The register is as it was, or elsewhere than in memory. */
+static void forget_register(struct machine *m, uint64_t number)
+{
+	keep(m, number, false, false, 0);
+	m->now.bp_saved &= number != BP;
 }
 
 static void define_cfa(struct machine *m, uint64_t number, int64_t offset)
@@ -154,9 +181,9 @@ static bool set_rule(struct machine *m, uint8_t op, struct bytes *b)
 	switch (op) {
 	case 0x05: number = uleb(b); set_register(m, number, (int64_t)uleb(b) * m->data_align); return true;
 	case 0x06: restore_register(m, uleb(b)); return true;
-	case 0x07: number = uleb(b); m->now.ra_undefined |= number == RA; return true;
-	case 0x08: number = uleb(b); m->now.bp_saved &= number != BP; return true;
-	case 0x09: number = uleb(b); m->now.unknown |= number == BP || number == RA; uleb(b); return true;
+	case 0x07: number = uleb(b); m->now.ra_undefined |= number == RA; keep(m, number, false, false, 0); return true;
+	case 0x08: forget_register(m, uleb(b)); return true;
+	case 0x09: number = uleb(b); m->now.unknown |= number == BP || number == RA; keep(m, number, false, false, 0); uleb(b); return true;
 	case 0x0a: keep_or_restore(m, true); return true;
 	case 0x0b: keep_or_restore(m, false); return true;
 	case 0x0c: number = uleb(b); define_cfa(m, number, (int64_t)uleb(b)); return true;
@@ -167,7 +194,7 @@ static bool set_rule(struct machine *m, uint8_t op, struct bytes *b)
 	case 0x11: number = uleb(b); set_register(m, number, sleb(b) * m->data_align); return true;
 	case 0x12: number = uleb(b); define_cfa(m, number, sleb(b) * m->data_align); return true;
 	case 0x13: m->now.cfa_offset = sleb(b) * m->data_align; return true;
-	case 0x16: number = uleb(b); part(b, uleb(b)); m->now.unknown |= number == BP || number == RA; return true;
+	case 0x16: number = uleb(b); part(b, uleb(b)); m->now.unknown |= number == BP || number == RA; keep(m, number, false, false, 0); return true;
 	case 0x2e: uleb(b); return true;
 	case 0x00: return true;
 	}
@@ -302,7 +329,7 @@ static struct track_rule rule_of(const struct row *row)
 	return rule;
 }
 
-struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *module)
+struct track_rule track_cfi_row(uintptr_t address, const struct track_module *module, struct track_saved *saved)
 {
 	struct track_rule none = {.kind = TRACK_RULE_UNKNOWN}, outside = {.kind = TRACK_RULE_NONE};
 	struct machine m = {.now = {.cfa_register = SP}};
@@ -331,16 +358,24 @@ struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *m
 	execute(&m, cie.instructions, 0, UINTPTR_MAX);
 	m.initial = m.now;
 	execute(&m, entry, start, address);
+	*saved = m.now.saved;
 	return rule_of(&m.now);
 }
 
 #else
 
-struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *module)
+struct track_rule track_cfi_row(uintptr_t address, const struct track_module *module, struct track_saved *saved)
 {
 	(void)address;
 	(void)module;
+	(void)saved;
 	return (struct track_rule){.kind = TRACK_RULE_BP};
 }
 
 #endif
+
+struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *module)
+{
+	struct track_saved saved;
+	return track_cfi_row(address, module, &saved);
+}

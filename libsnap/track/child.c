@@ -106,7 +106,7 @@ static uint32_t frame_id(struct picture *p, uint64_t frame)
 }
 
 /* The callers of a node are made first, from the outermost one that is not made yet. */
-static uint32_t stack_id(struct picture *p, uint32_t node)
+uint32_t track_picture_stack(struct picture *p, uint32_t node)
 {
 	uint32_t chain[TRACK_MAX_DEPTH + 1];
 	size_t depth = 0;
@@ -137,7 +137,7 @@ static uint32_t interpreted_stack_id(struct picture *p, uint32_t lines, uint32_t
 			break;
 		depth++;
 	}
-	uint32_t id = stack_id(p, lines);
+	uint32_t id = track_picture_stack(p, lines);
 	while (depth-- > 0 && p->status == SNAP_OK) {
 		uint32_t frame = frame_id(p, chain[depth]);
 		if (p->status == SNAP_OK)
@@ -193,7 +193,7 @@ static struct picture_site read_site(struct picture *p, uint32_t node)
 	uint32_t lines = strip(&node, TRACK_INTERPRETED_MODULE);
 	site.domain = strip(&node, TRACK_DOMAIN_MODULE);
 	uint32_t thread = strip(&node, TRACK_THREAD_MODULE);
-	site.stack = lines ? interpreted_stack_id(p, lines, node) : stack_id(p, node);
+	site.stack = lines ? interpreted_stack_id(p, lines, node) : track_picture_stack(p, node);
 	site.thread = track_picture_thread(p, thread).id;
 	return site;
 }

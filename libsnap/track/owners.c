@@ -52,7 +52,8 @@ bool track_picture_read_references(struct picture *p)
 	    !track_roots_read(&p->roots, &p->maps, &p->account, &p->holders))
 		return false;
 	track_variables_name(&p->roots, &p->maps);
-	return true;
+	p->functions = track_map((track_node_count() + 1) * sizeof *p->functions);
+	return p->functions != NULL;
 }
 
 static struct picture_thread thread_of(struct picture *p, pid_t tid)
@@ -73,6 +74,23 @@ static uint32_t place_label(struct picture *p, const struct track_root *root)
 	return track_picture_string(p, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
 }
 
+/* The function of a frame, else its module and the offset of the call. */
+static uint32_t function_label(struct picture *p, uint32_t node)
+{
+	char text[TRACK_PATH + 32];
+	uint64_t frame = track_node_at(node)->frame;
+	const struct track_module *module = track_module_at(TRACK_FRAME_MODULE(frame));
+	uintptr_t address = TRACK_FRAME_ADDRESS(frame) - 1;
+	if (p->functions[node] != 0)
+		return p->functions[node];
+	if (!track_function_name(&p->maps, module->start, address, text, sizeof text)) {
+		const struct track_mapping *file = track_mapping_from(&p->maps, module->start);
+		const char *name = file ? strrchr(file->path, '/') : NULL;
+		snprintf(text, sizeof text, "%s+0x%zx", name ? name + 1 : "?", address - module->start);
+	}
+	return p->functions[node] = track_picture_string(p, text, strlen(text));
+}
+
 static void add_root(struct picture *p, const struct snap_root *root)
 {
 	if (p->status == SNAP_OK)
@@ -89,28 +107,37 @@ static size_t count_alike(const struct track_root *roots, size_t count)
 	for (; alike < count; alike++) {
 		const struct track_root *r = &roots[alike];
 		bool is_same = first->name ? r->name == first->name && r->name_at == first->name_at
-					   : !r->name && !r->module && r->tid == first->tid && r->is_stack == first->is_stack;
+					   : !r->name && !r->module && r->at != 0 && r->tid == first->tid &&
+						     r->is_stack == first->is_stack && r->node == first->node;
 		if (!is_same)
 			break;
 	}
 	return alike;
 }
 
-/* A stack may lie in a block, or be looked at as another thread's. */
+static bool is_at(const struct track_root *root, uintptr_t id)
+{
+	return root->at == id || (root->name && root->name_at == id);
+}
+
+/* A stack may lie in a block, or be looked at as another thread's.  Roots in modules, which may be many, have been added
+ * between those of threads that have ended and others. */
 static bool is_taken(const struct picture *p, const struct track_root *roots, uintptr_t id)
 {
 	const struct track_range *block = track_holders_find(&p->holders, id);
 	bool is_taken = block && block->start == id;
 	for (size_t i = 0; i < p->mapped_count && !is_taken; i++)
 		is_taken = p->mapped[i].block.address == id;
-	for (const struct track_root *r = p->roots.all; r < roots && !is_taken; r++)
-		is_taken = r->at == id || (r->name && r->name_at == id);
+	for (const struct track_root *r = roots; r > p->roots.all && !(--r)->module && !is_taken;)
+		is_taken = is_at(r, id);
+	for (const struct track_root *r = p->roots.all; r < roots && !r->module && !is_taken; r++)
+		is_taken = is_at(r, id);
 	return is_taken;
 }
 
 static uint32_t type_id(struct picture *p, const struct track_root *root)
 {
-	const char *name = root->name ? "variable" : root->is_stack ? "stack" : "thread";
+	const char *name = root->name ? "variable" : root->node ? "frame" : root->is_stack ? "stack" : "thread";
 	uint32_t text = track_picture_string(p, name, strlen(name)), type = 0;
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_type(p->writer, text, SNAP_TYPE_PLACE, &type, &p->error);
@@ -127,8 +154,8 @@ static void add_local(struct picture *p, uintptr_t owner, uintptr_t target)
 static void add_owner(struct picture *p, const struct track_root *roots, size_t count, struct snap_root root)
 {
 	struct owner owner = {p, roots->name ? roots->name_at : roots->at, roots->name_size};
-	struct snap_object object = {.id = owner.start, .type = type_id(p, roots), .thread = root.thread};
-	object.name = roots->name ? root.label : thread_of(p, roots->tid).name;
+	struct snap_object object = {.id = owner.start, .type = type_id(p, roots), .thread = root.thread, .stack = root.stack};
+	object.name = root.label ? root.label : thread_of(p, roots->tid).name;
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_object(p->writer, &object, &p->error);
 	for (size_t i = 0; i < count; i++)
@@ -151,10 +178,12 @@ void track_picture_roots(struct picture *p)
 		else if (r->module)
 			root.label = place_label(p, r);
 		if (!r->module) {
-			root.kind = r->is_stack ? SNAP_ROOT_STACK_FRAME : SNAP_ROOT_TLS;
+			root.kind = r->at == 0 ? SNAP_ROOT_REGISTER : r->is_stack ? SNAP_ROOT_STACK_FRAME : SNAP_ROOT_TLS;
 			root.thread = thread_of(p, r->tid).id;
+			root.stack = r->node ? track_picture_stack(p, r->node) : 0;
+			root.label = r->node ? function_label(p, r->node) : root.label;
 		}
-		bool has_owner = r->name || !r->module;
+		bool has_owner = r->name || (!r->module && r->at != 0);
 		if (has_owner && (r->module || !is_taken(p, r, r->name ? r->name_at : r->at))) {
 			add_owner(p, r, count, root);
 			continue;

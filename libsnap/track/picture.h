@@ -34,11 +34,13 @@ struct picture {
 	struct track_types types;
 	uint32_t offsets[PICTURE_NAMED_WORDS]; /* by word: the string's id */
 	uint32_t labels;                       /* of roots without a variable */
+	uint32_t *functions;                   /* by node: the string that names its function; 0: not made yet */
 };
 
 /* Its id; 0 if it is empty. */
 uint32_t track_picture_string(struct picture *, const char *text, size_t size);
 struct picture_thread track_picture_thread(struct picture *, uint32_t number);
+uint32_t track_picture_stack(struct picture *, uint32_t node);
 
 /* False: no memory. */
 bool track_picture_read_references(struct picture *);

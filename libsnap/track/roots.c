@@ -23,6 +23,7 @@ struct search {
 	uintptr_t descriptors[THREADS_MAX];
 	size_t descriptor_count;
 	size_t tid_at; /* 0: unknown */
+	struct track_frames frames; /* of one thread */
 };
 
 static uintptr_t word_at(uintptr_t address)
@@ -211,18 +212,53 @@ static const struct track_mapping *main_stack(const struct search *s)
 	return NULL;
 }
 
-/* The stack of the thread that forked is in use from sp on, others' may be anywhere. */
-static void scan_thread(struct search *s, uintptr_t descriptor)
+/* By frame, as far as known, then by place: what one frame has comes together. */
+static void sort(struct track_root *roots, size_t count)
 {
-	struct track_root like = {.tid = tid_of(s, descriptor)};
+	for (size_t step = count / 2; step > 0; step /= 2)
+		for (size_t i = step; i < count; i++) {
+			struct track_root moved = roots[i];
+			size_t at = i;
+			for (; at >= step && (roots[at - step].node != moved.node ? roots[at - step].node > moved.node
+										   : roots[at - step].at > moved.at);
+			     at -= step)
+				roots[at] = roots[at - step];
+			roots[at] = moved;
+		}
+}
+
+/* Of roots of a thread, those in frames of functions that are known. */
+static void find_frames(struct search *s, size_t first, const struct track_place *from)
+{
+	struct track_root *roots = s->roots->all + first;
+	size_t count = s->roots->count - first;
+	track_frames_walk(&s->frames, s->maps, from);
+	for (size_t i = 0; i < count; i++) {
+		const struct track_frame *frame = track_frames_find(&s->frames, roots[i].at);
+		roots[i].node = frame ? frame->node : 0;
+		roots[i].is_stack = roots[i].is_stack || frame;
+	}
+	sort(roots, count);
+}
+
+/* What the system has been given by a thread that sleeps in it. */
+static void add_arguments(struct search *s, const struct track_sleep *sleep, pid_t tid)
+{
+	for (size_t i = 0; i < sleep->argument_count; i++) {
+		const struct track_range *block = track_holders_find(s->holders, sleep->arguments[i]);
+		const struct track_root root = {.tid = tid, .block = block ? block->start : 0};
+		if (block && !add(s->roots, &root))
+			return;
+	}
+}
+
+/* A stack is in use from sp on; without it, it may be so anywhere. */
+static void scan_stacks(struct search *s, uintptr_t descriptor, uintptr_t sp)
+{
+	struct track_root like = {.tid = tid_of(s, descriptor), .descriptor = descriptor};
 	struct track_range own = around(s, descriptor);
 	bool is_main = like.tid == track_thread_record(0)->tid;
-	uintptr_t sp = like.tid == track_moment.tid ? track_moment.sp : 0;
-	uintptr_t end =
-		descriptor + TRACK_DESCRIPTOR_SIZE < own.end ? descriptor + TRACK_DESCRIPTOR_SIZE : own.end;
-	scan(s, descriptor, end, &like);
 	like.is_stack = !is_main;
-	like.descriptor = descriptor;
 	scan(s, sp > own.start && sp < descriptor ? sp : own.start, descriptor, &like);
 	like.descriptor = 0;
 	const struct track_mapping *stack = is_main ? main_stack(s) : NULL;
@@ -234,6 +270,27 @@ static void scan_thread(struct search *s, uintptr_t descriptor)
 		scan(s, sp, other.end - sp > OTHER_STACK_MAX ? sp + OTHER_STACK_MAX : other.end,
 		     &like);
 	}
+}
+
+static void scan_thread(struct search *s, uintptr_t descriptor)
+{
+	const struct track_root like = {.tid = tid_of(s, descriptor)};
+	struct track_range own = around(s, descriptor);
+	uintptr_t end =
+		descriptor + TRACK_DESCRIPTOR_SIZE < own.end ? descriptor + TRACK_DESCRIPTOR_SIZE : own.end;
+	struct track_place place = {.address = track_moment.pc, .sp = track_moment.sp, .bp = track_moment.bp, .has_bp = true};
+	struct track_sleep sleep = {0};
+	bool forked = like.tid == track_moment.tid, slept = !forked && track_slept(like.tid, &sleep);
+	if (slept && sleep.sp != 0)
+		place = (struct track_place){.address = sleep.pc + 1, .sp = sleep.sp};
+	scan(s, descriptor, end, &like);
+	size_t first = s->roots->count;
+	scan_stacks(s, descriptor, forked ? place.sp : slept && sleep.sp != 0 ? sleep.sp - TRACK_RED_ZONE : 0);
+	if (forked || sleep.sp != 0)
+		find_frames(s, first, &place);
+	if (slept)
+		add_arguments(s, &sleep, like.tid);
+	s->roots->unseen += !forked;
 }
 
 /* Where the C library's descriptors are not as expected. */
@@ -260,7 +317,6 @@ bool track_roots_read(struct track_roots *r, struct track_maps *maps, const stru
 	s->account = account;
 	s->holders = holders;
 	find_descriptors(s);
-	r->unseen = s->descriptor_count > 0 ? s->descriptor_count - 1 : 0;
 	scan_modules(s);
 	for (size_t i = 0; i < s->descriptor_count; i++)
 		scan_thread(s, s->descriptors[i]);

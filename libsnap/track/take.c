@@ -62,6 +62,8 @@ static bool fork_child(enum track_reason reason)
 {
 	uint64_t all = ~(uint64_t)0, before = 0;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+	if (track_settings.references)
+		track_threads_note();
 	long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		track_child(reason, atomic_load(&taken) > 0 && reason != TRACK_AT_PEAK);
@@ -73,7 +75,7 @@ static bool fork_child(enum track_reason reason)
 	return true;
 }
 
-static __attribute__((noinline)) bool take(enum track_reason reason, uintptr_t sp)
+static __attribute__((noinline)) bool take(enum track_reason reason, struct track_moment moment)
 {
 	bool wait = reason != TRACK_ASKED && reason != TRACK_AT_INTERVAL && reason != TRACK_AT_GROWTH && reason != TRACK_AT_PEAK;
 	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
@@ -83,7 +85,8 @@ static __attribute__((noinline)) bool take(enum track_reason reason, uintptr_t s
 	int kept = errno;
 	if (reason == TRACK_AT_PEAK)
 		abandon();
-	track_moment = (struct track_moment){.sp = sp, .tid = (pid_t)syscall(SYS_gettid)};
+	track_moment = moment;
+	track_moment.tid = (pid_t)syscall(SYS_gettid);
 	bool done = reap(wait) && fork_child(reason) && (!wait || (reap(true) && !atomic_load(&child_failed)));
 	errno = kept;
 	atomic_store(&taking, 0);
@@ -93,12 +96,12 @@ static __attribute__((noinline)) bool take(enum track_reason reason, uintptr_t s
 /* All registers that hold something of the callers' are stored in its frame, and nothing of ours. */
 bool track_take(enum track_reason reason)
 {
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	struct track_moment moment = {.sp = (uintptr_t)__builtin_frame_address(0)};
 	__builtin_unwind_init();
 #if defined(__x86_64__)
-	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+	__asm__ volatile("mov %%rsp, %0\n\tmov %%rbp, %1\n\tlea 0(%%rip), %2" : "=&r"(moment.sp), "=&r"(moment.bp), "=&r"(moment.pc));
 #endif
-	bool done = take(reason, sp);
+	bool done = take(reason, moment);
 	__asm__ volatile("" ::: "memory"); /* the frame must outlive the call */
 	return done;
 }

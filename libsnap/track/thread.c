@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "track.h"
@@ -138,4 +139,30 @@ void track_threads_forked(void)
 		atomic_store_explicit(&track_current->tid, thread_id(), memory_order_relaxed);
 	if (track_current && track_current->number < TRACK_THREADS_MAX)
 		records[track_current->number].tid = thread_id();
+}
+
+/* The clock of a thread's time on a processor, as the system numbers it. */
+static clockid_t clock_of(pid_t tid)
+{
+	return (clockid_t)((~(unsigned)tid << 3) | 6u);
+}
+
+void track_threads_note(void)
+{
+	pid_t own = thread_id();
+	for (struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t; t = t->next) {
+		pid_t tid = atomic_load_explicit(&t->tid, memory_order_relaxed);
+		struct timespec ran = {0};
+		if (tid != 0 && tid != own)
+			syscall(SYS_clock_gettime, clock_of(tid), &ran);
+		t->ran_ns = (uint64_t)ran.tv_sec * 1000000000u + (uint64_t)ran.tv_nsec;
+	}
+}
+
+uint64_t track_thread_ran(pid_t tid)
+{
+	for (const struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t; t = t->next)
+		if (atomic_load_explicit(&t->tid, memory_order_relaxed) == tid)
+			return t->ran_ns;
+	return 0;
 }

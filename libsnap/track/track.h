@@ -94,6 +94,14 @@ struct track_rule {
 };
 /* The rule of the call before return_address (exact: of the instruction at it). */
 struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *);
+/* Registers of the callers' that a frame keeps, by their numbers in DWARF: a bit for each that lies at its offset from the
+ * CFA, or from the base pointer. */
+struct track_saved {
+	uint32_t from_cfa, from_bp;
+	int32_t offsets[16];
+};
+/* The same, and *saved, where there is a rule that leads to a CFA; else left as it is. */
+struct track_rule track_cfi_row(uintptr_t address, const struct track_module *, struct track_saved *saved);
 
 struct track_thread;
 /* The site of an allocation: the stack of the function with this frame address, the thread, the domain. */
@@ -176,6 +184,7 @@ struct track_thread {
 	uint64_t random;
 	uintptr_t stack_low, stack_high; /* known to be mapped */
 	uint32_t epoch;
+	uint64_t ran_ns; /* before the last snapshot; 0: unknown */
 	struct track_thread *next;
 	uint8_t *stretches; /* of its stack, seen in walks (unwind.c); NULL: none yet */
 	uint32_t stretches_used, stretch_last; /* the one that the last walk began with; 0: none */
@@ -200,6 +209,9 @@ const struct track_thread_record *track_thread_record(uint32_t number);
 uint32_t track_thread_count(void);
 void track_threads_forked(void);
 void track_threads_init(void);
+/* Notes how long each but this one has run, before a fork; then, in the child, how long that was: 0: unknown. */
+void track_threads_note(void);
+uint64_t track_thread_ran(pid_t tid);
 
 /* ---- memory, seen from the child of a snapshot (maps.c, account.c) ---- */
 
@@ -262,7 +274,7 @@ bool track_is_descriptor(uintptr_t address);
 #define TRACK_DESCRIPTOR_ALIGN 64u
 #define TRACK_DESCRIPTOR_SIZE  4096u
 
-/* ---- who holds what (holders.c, types.c, roots.c, variables.c) ---- */
+/* ---- who holds what (holders.c, types.c, asleep.c, frames.c, roots.c, variables.c) ---- */
 
 /* All live blocks, to be found by an address inside of them: 16 to 32 bytes for each, and 32 to 64 for each page that they
  * touch. */
@@ -292,12 +304,50 @@ struct track_types {
 /* The mangled name of the class that a block begins an object of; NULL: unknown.  Lives as long as the module. */
 const char *track_types_of(struct track_types *, struct track_maps *, const struct track_block *);
 
+#define TRACK_ARGUMENTS 6u
+/* Where a thread slept; sp 0: that is not known. */
+struct track_sleep {
+	uintptr_t pc, sp, arguments[TRACK_ARGUMENTS]; /* of the system call */
+	size_t argument_count;
+};
+/* Whether a thread slept from before the fork until now, so that its stack is whole. */
+bool track_slept(pid_t tid, struct track_sleep *);
+
+#define TRACK_KEPT     6u   /* registers that functions leave as they were: rbx, rbp, r12 to r15 */
+#define TRACK_RED_ZONE 128u /* below the stack pointer, and in use */
+/* Where a function is. */
+struct track_place {
+	uintptr_t address; /* behind the instruction, or one more than it has */
+	uintptr_t sp, bp;
+	bool has_bp;
+	uintptr_t kept[TRACK_KEPT]; /* where the registers are stored; 0: nowhere that is known */
+};
+struct track_frame {
+	uintptr_t start, end;
+	uint64_t frame;
+	uint32_t node; /* of its stack */
+};
+struct track_stored {
+	uintptr_t at;
+	uint32_t frame;
+};
+/* From the innermost. */
+struct track_frames {
+	struct track_frame all[TRACK_MAX_DEPTH];
+	struct track_stored stored[TRACK_MAX_DEPTH * TRACK_KEPT]; /* words in others' frames */
+	size_t count, stored_count;
+};
+void track_frames_walk(struct track_frames *, struct track_maps *, const struct track_place *from);
+/* The one that a place belongs to, or NULL. */
+const struct track_frame *track_frames_find(const struct track_frames *, uintptr_t address);
+
 /* A word outside of all blocks that points into one. */
 struct track_root {
-	uintptr_t block, at;
+	uintptr_t block, at; /* at 0: a register */
 	const struct track_mapping *module; /* NULL: at lies on a stack, or is a thread's own variable */
 	pid_t tid;
 	bool is_stack;
+	uint32_t node;        /* of the stack whose innermost frame it is in; 0: unknown */
 	uintptr_t descriptor; /* of the thread, if at lies below it in the same stretch; or 0 */
 	const char *name; /* of the variable that at is in; NULL: unknown */
 	uintptr_t name_at;
@@ -315,6 +365,9 @@ void track_variables_name(struct track_roots *, struct track_maps *);
 /* Each variable of all modules that has a name.  The names stay. */
 void track_variables_each(const struct track_maps *,
 			  void (*each)(void *context, uintptr_t start, uint64_t size, const char *name), void *context);
+/* The name of the function that an address is in, by the symbols of the file that is mapped at module_start; false: it has
+ * none. */
+bool track_function_name(const struct track_maps *, uintptr_t module_start, uintptr_t address, char *name, size_t capacity);
 
 /* ---- recording (record.c) ---- */
 
@@ -394,6 +447,7 @@ void track_wait(void);            /* for the one that is being written */
 /* Where the thread that takes a snapshot was. */
 struct track_moment {
 	uintptr_t sp; /* its registers lie above */
+	uintptr_t pc, bp; /* 0: unknown */
 	pid_t tid;
 };
 extern struct track_moment track_moment __attribute__((visibility("hidden")));

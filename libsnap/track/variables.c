@@ -1,4 +1,5 @@
-/* The names of variables that hold blocks, from the symbol tables of modules' files. */
+/* The names of variables that hold blocks, and of functions, from the symbol tables of modules' files, or of the files with
+ * what was stripped from these. */
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #define NAME_MAX 1024u
 #define LINK_MAP_WORDS 160u /* that are looked through */
 #define BELOW_MAX ((uintptr_t)1 << 24)
+#define DEBUG_FOLDER "/usr/lib/debug/.build-id/"
 
 struct file {
 	const uint8_t *bytes;
@@ -29,10 +31,11 @@ static const void *part(const struct file *f, uint64_t offset, uint64_t count, s
 	return f->bytes + offset;
 }
 
-static bool open_file(struct file *f, const struct track_mapping *module)
+static bool open_path(struct file *f, const char *path)
 {
 	struct stat about;
-	int file = open(module->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	f->size = 0;
 	f->bytes = MAP_FAILED;
 	if (file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode) &&
 	    about.st_size > (off_t)sizeof(ElfW(Ehdr))) {
@@ -44,6 +47,11 @@ static bool open_file(struct file *f, const struct track_mapping *module)
 	return f->bytes != MAP_FAILED;
 }
 
+static void close_file(struct file *f)
+{
+	munmap((void *)f->bytes, f->size);
+}
+
 /* The file may have been replaced since: its first page has the build-id, too. */
 static bool is_same(const struct file *f, const struct track_mapping *module)
 {
@@ -51,6 +59,17 @@ static bool is_same(const struct file *f, const struct track_mapping *module)
 		module->end - module->start < SAME_MAX ? module->end - module->start : SAME_MAX;
 	return memcmp(f->bytes, (const void *)module->start, size < f->size ? size : f->size) ==
 	       0; /* NOLINT */
+}
+
+static bool open_file(struct file *f, const struct track_mapping *module)
+{
+	if (!open_path(f, module->path))
+		return false;
+	if (!is_same(f, module)) {
+		close_file(f);
+		return false;
+	}
+	return true;
 }
 
 /* The address that the file gives to what is mapped first. */
@@ -64,14 +83,45 @@ static bool find_first(const struct file *f, const ElfW(Ehdr) * elf, uintptr_t *
 	return *first != UINTPTR_MAX;
 }
 
-static const ElfW(Shdr) * find_symbols(const ElfW(Ehdr) * elf, const ElfW(Shdr) * sections)
+static const ElfW(Shdr) * find_symbols(const struct file *f, const ElfW(Shdr) * *sections)
 {
-	const ElfW(Shdr) *best = NULL;
-	for (unsigned i = 0; i < elf->e_shnum; i++)
-		if (sections[i].sh_type == SHT_SYMTAB ||
-		    (sections[i].sh_type == SHT_DYNSYM && !best))
-			best = &sections[i];
+	const ElfW(Ehdr) *elf = (const void *)f->bytes;
+	const ElfW(Shdr) *all = part(f, elf->e_shoff, elf->e_shnum, sizeof *all, 8), *best = NULL;
+	for (unsigned i = 0; all && i < elf->e_shnum; i++)
+		if (all[i].sh_type == SHT_SYMTAB ||
+		    (all[i].sh_type == SHT_DYNSYM && !best))
+			best = &all[i];
+	*sections = all;
 	return best && best->sh_link < elf->e_shnum ? best : NULL;
+}
+
+/* Takes the place of a file without the symbols that only debuggers need, if they are where debuggers look. */
+static void open_debug(struct file *f, const struct track_mapping *module)
+{
+	static const char digits[] = "0123456789abcdef";
+	char path[sizeof DEBUG_FOLDER + 2 * sizeof((struct track_module *)0)->build_id + sizeof "/.debug"] = DEBUG_FOLDER;
+	const ElfW(Shdr) *sections, *table = find_symbols(f, &sections);
+	uint32_t number = table && table->sh_type == SHT_SYMTAB ? TRACK_NO_MODULE : track_module_of(module->start);
+	const struct track_module *m = number != TRACK_NO_MODULE ? track_module_at(number) : NULL;
+	struct file debug;
+	if (!m || m->build_id_size < 2)
+		return;
+	char *at = path + sizeof DEBUG_FOLDER - 1;
+	for (size_t i = 0; i < m->build_id_size; i++) {
+		if (i == 1)
+			*at++ = '/';
+		*at++ = digits[m->build_id[i] >> 4];
+		*at++ = digits[m->build_id[i] & 15];
+	}
+	memcpy(at, ".debug", sizeof ".debug");
+	if (!open_path(&debug, path))
+		return;
+	if (memcmp(debug.bytes, f->bytes, EI_NIDENT) == 0 && find_symbols(&debug, &sections)) {
+		close_file(f);
+		*f = debug;
+	} else {
+		close_file(&debug);
+	}
 }
 
 static void name_one(struct track_root *roots, size_t count, uintptr_t start, uint64_t size,
@@ -98,9 +148,7 @@ static void name_one(struct track_root *roots, size_t count, uintptr_t start, ui
 static void each_symbol(const struct file *f, unsigned type, void (*each)(void *context, uintptr_t start, uint64_t size, const char *name),
 			void *context)
 {
-	const ElfW(Ehdr) *elf = (const void *)f->bytes;
-	const ElfW(Shdr) *sections = part(f, elf->e_shoff, elf->e_shnum, sizeof *sections, 8);
-	const ElfW(Shdr) *table = sections ? find_symbols(elf, sections) : NULL;
+	const ElfW(Shdr) *sections, *table = find_symbols(f, &sections);
 	if (!table)
 		return;
 	const ElfW(Shdr) *text = &sections[table->sh_link];
@@ -140,8 +188,10 @@ static void name_modules(struct track_roots *r)
 		for (to = from + 1; to < r->count && r->all[to].module == module;)
 			to++;
 		struct naming n = {.roots = &r->all[from], .count = to - from};
-		if (module && open_file(&f, module) && is_same(&f, module) && find_first(&f, (const void *)f.bytes, &n.first))
-			each_symbol(&f, STT_OBJECT, name_global, &n);
+		if (!module || !open_file(&f, module) || !find_first(&f, (const void *)f.bytes, &n.first))
+			continue;
+		open_debug(&f, module);
+		each_symbol(&f, STT_OBJECT, name_global, &n);
 	}
 }
 
@@ -203,11 +253,13 @@ static void name_tls(struct naming n, struct track_maps *maps, const struct trac
 	for (unsigned i = 0; header && i < elf->e_phnum; i++)
 		if (header[i].p_type == PT_TLS && header[i].p_memsz > 0)
 			tls = &header[i];
-	n.below = tls && is_same(&f, module) ? find_below(maps, found.dlfo_link_map, tls) : 0;
+	n.below = tls ? find_below(maps, found.dlfo_link_map, tls) : 0;
 	if (n.below == 0)
 		return;
+	uint64_t size = tls->p_memsz;
+	open_debug(&f, module);
 	each_symbol(&f, STT_TLS, name_own, &n);
-	name_part(&n, 0, tls->p_memsz, strrchr(module->path, '/') + 1);
+	name_part(&n, 0, size, strrchr(module->path, '/') + 1);
 }
 
 void track_variables_name(struct track_roots *r, struct track_maps *maps)
@@ -243,9 +295,58 @@ void track_variables_each(const struct track_maps *maps,
 		uintptr_t first;
 		if (track_mapping_module_end(maps, module) == 0 || !open_file(&f, module))
 			continue;
-		if (!is_same(&f, module) || !find_first(&f, (const void *)f.bytes, &first))
+		if (!find_first(&f, (const void *)f.bytes, &first))
 			continue;
+		open_debug(&f, module);
 		m.by = module->start - first;
 		each_symbol(&f, STT_OBJECT, move_one, &m);
 	}
+}
+
+struct looking {
+	uintptr_t address; /* as the file has it */
+	char *name;
+	size_t capacity;
+	uint64_t size; /* of the function; 0: none as yet */
+};
+
+static unsigned underscores(const char *name)
+{
+	unsigned count = 0;
+	while (name[count] == '_')
+		count++;
+	return count;
+}
+
+/* Of several names that one function has, the plainest. */
+static void look_at(void *context, uintptr_t start, uint64_t size, const char *name)
+{
+	struct looking *l = context;
+	size_t length = strlen(name);
+	if (l->address < start || l->address - start >= size || length >= l->capacity)
+		return;
+	bool is_first = l->size == 0 || size < l->size;
+	if (size > l->size && !is_first)
+		return;
+	if (is_first || underscores(name) < underscores(l->name) ||
+	    (underscores(name) == underscores(l->name) && strcmp(name, l->name) < 0))
+		memcpy(l->name, name, length + 1);
+	l->size = size;
+}
+
+bool track_function_name(const struct track_maps *maps, uintptr_t module_start, uintptr_t address, char *name, size_t capacity)
+{
+	const struct track_mapping *module = track_mapping_from(maps, module_start);
+	struct looking l = {.name = name, .capacity = capacity};
+	struct file f;
+	uintptr_t first;
+	if (!module || module->start != module_start || module->path[0] != '/' || !open_file(&f, module))
+		return false;
+	if (find_first(&f, (const void *)f.bytes, &first)) {
+		open_debug(&f, module);
+		l.address = address - module_start + first;
+		each_symbol(&f, STT_FUNC, look_at, &l);
+	}
+	close_file(&f);
+	return l.size != 0;
 }

@@ -98,6 +98,7 @@ int main(void)
 	leak();
 	hold();
 	clear();
+	usleep(100000); /* until the thread sleeps */
 	return 0;
 }
 TEXT
@@ -121,9 +122,7 @@ is "$(path_to leaks.snap 2005)" "tls of_thread x1; field +0x0 x1; " "a thread-lo
 is "$(path_to leaks.snap 2008)" "tls of_thread x1; field +0x0 x1; " "one of another thread"
 is "$(snap-dump leaks.snap | grep -c "element: 19, to: $(address_of leaks.snap 2007)}")" 1 "a table of pthread_setspecific() holds a value"
 is "$(snap-refs --cycles --format=tsv leaks.snap | awk -F '\t' '$10 == "cycle" { print $3, $6, $11 }')" "2 2009 unreachable" "a cycle of garbage"
-is "$(path_to leaks.snap 2011)" "stack stack x1; local  x1; " "a stack holds what is on it"
-is "$(snap-dump leaks.snap | grep -B9999 "to: $(address_of leaks.snap 2011)}" | sed -n 's/.*type: "stack".*thread: \([0-9]*\).*/\1/p' | tail -1)" \
-	"$(snap-dump leaks.snap | sed -n "s/.*size: 2011, .*thread: \([0-9]*\).*/\1/p")" "and is of its thread"
+is "$(path_to leaks.snap 2011)" "stack thread x1; local  x1; " "a function's local variable holds a block"
 
 status 0 "records without" snap-record -o without.snap ./leaks
 is "$(snap-dump without.snap | grep -cE '^roots:|references')" 0 "and then there are no references"
@@ -170,6 +169,122 @@ strip -o stripped held
 snap-record --references -o stripped.snap ./stripped
 is "$(path_to stripped.snap 5555 | sed 's/+0x[0-9a-f]*/+OFFSET/')" "global stripped+OFFSET x1; element [700] x1; " "without symbols: module and offset"
 
+# Frames of functions: of the thread that takes the snapshot, and of others that sleep.
+thread_of() { snap-refs --brief --format=tsv "$1" "$(address_of "$1" "$2")" | awk -F '\t' '$10 == "path" && $2 == 0 { print $NF }'; }
+site_of() { snap-refs --brief --format=tsv "$1" "$(address_of "$1" "$2")" | awk -F '\t' '$10 == "path" && $2 == 0 { print $14 }'; }
+cat >frames.c <<'TEXT'
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#define OWN __attribute__((noinline, noclone))
+static sem_t ready, never;
+static volatile int go_on;
+OWN void sleeper(void *given)
+{
+	void *volatile local[] = {malloc(1101), given};
+	sem_post(&ready);
+	sem_wait(&never);
+	*local = NULL;
+}
+OWN static void *thread(void *unused)
+{
+	void *volatile local = malloc(1102);
+	sleeper(malloc(1103));
+	return local ? unused : NULL;
+}
+OWN static void *runner(void *unused)
+{
+	void *volatile local = malloc(1104);
+	sem_post(&ready);
+	while (!go_on)
+		continue;
+	return local ? unused : NULL;
+}
+/* Leaves pointers where its stack was, and sleeps above. */
+OWN static void lose(void)
+{
+	void *volatile local[100];
+	for (int i = 0; i < 100; i++)
+		local[i] = local[0];
+	local[50] = malloc(1105);
+}
+OWN static void *loser(void *unused)
+{
+	lose();
+	sem_post(&ready);
+	sem_wait(&never);
+	return unused;
+}
+/* What it holds is in a register, which the next function stores. */
+OWN void stores(void)
+{
+	register void *own __asm__("rbx");
+	__asm__ volatile("" : "=r"(own) : "0"(malloc(1107)) : "memory");
+	raise(SIGUSR2);
+	__asm__ volatile("" : : "r"(own));
+}
+OWN void keeps(void)
+{
+	register void *own __asm__("rbx");
+	__asm__ volatile("" : "=r"(own) : "0"(malloc(1106)) : "memory");
+	stores();
+	__asm__ volatile("" : : "r"(own));
+}
+OWN static void clear(void) { volatile char below[65536]; memset((char *)below, 0, sizeof below); }
+static void start(void *(*function)(void *), const char *name)
+{
+	pthread_t t;
+	pthread_create(&t, NULL, function, NULL);
+	pthread_setname_np(t, name);
+	sem_wait(&ready);
+}
+int main(void)
+{
+	void *volatile local = malloc(1108);
+	start(thread, "sleeps");
+	start(runner, "runs");
+	start(loser, "loses");
+	usleep(100000);
+	clear();
+	keeps();
+	return local == NULL;
+}
+TEXT
+if [ "$(uname -m)" = x86_64 ]; then
+	for flags in -O0 -O2 "-O2 -fno-omit-frame-pointer"; do
+		${CC:-cc} $flags -g frames.c -o frames -pthread
+		rm -f frames.snap
+		snap-record --references --signal=USR2 -o frames.snap ./frames
+		for block in 1101:sleeper 1102:thread 1103:sleeper 1106:keeps 1107:stores 1108:main; do
+			is "$(path_to "frames.snap#1" "${block%:*}")" "stack ${block#*:} x1; local  x1; " "$flags: a variable of ${block#*:} holds a block"
+		done
+		is "$(path_to "frames.snap#1" 1104)" "stack stack x1; local  x1; " "$flags: where a thread runs is not known"
+		is "$(leaked "frames.snap#1")" "1105 " "$flags: what is not in use of a stack holds nothing"
+		line=$(grep -n 'sem_wait(&never);' frames.c | sed -n '1s/:.*//p')
+		is "$(site_of "frames.snap#1" 1101)" "$work/frames.c:$line sleeper" "$flags: the line that is run"
+		is "$(snap-top -k thread --format=tsv "frames.snap#1" | awk -F '\t' '$5 == "sleeps" { print $4 }')" "$(thread_of "frames.snap#1" 1101)" \
+			"$flags: and the thread"
+	done
+	is "$(snap-top -k root --format=tsv "frames.snap#1" | awk -F '\t' '$5 == "sleeper" { print $2 }') $(snap-top -k dominator --format=tsv "frames.snap#1" | awk -F '\t' '$8 == "sleeper" { print $6, $7 }')" \
+		"2 place frame" "functions are roots, and owners"
+	strip -o bare frames
+	snap-record --references --signal=USR2 -o bare.snap ./bare
+	is "$(path_to "bare.snap#1" 1102 | sed 's/+0x[0-9a-f]*/+OFFSET/')" "stack bare+OFFSET x1; local  x1; " "without symbols: module and offset"
+	# Where rules end, no function is guessed.
+	printf 'void sleeper(void *);\nvoid *malloc(unsigned long);\nvoid blind(void) { void *volatile local = malloc(1109); sleeper(malloc(1110)); local = 0; }\n' >blind.c
+	${CC:-cc} -O2 -fno-asynchronous-unwind-tables -fno-unwind-tables -c blind.c
+	sed 's/^\tsleeper(malloc(1103));/\tvoid blind(void);\n\tblind();/' frames.c >seen.c
+	${CC:-cc} -O2 -g seen.c blind.o -o seen -pthread
+	snap-record --references --signal=USR2 -o seen.snap ./seen
+	for block in 1110:sleeper 1109:stack 1102:stack; do
+		is "$(path_to "seen.snap#1" "${block%:*}")" "stack ${block#*:} x1; local  x1; " "around code without rules: ${block#*:}"
+	done
+fi
+
 # Large variables are one, small ones have parts.
 cat >parts.c <<'TEXT'
 #include <stdlib.h>
@@ -193,6 +308,18 @@ is "$(snap-top -k dominator -n 0 --format=tsv parts.snap | awk '$NF == "large" {
 is "$(snap-top -k size --format=tsv parts.snap | awk '{ n += $2 } END { print n }')" 1002 "variables are in no sum"
 is "$(path_to parts.snap 32)$(path_to parts.snap 33)" "global small x1; field +0x8 x1; global own x1; field +0x0 x1; " \
 	"a part of a variable, and a static one"
+
+# Symbols that were stripped, where debuggers look for them.
+id=$(${CC:-cc} -O1 -g -Wl,--build-id parts.c -o plain && readelf -n plain | sed -n 's/.*Build ID: //p')
+if unshare -m true 2>/dev/null && mkdir -p debug/.build-id/"${id:0:2}" /usr/lib/debug 2>/dev/null && command -v objcopy >/dev/null; then
+	objcopy --only-keep-debug plain debug/.build-id/"${id:0:2}/${id:2}.debug"
+	strip plain
+	unshare -m sh -c "mount --bind debug /usr/lib/debug && exec snap-record --references -o apart.snap ./plain"
+	is "$(path_to apart.snap 32)$(path_to apart.snap 33)" "global small x1; field +0x8 x1; global own x1; field +0x0 x1; " "variables by a separate debug file"
+	printf 'not an ELF file, but longer than a header of one is, and that is to be seen before anything else' >debug/.build-id/"${id:0:2}/${id:2}.debug"
+	unshare -m sh -c "mount --bind debug /usr/lib/debug && exec snap-record --references -o apart.snap ./plain"
+	is "$(path_to apart.snap 32 | sed 's/+0x[0-9a-f]*/+OFFSET/')" "global plain+OFFSET x1; " "and not by one that is none"
+fi
 
 # Thread-local variables of libraries.
 cat >library.c <<'TEXT'

@@ -68,13 +68,14 @@ static void walk_on(struct refs *refs, struct stack_walk *walk)
 		*walk = walk_from(refs, refs_value(refs, SNAP_STACK_PARENT, walk->stack - 1));
 }
 
-static void show_stack(struct refs *refs, uint64_t stack)
+static void show_stack(struct refs *refs, uint64_t stack, bool is_running)
 {
 	struct stack_walk walk = walk_from(refs, stack);
 	uint64_t depth = 0, rest = 0;
 	for (; walk.frame != 0 && depth < MAX_FRAMES && !refs_over_limit(refs->limit, depth); depth++) {
 		struct refs_line line = refs_line("frame");
 		line.depth = depth;
+		line.is_frame = is_running;
 		refs_append_function(refs, &line.label, walk.frame);
 		refs_append_place(refs, &line.site, walk.frame);
 		refs_print(refs, &line);
@@ -113,10 +114,11 @@ void refs_show_targets(struct refs *refs)
 		if (group.count == 1 &&
 		    snap_graph_distance(refs->graph, group.row) == SNAP_GRAPH_NONE)
 			line.kind = "unreachable";
-		refs_append_site(refs, &line.site, group.label);
+		if (!line.is_frame)
+			refs_append_site(refs, &line.site, group.label);
 		refs_print(refs, &line);
 	}
 	if (groups->count > 0 && own.stack != REFS_ANY_NUMBER)
-		show_stack(refs, own.stack);
+		show_stack(refs, own.stack, refs_groups_at(groups, 0).count == 0);
 	refs_groups_free(groups);
 }

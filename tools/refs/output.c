@@ -11,7 +11,7 @@ static const struct print_column columns[] = {
 	{"retained", PRINT_BYTES}, {"row", PRINT_NUMBER},    {"address", PRINT_HEX},
 	{"section", PRINT_TEXT},   {"kind", PRINT_TEXT},     {"label", PRINT_TEXT},
 	{"type", PRINT_TEXT},      {"site", PRINT_TEXT},     {"names", PRINT_COUNT},
-	{"name", PRINT_TEXT},
+	{"name", PRINT_TEXT},      {"thread", PRINT_NUMBER},
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -39,7 +39,24 @@ struct refs_line refs_line(const char *section)
 				  .retained = REFS_ABSENT,
 				  .row = REFS_ABSENT,
 				  .address = REFS_ABSENT,
-				  .names = REFS_ABSENT};
+				  .names = REFS_ABSENT,
+				  .thread = REFS_ABSENT};
+}
+
+static void describe_place(struct refs *refs, struct refs_line *line, uint64_t row)
+{
+	uint64_t thread = refs_value(refs, SNAP_OBJECT_THREAD, row);
+	uint64_t stack = refs_value(refs, SNAP_OBJECT_STACK, row);
+	if (thread != 0 && line->thread == REFS_ABSENT) {
+		line->thread = refs_value(refs, SNAP_THREAD_ID, thread - 1);
+		refs_append_string(refs, &line->thread_name,
+				   refs_value(refs, SNAP_THREAD_NAME, thread - 1));
+	}
+	if (stack != 0 && line->site.size == 0) {
+		line->is_frame = true;
+		refs_append_frame(refs, &line->site,
+				  refs_value(refs, SNAP_STACK_FRAME, stack - 1));
+	}
 }
 
 void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
@@ -55,6 +72,8 @@ void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
 		refs_append_type(refs, &line->type, object.type);
 	if (line->name.size == 0)
 		refs_append_name(refs, &line->name, row);
+	if (object.count == 0)
+		describe_place(refs, line, row);
 }
 
 /* ---- for programs ---- */
@@ -88,6 +107,7 @@ static void print_cells(struct refs *refs, const struct refs_line *line)
 		text_cell(&line->site),
 		number_cell(line->names),
 		text_cell(&line->name),
+		number_cell(line->thread),
 	};
 	print_row(refs->table, cells);
 }
@@ -108,10 +128,10 @@ static bool goes_on(const char *before, const char *section)
 
 static void print_header(struct refs *refs, const struct refs_line *line)
 {
-	static const char *const titles[][2] = {
+	const char *const titles[][2] = {
 		{"all", NULL},
 		{"target", "What it is (count, bytes, retained if one)"},
-		{"frame", "Allocated at"},
+		{"frame", line->is_frame ? "Running at" : "Allocated at"},
 		{"holder", "Held by (references)"},
 		{"refcount", NULL},
 		{"owned", "Refers to (references)"},
@@ -188,6 +208,16 @@ static void print_label(const struct refs_line *line, bool *any)
 			   label->bytes, label->size);
 }
 
+static void print_thread(const struct refs_line *line)
+{
+	if (!line->is_frame || line->thread == REFS_ABSENT)
+		return;
+	printf(" of thread %" PRIu64, line->thread);
+	if (line->thread_name.size > 0)
+		putchar(' ');
+	print_text(line->thread_name.bytes, line->thread_name.size);
+}
+
 /* What tells one object from others of its type. */
 static void print_identity(const struct refs_line *line)
 {
@@ -197,6 +227,7 @@ static void print_identity(const struct refs_line *line)
 	}
 	if (line->address != REFS_ABSENT)
 		printf(" 0x%" PRIx64, line->address);
+	print_thread(line);
 }
 
 /* A step of a path says by its label what it is, and a line with a place what was allocated there. */
@@ -277,7 +308,7 @@ static void print_suspect(const struct refs_line *line)
 	putchar('\n');
 	if (line->site.size == 0)
 		return;
-	printf("Allocated at ");
+	printf(line->is_frame ? "Running at " : "Allocated at ");
 	print_text(line->site.bytes, line->site.size);
 	putchar('\n');
 }
@@ -372,6 +403,7 @@ void refs_print(struct refs *refs, struct refs_line *line)
 	buffer_free(&line->type);
 	buffer_free(&line->site);
 	buffer_free(&line->name);
+	buffer_free(&line->thread_name);
 }
 
 void refs_print_rest(struct refs *refs, uint64_t lines, const char *what)

@@ -24,7 +24,7 @@ struct refs {
 	bool was_damaged; /* when the graph had been opened, which was said */
 	struct cli_list alloc_fn;  /* also passed over */
 	struct refs_sites *sites;  /* NULL: none was asked for */
-	struct snap_column *columns[13];
+	struct snap_column *columns[15];
 	struct snap_error error;
 };
 
@@ -86,7 +86,8 @@ void refs_append_place(struct refs *, struct buffer *out, uint64_t frame);
 uint64_t refs_site(struct refs *, uint64_t stack);
 /* The innermost frame of a stack (ids) that is not passed over. */
 uint64_t refs_site_frame(struct refs *, uint64_t stack);
-/* "file:line function" of that; nothing for 0. */
+/* "file:line function" of a frame (id), and of that; nothing for 0. */
+void refs_append_frame(struct refs *, struct buffer *out, uint64_t frame);
 void refs_append_site(struct refs *, struct buffer *out, uint64_t stack);
 void refs_sites_free(struct refs *);
 
@@ -97,11 +98,11 @@ void refs_sites_free(struct refs *);
 /* One line of any section; the columns of the machine forms. */
 struct refs_line {
 	const char *section; /* all target frame ...: see snap-refs.1 */
-	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address, names;
+	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address, names, thread;
 	uint64_t share;   /* for people: of what bytes are a part */
 	const char *kind; /* or NULL */
-	struct buffer label, type, site, name;
-	bool weak, is_root,
+	struct buffer label, type, site, name, thread_name;
+	bool weak, is_root, is_frame, /* is_frame: site is where a function is, and nothing was allocated there */
 		is_single, /* how it looks for people; is_single: a step of one object */
 		is_only;   /* a step of the one path to one object */
 };
@@ -110,7 +111,7 @@ void refs_begin(struct refs *);
 void refs_end(struct refs *);
 /* An empty line of a section: every number absent. */
 struct refs_line refs_line(const char *section);
-/* Row, address, type and name of a row. */
+/* Row, address, type and name of a row; of a place outside of the heap also its thread, and of a frame where it is. */
 void refs_describe(struct refs *, struct refs_line *, uint64_t row);
 /* Prints and frees. */
 void refs_print(struct refs *, struct refs_line *);

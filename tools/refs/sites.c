@@ -118,14 +118,18 @@ void refs_groups_by_site(struct refs_groups *groups)
 	*groups = merged;
 }
 
-void refs_append_site(struct refs *refs, struct buffer *out, uint64_t stack)
+void refs_append_frame(struct refs *refs, struct buffer *out, uint64_t frame)
 {
-	if (stack == 0)
-		return;
-	uint64_t frame = refs_site_frame(refs, stack);
 	size_t before = out->size;
 	refs_append_place(refs, out, frame);
 	if (out->size > before)
 		buffer_byte(out, ' ');
 	refs_append_function(refs, out, frame);
+}
+
+void refs_append_site(struct refs *refs, struct buffer *out, uint64_t stack)
+{
+	if (stack == 0)
+		return;
+	refs_append_frame(refs, out, refs_site_frame(refs, stack));
 }

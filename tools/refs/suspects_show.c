@@ -258,7 +258,7 @@ static void show_suspect(struct telling *telling, uint32_t number)
 	line.retained = suspect->retained;
 	line.share = telling->suspects.bytes;
 	refs_describe(refs, &line, suspect->row);
-	if (!suspect->is_type)
+	if (!suspect->is_type && !line.is_frame)
 		refs_append_site(refs, &line.site,
 				 refs_value(refs, SNAP_OBJECT_STACK, suspect->row));
 	refs_print(refs, &line);
