@@ -47,6 +47,18 @@ static inline bool read_rule(const struct kept_rule *kept, uintptr_t address, ui
 	return atomic_load_explicit(&kept->address, memory_order_relaxed) == address;
 }
 
+/* 0: there is none, which is that of what is unknown. */
+static inline uint64_t kept_rule(const struct rules *rules, uintptr_t address)
+{
+	for (uintptr_t i = slot_of(address) & rules->mask;; i = (i + 1) & rules->mask) {
+		uint64_t word;
+		if (TRACK_LIKELY(read_rule(&rules->slots[i], address, &word)))
+			return word;
+		if (atomic_load_explicit(&rules->slots[i].address, memory_order_relaxed) == 0)
+			return 0;
+	}
+}
+
 static inline struct track_rule rule_for(uintptr_t address)
 {
 	const struct rules *rules = atomic_load_explicit(&track_rules, memory_order_acquire);

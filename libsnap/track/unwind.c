@@ -165,6 +165,8 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c,
 
 /* ---- a walk ---- */
 
+#define STRETCH_BITS 12 /* a stretch ends where the stack pointer comes to another page of that size */
+
 struct walk {
 	struct track_thread *self;
 	struct cursor at;
@@ -220,7 +222,39 @@ static inline bool walk_plain(struct walk *w)
 	w->at = (struct cursor){caller, cfa, bp_offset ? load(cfa + (uintptr_t)bp_offset) : bp};
 	return true;
 }
+
+#define RECORDS    32u /* of more, known stretches are faster */
+#define RECORD     (2 * sizeof(uintptr_t))
+#define IS_RECORD  ((uint64_t)RECORD << 36 | (uint64_t)(uint16_t)-RECORD << 20 | TRACK_RULE_BP)
+#define ITS_MODULE ((uint64_t)UINT16_MAX << 4)
+
+/* As long as code keeps frame pointers, by its rules, the frames are a list on the stack.  Each
+ * rule is looked at, but the next frame does not wait for it. */
+static inline void walk_records(struct walk *w)
+{
+	const struct rules *rules = atomic_load_explicit(&track_rules, memory_order_acquire);
+	uintptr_t sp = w->at.sp, bp = w->at.bp, last = w->self->stack_high - RECORD;
+	while (rules && bp >= sp && bp <= last && bp % sizeof bp == 0) {
+		uint64_t word = kept_rule(rules, w->at.address);
+		uintptr_t caller = load(bp + sizeof bp), before = sp;
+		if ((word & ~ITS_MODULE) != IS_RECORD || caller < PAGE)
+			break;
+		add_frame(w, TRACK_FRAME((uint16_t)(word >> 4), w->at.address));
+		sp = bp + RECORD;
+		bp = load(bp);
+		w->at.address = caller;
+		if (TRACK_UNLIKELY(w->count >= RECORDS && (sp ^ before) >> STRETCH_BITS))
+			break;
+	}
+	w->at.sp = sp;
+	w->at.bp = bp;
+}
 #else
+static inline void walk_records(struct walk *w)
+{
+	(void)w;
+}
+
 static inline bool walk_plain(struct walk *w)
 {
 	struct track_rule rule;
@@ -231,7 +265,6 @@ static inline bool walk_plain(struct walk *w)
 
 /* ---- stretches ---- */
 
-#define STRETCH_BITS  12 /* one ends where the stack pointer comes to another page of that size */
 #define STRETCH_WORDS 128u
 #define PEEK          2u /* frames that are looked at to find one: many begin at the same place */
 #define WAYS          4u
@@ -291,7 +324,10 @@ static inline void follow(struct walk *w, const struct stretch *s)
 
 static inline uint32_t *ways_of(const struct walk *w)
 {
-	struct walk ahead = {.self = w->self, .at = w->at, .power = 1};
+	struct walk ahead = {.self = w->self, .power = 1};
+	ahead.at.address = w->at.address;
+	ahead.at.sp = w->at.sp;
+	ahead.at.bp = w->at.bp;
 	for (unsigned i = 0; i < PEEK && walk_plain(&ahead); i++)
 		continue;
 	uint64_t h = (ahead.hash ^ ahead.at.address ^ w->at.sp << 20) * 0x9e3779b97f4a7c15u;
@@ -479,11 +515,17 @@ static inline struct site site_of(const struct walk *w, enum outcome outcome, ui
 	return site;
 }
 
-/* Of a stack that is not known yet, or has more frames than are kept. */
-static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t domain,
-						    uintptr_t caller)
+static inline struct walk walk_from(struct track_thread *self, const uintptr_t *frame)
 {
-	struct track_thread *self = w.self;
+	return (struct walk){
+		.self = self, .power = 1, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
+}
+
+/* Of a stack that is not known yet, or has more frames than are kept. */
+static __attribute__((noinline)) uint32_t make_site(struct track_thread *self,
+						    const uintptr_t *frame, uint32_t domain)
+{
+	struct walk w = walk_from(self, frame);
 	enum outcome outcome = STEP_DONE;
 	be_on_stack(self, w.at.sp);
 	while (outcome == STEP_DONE && w.count < track_settings.depth) {
@@ -494,7 +536,7 @@ static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t doma
 		outcome = walk_one(&w, &rule, &reads);
 		self->frames[at] = TRACK_FRAME(rule.module, address);
 	}
-	struct site site = site_of(&w, outcome, domain, caller);
+	struct site site = site_of(&w, outcome, domain, frame[1]);
 	uint32_t node = track_site_find(site.hash, site.check);
 	if (node != 0)
 		return node;
@@ -511,18 +553,17 @@ static __attribute__((noinline)) uint32_t make_site(struct walk w, uint32_t doma
 
 uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t domain)
 {
-	struct walk start = {
-		.self = self, .power = 1, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
+	struct walk w = walk_from(self, frame);
 	uint32_t now = atomic_load_explicit(&track_rules_epoch, memory_order_acquire);
 	if (TRACK_UNLIKELY(self->epoch != now)) {
 		self->epoch = now;
 		forget_stretches(self);
 	}
-	be_on_stack(self, start.at.sp);
-	struct walk w = start;
+	be_on_stack(self, w.at.sp);
+	walk_records(&w);
 	enum outcome outcome = walk_on(&w);
 	if (TRACK_UNLIKELY(w.count > track_settings.depth))
-		return make_site(start, domain, frame[1]);
+		return make_site(self, frame, domain);
 	struct site site = site_of(&w, outcome, domain, frame[1]), *kept = NULL;
 	if (self->stretch_last) {
 		kept = &stretch_at(self, self->stretch_last)->site;
@@ -530,7 +571,7 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t 
 			return kept->node;
 	}
 	uint32_t node = track_site_find(site.hash, site.check);
-	site.node = TRACK_LIKELY(node != 0) ? node : make_site(start, domain, frame[1]);
+	site.node = TRACK_LIKELY(node != 0) ? node : make_site(self, frame, domain);
 	if (kept)
 		*kept = site;
 	return site.node;

@@ -50,7 +50,7 @@ int main(void)
 	plain(1002);
 	variable(1003);
 	aligned(1004);
-	recursive(20);
+	recursive(200);
 	signal(SIGUSR1, handler);
 	signalled();
 	stack_t other = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
@@ -103,7 +103,7 @@ for flags in "-O2 -fomit-frame-pointer" "-O2 -fno-omit-frame-pointer" "-O0"; do
 	is "$(functions 1002)" "take plain main _start" "$flags: a plain stack"
 	is "$(functions 1003)" "take plain variable main _start" "$flags: through a function with alloca()"
 	is "$(functions 1004)" "take plain variable aligned main _start" "$flags: through one that aligns its stack"
-	is "$(functions 1005)" "take plain variable aligned $(printf 'recursive %.0s' {0..20})main _start" "$flags: through recursion"
+	is "$(functions 1005)" "take plain variable aligned $(printf 'recursive %.0s' {0..200})main _start" "$flags: through recursion"
 	is "$(functions 1006)" "take plain handler signalled main _start" "$flags: through a signal handler"
 	is "$(functions 1008)" "take plain handler signalled main _start" "$flags: through one on a stack of its own"
 	is "$(functions 1007)" "take plain thread" "$flags: of a thread"
