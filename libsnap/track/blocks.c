@@ -1,8 +1,8 @@
 /* Which blocks are live: a table by address, without locks.
  *
- * A directory of two levels leads from an address to the line (64 bytes) of its page of 4 KiB, which has room for
- * seven blocks, and then to a chain of slabs, each twice as large as the one before; a block may lie in that line of
- * a slab that its place in the page chooses.  So a look-up reads one line of each, and most find it in the first.
+ * A directory of two levels leads from an address to the slab of its page of 4 KiB, two lines (of 64 bytes) with room for
+ * fifteen blocks, and then to a chain of further slabs, each twice as large as the one before; a block may lie in that line
+ * of a slab that its place in the page chooses.  So a look-up reads one line of each, and most find it in the first.
  * Slabs are never moved or given back: a block is added by one compare-and-swap from 0 and removed by storing 0, also
  * in a signal handler, also while another process of ours is made by fork().  A bit for each page says whether it
  * ever had a block, so that what has none costs no more than that. */
@@ -29,14 +29,15 @@
 #define LOWER_BITS  18
 #define ADDRESS_END ((uintptr_t)1 << (PAGE_BITS + UPPER_BITS + LOWER_BITS))
 #define LINE        8u /* words */
-#define LINES_MIN   1u /* log2 */
+#define PAGE_LINES  1u /* log2, as the others */
+#define LINES_MIN   1u
 #define LINES_MAX   6u
 
 typedef _Atomic uint64_t word;
 /* A slab's address with log2 of its lines in the low bits; its own first word is the next slab.  A page is the first slab
  * of its chain. */
 struct page {
-	_Alignas(64) word words[LINE];
+	_Alignas(64) word words[LINE << PAGE_LINES];
 };
 struct region {
 	struct page pages[1u << LOWER_BITS];
@@ -97,6 +98,11 @@ static inline word *words_of(uint64_t slab)
 	return (word *)(uintptr_t)(slab & ~(uint64_t)63); /* NOLINT(performance-no-int-to-ptr) */
 }
 
+static inline uint64_t slab_of(struct page *page)
+{
+	return (uintptr_t)page | PAGE_LINES;
+}
+
 static inline uint64_t next_slab(uint64_t slab)
 {
 	return atomic_load_explicit(words_of(slab), memory_order_acquire);
@@ -110,20 +116,19 @@ static inline word *line_of(uint64_t slab, uint64_t place, unsigned *first)
 	return words_of(slab) + line * LINE;
 }
 
-static inline bool put(word *at, uint64_t value)
-{
-	uint64_t none = 0;
-	return atomic_load_explicit(at, memory_order_relaxed) == 0 &&
-	       atomic_compare_exchange_strong_explicit(at, &none, value, memory_order_release, memory_order_relaxed);
-}
-
+/* All words of a line are looked at, since the processor cannot guess which one it will be. */
 static inline bool put_in_line(uint64_t slab, uint64_t place, uint64_t value)
 {
-	unsigned first;
+	unsigned first, empty = 0;
 	word *line = line_of(slab, place, &first);
 	for (unsigned i = first; i < LINE; i++)
-		if (put(&line[i], value))
+		empty |= (unsigned)(atomic_load_explicit(&line[i], memory_order_relaxed) == 0) << i;
+	for (; empty; empty &= empty - 1) {
+		uint64_t none = 0;
+		if (atomic_compare_exchange_strong_explicit(&line[__builtin_ctz(empty)], &none, value, memory_order_release,
+							    memory_order_relaxed))
 			return true;
+	}
 	return false;
 }
 
@@ -148,7 +153,7 @@ static __attribute__((noinline)) bool put_in_new_slab(struct page *page, uint64_
 
 static inline bool put_in_page(struct page *page, uint64_t place, uint64_t value)
 {
-	for (uint64_t slab = (uintptr_t)page; slab; slab = next_slab(slab))
+	for (uint64_t slab = slab_of(page); slab; slab = next_slab(slab))
 		if (put_in_line(slab, place, value))
 			return true;
 	return put_in_new_slab(page, place, value);
@@ -157,8 +162,9 @@ static inline bool put_in_page(struct page *page, uint64_t place, uint64_t value
 void track_block_expect(uintptr_t address)
 {
 	struct region *region = region_of(address);
+	unsigned first;
 	if (region)
-		__builtin_prefetch(&region->pages[page_number(address)]);
+		__builtin_prefetch(line_of(slab_of(&region->pages[page_number(address)]), place_of(address), &first));
 }
 
 bool track_block_add(uintptr_t address, size_t size, uint32_t site)
@@ -182,7 +188,7 @@ static inline bool matches(uint64_t value, uint64_t wanted, uint64_t mask, bool 
 
 static inline word *find_masked(struct page *page, uint64_t wanted, uint64_t mask, bool extension)
 {
-	for (uint64_t slab = (uintptr_t)page; slab; slab = next_slab(slab)) {
+	for (uint64_t slab = slab_of(page); slab; slab = next_slab(slab)) {
 		unsigned first;
 		word *line = line_of(slab, wanted >> PLACE_AT, &first);
 		for (unsigned i = first; i < LINE; i++)
@@ -293,7 +299,7 @@ static bool each_of_page(struct gathered *g, uintptr_t start, bool (*each)(void 
 
 static void gather_page(struct gathered *g, struct page *page)
 {
-	for (uint64_t slab = (uintptr_t)page; slab; slab = next_slab(slab)) {
+	for (uint64_t slab = slab_of(page); slab; slab = next_slab(slab)) {
 		word *words = words_of(slab);
 		for (size_t i = 1; i < (size_t)LINE << (slab & 63); i++)
 			gather(g, atomic_load_explicit(&words[i], memory_order_relaxed));
