@@ -92,8 +92,8 @@ static void walk_preorder(const struct adjacency *graph, struct preorder *pre,
 		number_node(pre, walker, node, step->number);
 		if (libsnap_has_bit(walker->closed, node))
 			continue;
-		if (at < end)
-			__builtin_prefetch(&to[start[to[at]]]);
+		for (uint32_t i = at; i < end && i - at < 2; i++)
+			__builtin_prefetch(&to[start[to[i]]]);
 		at = start[node];
 		end = start[node + 1];
 		*++step = (struct step){.number = number, .next = at, .end = end};
@@ -121,6 +121,17 @@ struct predecessors {
 	uint32_t first, base;
 };
 
+/* Of a number, side by side since both are needed at once. */
+struct link {
+	uint32_t ancestor;
+	uint32_t best; /* the smallest semidominator up to ancestor */
+};
+
+struct forest {
+	struct link *links;
+	uint32_t *path;
+};
+
 /* The number of a target that will soon be needed, 0 for none. */
 static inline uint32_t look_ahead(const struct adjacency *graph, const uint32_t *number, uint32_t e)
 {
@@ -131,29 +142,31 @@ static inline uint32_t look_ahead(const struct adjacency *graph, const uint32_t 
 	return near != NONE ? near : 0;
 }
 
-/* Lists are measured, and lowest is made the lowest predecessor. */
+/* Lists are measured, and best is made the lowest predecessor.  Meanwhile ancestor counts. */
 static void measure_lists(const struct adjacency *graph, const struct preorder *pre,
-			  uint32_t *start, uint32_t *lowest)
+			  uint32_t *start, struct link *links)
 {
 	const uint32_t *number = pre->number;
-	memset(start, 0, ((size_t)pre->reached + 1) * sizeof(*start));
-	memcpy(lowest, pre->parent, (size_t)pre->reached * sizeof(*lowest));
+	for (uint32_t i = 0; i < pre->reached; i++)
+		links[i] = (struct link){.best = pre->parent[i]};
 	for (uint32_t node = 0; node < graph->nodes; node++) {
 		uint32_t v = number[node];
 		if (v == NONE)
 			continue;
 		for (uint32_t e = graph->start[node], end = graph->start[node + 1]; e < end; e++) {
 			uint32_t w = number[graph->to[e]], near = look_ahead(graph, number, e);
-			__builtin_prefetch(&start[near]);
-			__builtin_prefetch(&lowest[near]);
-			start[w] += w < v;
-			if (v < lowest[w])
-				lowest[w] = v;
+			__builtin_prefetch(&links[near], 1);
+			links[w].ancestor += w < v;
+			if (v < links[w].best)
+				links[w].best = v;
 		}
 	}
 	uint32_t sum = 0;
-	for (uint32_t i = 0; i <= pre->reached; i++)
-		start[i] = sum += start[i];
+	for (uint32_t i = 0; i < pre->reached; i++) {
+		start[i] = sum += links[i].ancestor;
+		links[i].ancestor = pre->parent[i];
+	}
+	start[pre->reached] = sum;
 }
 
 /* Lists as many numbers before end as there is room for; none if not even the last one's fit. */
@@ -183,29 +196,25 @@ static void list_predecessors(struct predecessors *lists, uint32_t end)
 
 /* ---- semidominators ---- */
 
-struct forest {
-	uint32_t *ancestor, *best, *path; /* best: the smallest semidominator up to ancestor */
-};
-
 /* The smallest semidominator on the way from v up to, and without, the first number below linked.
  */
 static inline uint32_t smallest_above(const struct forest *forest, uint32_t v, uint32_t linked)
 {
-	uint32_t *ancestor = forest->ancestor, *best = forest->best;
-	if (ancestor[v] < linked)
-		return best[v];
+	struct link *links = forest->links;
+	if (links[v].ancestor < linked)
+		return links[v].best;
 	size_t depth = 0;
 	uint32_t top = v;
-	for (; ancestor[top] >= linked; top = ancestor[top])
+	for (; links[top].ancestor >= linked; top = links[top].ancestor)
 		forest->path[depth++] = top;
-	uint32_t root = ancestor[top], smallest = best[top];
+	uint32_t root = links[top].ancestor, smallest = links[top].best;
 	while (depth > 0) {
-		uint32_t u = forest->path[--depth];
-		if (smallest < best[u])
-			best[u] = smallest;
+		struct link *link = &links[forest->path[--depth]];
+		if (smallest < link->best)
+			link->best = smallest;
 		else
-			smallest = best[u];
-		ancestor[u] = root;
+			smallest = link->best;
+		link->ancestor = root;
 	}
 	return smallest;
 }
@@ -215,7 +224,7 @@ static uint32_t smallest_of_many(const struct predecessors *lists, const struct 
 				 uint32_t i)
 {
 	const struct adjacency *graph = lists->graph;
-	uint32_t smallest = forest->best[i];
+	uint32_t smallest = forest->links[i].best;
 	for (uint32_t node = 0; node + 1 < graph->nodes; node++) {
 		uint32_t v = lists->number[node];
 		if (v == NONE || v <= i)
@@ -233,6 +242,23 @@ static uint32_t smallest_of_many(const struct predecessors *lists, const struct 
 	return smallest;
 }
 
+/* The lists are one after the other, so that of what comes next it is known what it needs. */
+static inline uint32_t smallest_of_list(const struct predecessors *lists,
+					const struct forest *forest, uint32_t i)
+{
+	const uint32_t *from = lists->from;
+	uint32_t begin = lists->start[i] - lists->base;
+	uint32_t smallest = forest->links[i].best;
+	for (uint32_t e = lists->start[i + 1] - lists->base; e-- > begin;) {
+		if (e >= NEAR)
+			__builtin_prefetch(&forest->links[from[e - NEAR]]);
+		uint32_t p = smallest_above(forest, from[e], i + 1);
+		if (p < smallest)
+			smallest = p;
+	}
+	return smallest;
+}
+
 /* best holds the lowest predecessors at first.  semi[i] takes the place of start[i + 1], which is
  * not needed any more once i is done. */
 static void find_semidominators(uint32_t count, struct predecessors *lists,
@@ -243,20 +269,15 @@ static void find_semidominators(uint32_t count, struct predecessors *lists,
 	for (uint32_t i = count; i-- > 1;) {
 		if (i < lists->first)
 			list_predecessors(lists, i + 1);
-		uint32_t smallest = forest->best[i];
+		uint32_t smallest;
 		if (i < lists->first) {
 			smallest = smallest_of_many(lists, forest, i);
 			start[i] = start[i - 1];
 			lists->first = i;
 		} else {
-			for (uint32_t e = start[i], end = start[i + 1]; e < end; e++) {
-				uint32_t p =
-					smallest_above(forest, lists->from[e - lists->base], i + 1);
-				if (p < smallest)
-					smallest = p;
-			}
+			smallest = smallest_of_list(lists, forest, i);
 		}
-		semi[i] = forest->best[i] = smallest;
+		semi[i] = forest->links[i].best = smallest;
 	}
 }
 
@@ -264,19 +285,23 @@ static void find_semidominators(uint32_t count, struct predecessors *lists,
 
 /* Where climbing step by step would take too long, long jumps (as of a skew-binary list) make it
  * logarithmic. */
+struct jump {
+	uint32_t to, depth;
+};
+
 struct climb {
-	uint32_t *dominator, *jump, *depth;
+	uint32_t *dominator;
+	struct jump *jump;
 	bool jumps;
 	uint64_t steps_left;
 };
 
 static void add_jump(struct climb *climb, uint32_t i)
 {
-	uint32_t d = climb->dominator[i], j = climb->jump[d];
-	climb->depth[i] = climb->depth[d] + 1;
-	bool equal =
-		climb->depth[d] - climb->depth[j] == climb->depth[j] - climb->depth[climb->jump[j]];
-	climb->jump[i] = equal ? climb->jump[j] : d;
+	struct jump *jump = climb->jump;
+	uint32_t d = climb->dominator[i], j = jump[d].to, k = jump[j].to;
+	bool equal = jump[d].depth - jump[j].depth == jump[j].depth - jump[k].depth;
+	jump[i] = (struct jump){.to = equal ? k : d, .depth = jump[d].depth + 1};
 }
 
 static uint32_t climb_to(struct climb *climb, uint32_t d, uint32_t limit)
@@ -284,24 +309,21 @@ static uint32_t climb_to(struct climb *climb, uint32_t d, uint32_t limit)
 	for (; d > limit && !climb->jumps && climb->steps_left > 0; climb->steps_left--)
 		d = climb->dominator[d];
 	while (d > limit && climb->jumps)
-		d = climb->jump[d] > limit ? climb->jump[d] : climb->dominator[d];
+		d = climb->jump[d].to > limit ? climb->jump[d].to : climb->dominator[d];
 	return d;
 }
 
-/* dominator holds the parents, and becomes the dominators; jump and depth are room for count
- * numbers each. */
+/* dominator holds the parents, and becomes the dominators; jump is room for count of them. */
 static void find_dominators(uint32_t count, uint32_t *dominator, const uint32_t *semi,
-			    uint32_t *jump, uint32_t *depth)
+			    struct jump *jump)
 {
-	struct climb climb = {.dominator = dominator,
-			      .jump = jump,
-			      .depth = depth,
-			      .steps_left = 8 * (uint64_t)count};
+	struct climb climb = {
+		.dominator = dominator, .jump = jump, .steps_left = 8 * (uint64_t)count};
 	for (uint32_t i = 1; i < count; i++) {
 		uint32_t d = climb_to(&climb, dominator[i], semi[i]);
 		if (d > semi[i]) {
 			climb.jumps = true;
-			jump[0] = depth[0] = 0;
+			jump[0] = (struct jump){0, 0};
 			for (uint32_t done = 1; done < i; done++)
 				add_jump(&climb, done);
 			d = climb_to(&climb, d, semi[i]);
@@ -351,24 +373,23 @@ static uint32_t choose_capacity(const struct snap_graph *graph, uint32_t listed)
 }
 
 /* From numbers of parents to those of dominators.  The forest's path takes the place of order,
- * which is found again from the numbers. */
+ * which is found again from the numbers; room is for as many links. */
 static enum snap_status find_by_number(struct snap_graph *graph, struct preorder *pre,
-				       struct predecessors *lists, struct forest *forest,
+				       struct predecessors *lists, void *room,
 				       struct snap_error *error)
 {
 	uint32_t count = pre->reached;
-	measure_lists(&graph->held, pre, lists->start, forest->best);
+	struct forest forest = {.links = room, .path = pre->order};
+	measure_lists(&graph->held, pre, lists->start, forest.links);
 	lists->capacity = choose_capacity(graph, lists->start[count]);
 	lists->from = libsnap_graph_take(graph, lists->capacity, 4);
 	if (lists->from == NULL)
 		return libsnap_fail_memory(error);
-	forest->path = pre->order;
-	memcpy(forest->ancestor, pre->parent, (size_t)count * sizeof(*pre->parent));
 	libsnap_graph_progress(graph, "dominators", 1, 4);
-	find_semidominators(count, lists, forest);
+	find_semidominators(count, lists, &forest);
 	libsnap_graph_progress(graph, "dominators", 2, 4);
 	libsnap_graph_give(graph, lists->from, lists->capacity, 4);
-	find_dominators(count, pre->parent, lists->start + 1, forest->ancestor, forest->best);
+	find_dominators(count, pre->parent, lists->start + 1, room);
 	libsnap_graph_progress(graph, "dominators", 3, 4);
 	for (uint32_t node = 0; node < graph->held.nodes; node++)
 		if (pre->number[node] != NONE)
@@ -376,22 +397,16 @@ static enum snap_status find_by_number(struct snap_graph *graph, struct preorder
 	return SNAP_OK;
 }
 
-static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre,
+static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre, void *room,
 				 struct snap_error *error)
 {
 	uint32_t count = pre->reached;
 	struct predecessors lists = {.graph = &graph->held, .number = pre->number};
-	struct forest forest = {.best = libsnap_graph_take(graph, count, 4)};
 	lists.start = libsnap_graph_take(graph, count + 1u, 4);
-	forest.ancestor = libsnap_graph_take(graph, count, 4);
-	enum snap_status status;
-	if (lists.start != NULL && forest.best != NULL && forest.ancestor != NULL)
-		status = find_by_number(graph, pre, &lists, &forest, error);
-	else
-		status = libsnap_fail_memory(error);
+	enum snap_status status = lists.start != NULL
+					  ? find_by_number(graph, pre, &lists, room, error)
+					  : libsnap_fail_memory(error);
 	libsnap_graph_give(graph, lists.start, count + 1u, 4);
-	libsnap_graph_give(graph, forest.ancestor, count, 4);
-	libsnap_graph_give(graph, forest.best, count, 4);
 	return status;
 }
 
@@ -407,6 +422,7 @@ static enum snap_status add_retained(struct snap_graph *graph, const struct preo
 				     struct snap_error *error)
 {
 	uint64_t *retained = graph->retained;
+	memset(retained, 0, (size_t)graph->held.nodes * sizeof(*retained));
 	enum snap_status status = libsnap_graph_each_size(graph, add_own, graph, error);
 	if (status != SNAP_OK)
 		return status;
@@ -458,13 +474,13 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 		status = libsnap_fail_memory(error);
 	if (status == SNAP_OK)
 		status = walk_from_roots(graph, &pre, error);
-	if (status == SNAP_OK)
-		status = find_all(graph, &pre, error);
 	graph->dominator = pre.number;
 	if (status == SNAP_OK)
-		graph->retained = libsnap_graph_take_zeroed(graph, nodes, 8);
+		graph->retained = libsnap_graph_take(graph, nodes, 8);
 	if (status == SNAP_OK && graph->retained == NULL)
 		status = libsnap_fail_memory(error);
+	if (status == SNAP_OK)
+		status = find_all(graph, &pre, graph->retained, error);
 	if (status == SNAP_OK)
 		status = add_retained(graph, &pre, error);
 	if (status == SNAP_OK)
