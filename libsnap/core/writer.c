@@ -71,6 +71,7 @@ static void free_writer(struct snap_writer *w)
 	libsnap_shapes_free(&w->shapes, allocator);
 	libsnap_totals_free(&w->totals);
 	libsnap_direct_free(w);
+	libsnap_heap_free(w);
 	libsnap_names_free(&w->names);
 	if (w->folder)
 		libsnap_free(allocator, w->folder, strlen(w->folder) + 1, 1);
@@ -244,6 +245,8 @@ static enum snap_status settle_rows(struct snap_writer *w)
 {
 	if (w->totals_only)
 		return SNAP_OK;
+	if (w->heap.given)
+		return libsnap_heap_settle(w);
 	return w->is_direct ? libsnap_shapes_settle(w) : libsnap_order_begin(w);
 }
 
@@ -251,6 +254,8 @@ static enum snap_status write_rows(struct snap_writer *w)
 {
 	if (w->totals_only)
 		return SNAP_OK;
+	if (w->heap.given)
+		return libsnap_heap_write(w);
 	return w->is_direct ? libsnap_direct_end(w) : libsnap_write_rows(w);
 }
 

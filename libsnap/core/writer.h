@@ -143,6 +143,7 @@ struct libsnap_make {
 	uint32_t type, slot_count;
 	uint64_t first_slot; /* in layout_slots: struct libsnap_reference without target */
 	uint32_t shapes[2];  /* without elements, with; 0: not yet */
+	bool labelled;       /* references say their labels themselves */
 };
 
 /* ---- objects by shape (writer_lanes.c) ---- */
@@ -336,6 +337,17 @@ struct libsnap_direct {
 	uint32_t type; /* of the last run */
 };
 
+/* ---- a whole heap at once (writer_heap.c) ---- */
+
+#define LIBSNAP_LABELLED_WORDS 3u /* of a reference that says its label */
+#define LIBSNAP_AHEAD          16u /* so many objects before it is read, memory is asked for one */
+struct libsnap_heap {
+	struct snap_heap arrays;
+	bool given;
+	uint32_t *rows;    /* by number - 1: the row + 1; before rows are numbered: the shape */
+	uint32_t *numbers; /* by row */
+};
+
 struct snap_writer {
 	const struct snap_allocator *allocator;
 	const struct snap_io *io;
@@ -367,6 +379,7 @@ struct snap_writer {
 	struct libsnap_order order;
 	struct libsnap_map map;
 	struct libsnap_direct direct;
+	struct libsnap_heap heap;
 
 	struct libsnap_out out;
 	struct libsnap_batch_out batch;
@@ -578,6 +591,16 @@ enum snap_status libsnap_direct_check(struct snap_writer *, const struct snap_ob
 enum snap_status libsnap_direct_object(struct snap_writer *, const struct snap_object *);
 /* The rows that were not written yet, and all runs. */
 enum snap_status libsnap_direct_end(struct snap_writer *);
+
+/* writer_layout.c */
+enum snap_status libsnap_layout_add(struct snap_writer *, uint32_t type, const struct snap_slot *slots, size_t count,
+				    uint32_t *id);
+
+/* writer_heap.c, writer_heap_rows.c */
+enum snap_status libsnap_heap_settle(struct snap_writer *);
+void libsnap_heap_resolve(struct snap_writer *, uint64_t *ids, size_t count, uint64_t *unknown);
+enum snap_status libsnap_heap_write(struct snap_writer *);
+void libsnap_heap_free(struct snap_writer *);
 
 /* writer_batch.c: all rows of small columns wait here for each other */
 /* *added: the column is in the batch; it may be too large. */

@@ -18,7 +18,7 @@ static enum snap_status check_slot(struct snap_writer *w, const struct snap_slot
 	return SNAP_OK;
 }
 
-static enum snap_status add_layout(struct snap_writer *w, uint32_t type, const struct snap_slot *slots,
+enum snap_status libsnap_layout_add(struct snap_writer *w, uint32_t type, const struct snap_slot *slots,
 				   size_t count, uint32_t *id)
 {
 	enum snap_status status = SNAP_OK;
@@ -52,7 +52,7 @@ enum snap_status snap_writer_layout(struct snap_writer *w, uint32_t type, const 
 				    size_t count, uint32_t *id, struct snap_error *error)
 {
 	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status
-							   : add_layout(w, type, slots, count, id);
+							   : libsnap_layout_add(w, type, slots, count, id);
 	return libsnap_writer_end_call(w, status, error);
 }
 
@@ -136,6 +136,8 @@ static enum snap_status add_object(struct snap_writer *w, uint32_t id, const str
 	if (id == 0 || id > w->layouts.count || w->is_direct)
 		return libsnap_misuse(w, "layout %u is not known", (unsigned)id);
 	struct libsnap_make *make = libsnap_pages_at(&w->layouts, id - 1);
+	if (make->labelled)
+		return libsnap_misuse(w, "layout %u is for a heap", (unsigned)id);
 	if (o->type != make->type || o->id == 0 || count < make->slot_count)
 		return libsnap_misuse(w, "object %" PRIu64 ", of type %u with %zu targets, is not what layout %u says",
 				      o->id, (unsigned)o->type, count, (unsigned)id);

@@ -252,7 +252,11 @@ enum snap_status libsnap_write_roots(struct snap_writer *w)
 		return libsnap_fail_memory(&w->problem);
 	for (size_t i = 0; i < count; i++)
 		objects[i] = ((struct libsnap_root *)libsnap_pages_at(&w->roots, i))->object;
-	enum snap_status status = libsnap_resolve(w, objects, count, &w->unknown_roots);
+	enum snap_status status = SNAP_OK;
+	if (w->heap.given)
+		libsnap_heap_resolve(w, objects, count, &w->unknown_roots);
+	else
+		status = libsnap_resolve(w, objects, count, &w->unknown_roots);
 	if (status == SNAP_OK)
 		status = write_known_roots(w, objects);
 	libsnap_free(w->allocator, objects, count, sizeof(*objects));

@@ -373,6 +373,39 @@ SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_object_of(struct snap_writer *, uint32_t layout, const struct snap_object *, const uint64_t *targets,
 		      size_t count, struct snap_error *);
 
+/* An object of a heap that is given at once.  Its count is 1, and its type its layout's. */
+struct snap_heap_object {
+	uint64_t id, size, refcount; /* as in struct snap_object; id is not 0 */
+	uint64_t references;         /* where its references begin in words */
+	uint32_t reference_count, layout;
+	uint32_t name;
+	uint16_t generation, flags;
+};
+/* All objects of a snapshot, out of arrays: the fastest way for a program that has them in memory anyway.  Objects have
+ * numbers, 1 to count, in any order; what is said of number n is at n - 1.  Append members only at the end. */
+struct snap_heap {
+	size_t struct_size;     /* set by SNAP_HEAP_INIT */
+	uint32_t count;         /* less than 2^32 - 1 */
+	const uint32_t *order;  /* all numbers, by ascending id */
+	const struct snap_heap_object *objects;
+	const uint32_t *words;  /* targets, which are numbers, or 0: those of the layout's slots, then elements with the
+	                         * indexes 0, 1, 2 ...  Of a labelled layout three words for each reference: target,
+	                         * kind * 4 + label % 4, label / 4 (after SNAP_LABEL_OBJECT a number) */
+	uint64_t word_count;
+	const uint32_t *stacks, *contents; /* NULL: all are 0 */
+};
+#define SNAP_HEAP_INIT { .struct_size = sizeof(struct snap_heap) }
+
+/* A layout of which each object says itself what its references are. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_labelled_layout(struct snap_writer *, uint32_t type, uint32_t *id, struct snap_error *);
+
+/* Gives the heap of a writer that is neither direct nor for totals only, and has no other objects.  Its arrays stay the
+ * caller's, and as they are until the writer is finished or aborted: they are read, and found to be wrong, only then.
+ * They count for nothing in max_memory_bytes, and neither do 8 bytes for each object. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_writer_heap(struct snap_writer *, const struct snap_heap *, struct snap_error *);
+
 struct snap_root {
 	uint64_t object; /* its id */
 	enum snap_root_kind kind;

@@ -1,0 +1,192 @@
+/* A whole heap at once, out of the caller's arrays: which shape each object has, and which row. */
+#include <inttypes.h>
+
+#include "writer.h"
+
+enum snap_status snap_writer_labelled_layout(struct snap_writer *w, uint32_t type, uint32_t *id, struct snap_error *error)
+{
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : libsnap_layout_add(w, type, NULL, 0, id);
+	if (status == SNAP_OK)
+		((struct libsnap_make *)libsnap_pages_at(&w->layouts, *id - 1))->labelled = true;
+	return libsnap_writer_end_call(w, status, error);
+}
+
+enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap *heap, struct snap_error *error)
+{
+	struct snap_heap whole = SNAP_HEAP_INIT;
+	if (libsnap_writer_failed(w))
+		return libsnap_writer_end_call(w, w->failure.status, error);
+	enum snap_status status = libsnap_copy_options(&whole, sizeof(whole), heap, &w->problem);
+	if (status == SNAP_OK && (w->heap.given || w->is_direct || w->totals_only))
+		status = libsnap_misuse(w, "a heap, after another or where rows are not kept");
+	if (status == SNAP_OK &&
+	    ((whole.count > 0 && (!whole.order || !whole.objects)) || (whole.word_count > 0 && !whole.words)))
+		status = libsnap_misuse(w, "a heap that lacks an array");
+	if (status == SNAP_OK) {
+		w->heap.arrays = whole;
+		w->heap.given = true;
+	}
+	return libsnap_writer_end_call(w, status, error);
+}
+
+void libsnap_heap_free(struct snap_writer *w)
+{
+	libsnap_free(w->allocator, w->heap.rows, w->heap.arrays.count, sizeof(*w->heap.rows));
+	libsnap_free(w->allocator, w->heap.numbers, w->heap.arrays.count, sizeof(*w->heap.numbers));
+	w->heap.rows = w->heap.numbers = NULL;
+}
+
+/* ---- shapes ---- */
+
+static struct snap_object object_of(const struct snap_heap *h, uint32_t number)
+{
+	const struct snap_heap_object *from = &h->objects[number - 1];
+	return (struct snap_object){.id = from->id,
+				    .size = from->size,
+				    .count = 1,
+				    .stack = h->stacks ? h->stacks[number - 1] : 0,
+				    .name = from->name,
+				    .content = h->contents ? h->contents[number - 1] : 0,
+				    .generation = from->generation};
+}
+
+/* Whether an object has the references that its layout says, and where it says. */
+static bool has_references(const struct snap_heap *h, const struct snap_heap_object *o, const struct libsnap_make *make)
+{
+	const uint64_t words = o->reference_count * (uint64_t)(make->labelled ? LIBSNAP_LABELLED_WORDS : 1);
+	return o->reference_count >= make->slot_count &&
+	       (words == 0 || (o->references <= h->word_count && words <= h->word_count - o->references));
+}
+
+/* What a labelled layout's object says of its references; targets are looked at when they are written. */
+static enum snap_status use_labels(struct snap_writer *w, const struct snap_heap_object *o)
+{
+	const uint32_t *words = w->heap.arrays.words + o->references;
+	for (uint32_t i = 0; i < o->reference_count; i++, words += LIBSNAP_LABELLED_WORDS) {
+		const uint32_t kind = words[1] / 4, tag = words[1] % 4, value = words[2];
+		if (kind > 31 || (tag == LIBSNAP_TAG_STRING && (value == 0 || value > w->names.strings.count)) ||
+		    (tag == LIBSNAP_TAG_OBJECT && (value == 0 || value > w->heap.arrays.count)) ||
+		    (tag == LIBSNAP_TAG_NONE && value != 0))
+			return libsnap_misuse(w, "object %" PRIu64 ": kind %" PRIu32 " with label %" PRIu32 " is none", o->id,
+					      kind, value);
+		if (tag == LIBSNAP_TAG_STRING)
+			libsnap_string_use(&w->names, value);
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status find_labelled(struct snap_writer *w, struct libsnap_make *make)
+{
+	struct libsnap_layout layout = {.tail = SNAP_TAIL_LABELLED, .all_in_tail = true};
+	uint32_t shape;
+	enum snap_status status = libsnap_shape_intern(w, make->type, NULL, 0, &layout, &shape);
+	make->shapes[true] = shape;
+	return status;
+}
+
+static enum snap_status find_shape(struct snap_writer *w, struct libsnap_make *make, bool elements)
+{
+	if (make->labelled && elements)
+		return find_labelled(w, make);
+	w->group.count = 0;
+	for (size_t i = 0; i < make->slot_count + (size_t)elements; i++) {
+		struct libsnap_reference r = {.kind = SNAP_REF_ELEMENT, .tag = LIBSNAP_TAG_INDEX};
+		if (i < make->slot_count)
+			r = *(struct libsnap_reference *)libsnap_pages_at(&w->layout_slots, make->first_slot + i);
+		if (r.tag == LIBSNAP_TAG_STRING)
+			libsnap_string_use(&w->names, (uint32_t)r.value);
+		if (!libsnap_group_add(w, &w->group, &r))
+			return libsnap_fail_memory(&w->problem);
+	}
+	struct libsnap_layout layout = libsnap_layout_of(w->group.references, w->group.count);
+	uint32_t shape;
+	enum snap_status status =
+		libsnap_shape_intern(w, make->type, w->group.references, w->group.count, &layout, &shape);
+	make->shapes[elements] = shape;
+	return status;
+}
+
+static enum snap_status settle_object(struct snap_writer *w, uint32_t number, uint64_t *id_before)
+{
+	const struct snap_heap *h = &w->heap.arrays;
+	if (number == 0 || number > h->count || h->objects[number - 1].id <= *id_before)
+		return libsnap_misuse(w, "the order of the heap is not that of its ids");
+	const struct snap_heap_object *from = &h->objects[number - 1];
+	*id_before = from->id;
+	if (from->layout == 0 || from->layout > w->layouts.count)
+		return libsnap_misuse(w, "layout %" PRIu32 " is not known", from->layout);
+	struct libsnap_make *make = libsnap_pages_at(&w->layouts, from->layout - 1);
+	if (!has_references(h, from, make))
+		return libsnap_misuse(w, "object %" PRIu64 " has not the references that its layout says", from->id);
+	struct snap_object o = object_of(h, number);
+	o.type = make->type;
+	enum snap_status status = make->labelled ? use_labels(w, from) : SNAP_OK;
+	if (status == SNAP_OK)
+		status = libsnap_log_sums(w, &o);
+	const bool elements = from->reference_count > make->slot_count;
+	if (status == SNAP_OK && make->shapes[elements] == 0)
+		status = find_shape(w, make, elements);
+	if (status != SNAP_OK)
+		return status;
+	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, make->shapes[elements]);
+	shape->rows++;
+	shape->blocks++;
+	shape->bytes += o.size;
+	w->heap.rows[number - 1] = make->shapes[elements];
+	return SNAP_OK;
+}
+
+static void number_rows(struct snap_writer *w)
+{
+	const struct snap_heap *h = &w->heap.arrays;
+	for (uint32_t i = 0; i < h->count; i++) {
+		const uint32_t number = h->order[i];
+		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, w->heap.rows[number - 1]);
+		shape = libsnap_shape_at(&w->shapes, shape->instead);
+		const uint64_t row = w->shapes.next_row[shape->number - 1]++;
+		w->heap.numbers[row] = number;
+		w->heap.rows[number - 1] = (uint32_t)row + 1;
+	}
+}
+
+enum snap_status libsnap_heap_settle(struct snap_writer *w)
+{
+	const struct snap_heap *h = &w->heap.arrays;
+	enum snap_status status = SNAP_OK;
+	if (w->named.record_count > 0 || w->anonymous.record_count > 0 || w->loose_count > 0)
+		return libsnap_misuse(w, "a heap, and objects or references beside it");
+	w->heap.rows = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.rows));
+	w->heap.numbers = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.numbers));
+	if (!w->heap.rows || !w->heap.numbers || h->count == UINT32_MAX)
+		return libsnap_fail_memory(&w->problem);
+	uint64_t id_before = 0;
+	for (uint32_t i = 0; i < h->count && status == SNAP_OK; i++) {
+		if (i + LIBSNAP_AHEAD < h->count)
+			__builtin_prefetch(&h->objects[h->order[i + LIBSNAP_AHEAD] - 1]);
+		status = settle_object(w, h->order[i], &id_before);
+	}
+	w->group.count = 0;
+	if (status == SNAP_OK)
+		status = libsnap_shapes_settle(w);
+	if (status == SNAP_OK)
+		number_rows(w);
+	return status;
+}
+
+void libsnap_heap_resolve(struct snap_writer *w, uint64_t *ids, size_t count, uint64_t *unknown)
+{
+	const struct snap_heap *h = &w->heap.arrays;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t low = 0, high = h->count;
+		while (low < high) {
+			uint32_t middle = low + (high - low) / 2;
+			if (h->objects[h->order[middle] - 1].id < ids[i])
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		const bool found = low < h->count && h->objects[h->order[low] - 1].id == ids[i];
+		*unknown += !found;
+		ids[i] = found ? w->heap.rows[h->order[low] - 1] : 0;
+	}
+}
