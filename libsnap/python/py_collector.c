@@ -6,8 +6,7 @@
 static int note_one(PyObject *object, void *context)
 {
 	struct py_walk *w = context;
-	if (py_note(w, object))
-		py_mark(w, object);
+	(void)py_note(w, object);
 	return py_going(w);
 }
 
@@ -19,7 +18,6 @@ void py_collector_walk(struct py_walk *w)
 #else
 
 #define LINK_MASK (~(uintptr_t)3) /* the low bits are the collector's flags */
-#define BEHIND    16              /* so many objects after it was noted, an object is in the cache and is marked */
 
 static PyGC_Head *next_of(const PyGC_Head *link)
 {
@@ -31,35 +29,21 @@ static PyGC_Head *previous_of(const PyGC_Head *link)
 	return (PyGC_Head *)(link->_gc_prev & LINK_MASK);
 }
 
-struct trail {
-	struct py_walk *walk;
-	unsigned generation;
-	PyObject *behind[BEHIND];
-	size_t count;
-};
-
-static void note(struct trail *t, PyGC_Head *link)
+static void note(struct py_walk *w, PyGC_Head *link, unsigned generation)
 {
-	PyObject *object = (PyObject *)(link + 1), **place = &t->behind[t->count++ % BEHIND];
-	uint32_t id = py_note(t->walk, object);
-	if (!id)
-		return;
-	*py_flags_of(t->walk, id) |= (uint8_t)(t->generation << PY_GENERATION);
-	__builtin_prefetch(object);
-	if (*place)
-		py_mark(t->walk, *place);
-	*place = object;
+	uint32_t id = py_note(w, (PyObject *)(link + 1));
+	if (id)
+		py_row_of(w, id)->generation = (uint16_t)generation;
 }
 
 /* From both ends, so that two links are waited for at once.  The way back is believed only as far as the way there agrees,
  * and what was found on it comes in the order of the list. */
 static void note_generation(struct py_walk *w, PyGC_Head *head, unsigned generation)
 {
-	struct trail t = {.walk = w, .generation = generation};
 	struct py_area back = {0};
 	PyGC_Head *first = next_of(head), *last = head, *before = previous_of(head);
 	while (first != last && py_going(w)) {
-		note(&t, first);
+		note(w, first, generation);
 		first = next_of(first);
 		if (first == last || next_of(before) != last)
 			continue;
@@ -70,10 +54,7 @@ static void note_generation(struct py_walk *w, PyGC_Head *head, unsigned generat
 		before = previous_of(last);
 	}
 	for (size_t i = back.size / sizeof(PyGC_Head *); i-- > 0 && py_going(w);)
-		note(&t, ((PyGC_Head **)(void *)back.bytes)[i]);
-	for (size_t i = 0; i < BEHIND && py_going(w); i++)
-		if (t.behind[i])
-			py_mark(w, t.behind[i]);
+		note(w, ((PyGC_Head **)(void *)back.bytes)[i], generation);
 	py_area_free(&back);
 }
 

@@ -20,6 +20,17 @@ uint32_t py_string(struct py_walk *w, const char *text)
 	return id;
 }
 
+uint64_t py_literal_label(struct py_walk *w, const char *literal)
+{
+	uint32_t id = py_map_get(&w->names, literal);
+	if (!id) {
+		id = py_string(w, literal);
+		if (py_going(w) && !py_map_put(&w->names, literal, id))
+			py_fail(w, SNAP_NO_MEMORY, "out of memory for names");
+	}
+	return SNAP_LABEL_STRING(id);
+}
+
 static size_t put_character(char *out, Py_UCS4 c)
 {
 	if (c < 0x80) {
@@ -83,51 +94,57 @@ static uint32_t name_of(struct py_walk *w, PyObject *object, const struct py_typ
 	}
 }
 
-/* Where what the object at hand holds is put down, after how many there are of them. */
-static uint64_t begin_edges(struct py_walk *w)
+static void describe_object(struct py_walk *w, uint32_t id, PyObject *object, const struct py_type *type)
 {
-	if (!py_area_add(&w->edges, sizeof(uint32_t)))
-		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
-	return w->edges.size / sizeof(uint32_t) - 1;
+	const size_t at = id - 1;
+	struct snap_heap_object *row = py_row_of(w, id);
+	row->size = py_size(w, object, type);
+	row->refcount = py_refcount(object);
+	row->name = name_of(w, object, type);
+	if (w->options->traces && py_going(w))
+		((uint32_t *)(void *)w->traces.bytes)[at] = py_trace_of(w, (const char *)object - type->before);
+	if (w->options->hashes && py_going(w))
+		((uint32_t *)(void *)w->contents.bytes)[at] = py_content_of(w, object, type);
 }
 
-static void end_edges(struct py_walk *w, uint32_t id, uint64_t first)
-{
-	uint64_t count = w->edges.size / sizeof(uint32_t) - first - 1;
-	((uint32_t *)(void *)w->edges.bytes)[first] = (uint32_t)count;
-	if (count == 0)
-		w->edges.size -= sizeof(uint32_t);
-	else
-		((uint64_t *)(void *)w->first_edges.bytes)[id - 1] = first;
-}
-
-static void write_object(struct py_walk *w, uint32_t id)
+static void visit(struct py_walk *w, uint32_t id)
 {
 	PyObject *object = py_object_at(w, id);
-	uint8_t flags = *py_flags_of(w, id);
-	const struct py_type *type = py_type_of(w, object);
-	uint64_t first_edge = begin_edges(w);
+	struct py_type *type = py_type_of(w, object);
+	*py_marks_of(w, id) |= PY_VISITED;
 	if (!type || !py_going(w))
 		return;
-	struct snap_object row = {
-		.id = (uintptr_t)object,
-		.size = py_size(w, object, type),
-		.count = 1,
-		.type = type->id,
-		.name = name_of(w, object, type),
-		.generation = flags >> PY_GENERATION,
-		.refcount = py_refcount(object),
-		.flags = flags & PY_GARBAGE ? SNAP_OBJECT_UNCOLLECTABLE : 0,
-	};
-	if (w->options->traces && py_going(w))
-		row.stack = py_trace_of(w, (const char *)object - type->before);
-	if (w->options->hashes && py_going(w))
-		row.content = py_content_of(w, object, type);
-	if (py_going(w))
-		py_references(w, id, type);
-	if (py_going(w))
-		py_put_object(w, &row);
-	end_edges(w, id, first_edge);
+	describe_object(w, id, object, type);
+	w->own_dict = 0;
+	py_mark(w, object);
+	py_refer_begin(w);
+	py_references(w, id, type);
+	py_refer_end(w, id, py_type_of(w, object));
+}
+
+/* A closure's variables are said by the function, whether it was visited as a plain tuple before or will be after. */
+static void visit_closure(struct py_walk *w, PyFunctionObject *function)
+{
+	uint32_t id = py_note(w, function->func_closure);
+	struct py_type *type = id ? py_type_of(w, function->func_closure) : NULL;
+	if (!type || !type->exact || !py_going(w))
+		return;
+	*py_marks_of(w, id) |= PY_VISITED;
+	describe_object(w, id, function->func_closure, type);
+	py_refer_begin(w);
+	py_refer_closure(w, function);
+	py_refer_end(w, id, type);
+}
+
+static void visit_with_parts(struct py_walk *w, uint32_t id)
+{
+	PyObject *object = py_object_at(w, id);
+	visit(w, id);
+	uint32_t dict = w->own_dict;
+	if (dict && !(*py_marks_of(w, dict) & PY_VISITED) && py_going(w))
+		visit(w, dict);
+	if (Py_TYPE(object) == &PyFunction_Type && ((PyFunctionObject *)object)->func_closure && py_going(w))
+		visit_closure(w, (PyFunctionObject *)object);
 }
 
 #define AHEAD_POINTER 48u
@@ -139,7 +156,7 @@ static inline __attribute__((always_inline)) void prefetch(const struct py_walk 
 {
 	if (left <= AHEAD_POINTER)
 		return;
-	__builtin_prefetch((PyObject **)(void *)w->objects.bytes + ids[AHEAD_POINTER] - 1);
+	__builtin_prefetch(py_row_of(w, ids[AHEAD_POINTER]), 1);
 	__builtin_prefetch(py_object_at(w, ids[AHEAD_HEADER]));
 	const PyObject *object = py_object_at(w, ids[AHEAD_PARTS]);
 	if (Py_TYPE(object) == &PyList_Type) {
@@ -157,8 +174,6 @@ static bool next_ids(struct py_walk *w, uint32_t visited)
 {
 	uint32_t count = w->object_count - visited;
 	w->order.size = 0;
-	if (!py_area_add(&w->first_edges, count * sizeof(uint64_t)))
-		return false;
 	if ((uint64_t)count * SPARSE >= w->index.count * PY_CHUNK_SLOTS)
 		return py_index_order(&w->index, visited, w->object_count, &w->order);
 	uint32_t *ids = py_area_add(&w->order, count * sizeof(*ids));
@@ -167,20 +182,56 @@ static bool next_ids(struct py_walk *w, uint32_t visited)
 	return ids != NULL;
 }
 
-/* All objects that are known, and those that these turn out to refer to. */
-static void write_objects(struct py_walk *w)
+/* Dicts come after what they may be the namespaces of. */
+static void visit_ids(struct py_walk *w)
 {
-	(void)begin_edges(w); /* of no object: 0 is nowhere */
+	const uint32_t *ids = (const uint32_t *)(void *)w->order.bytes;
+	const size_t count = w->order.size / sizeof(*ids);
+	for (size_t i = 0; i < count && py_going(w); i++) {
+		uint8_t *marks = py_marks_of(w, ids[i]);
+		prefetch(w, ids + i, count - i);
+		if (*marks & PY_VISITED)
+			continue;
+		if (PyDict_CheckExact(py_object_at(w, ids[i])))
+			*marks |= PY_LATER;
+		else
+			visit_with_parts(w, ids[i]);
+	}
+	for (size_t i = 0; i < count && py_going(w); i++)
+		if ((*py_marks_of(w, ids[i]) & (PY_VISITED | PY_LATER)) == PY_LATER)
+			visit(w, ids[i]);
+}
+
+/* All objects that are known, and those that these turn out to refer to. */
+static void visit_all(struct py_walk *w)
+{
 	for (uint32_t visited = 0, end; visited < w->object_count && py_going(w); visited = end) {
 		end = w->object_count;
-		if (!next_ids(w, visited))
+		if (next_ids(w, visited))
+			visit_ids(w);
+		else
 			py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
-		const uint32_t *ids = (const uint32_t *)(void *)w->order.bytes;
-		for (size_t left = w->order.size / sizeof(*ids); left > 0 && py_going(w); left--, ids++) {
-			prefetch(w, ids, left);
-			write_object(w, *ids);
-		}
 	}
+}
+
+static void give_heap(struct py_walk *w)
+{
+	struct snap_heap heap = SNAP_HEAP_INIT;
+	w->order.size = 0;
+	if (py_going(w) && !py_index_order(&w->index, 0, w->object_count, &w->order))
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+	if (!py_going(w))
+		return;
+	heap.count = w->object_count;
+	heap.order = (const uint32_t *)(void *)w->order.bytes;
+	heap.objects = (const struct snap_heap_object *)(const void *)w->objects.bytes;
+	heap.words = (const uint32_t *)(void *)w->words.bytes;
+	heap.word_count = w->words.size / sizeof(*heap.words);
+	if (w->options->traces)
+		heap.stacks = (const uint32_t *)(void *)w->traces.bytes;
+	if (w->options->hashes)
+		heap.contents = (const uint32_t *)(void *)w->contents.bytes;
+	w->status = snap_writer_heap(w->writer, &heap, &w->error);
 }
 
 static void mark_garbage(struct py_walk *w)
@@ -190,7 +241,7 @@ static void mark_garbage(struct py_walk *w)
 	for (Py_ssize_t i = 0; garbage && PyList_CheckExact(garbage) && i < PyList_GET_SIZE(garbage); i++) {
 		uint32_t id = py_note(w, PyList_GET_ITEM(garbage, i));
 		if (id)
-			*py_flags_of(w, id) |= PY_GARBAGE;
+			py_row_of(w, id)->flags = SNAP_OBJECT_UNCOLLECTABLE;
 	}
 }
 
@@ -199,8 +250,9 @@ static void write_graph(struct py_walk *w)
 	py_collector_walk(w);
 	mark_garbage(w);
 	py_known_roots(w);
-	write_objects(w);
+	visit_all(w);
 	py_foreign_roots(w);
+	give_heap(w);
 }
 
 static void set_property(struct py_walk *w, const char *key, const char *value)

@@ -38,7 +38,8 @@ static void claim_dict(struct py_walk *w, PyObject *dict)
 		return;
 	while (py_going(w) && PyDict_Next(dict, &at, &name, &value))
 		if (PyUnicode_Check(name))
-			py_repeat(w, value, py_name_label(w, name));
+			py_refer(w, value, SNAP_REF_ALIAS, py_name_label(w, name));
+	w->own_dict = py_note(w, dict);
 }
 
 #if PY_SINCE(3, 11)
@@ -206,7 +207,7 @@ static void refer_shared_keys(struct py_walk *w, const PyTypeObject *type)
 static void refer_internal(struct py_walk *w, PyObject *to, const char *label)
 {
 	if (to)
-		py_refer(w, to, SNAP_REF_INTERNAL, SNAP_LABEL_STRING(py_string(w, label)));
+		py_refer(w, to, SNAP_REF_INTERNAL, py_literal_label(w, label));
 }
 
 void py_claim_type(struct py_walk *w, PyTypeObject *type)

@@ -55,13 +55,13 @@ void py_claim_key(struct py_walk *w, PyObject *to, PyObject *key)
 void py_claim_field(struct py_walk *w, PyObject *to, const char *label)
 {
 	if (to)
-		py_claim(w, to, SNAP_REF_FIELD, SNAP_LABEL_STRING(py_string(w, label)));
+		py_claim(w, to, SNAP_REF_FIELD, py_literal_label(w, label));
 }
 
 void py_claim_internal(struct py_walk *w, PyObject *to, const char *label)
 {
 	if (to)
-		py_claim(w, to, SNAP_REF_INTERNAL, SNAP_LABEL_STRING(py_string(w, label)));
+		py_claim(w, to, SNAP_REF_INTERNAL, py_literal_label(w, label));
 }
 
 static void refer_rest(struct py_walk *w, enum snap_reference_kind kind, uint64_t label)
@@ -74,24 +74,16 @@ static void refer_rest(struct py_walk *w, enum snap_reference_kind kind, uint64_
 
 /* ---- containers of the core, read as they are ---- */
 
-static void refer_sequence(struct py_walk *w, PyObject *const *items, Py_ssize_t count)
+void py_refer_closure(struct py_walk *w, PyFunctionObject *function)
 {
-	for (Py_ssize_t i = 0; i < count && py_going(w); i++)
-		if (items[i])
-			py_refer(w, items[i], SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i));
-}
-
-static void refer_closure(struct py_walk *w, PyObject *tuple)
-{
-	uint32_t code_id = py_map_get(&w->closures, tuple);
-	PyObject *names = NULL;
+	PyCodeObject *code = (PyCodeObject *)function->func_code;
+	PyObject *tuple = function->func_closure;
 #if PY_SINCE(3, 11)
-	PyCodeObject *code = (PyCodeObject *)py_object_at(w, code_id);
-	names = code->co_localsplusnames;
+	PyObject *names = code->co_localsplusnames;
 	Py_ssize_t first = code->co_nlocalsplus - code->co_nfreevars;
 #else
+	PyObject *names = code->co_freevars;
 	Py_ssize_t first = 0;
-	names = ((PyCodeObject *)py_object_at(w, code_id))->co_freevars;
 #endif
 	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple) && py_going(w); i++) {
 		bool named = first + i < PyTuple_GET_SIZE(names);
@@ -112,19 +104,30 @@ static bool is_identifier(PyObject *key)
 	return length > 0 && length <= 64 && !Py_ISDIGIT(text[0]);
 }
 
-/* Whether a dict's key may be told.  Names in namespaces are the program's; other keys are contents, of which only those
- * are told that look like names and that the interpreter keeps as such. */
-static bool tells_key(const struct py_walk *w, PyObject *key, bool is_namespace)
+/* The label of a dict's key, if it may be told.  Names in namespaces are the program's; other keys are contents, of which
+ * only those are told that look like names and that the interpreter keeps as such. */
+static bool tell_key(struct py_walk *w, PyObject *key, bool is_namespace, uint64_t *label)
 {
 	if (!PyUnicode_Check(key))
 		return false;
-	return is_namespace || w->options->keys || is_identifier(key);
+	uint32_t known = is_namespace || w->options->keys ? 0 : py_map_get(&w->told_keys, key);
+	if (known) {
+		*label = SNAP_LABEL_STRING(known);
+		return true;
+	}
+	if (!is_namespace && !w->options->keys && !is_identifier(key))
+		return false;
+	*label = py_name_label(w, key);
+	if (!is_namespace && !w->options->keys && py_going(w) && !py_map_put(&w->told_keys, key, (uint32_t)(*label / 4)))
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for names");
+	return true;
 }
 
 static void refer_value(struct py_walk *w, PyObject *key, PyObject *value, bool is_namespace)
 {
-	if (tells_key(w, key, is_namespace))
-		py_refer(w, value, is_namespace ? SNAP_REF_FIELD : SNAP_REF_VALUE, py_name_label(w, key));
+	uint64_t label;
+	if (tell_key(w, key, is_namespace, &label))
+		py_refer(w, value, is_namespace ? SNAP_REF_FIELD : SNAP_REF_VALUE, label);
 	else
 		py_refer_key(w, value, key);
 }
@@ -154,11 +157,12 @@ static void refer_dict(struct py_walk *w, PyObject *dict, bool is_namespace)
 static void claim_dict_items(struct py_walk *w, PyObject *dict)
 {
 	PyObject *key, *value;
+	uint64_t label;
 	Py_ssize_t at = 0;
 	while (py_going(w) && PyDict_Next(dict, &at, &key, &value)) {
 		py_claim(w, key, SNAP_REF_KEY, SNAP_LABEL_NONE);
-		if (tells_key(w, key, false))
-			py_claim(w, value, SNAP_REF_VALUE, py_name_label(w, key));
+		if (tell_key(w, key, false, &label))
+			py_claim(w, value, SNAP_REF_VALUE, label);
 		else
 			py_claim_key(w, value, key);
 	}
@@ -202,8 +206,6 @@ static void claim_exception(struct py_walk *w, PyBaseExceptionObject *e)
 static void claim_special(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
 	switch (type->layout) {
-	case PY_LIST:
-	case PY_TUPLE: claim_items(w, object, type->layout); return;
 	case PY_DICT: claim_dict_items(w, object); return;
 	case PY_FUNCTION: claim_function(w, (PyFunctionObject *)object); return;
 	case PY_MODULE: py_claim_internal(w, PyModule_GetDict(object), "__dict__"); return;
@@ -242,7 +244,7 @@ static void refer_weak(struct py_walk *w, PyObject *reference)
 {
 	PyObject *to = ((PyWeakReference *)reference)->wr_object;
 	if (to && to != Py_None)
-		py_refer(w, to, SNAP_REF_WEAK, SNAP_LABEL_STRING(py_string(w, "referent")));
+		py_refer(w, to, SNAP_REF_WEAK, py_literal_label(w, "referent"));
 	py_claim_internal(w, ((PyWeakReference *)reference)->wr_callback, "__callback__");
 }
 
@@ -264,10 +266,12 @@ static void refer_traversed(struct py_walk *w, PyObject *object, const struct py
 	if (type->layout != PY_TYPE)
 		py_claim_instance(w, object, type);
 	claim_members(w, object, type, true);
+	if (type->layout == PY_LIST || type->layout == PY_TUPLE)
+		claim_items(w, object, type->layout); /* elements come last, so that the others are slots */
 	if (type->layout == PY_SET)
 		refer_rest(w, SNAP_REF_ELEMENT, SNAP_LABEL_NONE);
 	else if (type->is_lru_cache)
-		refer_rest(w, SNAP_REF_INTERNAL, SNAP_LABEL_STRING(py_string(w, "cached")));
+		refer_rest(w, SNAP_REF_INTERNAL, py_literal_label(w, "cached"));
 	else
 		refer_rest(w, SNAP_REF_INTERNAL, SNAP_LABEL_NONE);
 }
@@ -276,13 +280,11 @@ void py_references(struct py_walk *w, uint32_t id, const struct py_type *type)
 {
 	PyObject *object = py_object_at(w, id);
 	if (type->exact && type->layout == PY_LIST)
-		refer_sequence(w, ((PyListObject *)object)->ob_item, PyList_GET_SIZE(object));
-	else if (type->exact && type->layout == PY_TUPLE && py_map_get(&w->closures, object))
-		refer_closure(w, object);
+		py_refer_items(w, ((PyListObject *)object)->ob_item, (size_t)PyList_GET_SIZE(object));
 	else if (type->exact && type->layout == PY_TUPLE)
-		refer_sequence(w, ((PyTupleObject *)object)->ob_item, PyTuple_GET_SIZE(object));
+		py_refer_items(w, ((PyTupleObject *)object)->ob_item, (size_t)PyTuple_GET_SIZE(object));
 	else if (type->exact && type->layout == PY_DICT)
-		refer_dict(w, object, *py_flags_of(w, id) & PY_NAMESPACE);
+		refer_dict(w, object, *py_marks_of(w, id) & PY_NAMESPACE);
 	else if (is_static_type(object, type))
 		py_refer_static_type(w, (PyTypeObject *)object);
 	else if (type->type->tp_traverse)
@@ -297,21 +299,13 @@ static void mark_namespace(struct py_walk *w, PyObject *dict)
 {
 	uint32_t id = dict && PyDict_CheckExact(dict) ? py_note(w, dict) : 0;
 	if (id)
-		*py_flags_of(w, id) |= PY_NAMESPACE;
-}
-
-static void mark_closure(struct py_walk *w, PyFunctionObject *function)
-{
-	uint32_t code_id = function->func_closure ? py_note(w, function->func_code) : 0;
-	if (code_id && !py_map_put(&w->closures, function->func_closure, code_id))
-		py_fail(w, SNAP_NO_MEMORY, "out of memory");
+		*py_marks_of(w, id) |= PY_NAMESPACE;
 }
 
 void py_mark(struct py_walk *w, PyObject *object)
 {
 	PyTypeObject *type = Py_TYPE(object);
 	if (type == &PyFunction_Type) {
-		mark_closure(w, (PyFunctionObject *)object);
 		mark_namespace(w, ((PyFunctionObject *)object)->func_dict);
 	} else if (PyType_Check(object)) {
 		mark_namespace(w, py_type_dict((PyTypeObject *)object));

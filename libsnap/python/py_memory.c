@@ -50,6 +50,8 @@ static void *remap_pages(void *pages, size_t old_size, size_t new_size)
 bool py_area_reserve(struct py_area *area, size_t size)
 {
 	size_t capacity = area->capacity ? area->capacity : AREA_FIRST;
+	if (area->capacity - area->size >= size)
+		return true;
 	while (capacity - area->size < size)
 		capacity *= 2;
 	char *bytes = area->bytes ? remap_pages(area->bytes, area->capacity, capacity) : py_map_pages(capacity);

@@ -1,101 +1,113 @@
-/* References of the object at hand, which are gathered and then written with it. */
+/* Objects get ids, and the references of the object at hand are gathered, as libsnap takes a whole heap. */
 #include "py_walk.h"
 
-#define KIND_BITS   5
 #define TAG_INDEX   1u
-#define TAG_KEY     2u
 #define SLOTS_MAX   64 /* of a layout */
 #define LAYOUTS_MAX 65536u
+#define ROOM        4096u
+#define FIRST_ROOM  65536u
+#define LABELLED    3u /* words of a reference that says its label */
 
-/* Labels and kinds of references, as more than one object may have them. */
-struct py_seen_layout {
-	uint64_t first; /* in layout_slots */
-	uint32_t count, type;
-	uint32_t layout; /* of the writer; 0: seen once */
-};
+/* Pages that are mapped for an area, or moved with it, are zero beyond what was written. */
+static bool reach(struct py_area *area, size_t size)
+{
+	if (area->capacity < size && !py_area_reserve(area, size - area->size))
+		return false;
+	area->size = size;
+	return true;
+}
+
+static bool make_room(struct py_walk *w)
+{
+	const size_t room = w->object_room ? (size_t)w->object_room * 2 : FIRST_ROOM;
+	const struct {
+		struct py_area *area;
+		size_t size;
+	} columns[] = {
+		{&w->objects, sizeof(struct snap_heap_object)},
+		{&w->marks, 1},
+		{&w->traces, w->options->traces ? sizeof(uint32_t) : 0},
+		{&w->contents, w->options->hashes ? sizeof(uint32_t) : 0},
+	};
+	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
+		if (!reach(columns[i].area, room * columns[i].size))
+			return false;
+	w->object_room = room < UINT32_MAX ? (uint32_t)room : UINT32_MAX - 1;
+	return true;
+}
 
 uint32_t py_note_new(struct py_walk *w, const PyObject *object)
 {
 	if (!py_going(w))
 		return 0;
 	uint32_t *slot = py_index_slot(&w->index, object);
-	PyObject **added = slot ? py_area_add(&w->objects, sizeof(*added)) : NULL;
-	if (!added || !py_area_add(&w->flags, 1) || w->object_count == UINT32_MAX) {
+	if (!slot || (w->object_count == w->object_room && (w->object_room == UINT32_MAX - 1 || !make_room(w)))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
 		return 0;
 	}
-	*added = (PyObject *)(uintptr_t)object;
+	py_row_of(w, w->object_count + 1)->id = (uintptr_t)object;
 	py_index_put(&w->index, object, slot, ++w->object_count);
 	return w->object_count;
 }
 
 /* ---- gathered ---- */
 
-static inline void add(struct py_walk *w, const PyObject *to, uint64_t slot)
+bool py_refer_room(struct py_walk *w)
 {
-	uint64_t *target = py_area_add(&w->targets, sizeof(*target));
-	uint64_t *labelled = py_area_add(&w->slots, sizeof(*labelled));
-	if (!target || !labelled) {
+	if (py_area_reserve(&w->words, ROOM * sizeof(uint32_t)) && py_area_reserve(&w->slots, ROOM * sizeof(uint64_t)))
+		return true;
+	py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
+	return false;
+}
+
+void py_refer_begin(struct py_walk *w)
+{
+	w->slots.size = 0;
+	w->first_word = w->words.size / sizeof(uint32_t);
+}
+
+static uint32_t *first_word(const struct py_walk *w)
+{
+	return (uint32_t *)(void *)w->words.bytes + w->first_word;
+}
+
+static size_t word_count(const struct py_walk *w)
+{
+	return w->words.size / sizeof(uint32_t) - w->first_word;
+}
+
+void py_refer_items(struct py_walk *w, PyObject *const *items, size_t count)
+{
+	if (!py_going(w) || !py_area_reserve(&w->words, count * sizeof(uint32_t))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
 		return;
 	}
-	*target = (uintptr_t)to;
-	*labelled = slot;
+	uint32_t *at = first_word(w);
+	for (size_t i = 0; i < count; i++)
+		at[i] = items[i] ? py_note(w, items[i]) : 0;
+	w->words.size += count * sizeof(uint32_t);
 }
 
-/* What is held is counted; false: there is nothing to refer to, or no going on. */
-static inline bool hold(struct py_walk *w, const PyObject *to, enum snap_reference_kind kind)
-{
-	uint32_t id = to ? py_note(w, to) : 0;
-	if (!id || kind >= SNAP_REF_FIRST_WEAK)
-		return id != 0;
-	uint32_t *edge = py_area_add(&w->edges, sizeof(*edge));
-	if (!edge) {
-		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
-		return false;
-	}
-	*edge = id;
-	return true;
-}
-
-void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
-{
-	if (hold(w, to, kind))
-		add(w, to, label << KIND_BITS | kind);
-}
-
-void py_repeat(struct py_walk *w, PyObject *to, uint64_t label)
-{
-	if (py_note(w, to))
-		add(w, to, label << KIND_BITS | SNAP_REF_ALIAS);
-}
-
-void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
-{
-	if (hold(w, to, SNAP_REF_VALUE))
-		add(w, to, ((uint64_t)(uintptr_t)key << 2 | TAG_KEY) << KIND_BITS | SNAP_REF_VALUE);
-}
-
-/* ---- and written ---- */
+/* ---- and laid out ---- */
 
 static unsigned tag_of(uint64_t slot)
 {
-	return slot >> KIND_BITS & 3;
+	return slot >> PY_KIND_BITS & 3;
 }
 
-static struct snap_slot slot_of(uint64_t slot)
+static unsigned kind_of(uint64_t slot)
 {
-	return (struct snap_slot){(enum snap_reference_kind)(slot & ((1u << KIND_BITS) - 1)), slot >> KIND_BITS};
+	return slot & ((1u << PY_KIND_BITS) - 1);
 }
 
 /* How many references come before the first that has an index or a key; the others must be elements in order. */
 static bool divide(const uint64_t *slots, size_t count, size_t *named)
 {
 	size_t i = 0;
-	while (i < count && tag_of(slots[i]) != TAG_INDEX && tag_of(slots[i]) != TAG_KEY)
+	while (i < count && tag_of(slots[i]) != TAG_INDEX && tag_of(slots[i]) != PY_TAG_KEY)
 		i++;
 	*named = i;
-	while (i < count && slots[i] == (SNAP_LABEL_INDEX(i - *named) << KIND_BITS | SNAP_REF_ELEMENT))
+	while (i < count && slots[i] == (SNAP_LABEL_INDEX(i - *named) << PY_KIND_BITS | SNAP_REF_ELEMENT))
 		i++;
 	return i == count && *named <= SLOTS_MAX;
 }
@@ -110,66 +122,103 @@ static uint64_t hash_of(uint32_t type, const uint64_t *slots, size_t count)
 	return hash;
 }
 
-static void see(struct py_walk *w, const void *hash, uint32_t type, const uint64_t *slots, size_t count)
+/* What the walk itself has to know of a layout that the writer has just numbered. */
+static void keep_layout(struct py_walk *w, uint32_t layout, uint32_t type, const uint64_t *slots, size_t count, bool labelled)
 {
-	uint64_t first = w->layout_slots.size / sizeof(*slots);
-	uint32_t number = (uint32_t)(w->seen_layouts.size / sizeof(struct py_seen_layout)) + 1;
-	if (number > LAYOUTS_MAX)
-		return;
-	struct py_seen_layout *seen = py_area_add(&w->seen_layouts, sizeof(*seen));
+	struct py_layout_info info = {
+		.first = w->layout_slots.size / sizeof(*slots), .count = (uint32_t)count, .type = type, .labelled = labelled};
 	uint64_t *kept = py_area_add(&w->layout_slots, count * sizeof(*slots));
-	if (!seen || !kept || !py_map_put(&w->layout_numbers, hash, number)) {
+	if (!kept || !reach(&w->layout_infos, layout * sizeof(info))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for layouts");
 		return;
 	}
-	memcpy(kept, slots, count * sizeof(*slots));
-	*seen = (struct py_seen_layout){.first = first, .count = (uint32_t)count, .type = type};
+	for (size_t i = 0; i < count; i++) {
+		kept[i] = slots[i];
+		info.strong |= (uint64_t)py_holds(kind_of(slots[i])) << i;
+	}
+	((struct py_layout_info *)(void *)w->layout_infos.bytes)[layout - 1] = info;
 }
 
-/* The writer's layout, if it is not the first object of that one; 0: none. */
-static uint32_t find_layout(struct py_walk *w, uint32_t type, const uint64_t *slots, size_t count)
+static uint32_t add_layout(struct py_walk *w, uint32_t type, const uint64_t *slots, size_t count)
 {
-	const void *hash = (const void *)(uintptr_t)hash_of(type, slots, count); /* NOLINT(performance-no-int-to-ptr) */
-	uint32_t number = py_map_get(&w->layout_numbers, hash);
-	if (!number) {
-		see(w, hash, type, slots, count);
+	struct snap_slot wanted[SLOTS_MAX];
+	uint32_t layout = 0;
+	for (size_t i = 0; i < count; i++)
+		wanted[i] = (struct snap_slot){(enum snap_reference_kind)kind_of(slots[i]), slots[i] >> PY_KIND_BITS};
+	if (py_going(w))
+		w->status = snap_writer_layout(w->writer, type, wanted, count, &layout, &w->error);
+	if (py_going(w))
+		keep_layout(w, layout, type, slots, count, false);
+	return py_going(w) ? layout : 0;
+}
+
+static uint32_t labelled_layout(struct py_walk *w, struct py_type *type)
+{
+	if (!type->labelled && py_going(w)) {
+		w->status = snap_writer_labelled_layout(w->writer, type->id, &type->labelled, &w->error);
+		if (py_going(w))
+			keep_layout(w, type->labelled, type->id, NULL, 0, true);
+	}
+	return type->labelled;
+}
+
+/* 0: there are too many. */
+static uint32_t find_layout(struct py_walk *w, struct py_type *type, const uint64_t *slots, size_t count)
+{
+	if (count == 0) {
+		if (!type->plain)
+			type->plain = add_layout(w, type->id, NULL, 0);
+		return type->plain;
+	}
+	const void *hash = (const void *)(uintptr_t)hash_of(type->id, slots, count); /* NOLINT(performance-no-int-to-ptr) */
+	uint32_t layout = py_map_get(&w->layout_numbers, hash);
+	if (layout) {
+		const struct py_layout_info *info = py_layout_at(w, layout);
+		const uint64_t *known = (const uint64_t *)(void *)w->layout_slots.bytes + info->first;
+		bool same = info->type == type->id && info->count == count &&
+			    memcmp(known, slots, count * sizeof(*slots)) == 0;
+		return same ? layout : 0;
+	}
+	if (w->layout_infos.size / sizeof(struct py_layout_info) >= LAYOUTS_MAX)
 		return 0;
-	}
-	struct py_seen_layout *seen = (struct py_seen_layout *)(void *)w->seen_layouts.bytes + (number - 1);
-	const uint64_t *known = (const uint64_t *)(void *)w->layout_slots.bytes + seen->first;
-	if (seen->type != type || seen->count != count || memcmp(known, slots, count * sizeof(*slots)) != 0)
-		return 0;
-	if (!seen->layout) {
-		struct snap_slot wanted[SLOTS_MAX];
-		for (size_t i = 0; i < count; i++)
-			wanted[i] = slot_of(slots[i]);
-		w->status = snap_writer_layout(w->writer, type, wanted, count, &seen->layout, &w->error);
-	}
-	return py_going(w) ? seen->layout : 0;
+	layout = add_layout(w, type->id, slots, count);
+	if (layout && !py_map_put(&w->layout_numbers, hash, layout))
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for layouts");
+	return layout;
 }
 
-static void put_apart(struct py_walk *w, const struct snap_object *row, const uint64_t *targets,
-		      const uint64_t *slots, size_t count)
+/* Each target becomes three words, from the last on. */
+static void label_words(struct py_walk *w, const uint64_t *slots, size_t count)
 {
-	w->status = snap_writer_object(w->writer, row, &w->error);
-	for (size_t i = 0; i < count && py_going(w); i++) {
-		const struct snap_slot slot = slot_of(slots[i]);
-		w->status = tag_of(slots[i]) == TAG_KEY ?
-			snap_writer_keyed_reference(w->writer, row->id, targets[i], slot.kind, slot.label >> 2,
-						    &w->error) :
-			snap_writer_reference(w->writer, row->id, targets[i], slot.kind, slot.label, &w->error);
+	if (!py_area_reserve(&w->words, count * (LABELLED - 1) * sizeof(uint32_t))) {
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
+		return;
 	}
+	uint32_t *words = first_word(w);
+	for (size_t i = count; i-- > 0;) {
+		const uint32_t said[LABELLED] = {words[i], kind_of(slots[i]) << 2 | tag_of(slots[i]),
+						 (uint32_t)(slots[i] >> PY_KIND_BITS >> 2)};
+		memcpy(words + i * LABELLED, said, sizeof(said));
+	}
+	w->words.size += count * (LABELLED - 1) * sizeof(uint32_t);
 }
 
-void py_put_object(struct py_walk *w, const struct snap_object *row)
+void py_refer_end(struct py_walk *w, uint32_t id, struct py_type *type)
 {
-	const uint64_t *targets = (const uint64_t *)(void *)w->targets.bytes;
 	const uint64_t *slots = (const uint64_t *)(void *)w->slots.bytes;
-	size_t count = w->targets.size / sizeof(*targets), named;
-	uint32_t layout = divide(slots, count, &named) ? find_layout(w, row->type, slots, named) : 0;
-	if (py_going(w) && layout)
-		w->status = snap_writer_object_of(w->writer, layout, row, targets, count, &w->error);
-	else if (py_going(w))
-		put_apart(w, row, targets, slots, count);
-	w->targets.size = w->slots.size = 0;
+	const size_t count = word_count(w), labels = w->slots.size / sizeof(*slots);
+	size_t named = 0;
+	uint32_t layout = 0;
+	if (labels == 0 || divide(slots, labels, &named))
+		layout = find_layout(w, type, slots, named);
+	if (!layout && py_going(w)) {
+		layout = labelled_layout(w, type);
+		label_words(w, slots, count);
+	}
+	if (!py_going(w))
+		return;
+	struct snap_heap_object *row = py_row_of(w, id);
+	row->layout = layout;
+	row->references = w->first_word;
+	row->reference_count = (uint32_t)count;
 }

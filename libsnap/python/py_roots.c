@@ -76,18 +76,32 @@ static bool is_reached(const struct reach *r, uint32_t id)
 	return r->reached[id / 64] >> id % 64 & 1;
 }
 
-/* The ids of what an object holds. */
-static const uint32_t *edges_of(const struct py_walk *w, uint32_t id, uint32_t *count)
+/* What an object refers to. */
+struct edges {
+	const uint32_t *words;
+	const struct py_layout_info *layout;
+	uint32_t count;
+};
+
+static inline struct edges edges_of(const struct py_walk *w, uint32_t id)
 {
-	uint64_t first = ((const uint64_t *)(const void *)w->first_edges.bytes)[id - 1];
-	const uint32_t *edges = (const uint32_t *)(const void *)w->edges.bytes + first;
-	*count = first ? *edges : 0;
-	return edges + 1;
+	const struct snap_heap_object *row = py_row_of(w, id);
+	return (struct edges){.words = (const uint32_t *)(const void *)w->words.bytes + row->references,
+			      .layout = py_layout_at(w, row->layout),
+			      .count = row->reference_count};
+}
+
+/* The target of one of them, if it holds that; else 0. */
+static inline uint32_t held_by(const struct edges *e, uint32_t i)
+{
+	if (e->layout->labelled)
+		return py_holds(e->words[i * 3 + 1] / 4) ? e->words[i * 3] : 0;
+	return i >= e->layout->count || e->layout->strong >> i & 1 ? e->words[i] : 0;
 }
 
 static inline void reach(struct reach *r, uint32_t id)
 {
-	if (is_reached(r, id))
+	if (id == 0 || is_reached(r, id))
 		return;
 	r->reached[id / 64] |= (uint64_t)1 << id % 64;
 	uint32_t *added = py_area_add(&r->stack, sizeof(*added));
@@ -101,12 +115,10 @@ static void reach_from(struct reach *r, uint32_t root)
 {
 	reach(r, root);
 	while (r->stack.size > 0 && py_going(r->walk)) {
-		uint32_t count;
 		r->stack.size -= sizeof(uint32_t);
-		const uint32_t *edges =
-			edges_of(r->walk, *(uint32_t *)(void *)(r->stack.bytes + r->stack.size), &count);
-		for (uint32_t i = 0; i < count; i++)
-			reach(r, edges[i]);
+		const struct edges edges = edges_of(r->walk, *(uint32_t *)(void *)(r->stack.bytes + r->stack.size));
+		for (uint32_t i = 0; i < edges.count; i++)
+			reach(r, held_by(&edges, i));
 	}
 }
 
@@ -147,10 +159,11 @@ static void root_permanent(struct reach *r)
 static void count_found(struct reach *r)
 {
 	for (uint32_t id = 1; id <= r->walk->object_count; id++) {
-		uint32_t count = 0;
-		const uint32_t *edges = is_reached(r, id) ? NULL : edges_of(r->walk, id, &count);
-		for (uint32_t i = 0; i < count; i++)
-			r->found[edges[i]]++;
+		if (is_reached(r, id))
+			continue;
+		const struct edges edges = edges_of(r->walk, id);
+		for (uint32_t i = 0; i < edges.count; i++)
+			r->found[held_by(&edges, i)]++;
 	}
 }
 

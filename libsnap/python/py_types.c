@@ -190,7 +190,7 @@ static bool describe(struct py_walk *w, PyTypeObject *type, struct py_type *out)
 	return py_going(w);
 }
 
-const struct py_type *py_type_of(struct py_walk *w, PyObject *object)
+struct py_type *py_type_of(struct py_walk *w, PyObject *object)
 {
 	PyTypeObject *type = Py_TYPE(object);
 	uint32_t number = py_map_get(&w->type_numbers, type);
@@ -206,5 +206,5 @@ const struct py_type *py_type_of(struct py_walk *w, PyObject *object)
 		}
 		*added = described;
 	}
-	return (const struct py_type *)(const void *)w->types.bytes + (number - 1);
+	return (struct py_type *)(void *)w->types.bytes + (number - 1);
 }

@@ -125,6 +125,7 @@ struct py_type {
 	enum py_layout layout;
 	bool exact;                 /* the type itself, not one derived from it */
 	bool is_lru_cache;
+	uint32_t plain, labelled;   /* the writer's layouts without slots, and with labels; 0: not yet */
 	size_t before;              /* bytes of a block before the object: collector's header, managed dict */
 	PyCFunction size;           /* __sizeof__, if it is written in C and not object's */
 	size_t member_first, member_count;
@@ -132,9 +133,10 @@ struct py_type {
 
 /* ---- the walk ---- */
 
-#define PY_NAMESPACE 1u  /* a dict whose keys are names in the program */
-#define PY_GARBAGE 4u    /* in gc.garbage */
-#define PY_GENERATION 4  /* so many bits to the left */
+/* Marks of an object. */
+#define PY_NAMESPACE 1u /* a dict whose keys are names in the program */
+#define PY_VISITED   2u
+#define PY_LATER     4u /* a dict that waits until what it is the namespace of has said so */
 
 struct py_options {
 	const char *path;  /* or NULL */
@@ -157,29 +159,31 @@ struct py_walk {
 	bool layouts;            /* private structures are as we know them */
 
 	struct py_index index;
-	struct py_area objects;     /* PyObject *, by id - 1 */
-	struct py_area flags;       /* uint8_t, by id - 1 */
-	struct py_area edges;       /* uint32_t: for each object that holds others, how many, and their ids */
-	struct py_area first_edges; /* uint64_t, by id - 1: where that is; 0: nowhere */
-	struct py_area order;       /* uint32_t: the ids that are being visited */
-	uint32_t object_count;
+	uint32_t object_count, object_room;
+	/* By id - 1 */
+	struct py_area objects;          /* struct snap_heap_object; id: the address */
+	struct py_area marks;            /* uint8_t */
+	struct py_area traces, contents; /* uint32_t */
+	struct py_area words; /* uint32_t: targets, as snap_writer_heap() wants them */
+	struct py_area order; /* uint32_t: the ids that are being visited, and in the end all */
 
 	struct py_map type_numbers; /* PyTypeObject to its number in types + 1 */
 	struct py_area types;       /* struct py_type */
 	struct py_area members;     /* struct py_member */
-	struct py_map names;        /* str objects to string ids */
-	struct py_map closures;     /* ids of closures' code objects, by tuple */
+	struct py_map names;        /* str objects, and literals, to string ids */
+	struct py_map told_keys;    /* keys that may be told, to string ids */
 	PyObject *sizeof_name, *module_name;
 	PyCFunction object_sizeof;
 
 	/* of the object at hand */
-	struct py_area visited;     /* PyObject *; NULL: has been labelled */
+	struct py_area visited; /* PyObject *; NULL: has been labelled */
 	size_t visited_at;
-	struct py_area targets;     /* uint64_t: addresses of what it refers to */
-	struct py_area slots;       /* uint64_t: a label and a kind for each */
+	size_t first_word;
+	struct py_area slots;   /* uint64_t: a label and a kind for each word after that */
+	uint32_t own_dict;      /* id, or 0 */
 
-	struct py_map layout_numbers; /* from hashes to numbers in seen_layouts + 1 */
-	struct py_area seen_layouts;  /* struct py_seen_layout */
+	struct py_map layout_numbers; /* from hashes to numbers in layout_infos + 1 */
+	struct py_area layout_infos;  /* struct py_layout_info */
 	struct py_area layout_slots;  /* uint64_t: as in slots */
 
 	struct py_map split_sizes;  /* of dicts by their shared keys */
@@ -193,13 +197,33 @@ static inline bool py_going(const struct py_walk *w)
 	return w->status == SNAP_OK;
 }
 void py_fail(struct py_walk *, enum snap_status, const char *message);
+
+/* References that objects may have in common; by the writer's number - 1. */
+struct py_layout_info {
+	uint64_t first;  /* in layout_slots */
+	uint64_t strong; /* bit of each slot that holds its target */
+	uint32_t count, type;
+	bool labelled;
+};
+static inline const struct py_layout_info *py_layout_at(const struct py_walk *w, uint32_t layout)
+{
+	return (const struct py_layout_info *)(const void *)w->layout_infos.bytes + (layout - 1);
+}
+static inline bool py_holds(unsigned kind)
+{
+	return kind < SNAP_REF_FIRST_WEAK && kind != SNAP_REF_ALIAS;
+}
+static inline struct snap_heap_object *py_row_of(const struct py_walk *w, uint32_t id)
+{
+	return (struct snap_heap_object *)(void *)w->objects.bytes + (id - 1);
+}
 static inline PyObject *py_object_at(const struct py_walk *w, uint32_t id)
 {
-	return ((PyObject **)(void *)w->objects.bytes)[id - 1];
+	return (PyObject *)(uintptr_t)py_row_of(w, id)->id; /* NOLINT(performance-no-int-to-ptr) */
 }
-static inline uint8_t *py_flags_of(const struct py_walk *w, uint32_t id)
+static inline uint8_t *py_marks_of(const struct py_walk *w, uint32_t id)
 {
-	return (uint8_t *)w->flags.bytes + (id - 1);
+	return (uint8_t *)w->marks.bytes + (id - 1);
 }
 
 /* py_refer.c */
@@ -210,16 +234,42 @@ static inline uint32_t py_note(struct py_walk *w, const PyObject *object)
 	const uint32_t *slot = py_index_slot(&w->index, object);
 	return slot && *slot ? *slot : py_note_new(w, object);
 }
+/* Begins an object's references; each that is added then is the next. */
+void py_refer_begin(struct py_walk *);
+#define PY_KIND_BITS 5
+#define PY_TAG_KEY   2u
+bool py_refer_room(struct py_walk *);
+static inline void py_refer_id(struct py_walk *w, uint32_t to, uint64_t slot)
+{
+	struct py_area *words = &w->words, *slots = &w->slots;
+	if (__builtin_expect(words->capacity - words->size < sizeof(to) || slots->capacity - slots->size < sizeof(slot), 0) &&
+	    !py_refer_room(w))
+		return;
+	memcpy(words->bytes + words->size, &to, sizeof(to));
+	memcpy(slots->bytes + slots->size, &slot, sizeof(slot));
+	words->size += sizeof(to);
+	slots->size += sizeof(slot);
+}
 /* A reference from the object at hand; to may be NULL. */
-void py_refer(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
-/* An attribute of the object at hand that its dict refers to: the reference is the dict's. */
-void py_repeat(struct py_walk *, PyObject *to, uint64_t label);
-void py_refer_key(struct py_walk *, PyObject *to, PyObject *key);
-/* The object at hand, with the references that it turned out to have. */
-void py_put_object(struct py_walk *, const struct snap_object *);
+static inline void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
+{
+	if (to)
+		py_refer_id(w, py_note(w, to), label << PY_KIND_BITS | kind);
+}
+static inline void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
+{
+	if (to)
+		py_refer_id(w, py_note(w, to), ((uint64_t)py_note(w, key) << 2 | PY_TAG_KEY) << PY_KIND_BITS | SNAP_REF_VALUE);
+}
+/* All that a list or tuple holds. */
+void py_refer_items(struct py_walk *, PyObject *const *items, size_t count);
+/* Ends them: the object has that type, and the layout that they make. */
+void py_refer_end(struct py_walk *, uint32_t id, struct py_type *);
 
 /* py_dump.c */
 uint32_t py_string(struct py_walk *, const char *text);
+/* The same for a text that is one address for ever. */
+uint64_t py_literal_label(struct py_walk *, const char *literal);
 /* The label of a str object: its text. */
 uint64_t py_name_label(struct py_walk *, PyObject *name);
 /* The text of a str in UTF-8 (at most size - 1 bytes), without touching the object. */
@@ -227,7 +277,7 @@ size_t py_text(PyObject *string, char *out, size_t size);
 void py_dump(struct py_walk *, const struct py_options *);
 
 /* py_types.c: NULL after a failure; valid until the next call. */
-const struct py_type *py_type_of(struct py_walk *, PyObject *);
+struct py_type *py_type_of(struct py_walk *, PyObject *);
 PyObject *py_type_dict(PyTypeObject *);
 /* "module.qualname", as far as there is room. */
 void py_type_name(struct py_walk *, PyTypeObject *, char *out, size_t size);
@@ -237,14 +287,16 @@ void py_sizes_init(struct py_walk *);
 uint64_t py_size(struct py_walk *, PyObject *, const struct py_type *);
 
 /* py_collector.c */
-/* Notes and marks each object that the collector tracks. */
+/* Notes each object that the collector tracks. */
 void py_collector_walk(struct py_walk *);
 
 /* py_labels.c */
-/* Marks what an object says of others: which dicts are namespaces, which tuples closures. */
+/* Marks what an object says of others: which dicts are namespaces. */
 void py_mark(struct py_walk *, PyObject *);
 /* Gathers the references of an object, which is the one at hand. */
 void py_references(struct py_walk *, uint32_t id, const struct py_type *);
+/* The same of a function's closure. */
+void py_refer_closure(struct py_walk *, PyFunctionObject *);
 /* Labels one of the references that the object's type reported; false: it did not. */
 bool py_claim(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
 void py_claim_field(struct py_walk *, PyObject *to, const char *label);
