@@ -20,27 +20,25 @@ def require(condition, reason, at=None, answer="corrupt"):
         raise Refusal("%s%s: %s" % ("" if at is None else "at byte %d: " % at, answer, reason))
 understand = partial(require, answer="unsupported")
 # Section 1: the hash, XXH64 with seed 0.
-P1, P2, P3, P4, P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
+P1, P2, P3, P4, P5 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5
 def rotate(x, bits):
     return (x << bits | x >> 64 - bits) & MASK
+def mix(lane, word):
+    return rotate(lane + word * P2 & MASK, 31) * P1 & MASK
 def xxh64(data):
-    h, at, end = P5, len(data) & ~31, len(data)
-    if at:
-        a, b, c, d = (P1 + P2) & MASK, P2, 0, -P1 & MASK
-        for w, x, y, z in struct.iter_unpack("<4Q", memoryview(data)[:at]):
-            a, b, c, d = (a + w * P2) & MASK, (b + x * P2) & MASK, (c + y * P2) & MASK, (d + z * P2) & MASK
-            a, b = (a << 31 | a >> 33) * P1 & MASK, (b << 31 | b >> 33) * P1 & MASK
-            c, d = (c << 31 | c >> 33) * P1 & MASK, (d << 31 | d >> 33) * P1 & MASK
-        h = (rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18)) & MASK
-        for lane in (a, b, c, d):
-            h = ((h ^ rotate(lane * P2 & MASK, 31) * P1 & MASK) * P1 + P4) & MASK
-    h = (h + end) & MASK
-    for at in range(at, end - 7, 8):
-        lane = int.from_bytes(data[at:at + 8], "little")
-        h = (rotate(h ^ rotate(lane * P2 & MASK, 31) * P1 & MASK, 27) * P1 + P4) & MASK
-    if end & 4:
-        h = (rotate(h ^ int.from_bytes(data[end & ~7:][:4], "little") * P1 & MASK, 23) * P2 + P3) & MASK
-    for byte in data[end & ~3:]:
+    whole, h, lanes = len(data) & ~31, P5, [P1 + P2 & MASK, P2, 0, -P1 & MASK]
+    for words in struct.iter_unpack("<4Q", memoryview(data)[:whole]):
+        lanes = [*map(mix, lanes, words)]
+    if whole:
+        h = sum(map(rotate, lanes, (1, 7, 12, 18))) & MASK
+        for lane in lanes:
+            h = ((h ^ mix(0, lane)) * P1 + P4) & MASK
+    h = (h + len(data)) & MASK
+    for word, in struct.iter_unpack("<Q", data[whole:len(data) & ~7]):
+        h = (rotate(h ^ mix(0, word), 27) * P1 + P4) & MASK
+    if len(data) & 4:
+        h = (rotate(h ^ int.from_bytes(data[len(data) & ~7:][:4], "little") * P1 & MASK, 23) * P2 + P3) & MASK
+    for byte in data[len(data) & ~3:]:
         h = rotate(h ^ byte * P5 & MASK, 11) * P1 & MASK
     h = (h ^ h >> 33) * P2 & MASK
     h = (h ^ h >> 29) * P3 & MASK
@@ -85,6 +83,8 @@ class Cursor:
         for i in range(width):
             wide[i::8] = raw[i * n:(i + 1) * n]
         return struct.unpack("<%dQ" % n, wide)
+def unzigzag(z):
+    return z >> 1 ^ -(z & 1)
 def decode_constant(c, n):
     return [c.varint()] * n
 def decode_planes(c, n):
@@ -95,7 +95,7 @@ def decode_planes(c, n):
 def decode_delta(c, n):
     values, shift = [c.varint()], c.byte(63)
     for z in c.planes(c.byte(8), n - 1):
-        values.append((values[-1] + ((z >> 1 ^ -(z & 1)) << shift)) & MASK)
+        values.append((values[-1] + (unzigzag(z) << shift)) & MASK)
     return values
 def decode_dictionary(c, n):
     count = c.varint()
@@ -115,7 +115,7 @@ def decode_steps(c, n):
     codes = c.take(n)
     require(max(codes) <= 3, "an unknown code of steps")
     require(c.varint() == codes.count(3), "a number of steps does not fit the codes")
-    steps = (z >> 1 ^ -(z & 1) for z in c.planes(c.byte(8), codes.count(3)))
+    steps = map(unzigzag, c.planes(c.byte(8), codes.count(3)))
     values, previous, step = [], 0, 0
     for code in codes:
         step = next(steps) if code == 3 else step
@@ -134,7 +134,7 @@ def decode_ranges(c, n):
     for i, (gap, how, width) in enumerate(ranges, 1):
         base, places_of = base + gap, c.planes(width, codes.count(i))
         require(base <= MASK, "a range begins beyond 2^64")
-        moved = accumulate((z >> 1 ^ -(z & 1) for z in places_of), initial=base)
+        moved = accumulate(map(unzigzag, places_of), initial=base)
         places.append(iter([*moved][1:] if how else [base + x for x in places_of]))
     return [next(places[code]) & MASK for code in codes]
 def decode_adjacent(c, n):
