@@ -74,6 +74,9 @@ ok "to standard output: the same" cmp prog.snap piped.snap
 ok "nothing but names is new" diff <(snap-dump raw.snap | sed -n '/^objects/,$p') <(snap-dump prog.snap | sed -n '/^objects/,$p')
 cat raw.snap prog.snap >series.snap
 status 2 "a member is not replaced in place" snap-symbolize series.snap#1
+cp series.snap before.snap
+status 2 "nor are all by the last one" snap-symbolize series.snap
+ok "and the series is as before" cmp series.snap before.snap
 status 0 "but copied" snap-symbolize -o member.snap series.snap#1
 ok "as it would be alone" cmp member.snap prog.snap
 

@@ -76,6 +76,15 @@ static enum snap_status name_frames(struct frames *frames, struct snap_reader *r
 	return status == SNAP_OK ? number_texts(&frames->texts, reader, error) : status;
 }
 
+/* In its place, with --output not given, only a file of one snapshot: the other members would be lost. */
+static void refuse_series(struct snap_reader *reader, const char *file)
+{
+	struct snap_reader_info info;
+	snap_reader_info(reader, &info);
+	if (cli_names_member(file) || info.member_count > 1)
+		cli_usage("a member of a series cannot be replaced in place: say where to with -o");
+}
+
 static int symbolize(const char *file, const char *output)
 {
 	struct snap_error error;
@@ -83,6 +92,10 @@ static int symbolize(const char *file, const char *output)
 	struct frames frames = {0};
 	struct snap_reader *reader = cli_open_any(file);
 	const struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	if (!output && strcmp(file, "-") != 0)
+		refuse_series(reader, file);
+	if (!output)
+		output = file;
 	enum snap_status status = name_frames(&frames, reader, &error);
 	if (status != SNAP_OK) {
 		cli_report(file, &error);
@@ -129,10 +142,6 @@ int main(int argc, char **argv)
 	size_t count;
 	char **files = cli_parse(&tool, argc, argv, &count);
 	const char *file = count > 0 ? files[0] : "-";
-	if (!output && cli_names_member(file))
-		cli_usage("a member of a series cannot be replaced in place: say where to with -o");
 	symbols_setup(&symbols);
-	if (!output)
-		output = file;
 	return cli_finish((enum cli_status)symbolize(file, output));
 }
