@@ -78,8 +78,10 @@ static const char *wrong_with(struct snap_reader *reader)
 	return snap_reader_row_count(reader, SNAP_ROOTS) == 0 ? "it has no roots" : NULL;
 }
 
-static enum snap_status write_indexed(struct refs *refs, struct snap_writer *writer)
+/* The writer is opened last: what goes wrong before ends the process, and would leave its file behind. */
+static enum snap_status write_indexed(struct refs *refs, const struct job *job, bool append)
 {
+	struct snap_writer *writer;
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	struct snap_index_options how = SNAP_INDEX_OPTIONS_INIT;
 	struct suspects suspects;
@@ -104,8 +106,9 @@ static enum snap_status write_indexed(struct refs *refs, struct snap_writer *wri
 	how.suspects = list;
 	how.suspect_count = suspects.count;
 	how.parts = all;
-	enum snap_status status =
-		snap_index_write(writer, refs->reader, &how, NULL, &refs->error);
+	enum snap_status status = open_writer(&writer, job, append, &refs->error);
+	if (status == SNAP_OK)
+		status = snap_index_write(writer, refs->reader, &how, NULL, &refs->error);
 	refs_groups_free(&parts.children);
 	refs_groups_free(&parts.held);
 	free(suspects.items);
@@ -115,10 +118,18 @@ static enum snap_status write_indexed(struct refs *refs, struct snap_writer *wri
 	return status;
 }
 
-static int write_member(struct job *job, uint64_t member)
+static enum snap_status write_plain(struct refs *refs, const struct job *job, bool append)
+{
+	struct snap_writer *writer;
+	enum snap_status status = open_writer(&writer, job, append, &refs->error);
+	return status == SNAP_OK ? snap_index_write(writer, refs->reader, NULL, NULL, &refs->error)
+				 : status;
+}
+
+static int write_member(const struct job *job, uint64_t member)
 {
 	struct refs refs = {.file = job->file};
-	struct snap_writer *writer;
+	bool append = member > 1 && job->member == 0;
 	refs.reader = cli_open_member(job->file, job->member ? SNAP_LAST_MEMBER : (int64_t)member);
 	const char *wrong = job->removes ? NULL : wrong_with(refs.reader);
 	if (wrong != NULL && job->members == 1)
@@ -126,18 +137,15 @@ static int write_member(struct job *job, uint64_t member)
 	if (wrong != NULL)
 		cli_warn("%s: member %llu has no index: %s", job->file, (unsigned long long)member,
 			 wrong);
-	enum snap_status status = open_writer(&writer, job, member > 1 && job->member == 0, &refs.error);
-	if (status == SNAP_OK && (wrong != NULL || job->removes))
-		status = snap_index_write(writer, refs.reader, NULL, NULL, &refs.error);
-	else if (status == SNAP_OK)
-		status = write_indexed(&refs, writer);
+	enum snap_status status = wrong != NULL || job->removes ? write_plain(&refs, job, append)
+							       : write_indexed(&refs, job, append);
 	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
 		snap_column_close(refs.columns[i]);
 	snap_reader_close(refs.reader);
 	return status == SNAP_OK ? CLI_YES : cli_report(job->file, &refs.error);
 }
 
-static int write_all(struct job *job)
+static int write_all(const struct job *job)
 {
 	int answer = CLI_YES;
 	for (uint64_t member = 1; answer == CLI_YES && member <= job->members; member++)
@@ -148,7 +156,16 @@ static int write_all(struct job *job)
 
 /* ---- files ---- */
 
-/* Members are put together in a file beside the old one, which takes its place when all is well. */
+static const char *unfinished;
+
+static void remove_unfinished(void)
+{
+	if (unfinished != NULL)
+		remove(unfinished);
+}
+
+/* Members are put together in a file beside the old one, which takes its place when all is well.  Its name lives until
+ * the process ends, which may be in the middle. */
 static int replace(struct job *job, const char *path)
 {
 	struct buffer name = {NULL, 0, 0};
@@ -156,13 +173,13 @@ static int replace(struct job *job, const char *path)
 	snprintf(number, sizeof(number), ".%ld.index.tmp", (long)getpid());
 	buffer_text(&name, path);
 	buffer_append(&name, number, strlen(number) + 1);
-	job->output = name.bytes;
+	job->output = unfinished = name.bytes;
+	atexit(remove_unfinished);
 	int answer = write_all(job);
 	if (answer == CLI_YES && rename(name.bytes, path) != 0)
 		answer = cli_fail("%s: cannot be replaced", path);
-	if (answer != CLI_YES)
-		remove(name.bytes);
-	buffer_free(&name);
+	if (answer == CLI_YES)
+		unfinished = NULL;
 	return answer;
 }
 

@@ -80,6 +80,11 @@ snap-index -o - - <plain.snap >piped.snap
 ok "from a pipe to a pipe" cmp piped.snap indexed.snap
 snap-index --memory 64M -o small.snap plain.snap
 ok "in less memory" cmp small.snap indexed.snap
+cat plain.snap place.snap >damaged.snap
+printf X | dd of=damaged.snap bs=1 seek=$(($(wc -c <plain.snap) + 100)) conv=notrunc 2>"$work/dd"
+cp damaged.snap as-before.snap
+status 2 "of a damaged member none is made" snap-index damaged.snap
+ok "and the file is as before" cmp damaged.snap as-before.snap
 is "$(ls | grep -c tmp)" 0 "no temporary file is left"
 ok "the text is that of the snapshot without it" cmp <(snap-dump indexed.snap) <(snap-dump plain.snap)
 snap-dump indexed.snap | snap-make -o again.snap
