@@ -1,5 +1,5 @@
-/* Breadth first from the roots.  The rows of one distance are taken in order, so that references
- * are read in the order in which they lie in memory or in a file. */
+/* Breadth first from the roots.  The rows of one distance, but the roots, are taken in order, so that
+ * references are read in the order in which they lie in memory or in a file. */
 #include "graph.h"
 
 struct front {
@@ -28,6 +28,17 @@ static void enter_all(struct front *front, uint64_t node, uint64_t from)
 		enter(front, libsnap_graph_get_to(graph, at), from);
 }
 
+/* What several roots refer to is of the one that was told first: a module before a function that runs. */
+static void enter_from_roots(struct front *front)
+{
+	const struct snap_graph *graph = front->graph;
+	uint64_t end = libsnap_graph_get_start(graph, graph->objects + 1);
+	for (uint64_t at = libsnap_graph_get_start(graph, graph->objects); at < end; at++) {
+		uint64_t row = libsnap_graph_get_to(graph, at);
+		enter_all(front, row, row);
+	}
+}
+
 /* False: there was no row of this distance. */
 static bool go_on(struct front *front, uint64_t distance)
 {
@@ -37,6 +48,8 @@ static bool go_on(struct front *front, uint64_t distance)
 	struct frontier *set = front->current;
 	front->current = front->next;
 	front->next = set;
+	if (distance == 0 && front->spread->parent != NULL)
+		enter_from_roots(front);
 	while (libsnap_frontier_take(front->current, &first, &word) &&
 	       !libsnap_graph_has_failed(graph)) {
 		any = true;

@@ -181,8 +181,8 @@ snap_graph_search(struct snap_graph *, struct snap_error *error);
 
 /* References between a root object and row: 0 for a root object itself, SNAP_GRAPH_NONE if no root reaches it. */
 SNAP_API uint64_t snap_graph_distance(const struct snap_graph *, uint64_t row);
-/* The row before it on the path found, the lowest of those at the distance before; SNAP_GRAPH_NONE for root objects and
- * what is not reached. */
+/* The row before it on the path found: of those at the distance before, the root object of the first entry if they are
+ * root objects, else the lowest; SNAP_GRAPH_NONE for root objects and what is not reached. */
 SNAP_API uint64_t snap_graph_parent(const struct snap_graph *, uint64_t row);
 
 /* The steps of one shortest path, from the root entry to row, labelled.  SNAP_END: no root reaches it. */
