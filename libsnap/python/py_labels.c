@@ -22,12 +22,17 @@ static PyObject **visited_at(const struct py_walk *w, size_t i)
 	return (PyObject **)(void *)w->visited.bytes + i;
 }
 
+/* So many times a whole list is searched in vain; then only the next few are looked at. */
+#define SEARCHES_MAX 16
+#define FEW          4
+
 /* Whether to was reported and has no label yet; it has one then. */
 static bool take_reported(struct py_walk *w, PyObject *to)
 {
 	size_t count = w->visited.size / sizeof(PyObject *);
+	size_t most = w->searches < SEARCHES_MAX || count < FEW ? count : FEW;
 	/* Mostly they are asked for in the order in which they were reported. */
-	for (size_t tried = 0; to && tried < count; tried++) {
+	for (size_t tried = 0; to && tried < most; tried++) {
 		size_t i = w->visited_at + tried < count ? w->visited_at + tried : w->visited_at + tried - count;
 		if (*visited_at(w, i) != to)
 			continue;
@@ -35,6 +40,7 @@ static bool take_reported(struct py_walk *w, PyObject *to)
 		w->visited_at = i + 1 < count ? i + 1 : 0;
 		return true;
 	}
+	w->searches++;
 	return false;
 }
 
@@ -44,12 +50,6 @@ bool py_claim(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, ui
 		return false;
 	py_refer(w, to, kind, label);
 	return true;
-}
-
-void py_claim_key(struct py_walk *w, PyObject *to, PyObject *key)
-{
-	if (take_reported(w, to))
-		py_refer_key(w, to, key);
 }
 
 void py_claim_field(struct py_walk *w, PyObject *to, const char *label)
@@ -154,26 +154,41 @@ static void refer_dict(struct py_walk *w, PyObject *dict, bool is_namespace)
 
 /* ---- everything else: what tp_traverse reports, with the labels that we know ---- */
 
+/* Keys that are all strings are not reported; an ordered dict reports keys before all of the dict. */
 static void claim_dict_items(struct py_walk *w, PyObject *dict)
 {
 	PyObject *key, *value;
-	uint64_t label;
 	Py_ssize_t at = 0;
-	while (py_going(w) && PyDict_Next(dict, &at, &key, &value)) {
-		py_claim(w, key, SNAP_REF_KEY, SNAP_LABEL_NONE);
-		if (tell_key(w, key, false, &label))
-			py_claim(w, value, SNAP_REF_VALUE, label);
-		else
-			py_claim_key(w, value, key);
-	}
+	while (PyDict_Next(dict, &at, &key, &value))
+		take_reported(w, key);
+	at = 0;
+	while (PyDict_Next(dict, &at, &key, &value))
+		take_reported(w, value);
+	refer_dict(w, dict, false);
 }
 
-static void claim_items(struct py_walk *w, PyObject *object, enum py_layout layout)
+static PyObject *const *items_of(PyObject *object, enum py_layout layout, Py_ssize_t *count)
 {
-	Py_ssize_t count = layout == PY_LIST ? PyList_GET_SIZE(object) : PyTuple_GET_SIZE(object);
+	*count = layout == PY_LIST || layout == PY_TUPLE ? Py_SIZE(object) : 0;
+	return layout == PY_LIST ? ((PyListObject *)object)->ob_item : ((PyTupleObject *)object)->ob_item;
+}
+
+/* They are reported from the last to the first. */
+static void take_items(struct py_walk *w, PyObject *object, enum py_layout layout)
+{
+	Py_ssize_t count;
+	PyObject *const *items = items_of(object, layout, &count);
+	while (count-- > 0)
+		take_reported(w, items[count]);
+}
+
+static void refer_items(struct py_walk *w, PyObject *object, enum py_layout layout)
+{
+	Py_ssize_t count;
+	PyObject *const *items = items_of(object, layout, &count);
 	for (Py_ssize_t i = 0; i < count && py_going(w); i++)
-		py_claim(w, layout == PY_LIST ? PyList_GET_ITEM(object, i) : PyTuple_GET_ITEM(object, i),
-			 SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i));
+		if (items[i])
+			py_refer(w, items[i], SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i));
 }
 
 static void claim_function(struct py_walk *w, PyFunctionObject *f)
@@ -256,7 +271,7 @@ static bool is_static_type(PyObject *object, const struct py_type *type)
 static void refer_traversed(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
 	w->visited.size = 0;
-	w->visited_at = 0;
+	w->visited_at = w->searches = 0;
 	type->type->tp_traverse(object, report, w);
 	if (type->type->tp_flags & Py_TPFLAGS_HEAPTYPE)
 		py_claim(w, (PyObject *)type->type, SNAP_REF_CLASS, SNAP_LABEL_NONE);
@@ -266,14 +281,14 @@ static void refer_traversed(struct py_walk *w, PyObject *object, const struct py
 	if (type->layout != PY_TYPE)
 		py_claim_instance(w, object, type);
 	claim_members(w, object, type, true);
-	if (type->layout == PY_LIST || type->layout == PY_TUPLE)
-		claim_items(w, object, type->layout); /* elements come last, so that the others are slots */
+	take_items(w, object, type->layout);
 	if (type->layout == PY_SET)
 		refer_rest(w, SNAP_REF_ELEMENT, SNAP_LABEL_NONE);
 	else if (type->is_lru_cache)
 		refer_rest(w, SNAP_REF_INTERNAL, py_literal_label(w, "cached"));
 	else
 		refer_rest(w, SNAP_REF_INTERNAL, SNAP_LABEL_NONE);
+	refer_items(w, object, type->layout); /* last, so that the others are slots */
 }
 
 void py_references(struct py_walk *w, uint32_t id, const struct py_type *type)

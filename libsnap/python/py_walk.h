@@ -177,7 +177,7 @@ struct py_walk {
 
 	/* of the object at hand */
 	struct py_area visited; /* PyObject *; NULL: has been labelled */
-	size_t visited_at;
+	size_t visited_at, searches; /* the next one expected; in vain */
 	size_t first_word;
 	struct py_area slots;   /* uint64_t: a label and a kind for each word after that */
 	uint32_t own_dict;      /* id, or 0 */
@@ -301,9 +301,6 @@ void py_refer_closure(struct py_walk *, PyFunctionObject *);
 bool py_claim(struct py_walk *, PyObject *to, enum snap_reference_kind, uint64_t label);
 void py_claim_field(struct py_walk *, PyObject *to, const char *label);
 void py_claim_internal(struct py_walk *, PyObject *to, const char *label);
-
-/* The same, labelled with the object that is the key. */
-void py_claim_key(struct py_walk *, PyObject *to, PyObject *key);
 
 /* py_layout.c */
 /* Makes objects of which everything is known; false, with an exception set, if it cannot. */

@@ -27,6 +27,10 @@ class Many(dict):
     pass
 
 
+class Row(list):
+    pass
+
+
 Pair = collections.namedtuple("Pair", "left right")
 
 
@@ -72,6 +76,9 @@ slotted.slot = things[3]
 interned_key, private_key = "configuration", "".join(["a ", "secret ", "key"])
 table = {interned_key: things[4], private_key: things[5], 12345678: things[6]}
 subclass = Many(entry=things[7])
+counter = collections.Counter({"".join(["key ", str(i)]): 1000 + i for i in range(50)})
+ordered = collections.OrderedDict((1000 + i, [i]) for i in range(50))
+row = Row(float(i) for i in range(50))
 closure, generator, error = make_closure(things[8]), wait(things[9]), caught(fail, things[10])
 next(generator)
 wrapped = caught(chain)
@@ -173,6 +180,11 @@ for key, thing in ((private_key, things[5]), (12345678, things[6])):
     check(refers(table, key)[:1] == [("key", None)], "the key is held", refers(table, key))
 check(private_key.encode() not in b"\n".join(graph.strings), "the text of another key is not stored")
 check(refers(subclass, things[7]) == [("value", "entry")], "a subclass of dict", refers(subclass, things[7]))
+check(all(refers(counter, key) == [("key", None)] and graph.node(counter).to(value)[0][0] == "value" for key, value in counter.items()),
+      "keys that are strings, which such a dict does not report", graph.node(counter).references[:5])
+check(all(("key", None) in refers(ordered, key) and [kind for kind, _ in refers(ordered, value)] == ["value"] for key, value in ordered.items()),
+      "an ordered dict", graph.node(ordered).references[:5])
+check(all(refers(row, value) == [("element", i)] for i, value in enumerate(row)), "a subclass of list", graph.node(row).references[:5])
 check(refers(closure.__closure__, cell) == [("local", "captured")], "a closure's variable", refers(closure.__closure__, cell))
 check(refers(cell, things[8]) == [("internal", "cell_contents")], "a cell", refers(cell, things[8]))
 frame_or_generator = generator if sys.version_info >= (3, 11) else generator.gi_frame
@@ -212,3 +224,15 @@ if sys.version_info >= (3, 11):
     check([(r.kind, r.label.split()[0]) for r in local] == [("stack", "local_of_take")], "a local of a running function", local)
 others = [r for r in graph.roots if r.kind == "stack" and r.thread not in (0, threading.get_ident())]
 check(any(r.label.startswith("kept_by_thread in ") for r in others), "a local of another thread", others[:5])
+
+# ---- large ones ----
+
+large = [collections.Counter({"key %d" % i: i for i in range(200000)}),
+         collections.OrderedDict((i, [i]) for i in range(200000)), Row([i] for i in range(200000))]
+pending = snap.dump(os.path.join(work, "large.snap"), wait=False)
+try:
+    pending.wait(60)
+    check(True, "time grows as they do")
+except TimeoutError:
+    pending.cancel()
+    check(False, "time grows as they do")
