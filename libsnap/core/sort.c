@@ -32,16 +32,10 @@ enum snap_status libsnap_sorter_add(struct libsnap_sorter *s, uint64_t key, cons
 	uint8_t *room = libsnap_tape_room(&s->tape, size + 2 * LIBSNAP_VARINT_MAX);
 	if (!room)
 		return libsnap_fail_memory(error);
-	uint64_t difference = key - s->last_key;
-	uint8_t *at = libsnap_put(room, difference << 1 ^ (uint64_t) - (int64_t)(difference >> 63));
+	uint8_t *at = libsnap_put(room, snapfmt_zigzag(key - s->last_key));
 	at = libsnap_put(at, size);
 	memcpy(at, bytes, size);
-	libsnap_tape_commit(&s->tape, (size_t)(at - room) + size);
-	if (key < s->last_key || (s->ties && key == s->last_key))
-		s->ascending = false;
-	s->last_key = key;
-	s->tape_records++;
-	s->record_count++;
+	libsnap_sorter_commit(s, key, room, at + size);
 	return SNAP_OK;
 }
 
@@ -189,19 +183,15 @@ enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *w, struct
 	return w->sorter->ascending ? libsnap_sort_next_as_added(w, record) : next_entry(w, record);
 }
 
-enum snap_status libsnap_sort_next_as_added(struct libsnap_sort_walk *w, struct libsnap_record *record)
+bool libsnap_sort_next_chunk(struct libsnap_sort_walk *w)
 {
 	const struct libsnap_tape *tape = &w->sorter->tape;
-	while (!w->at || w->at == tape->chunks[w->chunk].bytes + tape->chunks[w->chunk].used) {
-		w->chunk += w->at != NULL;
+	while (w->at == w->end) {
 		if (w->chunk == tape->chunk_count)
-			return SNAP_END;
-		w->at = tape->chunks[w->chunk].bytes;
+			return false;
+		const struct libsnap_tape_chunk *chunk = &tape->chunks[w->chunk++];
+		w->at = chunk->bytes;
+		w->end = chunk->bytes + chunk->used;
 	}
-	w->key += snapfmt_unzigzag(libsnap_get(&w->at));
-	record->key = w->key;
-	record->size = (size_t)libsnap_get(&w->at);
-	record->bytes = w->at;
-	w->at += record->size;
-	return SNAP_OK;
+	return true;
 }

@@ -6,6 +6,7 @@
 #ifndef LIBSNAP_SORT_H
 #define LIBSNAP_SORT_H
 
+#include "snapfmt.h"
 #include "store.h"
 
 struct libsnap_sort_entry {
@@ -51,6 +52,27 @@ void libsnap_sorter_init(struct libsnap_sorter *, const struct snap_allocator *a
 void libsnap_sorter_free(struct libsnap_sorter *);
 enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const uint8_t *bytes,
 				    size_t size, struct snap_error *);
+/* Takes a record into the sorter, of which bytes from room up to end were written. */
+static inline void libsnap_sorter_commit(struct libsnap_sorter *s, uint64_t key, const uint8_t *room,
+					 const uint8_t *end)
+{
+	libsnap_tape_commit(&s->tape, (size_t)(end - room));
+	s->ascending = s->ascending && key >= s->last_key && !(s->ties && key == s->last_key);
+	s->last_key = key;
+	s->tape_records++;
+	s->record_count++;
+}
+/* A record that is one varint; false: no memory. */
+static inline bool libsnap_sorter_add_number(struct libsnap_sorter *s, uint64_t key, uint64_t number)
+{
+	uint8_t *room = libsnap_tape_room(&s->tape, 3 * LIBSNAP_VARINT_MAX);
+	if (!room)
+		return false;
+	uint8_t *size = libsnap_put(room, snapfmt_zigzag(key - s->last_key)), *end = libsnap_put(size + 1, number);
+	*size = (uint8_t)(end - size - 1);
+	libsnap_sorter_commit(s, key, room, end);
+	return true;
+}
 /* What it needs now, with what sorting it would take. */
 static inline uint64_t libsnap_sorter_memory(const struct libsnap_sorter *s)
 {
@@ -71,8 +93,8 @@ struct libsnap_sort_reader;
 struct libsnap_sort_walk {
 	struct libsnap_sorter *sorter;
 	size_t next_entry;
-	size_t chunk; /* of a tape that ascends */
-	const uint8_t *at;
+	size_t chunk; /* of a tape that ascends: the next one */
+	const uint8_t *at, *end;
 	uint64_t key;
 	struct libsnap_sort_reader *readers; /* of runs */
 	size_t reader_count;
@@ -88,7 +110,18 @@ enum snap_status libsnap_sort_walk_begin(struct libsnap_sort_walk *, struct libs
 enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *, struct libsnap_record *,
 					struct snap_error *);
 /* Without runs: records in the order in which they were added; the walk needs no more than its sorter. */
-enum snap_status libsnap_sort_next_as_added(struct libsnap_sort_walk *, struct libsnap_record *);
+bool libsnap_sort_next_chunk(struct libsnap_sort_walk *);
+static inline enum snap_status libsnap_sort_next_as_added(struct libsnap_sort_walk *w, struct libsnap_record *record)
+{
+	if (w->at == w->end && !libsnap_sort_next_chunk(w))
+		return SNAP_END;
+	w->key += snapfmt_unzigzag(libsnap_get(&w->at));
+	record->key = w->key;
+	record->size = (size_t)libsnap_get(&w->at);
+	record->bytes = w->at;
+	w->at += record->size;
+	return SNAP_OK;
+}
 /* Without runs: sort_walk_next() does the rest. */
 enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *, struct libsnap_record *);
 void libsnap_sort_walk_end(struct libsnap_sort_walk *);

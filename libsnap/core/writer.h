@@ -26,11 +26,12 @@ struct libsnap_keyed_sums {
 	uint32_t last; /* id of the key used last */
 };
 
-/* What objects that came one after the other add up to under the keys that they have in common. */
+/* What objects that came one after the other add up to under the keys that they have in common.  The sum of a stack
+ * goes to that of the others, which change less often, and that to the sum of all. */
 struct libsnap_common {
 	uint32_t stack;
 	struct libsnap_sum of_stack;
-	uint32_t thread, domain, generation; /* these change less often */
+	uint32_t thread, domain, generation;
 	struct libsnap_sum of_others;
 };
 
@@ -236,6 +237,7 @@ struct libsnap_map {
 	uint64_t word_count, words_per_place, low; /* low: what ids have in the bits below shift */
 	unsigned shift;
 	struct libsnap_map_place *places; /* as the writer's places lie; entry 0: free */
+	const struct libsnap_map_place *near; /* where the last one was */
 	size_t place_slots;
 	uint32_t *rows; /* of the ids in order */
 	/* in memory, others: key id, position row */
@@ -306,7 +308,7 @@ struct libsnap_batch_out {
 /* A code for each of so many is what zstd takes in one bite. */
 #define LIBSNAP_BLOCK_TARGETS 131072u
 #define LIBSNAP_COLUMNS_MAX 13
-#define LIBSNAP_SAMPLE_ROWS 8192u
+#define LIBSNAP_SAMPLE_ROWS 4096u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;
 	uint64_t same; /* the value of all rows so far, while they do not vary */
@@ -556,7 +558,7 @@ enum snap_status libsnap_map_begin(struct snap_writer *);
  * each has a place for its row, in their order. */
 bool libsnap_map_mark(struct libsnap_map *, uint64_t id);
 void libsnap_map_count(struct libsnap_map *);
-uint32_t *libsnap_map_row(const struct libsnap_map *, uint64_t id);
+uint32_t *libsnap_map_row(struct libsnap_map *, uint64_t id);
 /* Ids ascend. */
 enum snap_status libsnap_map_add(struct snap_writer *, uint64_t id, uint64_t row);
 enum snap_status libsnap_map_finish(struct snap_writer *);

@@ -4,8 +4,10 @@
 
 #include "writer.h"
 
-/* A block of more rows is judged by stretches of it. */
+/* A block of more rows is judged by stretches of it: all encodings by short ones, those that come near the best by
+ * longer ones. */
 #define SAMPLE_ROWS      LIBSNAP_SAMPLE_ROWS
+#define FEW_ROWS         2048u
 #define SAMPLE_STRETCHES 4u
 #define RAW_SIZE         SNAPFMT_MAX_RAW
 
@@ -32,14 +34,13 @@ static enum snap_status too_large(struct snap_writer *w)
 }
 
 /* Some of a block's values, which begin with those of its first row. */
-static size_t take_sample(uint64_t *sample, const uint64_t *values, size_t count)
+static void take_sample(uint64_t *sample, size_t sample_rows, const uint64_t *values, size_t count)
 {
-	const size_t stretch = SAMPLE_ROWS / SAMPLE_STRETCHES;
+	const size_t stretch = sample_rows / SAMPLE_STRETCHES;
 	for (size_t i = 0; i < SAMPLE_STRETCHES; i++)
 		memcpy(sample + i * stretch,
 		       values + i * (count - stretch) / (SAMPLE_STRETCHES - 1),
 		       stretch * sizeof(*sample));
-	return SAMPLE_ROWS;
 }
 
 static bool all_same(const uint64_t *values, size_t count)
@@ -57,43 +58,70 @@ static size_t encode(const struct libsnap_column_out *c, uint8_t encoding, const
 	return snapfmt_codecs[encoding].encode(values, count, raw, RAW_SIZE);
 }
 
+/* A set of encodings, by bit. */
+static inline uint32_t bit_of(uint8_t encoding)
+{
+	return (uint32_t)1 << encoding;
+}
+
+static bool comes_near(size_t size, size_t best_size)
+{
+	return size <= best_size + best_size / 4 + 32;
+}
+
+/* Those of *left that come near the best remain there. */
 static enum snap_status try_encodings(struct snap_writer *w, const struct libsnap_column_out *c,
-				      const uint64_t *values, const uint64_t *sizes, size_t count, uint8_t *best)
+				      const uint64_t *values, const uint64_t *sizes, size_t count, uint32_t *left,
+				      uint8_t *best)
 {
 	static const uint8_t tried[] = {SNAPFMT_STEPS, SNAPFMT_DELTA,  SNAPFMT_PLANES,  SNAPFMT_DICTIONARY,
 					SNAPFMT_RUNS,  SNAPFMT_RANGES, SNAPFMT_ADJACENT};
-	size_t best_size = SIZE_MAX;
+	size_t stored_size[sizeof(tried)], best_size = SIZE_MAX;
 	for (size_t i = 0; i < sizeof(tried); i++) {
+		stored_size[i] = SIZE_MAX;
+		if (!(*left & bit_of(tried[i])))
+			continue;
 		size_t raw_size = encode(c, tried[i], values, sizes, count, w->raw);
-		size_t stored_size;
 		if (raw_size == 0)
 			continue;
-		enum snap_status status =
-			libsnap_compress(w->trial, w->raw, raw_size, w->stored,
-					 LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
+		enum snap_status status = libsnap_compress(w->trial, w->raw, raw_size, w->stored,
+							   LIBSNAP_STORED_BOUND, &stored_size[i], &w->problem);
 		if (status != SNAP_OK)
 			return status;
-		if (stored_size < best_size) {
-			best_size = stored_size;
+		if (stored_size[i] < best_size) {
+			best_size = stored_size[i];
 			*best = tried[i];
 		}
 	}
+	for (size_t i = 0; i < sizeof(tried); i++)
+		if (stored_size[i] == SIZE_MAX || !comes_near(stored_size[i], best_size))
+			*left &= ~bit_of(tried[i]);
 	return SNAP_OK;
+}
+
+static enum snap_status try_sample(struct snap_writer *w, const struct libsnap_column_out *c, const uint64_t *values,
+				   size_t count, size_t sample_rows, uint32_t *left, uint8_t *best)
+{
+	if (count <= sample_rows)
+		return try_encodings(w, c, values, c->sizes, count, left, best);
+	take_sample(w->sample, sample_rows, values, count);
+	if (c->sizes)
+		take_sample(w->size_sample, sample_rows, c->sizes, count);
+	return try_encodings(w, c, w->sample, c->sizes ? w->size_sample : NULL, sample_rows, left, best);
 }
 
 static enum snap_status choose_encoding(struct snap_writer *w, const struct libsnap_column_out *c,
 					const uint64_t *values, size_t count, uint8_t *best)
 {
+	uint32_t left = UINT32_MAX;
 	*best = SNAPFMT_CONSTANT;
 	if (count == 1 || all_same(values, count))
 		return SNAP_OK;
 	*best = SNAPFMT_PLANES;
-	if (count <= SAMPLE_ROWS)
-		return try_encodings(w, c, values, c->sizes, count, best);
-	size_t sample_count = take_sample(w->sample, values, count);
-	if (c->sizes)
-		take_sample(w->size_sample, c->sizes, count);
-	return try_encodings(w, c, w->sample, c->sizes ? w->size_sample : NULL, sample_count, best);
+	enum snap_status status = try_sample(w, c, values, count, FEW_ROWS, &left, best);
+	if (status != SNAP_OK || count <= FEW_ROWS || (left & (left - 1)) == 0)
+		return status;
+	return try_sample(w, c, values, count, SAMPLE_ROWS, &left, best);
 }
 
 /* Into w->raw. */
@@ -258,10 +286,9 @@ static enum snap_status column_varies(struct libsnap_table_out *t, size_t i)
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_table_row_of(struct libsnap_table_out *t, const uint64_t *values,
-				      uint32_t given)
+/* All columns that have had one value so far may have another now. */
+static __attribute__((noinline)) enum snap_status look_at_same(struct libsnap_table_out *t, const uint64_t *values)
 {
-	t->live |= given;
 	for (uint32_t same = t->live & ~t->varied; same; same &= same - 1) {
 		size_t i = (size_t)__builtin_ctz(same);
 		if (t->rows == 0)
@@ -272,6 +299,11 @@ enum snap_status libsnap_table_row_of(struct libsnap_table_out *t, const uint64_
 		if (status != SNAP_OK)
 			return status;
 	}
+	return SNAP_OK;
+}
+
+static inline enum snap_status put_row(struct libsnap_table_out *t, const uint64_t *values)
+{
 	for (uint32_t varied = t->varied; varied; varied &= varied - 1) {
 		size_t i = (size_t)__builtin_ctz(varied);
 		t->values[i][t->rows] = values[i];
@@ -280,22 +312,53 @@ enum snap_status libsnap_table_row_of(struct libsnap_table_out *t, const uint64_
 	return ++t->rows == t->block_rows ? libsnap_table_flush(t) : SNAP_OK;
 }
 
+static __attribute__((noinline)) enum snap_status put_odd_row(struct libsnap_table_out *t, const uint64_t *values)
+{
+	enum snap_status status = look_at_same(t, values);
+	return status == SNAP_OK ? put_row(t, values) : status;
+}
+
+enum snap_status libsnap_table_row_of(struct libsnap_table_out *t, const uint64_t *values,
+				      uint32_t given)
+{
+	bool odd = t->rows == 0;
+	t->live |= given;
+	for (uint32_t same = t->live & ~t->varied; same; same &= same - 1) {
+		size_t i = (size_t)__builtin_ctz(same);
+		odd |= t->columns[i].same != values[i];
+	}
+	return odd ? put_odd_row(t, values) : put_row(t, values);
+}
+
 enum snap_status libsnap_table_row(struct libsnap_table_out *t, const uint64_t *values)
 {
 	return libsnap_table_row_of(t, values, (1u << t->column_count) - 1);
+}
+
+/* How many there are before the first that is another. */
+static size_t same_values(const uint64_t *values, size_t count, uint64_t value)
+{
+	size_t same = 0;
+	while (same < count && values[same] == value)
+		same++;
+	return same;
 }
 
 enum snap_status libsnap_table_values(struct libsnap_table_out *t, const uint64_t *values, size_t count)
 {
 	enum snap_status status = SNAP_OK;
 	while (count > 0 && status == SNAP_OK) {
-		if (!t->varied) {
-			status = libsnap_table_row(t, values++);
-			count--;
+		size_t room = t->block_rows - t->rows, taken = count < room ? count : room;
+		if (t->rows == 0)
+			t->columns[0].same = values[0];
+		if (!t->varied)
+			taken = same_values(values, taken, t->columns[0].same);
+		if (taken == 0) {
+			status = column_varies(t, 0);
 			continue;
 		}
-		size_t room = t->block_rows - t->rows, taken = count < room ? count : room;
-		memcpy(t->values[0] + t->rows, values, taken * sizeof(*values));
+		if (t->varied)
+			memcpy(t->values[0] + t->rows, values, taken * sizeof(*values));
 		t->rows += taken;
 		t->row_count += taken;
 		values += taken;

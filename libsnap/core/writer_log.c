@@ -8,6 +8,7 @@
  */
 #define RESERVE 16
 #define LITTLE  8 /* of it, where freeing no more than that is no use */
+#define UNCHECKED 64 /* small records, which need little */
 /* So many ids in order are a run: sorting them with one that is not would take more memory than they need. */
 #define PRESORTED 65536
 
@@ -39,7 +40,7 @@ static enum snap_status spill_largest(struct snap_writer *w, uint64_t allowed)
 	return libsnap_sorter_spill(largest, &w->problem);
 }
 
-static inline enum snap_status spill_if_large(struct snap_writer *w)
+static enum snap_status spill_if_large(struct snap_writer *w)
 {
 	if (w->max_memory_bytes == 0)
 		return SNAP_OK;
@@ -83,13 +84,14 @@ enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t
 {
 	enum snap_status status =
 		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
-	return status == SNAP_OK ? libsnap_log_id(w, id, shape_id, size, count) : status;
+	if (status == SNAP_OK)
+		status = libsnap_log_id(w, id, shape_id, size, count);
+	return status == SNAP_OK ? spill_if_large(w) : status;
 }
 
 enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size, uint64_t count)
 {
 	const uint8_t came_here = LIBSNAP_CAME_HERE;
-	uint8_t bytes[LIBSNAP_VARINT_MAX];
 	enum snap_status status = SNAP_OK;
 	note_id(w, id);
 	if (!libsnap_place_note(w, id))
@@ -98,16 +100,15 @@ enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t sha
 		status = libsnap_sorter_add(&w->loose, id, &came_here, 1, &w->problem);
 	if (status == SNAP_OK && ends_ascent(w, id))
 		status = libsnap_sorter_spill(&w->named, &w->problem);
-	if (status == SNAP_OK)
-		status = libsnap_sorter_add(&w->named, id, bytes,
-					    (size_t)(libsnap_put(bytes, shape_id) - bytes), &w->problem);
 	if (status != SNAP_OK)
 		return status;
+	if (!libsnap_sorter_add_number(&w->named, id, shape_id))
+		return libsnap_fail_memory(&w->problem);
 	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
 	shape->rows++;
 	shape->bytes += size * count;
 	shape->blocks += count;
-	return spill_if_large(w);
+	return w->named.record_count % UNCHECKED == 0 ? spill_if_large(w) : SNAP_OK;
 }
 
 /* The object whose references were being added is complete, as far as is known. */
@@ -230,7 +231,7 @@ enum snap_status libsnap_log_sums(struct snap_writer *w, const struct snap_objec
 	if (status != SNAP_OK || w->totals_only)
 		return status;
 	libsnap_string_use(&w->names, o->name);
-	return o->id ? libsnap_log_flush(w) : SNAP_OK;
+	return o->id && w->group.open ? libsnap_log_flush(w) : SNAP_OK;
 }
 
 enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_object *o)

@@ -155,21 +155,38 @@ static enum snap_status write_page(struct snap_writer *w)
 	return SNAP_OK;
 }
 
-/* The word that has an id's bit; NULL: no id is near. */
-static inline struct libsnap_map_word *word_of(const struct libsnap_map *m, uint64_t id, uint64_t *bit)
+/* NULL: no id is there. */
+static inline const struct libsnap_map_place *place_at(const struct libsnap_map *m, uint64_t entry)
 {
-	uint64_t entry = (id >> LIBSNAP_PLACE_SHIFT) + 1;
-	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
 	size_t i = home_of(entry, m->place_slots);
 	while (m->places[i].entry != entry) {
 		if (!m->places[i].entry)
 			return NULL;
 		i = (i + 1) & (m->place_slots - 1);
 	}
-	if ((id & (((uint64_t)1 << m->shift) - 1)) != m->low)
+	return &m->places[i];
+}
+
+/* The word that has an id's bit; NULL: no id is near. */
+static inline struct libsnap_map_word *word_of(const struct libsnap_map *m, uint64_t id, uint64_t *bit)
+{
+	const struct libsnap_map_place *place = place_at(m, (id >> LIBSNAP_PLACE_SHIFT) + 1);
+	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
+	if (!place || (id & (((uint64_t)1 << m->shift) - 1)) != m->low)
 		return NULL;
 	*bit = (uint64_t)1 << within % 64;
-	return &m->words[m->places[i].first_word + within / 64];
+	return &m->words[place->first_word + within / 64];
+}
+
+/* The same for an id that is there, and mostly near the one before. */
+static inline struct libsnap_map_word *word_near(struct libsnap_map *m, uint64_t id, uint64_t *bit)
+{
+	const uint64_t entry = (id >> LIBSNAP_PLACE_SHIFT) + 1;
+	if (!m->near || m->near->entry != entry)
+		m->near = place_at(m, entry);
+	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
+	*bit = (uint64_t)1 << within % 64;
+	return &m->words[m->near->first_word + within / 64];
 }
 
 enum snap_status libsnap_map_add(struct snap_writer *w, uint64_t id, uint64_t row)
@@ -177,7 +194,7 @@ enum snap_status libsnap_map_add(struct snap_writer *w, uint64_t id, uint64_t ro
 	struct libsnap_map *m = &w->map;
 	if (m->words) {
 		uint64_t bit;
-		struct libsnap_map_word *word = word_of(m, id, &bit);
+		struct libsnap_map_word *word = word_near(m, id, &bit);
 		if (!word->bits)
 			word->before = m->count;
 		word->bits |= bit;
@@ -217,7 +234,7 @@ static inline unsigned count_bits(uint64_t x)
 bool libsnap_map_mark(struct libsnap_map *m, uint64_t id)
 {
 	uint64_t bit;
-	struct libsnap_map_word *word = word_of(m, id, &bit);
+	struct libsnap_map_word *word = word_near(m, id, &bit);
 	bool new = !(word->bits & bit);
 	word->bits |= bit;
 	m->count += new;
@@ -233,17 +250,24 @@ void libsnap_map_count(struct libsnap_map *m)
 	}
 }
 
+static inline uint64_t count_before(const struct libsnap_map_word *word, uint64_t bit)
+{
+	return word->before + count_bits(word->bits & (bit - 1));
+}
+
+uint32_t *libsnap_map_row(struct libsnap_map *m, uint64_t id)
+{
+	uint64_t bit;
+	const struct libsnap_map_word *word = word_near(m, id, &bit);
+	return &m->rows[count_before(word, bit)];
+}
+
 /* The place of an id in their order + 1; 0: there is none. */
 static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id)
 {
 	uint64_t bit;
 	const struct libsnap_map_word *word = word_of(m, id, &bit);
-	return word && word->bits & bit ? word->before + count_bits(word->bits & (bit - 1)) + 1 : 0;
-}
-
-uint32_t *libsnap_map_row(const struct libsnap_map *m, uint64_t id)
-{
-	return &m->rows[place_of(m, id) - 1];
+	return word && word->bits & bit ? count_before(word, bit) + 1 : 0;
 }
 
 /* In two steps, each of which waits for memory in many places at once. */
@@ -255,11 +279,13 @@ static void resolve_close(const struct libsnap_map *m, uint64_t *ids, size_t cou
 			last = ids[i];
 			place = place_of(m, last);
 		}
-		*unknown += place == 0 && last != 0;
+		if (place == 0)
+			*unknown += last != 0;
 		ids[i] = place;
 	}
 	for (size_t i = 0; i < count; i++)
-		ids[i] = ids[i] ? (uint64_t)m->rows[ids[i] - 1] + 1 : 0;
+		if (ids[i])
+			ids[i] = (uint64_t)m->rows[ids[i] - 1] + 1;
 }
 
 /* ---- others ---- */

@@ -84,16 +84,35 @@ static enum snap_status add_nameless(struct snap_writer *w)
 
 /* ---- each its row ---- */
 
-static uint64_t take_row(struct snap_writer *w, uint32_t shape_id)
+static uint32_t written_number(const struct snap_writer *w, uint32_t shape_id)
 {
 	const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
-	uint32_t number = libsnap_shape_at(&w->shapes, shape->instead)->number;
-	return w->shapes.next_row[number - 1]++;
+	return libsnap_shape_at(&w->shapes, shape->instead)->number;
+}
+
+static uint64_t take_row(struct snap_writer *w, uint32_t shape_id)
+{
+	return w->shapes.next_row[written_number(w, shape_id) - 1]++;
 }
 
 static enum snap_status refuse_twins(struct snap_writer *w, uint64_t id)
 {
 	return libsnap_misuse(w, "two objects have the id %" PRIu64 " (0x%" PRIx64 ")", id, id);
+}
+
+/* Each has its shape there. */
+static enum snap_status take_rows(struct snap_writer *w, uint32_t *rows, uint64_t count)
+{
+	const size_t shape_count = (size_t)w->shapes.shapes.count;
+	uint32_t *numbers = libsnap_alloc(w->allocator, shape_count, sizeof(*numbers));
+	if (!numbers)
+		return libsnap_fail_memory(&w->problem);
+	for (uint32_t id = 1; id <= shape_count; id++)
+		numbers[id - 1] = written_number(w, id);
+	for (uint64_t i = 0; i < count; i++)
+		rows[i] = (uint32_t)w->shapes.next_row[numbers[rows[i] - 1] - 1]++;
+	libsnap_free(w->allocator, numbers, shape_count, sizeof(*numbers));
+	return SNAP_OK;
 }
 
 /* As they were added: where each is a bit, nothing needs to be sorted. */
@@ -111,9 +130,7 @@ static enum snap_status place_as_added(struct snap_writer *w)
 		const uint8_t *at = record.bytes;
 		*libsnap_map_row(m, record.key) = (uint32_t)libsnap_get(&at);
 	}
-	for (uint64_t i = 0; i < m->count; i++)
-		m->rows[i] = (uint32_t)take_row(w, m->rows[i]);
-	return SNAP_OK;
+	return take_rows(w, m->rows, m->count);
 }
 
 static enum snap_status place_sorted(struct snap_writer *w)

@@ -39,16 +39,25 @@ uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields)
 
 uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *o)
 {
-	uint64_t fields[LIBSNAP_FIELDS];
 	const uint32_t rare = o->thread | o->generation | o->flags | o->domain;
-	libsnap_take_fields(o, fields);
-	if (rare != 0 || o->count != 1 || (o->birth_serial | o->birth_time_ns) != 0)
+	if (rare != 0 || o->count != 1 || (o->birth_serial | o->birth_time_ns) != 0) {
+		uint64_t fields[LIBSNAP_FIELDS];
+		libsnap_take_fields(o, fields);
 		return libsnap_put_fields(at, fields);
-	uint32_t mask = (uint32_t)(o->size != 0) << LIBSNAP_SIZE | (uint32_t)(o->stack != 0) << LIBSNAP_STACK |
-			(uint32_t)(o->name != 0) << LIBSNAP_NAME | (uint32_t)(o->content != 0) << LIBSNAP_CONTENT |
-			(uint32_t)(o->refcount != 0) << LIBSNAP_REFCOUNT;
-	for (*at++ = (uint8_t)mask; mask; mask &= mask - 1)
-		at = libsnap_put(at, fields[__builtin_ctz(mask)]);
+	}
+	const uint64_t frequent[] = {[LIBSNAP_SIZE] = o->size,
+				     [LIBSNAP_STACK] = o->stack,
+				     [LIBSNAP_NAME] = o->name,
+				     [LIBSNAP_CONTENT] = o->content,
+				     [LIBSNAP_REFCOUNT] = o->refcount};
+	uint8_t *mask = at++;
+	*mask = 0;
+	for (unsigned i = 0; i < sizeof(frequent) / sizeof(*frequent); i++) {
+		if (frequent[i] == 0)
+			continue;
+		*mask |= (uint8_t)(1u << i);
+		at = libsnap_put(at, frequent[i]);
+	}
 	return at;
 }
 

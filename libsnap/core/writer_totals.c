@@ -92,7 +92,10 @@ static inline enum snap_status add_of_stack(struct snap_writer *w)
 	struct libsnap_common *common = &w->totals.common;
 	const struct libsnap_sum sum = common->of_stack;
 	common->of_stack = (struct libsnap_sum){0, 0};
-	return sum.count ? add_to(w, SNAP_BY_STACK, common->stack, sum.bytes, sum.count) : SNAP_OK;
+	if (sum.count == 0)
+		return SNAP_OK;
+	enum snap_status status = add(w, &common->of_others, sum.bytes, sum.count);
+	return status == SNAP_OK ? add_to(w, SNAP_BY_STACK, common->stack, sum.bytes, sum.count) : status;
 }
 
 static enum snap_status add_of_others(struct snap_writer *w)
@@ -102,7 +105,9 @@ static enum snap_status add_of_others(struct snap_writer *w)
 	common->of_others = (struct libsnap_sum){0, 0};
 	if (sum.count == 0)
 		return SNAP_OK;
-	enum snap_status status = add_to(w, SNAP_BY_THREAD, common->thread, sum.bytes, sum.count);
+	enum snap_status status = add_to(w, SNAP_BY_ALL, 0, sum.bytes, sum.count);
+	if (status == SNAP_OK)
+		status = add_to(w, SNAP_BY_THREAD, common->thread, sum.bytes, sum.count);
 	if (status == SNAP_OK)
 		status = add_to(w, SNAP_BY_DOMAIN, common->domain, sum.bytes, sum.count);
 	if (status == SNAP_OK)
@@ -116,6 +121,21 @@ static enum snap_status add_common(struct snap_writer *w)
 	return status == SNAP_OK ? add_of_others(w) : status;
 }
 
+/* Ends what the objects so far have in common, and begins with what this one has. */
+static __attribute__((noinline)) enum snap_status change_common(struct snap_writer *w, const struct snap_object *o)
+{
+	struct libsnap_common *common = &w->totals.common;
+	enum snap_status status = add_of_stack(w);
+	if (status == SNAP_OK && (o->thread != common->thread || o->domain != common->domain ||
+				  o->generation != common->generation))
+		status = add_of_others(w);
+	common->stack = o->stack;
+	common->thread = o->thread;
+	common->domain = o->domain;
+	common->generation = o->generation;
+	return status;
+}
+
 enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_object *o)
 {
 	struct libsnap_totals *t = &w->totals;
@@ -125,23 +145,11 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 	if (libsnap_multiply_overflows(o->size, o->count, &bytes))
 		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "an object of over 2^64 bytes");
-	if (o->stack != common->stack) {
-		status = add_of_stack(w);
-		common->stack = o->stack;
-	}
-	if (status == SNAP_OK && (o->thread != common->thread || o->domain != common->domain ||
-				  o->generation != common->generation)) {
-		status = add_of_others(w);
-		common->thread = o->thread;
-		common->domain = o->domain;
-		common->generation = o->generation;
-	}
-	if (status == SNAP_OK)
-		status = add(w, &t->all, bytes, o->count);
+	if (o->stack != common->stack || o->thread != common->thread || o->domain != common->domain ||
+	    o->generation != common->generation)
+		status = change_common(w, o);
 	if (status == SNAP_OK)
 		status = add(w, &common->of_stack, bytes, o->count);
-	if (status == SNAP_OK)
-		status = add(w, &common->of_others, bytes, o->count);
 	if (status == SNAP_OK)
 		status = add_to(w, SNAP_BY_TYPE, o->type, bytes, o->count);
 	return status == SNAP_OK ? add_to(w, SNAP_BY_SIZE, bucket_of(o->size), bytes, o->count)
