@@ -53,13 +53,10 @@ static inline uint64_t gap(const struct rule *rule, const uint64_t *values, cons
 size_t snapfmt_encode_adjacent(const uint64_t *values, const uint64_t *sizes, size_t count, uint8_t *raw, size_t size)
 {
 	const struct rule rule = guess_rule(values, sizes, count);
-	uint64_t any_gap = 0, all_bits = 0;
+	struct planes_survey seen = {0, 0};
 	for (size_t i = 1; i < count; i++)
-		any_gap |= gap(&rule, values, sizes, i);
-	unsigned shift = any_gap ? (unsigned)__builtin_ctzll(any_gap) : 0;
-	for (size_t i = 1; i < count; i++)
-		all_bits |= planes_zigzag(gap(&rule, values, sizes, i), shift);
-	unsigned width = planes_width(all_bits);
+		planes_see(&seen, gap(&rule, values, sizes, i));
+	unsigned shift = planes_shift(&seen), width = planes_width(seen.zigzags >> shift);
 	struct sink s = sink_over(raw, size);
 	sink_varint(&s, rule.added);
 	sink_varint(&s, rule.least);
@@ -70,8 +67,13 @@ size_t snapfmt_encode_adjacent(const uint64_t *values, const uint64_t *sizes, si
 	uint8_t *planes = sink_take(&s, width * (count - 1));
 	if (!planes)
 		return 0;
-	for (size_t i = 1; i < count; i++)
-		planes_put(planes, width, count - 1, i - 1, planes_zigzag(gap(&rule, values, sizes, i), shift));
+	for (size_t start = 0, some; start < count - 1; start += some) {
+		uint64_t bits[PLANES_STEP];
+		some = count - 1 - start < PLANES_STEP ? count - 1 - start : PLANES_STEP;
+		for (size_t i = 0; i < some; i++)
+			bits[i] = snapfmt_zigzag(gap(&rule, values, sizes, start + i + 1));
+		planes_fill(planes, width, count - 1, start, bits, some, shift);
+	}
 	return (size_t)(s.at - raw);
 }
 

@@ -43,10 +43,21 @@ size_t snapfmt_encode_steps(const uint64_t *values, size_t count, uint8_t *raw, 
 	uint8_t *planes = sink_take(&s, width * different);
 	if (!planes)
 		return 0;
-	walk = (struct walk){0, 0};
-	for (size_t i = 0, at = 0; i < count; i++)
-		if (next_code(&walk, values[i]) == DIFFERENT)
-			planes_put(planes, width, different, at++, snapfmt_zigzag(walk.step));
+	uint64_t previous = 0, bits[PLANES_STEP];
+	size_t some = 0, start = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (codes[i] < STEP)
+			continue;
+		bits[some] = snapfmt_zigzag(values[i] - previous);
+		some += codes[i] == DIFFERENT;
+		previous = values[i];
+		if (some < PLANES_STEP)
+			continue;
+		planes_fill(planes, width, different, start, bits, some, 0);
+		start += some;
+		some = 0;
+	}
+	planes_fill(planes, width, different, start, bits, some, 0);
 	return (size_t)(s.at - raw);
 }
 

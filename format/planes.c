@@ -59,6 +59,25 @@ bool planes_read(struct cursor *c, unsigned width, uint64_t *values, size_t coun
 	return true;
 }
 
+static inline void fill_step(uint8_t *restrict to, const uint64_t *restrict bits, unsigned shift)
+{
+	for (size_t i = 0; i < PLANES_STEP; i++)
+		to[i] = (uint8_t)(bits[i] >> shift);
+}
+
+void planes_fill(uint8_t *planes, unsigned width, size_t count, size_t start, const uint64_t *bits, size_t some,
+		 unsigned shift)
+{
+	for (unsigned plane = 0; plane < width; plane++) {
+		uint8_t *to = planes + plane * count + start;
+		if (some == PLANES_STEP)
+			fill_step(to, bits, shift + 8 * plane);
+		else
+			for (size_t i = 0; i < some; i++)
+				to[i] = (uint8_t)(bits[i] >> (shift + 8 * plane));
+	}
+}
+
 size_t snapfmt_encode_planes(const uint64_t *values, size_t count, uint8_t *raw, size_t size)
 {
 	uint64_t all_bits = 0;
@@ -72,9 +91,10 @@ size_t snapfmt_encode_planes(const uint64_t *values, size_t count, uint8_t *raw,
 	uint8_t *planes = sink_take(&s, width * count);
 	if (!planes)
 		return 0;
-	for (unsigned plane = 0; plane < width; plane++)
-		for (size_t i = 0; i < count; i++)
-			planes[plane * count + i] = (uint8_t)(values[i] >> shift >> (8 * plane));
+	for (size_t start = 0, some; start < count; start += some) {
+		some = count - start < PLANES_STEP ? count - start : PLANES_STEP;
+		planes_fill(planes, width, count, start, values + start, some, shift);
+	}
 	return (size_t)(s.at - raw);
 }
 

@@ -12,12 +12,28 @@ bool planes_read(struct cursor *c, unsigned width, uint64_t *values, size_t coun
 unsigned planes_read_width(struct cursor *c);
 unsigned planes_read_shift(struct cursor *c);
 
-/* Differences share trailing zero bits (alignment), which are not stored.  The shift is of the two's complement
- * difference, so it is taken before zigzag. */
-static inline uint64_t planes_zigzag(uint64_t difference, unsigned shift)
+/* Differences share trailing zero bits (alignment), which are not stored: the zigzag value of what is left of one is
+ * what is left of its own zigzag value. */
+struct planes_survey {
+	uint64_t differences, zigzags; /* bits that any of them has */
+};
+static inline void planes_see(struct planes_survey *survey, uint64_t difference)
 {
-	return snapfmt_zigzag((uint64_t)((int64_t)difference >> shift));
+	survey->differences |= difference;
+	survey->zigzags |= snapfmt_zigzag(difference);
 }
+static inline unsigned planes_shift(const struct planes_survey *survey)
+{
+	return survey->differences ? (unsigned)__builtin_ctzll(survey->differences) : 0;
+}
+
+/* So many elements at once: loops over that many are compiled to what handles several together. */
+#define PLANES_STEP 64
+
+/* Puts bits, without their lowest shift ones, into planes that have count elements each: some, which are at most
+ * PLANES_STEP, from start on. */
+void planes_fill(uint8_t *planes, unsigned width, size_t count, size_t start, const uint64_t *bits, size_t some,
+		 unsigned shift);
 
 /* Puts bits of element i of count into planes that start at base. */
 static inline void planes_put(uint8_t *base, unsigned width, size_t count, size_t i, uint64_t bits)
