@@ -138,15 +138,6 @@ struct libsnap_shapes {
 	size_t range_count;
 };
 
-/* ---- objects of one make (writer_layout.c) ---- */
-
-struct libsnap_make {
-	uint32_t type, slot_count;
-	uint64_t first_slot; /* in layout_slots: struct libsnap_reference without target */
-	uint32_t shapes[2];  /* without elements, with; 0: not yet */
-	bool labelled;       /* references say their labels themselves */
-};
-
 /* ---- objects by shape (writer_lanes.c) ---- */
 
 /* Records in the order in which they came: the id's zigzag difference to the one before, and the record. */
@@ -163,8 +154,6 @@ struct libsnap_lanes {
 	uint64_t memory_bytes;
 	void *file;
 	uint64_t file_size;
-	struct libsnap_lane *begun; /* the lane whose record is being written */
-	uint8_t *room;              /* where that begins */
 };
 
 struct libsnap_lane_walk {
@@ -180,11 +169,23 @@ void libsnap_lanes_init(struct libsnap_lanes *, const struct snap_allocator *);
 void libsnap_lanes_free(struct snap_writer *, struct libsnap_lanes *);
 enum snap_status libsnap_lane_add(struct snap_writer *, struct libsnap_lanes *, uint32_t shape,
 				  uint64_t id, const uint8_t *bytes, size_t size);
-/* Where a record of at most so many bytes is to be written, up to the end that is then said; NULL: no memory. */
-uint8_t *libsnap_lane_begin(struct snap_writer *, struct libsnap_lanes *, uint32_t shape, uint64_t id, size_t most);
-static inline void libsnap_lane_end(struct libsnap_lanes *lanes, const uint8_t *end)
+/* The lane of a shape, which does not move; NULL: no memory. */
+struct libsnap_lane *libsnap_lane_reach(struct snap_writer *, struct libsnap_lanes *, uint32_t shape);
+/* Where a record of at most so many bytes is to be written, its id first; committed to the lane's tape.  NULL: no
+ * memory. */
+static inline uint8_t *libsnap_lane_room(struct libsnap_lanes *lanes, struct libsnap_lane *lane, size_t most)
 {
-	libsnap_tape_commit(&lanes->begun->tape, (size_t)(end - lanes->room));
+	const uint64_t before = lane->tape.memory_bytes;
+	uint8_t *room = libsnap_tape_room(&lane->tape, LIBSNAP_VARINT_MAX + most);
+	lanes->memory_bytes += lane->tape.memory_bytes - before;
+	return room;
+}
+static inline uint8_t *libsnap_lane_put_id(struct libsnap_lane *lane, uint8_t *room, uint64_t id)
+{
+	lane->unordered = lane->unordered || id < lane->last_id;
+	room = libsnap_put(room, snapfmt_zigzag(id - lane->last_id));
+	lane->last_id = id;
+	return room;
 }
 /* All that is in memory goes to the file. */
 enum snap_status libsnap_lanes_spill(struct snap_writer *, struct libsnap_lanes *);
@@ -206,6 +207,22 @@ static inline enum snap_status libsnap_lane_walk_next(struct snap_writer *w,
 	walk->id += snapfmt_unzigzag(libsnap_get(&walk->at));
 	return SNAP_OK;
 }
+
+/* ---- objects of one make (writer_layout.c) ---- */
+
+/* What objects become that have slots alone, or elements too. */
+struct libsnap_made {
+	uint32_t shape_id; /* 0: not yet, or not all the same */
+	struct libsnap_shape *shape;
+	struct libsnap_lane *lane; /* not of a heap */
+};
+
+struct libsnap_make {
+	uint32_t type, slot_count;
+	uint64_t first_slot; /* in layout_slots: struct libsnap_reference without target */
+	struct libsnap_made made[2]; /* without elements, with */
+	bool labelled; /* references say their labels themselves */
+};
 
 /* ---- from ids to rows (writer_map.c) ---- */
 
@@ -440,7 +457,8 @@ void libsnap_take_fields(const struct snap_object *, uint64_t *fields);
 /* A record of an object with an id, in w->record; size is the object's. */
 enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size, uint64_t count);
 /* After the record went to its lane. */
-enum snap_status libsnap_log_id(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size, uint64_t count);
+enum snap_status libsnap_log_id(struct snap_writer *, uint64_t id, uint32_t shape_id, struct libsnap_shape *,
+				uint64_t size, uint64_t count);
 /* In the place of a loose reference: here the object itself came. */
 #define LIBSNAP_CAME_HERE 1
 

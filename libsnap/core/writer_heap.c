@@ -75,19 +75,16 @@ static enum snap_status use_labels(struct snap_writer *w, const struct snap_heap
 	return SNAP_OK;
 }
 
-static enum snap_status find_labelled(struct snap_writer *w, struct libsnap_make *make)
+static enum snap_status find_labelled(struct snap_writer *w, const struct libsnap_make *make, uint32_t *shape)
 {
 	struct libsnap_layout layout = {.tail = SNAP_TAIL_LABELLED, .all_in_tail = true};
-	uint32_t shape;
-	enum snap_status status = libsnap_shape_intern(w, make->type, NULL, 0, &layout, &shape);
-	make->shapes[true] = shape;
-	return status;
+	return libsnap_shape_intern(w, make->type, NULL, 0, &layout, shape);
 }
 
-static enum snap_status find_shape(struct snap_writer *w, struct libsnap_make *make, bool elements)
+static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_make *make, bool elements, uint32_t *shape)
 {
 	if (make->labelled && elements)
-		return find_labelled(w, make);
+		return find_labelled(w, make, shape);
 	w->group.count = 0;
 	for (size_t i = 0; i < make->slot_count + (size_t)elements; i++) {
 		struct libsnap_reference r = {.kind = SNAP_REF_ELEMENT, .tag = LIBSNAP_TAG_INDEX};
@@ -99,10 +96,16 @@ static enum snap_status find_shape(struct snap_writer *w, struct libsnap_make *m
 			return libsnap_fail_memory(&w->problem);
 	}
 	struct libsnap_layout layout = libsnap_layout_of(w->group.references, w->group.count);
-	uint32_t shape;
-	enum snap_status status =
-		libsnap_shape_intern(w, make->type, w->group.references, w->group.count, &layout, &shape);
-	make->shapes[elements] = shape;
+	return libsnap_shape_intern(w, make->type, w->group.references, w->group.count, &layout, shape);
+}
+
+static enum snap_status make_shape(struct snap_writer *w, struct libsnap_make *make, bool elements)
+{
+	uint32_t id;
+	enum snap_status status = find_shape(w, make, elements, &id);
+	if (status == SNAP_OK)
+		make->made[elements] =
+			(struct libsnap_made){.shape_id = id, .shape = libsnap_shape_at(&w->shapes, id)};
 	return status;
 }
 
@@ -124,15 +127,15 @@ static enum snap_status settle_object(struct snap_writer *w, uint32_t number, ui
 	if (status == SNAP_OK)
 		status = libsnap_log_sums(w, &o);
 	const bool elements = from->reference_count > make->slot_count;
-	if (status == SNAP_OK && make->shapes[elements] == 0)
-		status = find_shape(w, make, elements);
+	if (status == SNAP_OK && make->made[elements].shape_id == 0)
+		status = make_shape(w, make, elements);
 	if (status != SNAP_OK)
 		return status;
-	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, make->shapes[elements]);
+	struct libsnap_shape *shape = make->made[elements].shape;
 	shape->rows++;
 	shape->blocks++;
 	shape->bytes += o.size;
-	w->heap.rows[number - 1] = make->shapes[elements];
+	w->heap.rows[number - 1] = make->made[elements].shape_id;
 	return SNAP_OK;
 }
 

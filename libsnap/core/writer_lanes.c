@@ -46,7 +46,7 @@ struct libsnap_lane *libsnap_lane_at(const struct libsnap_lanes *lanes, uint32_t
 	return shape <= lanes->lanes.count ? libsnap_pages_at(&lanes->lanes, shape - 1) : NULL;
 }
 
-static struct libsnap_lane *reach(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape)
+struct libsnap_lane *libsnap_lane_reach(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape)
 {
 	while (lanes->lanes.count < shape) {
 		struct libsnap_lane *lane = libsnap_pages_add(&lanes->lanes);
@@ -58,33 +58,16 @@ static struct libsnap_lane *reach(struct snap_writer *w, struct libsnap_lanes *l
 	return libsnap_lane_at(lanes, shape);
 }
 
-uint8_t *libsnap_lane_begin(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape, uint64_t id,
-			    size_t most)
-{
-	struct libsnap_lane *lane = reach(w, lanes, shape);
-	if (!lane)
-		return NULL;
-	uint64_t before = lane->tape.memory_bytes;
-	uint8_t *room = libsnap_tape_room(&lane->tape, LIBSNAP_VARINT_MAX + most);
-	if (!room)
-		return NULL;
-	lanes->memory_bytes += lane->tape.memory_bytes - before;
-	lane->unordered = lane->unordered || id < lane->last_id;
-	lanes->begun = lane;
-	lanes->room = room;
-	room = libsnap_put(room, snapfmt_zigzag(id - lane->last_id));
-	lane->last_id = id;
-	return room;
-}
-
 enum snap_status libsnap_lane_add(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape,
 				  uint64_t id, const uint8_t *bytes, size_t size)
 {
-	uint8_t *at = libsnap_lane_begin(w, lanes, shape, id, size);
-	if (!at)
+	struct libsnap_lane *lane = libsnap_lane_reach(w, lanes, shape);
+	uint8_t *room = lane ? libsnap_lane_room(lanes, lane, size) : NULL;
+	if (!room)
 		return libsnap_fail_memory(&w->problem);
+	uint8_t *at = libsnap_lane_put_id(lane, room, id);
 	memcpy(at, bytes, size);
-	libsnap_lane_end(lanes, at + size);
+	libsnap_tape_commit(&lane->tape, (size_t)(at - room) + size);
 	return SNAP_OK;
 }
 

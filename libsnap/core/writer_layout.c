@@ -72,20 +72,22 @@ static bool gather(struct snap_writer *w, const struct libsnap_make *make, const
 	return true;
 }
 
-/* The shape of all objects with slots alone, or of all with elements too; 0: they have not all the same. */
-static enum snap_status find_shape(struct snap_writer *w, struct libsnap_make *make, uint32_t *shape)
+/* Whether all objects with slots alone, or all with elements too, have one shape: then it is made->shape. */
+static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_make *make, struct libsnap_made *made)
 {
-	bool elements = w->group.count > make->slot_count;
 	struct libsnap_layout layout = libsnap_layout_of(w->group.references, w->group.count);
-	*shape = 0;
+	uint32_t id = 0;
 	if (make->slot_count > SLOTS_PLAIN)
 		return SNAP_OK;
 	enum snap_status status = libsnap_shape_intern(w, make->type, w->group.references, w->group.count,
-						       &layout, shape);
-	if (status == SNAP_OK && layout.all_in_tail)
-		*shape = 0;
-	make->shapes[elements] = *shape;
-	return status;
+						       &layout, &id);
+	if (status != SNAP_OK || layout.all_in_tail)
+		return status;
+	struct libsnap_lane *lane = libsnap_lane_reach(w, &w->lanes, id);
+	if (!lane)
+		return libsnap_fail_memory(&w->problem);
+	*made = (struct libsnap_made){.shape_id = id, .shape = libsnap_shape_at(&w->shapes, id), .lane = lane};
+	return SNAP_OK;
 }
 
 static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make, const struct libsnap_shape *shape,
@@ -98,27 +100,30 @@ static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make, const s
 }
 
 /* Written where it belongs; a large one, for which that would be much more room than it needs, elsewhere first. */
-static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_make *make, uint32_t shape_id,
-				  const struct snap_object *o, const uint64_t *targets, size_t count)
+static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_make *make,
+				  const struct libsnap_made *made, const struct snap_object *o,
+				  const uint64_t *targets, size_t count)
 {
-	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
+	struct libsnap_shape *shape = made->shape;
 	if (count > SIZE_MAX / LIBSNAP_VARINT_MAX - LIBSNAP_RECORD_FIXED)
 		return libsnap_fail_memory(&w->problem);
 	size_t most = LIBSNAP_RECORD_FIXED + count * LIBSNAP_VARINT_MAX;
 	if (shape->rows == 0 && make->slot_count > 0)
 		shape->usual = targets[0];
 	if (count <= SMALL && shape->rows >= SMALL) {
-		uint8_t *at = libsnap_lane_begin(w, &w->lanes, shape_id, o->id, most);
-		if (!at)
+		uint8_t *room = libsnap_lane_room(&w->lanes, made->lane, most);
+		if (!room)
 			return libsnap_fail_memory(&w->problem);
-		libsnap_lane_end(&w->lanes, put_record(at, make, shape, o, targets, count));
-		return libsnap_log_id(w, o->id, shape_id, o->size, o->count);
+		uint8_t *at = libsnap_lane_put_id(made->lane, room, o->id);
+		at = put_record(at, make, shape, o, targets, count);
+		libsnap_tape_commit(&made->lane->tape, (size_t)(at - room));
+		return libsnap_log_id(w, o->id, made->shape_id, shape, o->size, o->count);
 	}
 	uint8_t *bytes = libsnap_buffer_room(w, &w->record, most);
 	if (!bytes)
 		return libsnap_fail_memory(&w->problem);
 	w->record.size = (size_t)(put_record(bytes, make, shape, o, targets, count) - bytes);
-	return libsnap_log_record(w, o->id, shape_id, o->size, o->count);
+	return libsnap_log_record(w, o->id, made->shape_id, o->size, o->count);
 }
 
 static enum snap_status log_grouped(struct snap_writer *w, const struct snap_object *o)
@@ -144,13 +149,14 @@ static enum snap_status add_object(struct snap_writer *w, uint32_t id, const str
 	enum snap_status status = libsnap_log_sums(w, o);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
-	uint32_t shape = make->shapes[count > make->slot_count];
-	if (shape == 0 && !gather(w, make, targets, count))
+	struct libsnap_made *made = &make->made[count > make->slot_count];
+	if (made->shape_id)
+		return log_plain(w, make, made, o, targets, count);
+	if (!gather(w, make, targets, count))
 		return libsnap_fail_memory(&w->problem);
-	if (shape == 0)
-		status = find_shape(w, make, &shape);
+	status = find_shape(w, make, made);
 	if (status == SNAP_OK)
-		status = shape != 0 ? log_plain(w, make, shape, o, targets, count) : log_grouped(w, o);
+		status = made->shape_id ? log_plain(w, make, made, o, targets, count) : log_grouped(w, o);
 	w->group.count = 0;
 	return status;
 }

@@ -85,11 +85,12 @@ enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t
 	enum snap_status status =
 		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
 	if (status == SNAP_OK)
-		status = libsnap_log_id(w, id, shape_id, size, count);
+		status = libsnap_log_id(w, id, shape_id, libsnap_shape_at(&w->shapes, shape_id), size, count);
 	return status == SNAP_OK ? spill_if_large(w) : status;
 }
 
-enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size, uint64_t count)
+enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id, struct libsnap_shape *shape,
+				uint64_t size, uint64_t count)
 {
 	const uint8_t came_here = LIBSNAP_CAME_HERE;
 	enum snap_status status = SNAP_OK;
@@ -104,7 +105,6 @@ enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t sha
 		return status;
 	if (!libsnap_sorter_add_number(&w->named, id, shape_id))
 		return libsnap_fail_memory(&w->problem);
-	struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, shape_id);
 	shape->rows++;
 	shape->bytes += size * count;
 	shape->blocks += count;

@@ -37,6 +37,14 @@ uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields)
 	return at;
 }
 
+static inline uint8_t *put_field(uint8_t *at, uint8_t *mask, unsigned field, uint64_t value)
+{
+	if (value == 0)
+		return at;
+	*mask |= (uint8_t)(1u << field);
+	return libsnap_put(at, value);
+}
+
 uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *o)
 {
 	const uint32_t rare = o->thread | o->generation | o->flags | o->domain;
@@ -45,19 +53,13 @@ uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *o)
 		libsnap_take_fields(o, fields);
 		return libsnap_put_fields(at, fields);
 	}
-	const uint64_t frequent[] = {[LIBSNAP_SIZE] = o->size,
-				     [LIBSNAP_STACK] = o->stack,
-				     [LIBSNAP_NAME] = o->name,
-				     [LIBSNAP_CONTENT] = o->content,
-				     [LIBSNAP_REFCOUNT] = o->refcount};
-	uint8_t *mask = at++;
-	*mask = 0;
-	for (unsigned i = 0; i < sizeof(frequent) / sizeof(*frequent); i++) {
-		if (frequent[i] == 0)
-			continue;
-		*mask |= (uint8_t)(1u << i);
-		at = libsnap_put(at, frequent[i]);
-	}
+	uint8_t *to = at++, mask = 0;
+	at = put_field(at, &mask, LIBSNAP_SIZE, o->size);
+	at = put_field(at, &mask, LIBSNAP_STACK, o->stack);
+	at = put_field(at, &mask, LIBSNAP_NAME, o->name);
+	at = put_field(at, &mask, LIBSNAP_CONTENT, o->content);
+	at = put_field(at, &mask, LIBSNAP_REFCOUNT, o->refcount);
+	*to = mask;
 	return at;
 }
 

@@ -150,7 +150,8 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 		status = change_common(w, o);
 	if (status == SNAP_OK)
 		status = add(w, &common->of_stack, bytes, o->count);
-	if (status == SNAP_OK)
+	/* Where there are objects, their shapes have the sums of types. */
+	if (status == SNAP_OK && w->totals_only)
 		status = add_to(w, SNAP_BY_TYPE, o->type, bytes, o->count);
 	return status == SNAP_OK ? add_to(w, SNAP_BY_SIZE, bucket_of(o->size), bytes, o->count)
 				 : status;
@@ -317,9 +318,21 @@ static void put_all(struct totals_out *o)
 	put_by_size(o);
 }
 
+static enum snap_status add_types(struct snap_writer *w)
+{
+	enum snap_status status = SNAP_OK;
+	for (size_t i = 0; i < w->shapes.count && status == SNAP_OK; i++) {
+		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
+		status = add_to(w, SNAP_BY_TYPE, shape->type, shape->bytes, shape->blocks);
+	}
+	return status;
+}
+
 enum snap_status libsnap_totals_check(struct snap_writer *w)
 {
 	struct totals_out o = {.writer = w, .only_check = true, .status = add_common(w)};
+	if (o.status == SNAP_OK)
+		o.status = add_types(w);
 	put_all(&o);
 	return o.status;
 }
