@@ -16,8 +16,8 @@ programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 # A folder sees only what lies below it: the include path is the architecture.
 $(BUILD)/format/%.o:  SEES := -Iformat -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
-$(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
-$(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
+$(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/sample -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
+$(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/sample -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
 $(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/include
 $(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/include -Iformat
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include

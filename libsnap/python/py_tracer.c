@@ -5,6 +5,7 @@
 
 #include "py_activation.h"
 #include "py_tracer.h"
+#include "sample.h"
 
 struct pool {
 	struct py_blocks blocks;
@@ -35,41 +36,13 @@ static __thread bool inside __attribute__((tls_model("initial-exec")));
 
 /* ---- samples ---- */
 
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-/* -ln(u), 0 < u < 1, without libm: u = m × 2^-e with m in [1, 2), ln m by its series in (m - 1) / (m + 1). */
-static double minus_log(double u)
-{
-	int e = 0;
-	for (; u < 1; u *= 2)
-		e++;
-	double x = (u - 1) / (u + 1), power = x, sum = 0;
-	for (int k = 1; k < 30; k += 2, power *= x * x)
-		sum += power / k;
-	return e * 0.69314718055994530942 - 2 * sum;
-}
-
-/* Bytes until the next sample: exponentially distributed, so that each byte is as likely as any other. */
-static int64_t next_gap(struct pool *pool)
-{
-	double u = ((double)(next_random(&pool->random) >> 11) + 0.5) / 9007199254740992.0;
-	double gap = minus_log(u) * (double)tracer.interval;
-	return gap < 4e18 ? (int64_t)gap : INT64_MAX / 4;
-}
-
 static bool is_sample(struct pool *pool, size_t size)
 {
 	if ((uint64_t)pool->until_sample >= size) {
 		pool->until_sample -= (int64_t)size;
 		return false;
 	}
-	pool->until_sample = next_gap(pool);
+	pool->until_sample = sample_gap(&pool->random, tracer.interval);
 	return true;
 }
 
@@ -261,7 +234,7 @@ static bool begin(struct pool *pool, uint64_t interval)
 {
 	if (getrandom(&pool->random, sizeof(pool->random), 0) != (ssize_t)sizeof(pool->random))
 		return false;
-	pool->until_sample = interval ? next_gap(pool) : 0;
+	pool->until_sample = interval ? sample_gap(&pool->random, tracer.interval) : 0;
 	return true;
 }
 

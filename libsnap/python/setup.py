@@ -22,7 +22,7 @@ os.makedirs(base, exist_ok=True)
 class SourceDistribution(sdist):
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, [path for path in files if not path.startswith("..")])
-        for folder in folders + ["libsnap/include"]:
+        for folder in folders + ["libsnap/include", "libsnap/sample"]:
             into = os.path.join(base_dir, "tree", folder)
             os.makedirs(into, exist_ok=True)
             for path in glob(os.path.join(top, folder, "*.[ch]")):
@@ -41,7 +41,7 @@ setup(
     entry_points={"pytest11": ["snap = snap.pytest_plugin"]},
     ext_modules=[Extension(
         "snap._snap", sources,
-        include_dirs=[os.path.join(top, folder) for folder in ("libsnap/include", "libsnap/core", "format")],
+        include_dirs=[os.path.join(top, folder) for folder in ("libsnap/include", "libsnap/sample", "libsnap/core", "format")],
         define_macros=[("_GNU_SOURCE", None), ("_FILE_OFFSET_BITS", "64")],
         extra_compile_args=["-std=c11", "-fvisibility=hidden"],
         libraries=["zstd"])],

@@ -1,6 +1,7 @@
 /* What becomes of an allocation: exact, or as a sample. */
 #include <string.h>
 
+#include "sample.h"
 #include "track.h"
 
 #define FLUSH_BYTES ((int64_t)1 << 16)
@@ -46,44 +47,16 @@ static inline void add_up(struct track_thread *self, int64_t bytes, int64_t coun
 
 /* ---- samples ---- */
 
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-/* -ln(u), 0 < u < 1, without libm: u = m × 2^-e with m in [1, 2), ln m by its series in (m - 1) / (m + 1). */
-static double minus_log(double u)
-{
-	int e = 0;
-	for (; u < 1; u *= 2)
-		e++;
-	double x = (u - 1) / (u + 1), power = x, sum = 0;
-	for (int k = 1; k < 30; k += 2, power *= x * x)
-		sum += power / k;
-	return e * 0.69314718055994530942 - 2 * sum;
-}
-
-/* Bytes until the next sample: exponentially distributed, so that each byte is as likely as any other. */
-static int64_t next_gap(struct track_thread *self)
-{
-	double u = ((double)(next_random(&self->random) >> 11) + 0.5) / 9007199254740992.0;
-	double gap = minus_log(u) * (double)track_settings.sample_bytes;
-	return gap < 4e18 ? (int64_t)gap : INT64_MAX / 4;
-}
-
 /* Whether one of the next size bytes is a sample. */
 static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_t size)
 {
 	if (self->until_sample == -1)
-		self->until_sample = next_gap(self);
+		self->until_sample = sample_gap(&self->random, track_settings.sample_bytes);
 	if ((uint64_t)self->until_sample >= size) {
 		self->until_sample -= (int64_t)size;
 		return false;
 	}
-	self->until_sample = next_gap(self);
+	self->until_sample = sample_gap(&self->random, track_settings.sample_bytes);
 	return true;
 }
 
