@@ -16,7 +16,8 @@ programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 # A folder sees only what lies below it: the include path is the architecture.
 $(BUILD)/format/%.o:  SEES := -Iformat -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
-$(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/sample -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
+$(BUILD)/libsnap/calls/%.o: SEES := -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
+$(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/calls -Ilibsnap/sample -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
 $(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/sample -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
 $(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/include
 $(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/include -Iformat
@@ -34,9 +35,10 @@ TESTS   = $(sort $(shell find tests -name '*.t' ! -path 'tests/long/*'))
 LIBS    = -lzstd -lpthread
 SHARED  = $(BUILD)/libsnap.so.$(VERSION)
 TRACKER = $(BUILD)/lib/libsnap-track.so
+CALLS   = $(BUILD)/lib/libsnap-calls.so
 IN_TEST = TOP="$(CURDIR)" BUILD="$(abspath $(BUILD))" CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" MAKE="$(MAKE)"
 
-all: $(BUILD)/libsnap.a $(SHARED) $(TRACKER) $(TOOLS)
+all: $(BUILD)/libsnap.a $(SHARED) $(TRACKER) $(CALLS) $(TOOLS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -62,7 +64,7 @@ $(SHARED): $(LIBRARY) libsnap/exports.map
 
 ifneq ($(findstring sanitize,$(CFLAGS)),)
 # A sanitizer is an allocator itself: what is preloaded is built without.
-$(TRACKER): FORCE
+$(TRACKER) $(CALLS): FORCE
 	@mkdir -p $(@D)
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/plain CFLAGS="-O1 -g" $(BUILD)/plain/lib/$(@F)
 	@cp $(BUILD)/plain/lib/$(@F) $@
@@ -72,6 +74,9 @@ $(TRACKER): $(call objects,libsnap/track) $(BUILD)/libsnap.a libsnap/track/track
 	@mkdir -p $(@D)
 	$(call say,LD $@)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script=libsnap/track/track.map -Wl,-z,defs -Wl,-z,initfirst \
 		-Wl,--gc-sections -static-libgcc $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(BUILD)/libsnap.a -Wl,-Bstatic -lzstd -Wl,-Bdynamic -o $@
+$(CALLS): $(call objects,libsnap/calls)
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(CC) -shared -Wl,-soname,$(@F) $(CFLAGS) $(LDFLAGS) $^ -o $@
 endif
 
 $(BUILD)/bin/snap-import: $(IMPORT)
@@ -81,7 +86,7 @@ $(BUILD)/bin/snap-make: $(call objects,tools/make)
 $(BUILD)/bin/snap-refs $(BUILD)/bin/snap-index: $(call objects,tools/refs)
 $(BUILD)/bin/snap-symbolize: $(call objects,tools/symbolize)
 $(BUILD)/bin/snap-symbolize: TOOL_LIBS := -ldw -lelf
-$(BUILD)/bin/snap-record: $(call objects,tools/record) | $(TRACKER)
+$(BUILD)/bin/snap-record: $(call objects,tools/record) | $(TRACKER) $(CALLS)
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter $(IMPORT),$^) $(COMMON) $(BUILD)/libsnap.a -Wl,--as-needed $(LIBS) -lyaml -lz -liberty $(TOOL_LIBS) -o $@
@@ -168,7 +173,7 @@ install: all
 	install -d $(INTO)/bin $(INTO)/lib/pkgconfig $(INTO)/include $(INTO)/share/man/man1 $(INTO)/share/snap $(COMPLETIONS)
 	install $(TOOLS) $(INTO)/bin
 	install -m 644 $(BUILD)/libsnap.a $(INTO)/lib
-	install $(TRACKER) $(INTO)/lib
+	install $(TRACKER) $(CALLS) $(INTO)/lib
 	install $(SHARED) $(INTO)/lib
 	ln -sf libsnap.so.$(VERSION) $(INTO)/lib/$(SONAME)
 	ln -sf $(SONAME) $(INTO)/lib/libsnap.so
@@ -187,7 +192,7 @@ install-python: python
 uninstall:
 	rm -f $(NAMES:%=$(INTO)/bin/%) $(NAMES:%=$(COMPLETIONS)/%)
 	rm -f $(INTO)/lib/libsnap.a $(INTO)/lib/libsnap.so $(INTO)/lib/libsnap.so.* $(INTO)/lib/pkgconfig/libsnap.pc
-	rm -f $(INTO)/lib/$(notdir $(TRACKER))
+	rm -f $(INTO)/lib/$(notdir $(TRACKER)) $(INTO)/lib/$(notdir $(CALLS))
 	rm -f $(patsubst libsnap/include/%,$(INTO)/include/%,$(wildcard libsnap/include/*.h))
 	rm -f $(patsubst tools/%,$(INTO)/share/man/man1/%,$(wildcard tools/*.1))
 	rm -rf $(INTO)/share/snap $(INTO)/lib/snap

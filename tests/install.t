@@ -8,7 +8,7 @@ run_make() { $make -s -C "$top" BUILD="$BUILD" DESTDIR="$root" PREFIX=$prefix "$
 
 ok "installs" run_make install
 cd "$work" || exit 1
-for file in bin/snap-top bin/snap-info lib/libsnap.a lib/libsnap.so lib/libsnap.so.0 lib/libsnap-track.so lib/pkgconfig/libsnap.pc include/snap.h \
+for file in bin/snap-top bin/snap-info lib/libsnap.a lib/libsnap.so lib/libsnap.so.0 lib/libsnap-track.so lib/libsnap-calls.so lib/pkgconfig/libsnap.pc include/snap.h \
 	include/snap_query.h include/snap_graph.h share/man/man1/snap-top.1 share/snap/magic share/snap/FORMAT.md \
 	share/bash-completion/completions/snap-top; do
 	ok "$file is there" test -e "$root$prefix/$file"

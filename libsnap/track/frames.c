@@ -8,6 +8,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "calls.h"
 #include "track.h"
 
 #define PAGE       4096u
@@ -23,17 +24,24 @@ struct walk {
 	struct track_frames *out;
 	struct track_maps *maps;
 	struct track_place at;
-	uintptr_t start; /* where the frame begins that at is in */
+	uintptr_t copies[TRACK_KEPT]; /* other places of the same value; 0: none */
 };
 enum outcome { DONE, END, CUT };
 
-static bool read_word(struct walk *w, uintptr_t at, uintptr_t *value)
+static struct snap_calls calls;
+
+static bool read_at(struct track_maps *maps, uintptr_t at, uintptr_t *value)
 {
 	uintptr_t start = at;
-	if (at % sizeof at != 0 || at < PAGE || track_maps_readable(w->maps, &start, at + sizeof at) != at + sizeof at || start != at)
+	if (at % sizeof at != 0 || at < PAGE || track_maps_readable(maps, &start, at + sizeof at) != at + sizeof at || start != at)
 		return false;
 	*value = *(const uintptr_t *)at; /* NOLINT(performance-no-int-to-ptr) */
 	return true;
+}
+
+static bool read_word(struct walk *w, uintptr_t at, uintptr_t *value)
+{
+	return read_at(w->maps, at, value);
 }
 
 /* What the system stored is the interrupted function's, which goes on where it was. */
@@ -50,7 +58,7 @@ static enum outcome leave_signal(struct walk *w)
 		w->at.kept[i] = (uintptr_t)&registers[places[i]];
 	w->at.has_bp = true;
 	w->at.address = pc + 1;
-	w->start = w->at.sp > frame && w->at.sp - frame < SIGNAL_MAX ? frame : w->at.sp - TRACK_RED_ZONE;
+	w->at.start = w->at.sp > frame && w->at.sp - frame < SIGNAL_MAX ? frame : w->at.sp - TRACK_RED_ZONE;
 	return DONE;
 }
 
@@ -67,6 +75,25 @@ static uintptr_t end_of(struct walk *w, const struct track_rule *rule)
 	return end > w->at.sp && end - w->at.sp <= FRAME_MAX ? end : 0;
 }
 
+static void give(struct walk *w, uintptr_t *at, uint32_t frame)
+{
+	if (*at != 0)
+		w->out->stored[w->out->stored_count++] = (struct track_stored){*at, frame};
+	*at = 0;
+}
+
+static void give_both(struct walk *w, size_t i, uint32_t frame)
+{
+	give(w, &w->copies[i], frame);
+	give(w, &w->at.kept[i], frame);
+}
+
+/* Calls that are led store all registers, and change none. */
+static bool is_led(const struct walk *w)
+{
+	return calls.back != 0 && (w->at.address == calls.back || w->at.address == calls.back_more);
+}
+
 static void store_registers(struct walk *w, const struct track_saved *saved, uintptr_t end, uint32_t frame)
 {
 	uintptr_t bp = w->at.bp;
@@ -74,8 +101,10 @@ static void store_registers(struct walk *w, const struct track_saved *saved, uin
 		uint32_t number = kept_registers[i], bit = (uint32_t)1 << number;
 		if (((saved->from_cfa | saved->from_bp) & bit) == 0)
 			continue;
-		if (w->at.kept[i] != 0)
-			w->out->stored[w->out->stored_count++] = (struct track_stored){w->at.kept[i], frame};
+		if (is_led(w))
+			w->copies[i] = w->at.kept[i];
+		else
+			give_both(w, i, frame);
 		w->at.kept[i] = 0;
 		if ((saved->from_bp & bit) == 0 || w->at.has_bp)
 			w->at.kept[i] = (saved->from_bp & bit ? bp : end) + (uintptr_t)(intptr_t)saved->offsets[number];
@@ -86,7 +115,7 @@ static void store_registers(struct walk *w, const struct track_saved *saved, uin
 
 static void add_frame(struct walk *w, uint32_t module, uintptr_t end)
 {
-	w->out->all[w->out->count++] = (struct track_frame){w->start, end, TRACK_FRAME(module, w->at.address), 0};
+	w->out->all[w->out->count++] = (struct track_frame){w->at.start, end, TRACK_FRAME(module, w->at.address), 0};
 }
 
 static enum outcome step(struct walk *w)
@@ -99,7 +128,7 @@ static enum outcome step(struct walk *w)
 	if (rule.kind == TRACK_RULE_SIGNAL)
 		return leave_signal(w);
 	bool is_last = rule.kind == TRACK_RULE_END || (rule.kind == TRACK_RULE_NONE && w->at.has_bp && w->at.bp == 0);
-	uintptr_t end = is_last ? w->start : end_of(w, &rule), caller;
+	uintptr_t end = is_last ? w->at.start : end_of(w, &rule), caller;
 	if (end == 0)
 		return CUT;
 	add_frame(w, module, end);
@@ -109,29 +138,79 @@ static enum outcome step(struct walk *w)
 	if (!read_word(w, end - sizeof end, &caller) || caller < PAGE)
 		return CUT;
 	w->at.address = caller;
-	w->at.sp = w->start = end;
+	w->at.sp = w->at.start = end;
 	return DONE;
 }
 
-void track_frames_walk(struct track_frames *f, struct track_maps *maps, const struct track_place *from)
+static enum outcome walk_from(struct walk *w, const struct track_place *from)
 {
-	struct walk w = {.out = f, .maps = maps, .at = *from, .start = from->sp - TRACK_RED_ZONE};
 	enum outcome outcome = DONE;
+	*w = (struct walk){.out = w->out, .maps = w->maps, .at = *from};
+	w->out->count = w->out->stored_count = 0;
+	while (outcome == DONE && w->out->count < track_settings.depth)
+		outcome = step(w);
+	for (size_t i = 0; i < TRACK_KEPT; i++)
+		give_both(w, i, TRACK_NO_FRAME);
+	return outcome;
+}
+
+void track_frames_walk(struct track_frames *f, struct track_maps *maps, const struct track_place *from, const struct track_place *then)
+{
+	struct walk w = {.out = f, .maps = maps};
 	f->count = f->stored_count = 0;
-	while (outcome == DONE && f->count < track_settings.depth)
-		outcome = step(&w);
+	enum outcome outcome = from->address != 0 ? walk_from(&w, from) : CUT;
+	if (outcome != END && then->address != 0 && w.at.sp < then->sp)
+		outcome = walk_from(&w, then);
 	uint32_t node = outcome == END ? TRACK_ROOT : TRACK_TRUNCATED;
 	for (size_t i = f->count; i-- > 0;)
 		f->all[i].node = node = track_node(node, f->all[i].frame);
 }
 
+__attribute__((visibility("default"))) void snap_tracker_calls(const struct snap_calls *known)
+{
+	calls = *known;
+}
+
+__attribute__((visibility("default"))) void snap_tracker_thread(void)
+{
+	if (atomic_load_explicit(&track_on, memory_order_relaxed))
+		track_self();
+}
+
+bool track_caller(struct track_maps *maps, uintptr_t descriptor, uintptr_t sp, struct track_place *place)
+{
+	static const int places[TRACK_KEPT] = {CALLS_RBX, CALLS_RBP, CALLS_R12, CALLS_R13, CALLS_R14, CALLS_R15};
+	uintptr_t frame, back, back_more;
+	*place = (struct track_place){0};
+	if (calls.back == 0 || !read_at(maps, descriptor + (uintptr_t)calls.frame, &frame) || frame < PAGE || frame <= sp ||
+	    !read_at(maps, frame - CALLS_BACK, &back) || !read_at(maps, frame - CALLS_BACK_MORE, &back_more) ||
+	    (back != calls.back && back_more != calls.back_more) ||
+	    !read_at(maps, frame + CALLS_RBP, &place->bp) || !read_at(maps, frame + CALLS_CALLER, &place->address))
+		return false;
+	for (size_t i = 0; i < TRACK_KEPT; i++)
+		place->kept[i] = frame + (uintptr_t)places[i];
+	place->has_bp = true;
+	place->sp = place->start = frame + CALLS_END;
+	return true;
+}
+
 #else
 
-void track_frames_walk(struct track_frames *f, struct track_maps *maps, const struct track_place *from)
+void track_frames_walk(struct track_frames *f, struct track_maps *maps, const struct track_place *from, const struct track_place *then)
 {
 	(void)maps;
 	(void)from;
+	(void)then;
 	f->count = f->stored_count = 0;
+}
+
+bool track_caller(struct track_maps *maps, uintptr_t descriptor, uintptr_t sp, struct track_place *place)
+{
+	(void)maps;
+	(void)descriptor;
+	(void)sp;
+	*place = (struct track_place){0};
+	return false;
 }
 
 #endif
@@ -140,7 +219,7 @@ const struct track_frame *track_frames_find(const struct track_frames *f, uintpt
 {
 	for (size_t i = 0; i < f->stored_count; i++)
 		if (f->stored[i].at == address)
-			return &f->all[f->stored[i].frame];
+			return f->stored[i].frame != TRACK_NO_FRAME ? &f->all[f->stored[i].frame] : NULL;
 	for (size_t i = 0; i < f->count; i++)
 		if (address >= f->all[i].start && address < f->all[i].end)
 			return &f->all[i];

@@ -228,11 +228,11 @@ static void sort(struct track_root *roots, size_t count)
 }
 
 /* Of roots of a thread, those in frames of functions that are known. */
-static void find_frames(struct search *s, size_t first, const struct track_place *from)
+static void find_frames(struct search *s, size_t first, const struct track_place *from, const struct track_place *then)
 {
 	struct track_root *roots = s->roots->all + first;
 	size_t count = s->roots->count - first;
-	track_frames_walk(&s->frames, s->maps, from);
+	track_frames_walk(&s->frames, s->maps, from, then);
 	for (size_t i = 0; i < count; i++) {
 		const struct track_frame *frame = track_frames_find(&s->frames, roots[i].at);
 		roots[i].node = frame ? frame->node : 0;
@@ -278,19 +278,22 @@ static void scan_thread(struct search *s, uintptr_t descriptor)
 	struct track_range own = around(s, descriptor);
 	uintptr_t end =
 		descriptor + TRACK_DESCRIPTOR_SIZE < own.end ? descriptor + TRACK_DESCRIPTOR_SIZE : own.end;
-	struct track_place place = {.address = track_moment.pc, .sp = track_moment.sp, .bp = track_moment.bp, .has_bp = true};
+	struct track_place place = {0}, caller = {0};
 	struct track_sleep sleep = {0};
 	bool forked = like.tid == track_moment.tid, slept = !forked && track_slept(like.tid, &sleep);
-	if (slept && sleep.sp != 0)
-		place = (struct track_place){.address = sleep.pc + 1, .sp = sleep.sp};
+	if (forked)
+		place = (struct track_place){
+			.address = track_moment.pc, .start = track_moment.sp, .sp = track_moment.sp, .bp = track_moment.bp, .has_bp = true};
+	else if (slept && sleep.sp != 0)
+		place = (struct track_place){.address = sleep.pc + 1, .start = sleep.sp - TRACK_RED_ZONE, .sp = sleep.sp};
+	bool is_seen = forked || (slept && track_caller(s->maps, descriptor, sleep.sp, &caller));
 	scan(s, descriptor, end, &like);
 	size_t first = s->roots->count;
-	scan_stacks(s, descriptor, forked ? place.sp : slept && sleep.sp != 0 ? sleep.sp - TRACK_RED_ZONE : 0);
-	if (forked || sleep.sp != 0)
-		find_frames(s, first, &place);
+	scan_stacks(s, descriptor, place.start);
+	find_frames(s, first, &place, &caller);
 	if (slept)
 		add_arguments(s, &sleep, like.tid);
-	s->roots->unseen += !forked;
+	s->roots->unseen += !is_seen;
 }
 
 /* Where the C library's descriptors are not as expected. */

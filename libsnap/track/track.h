@@ -317,7 +317,8 @@ bool track_slept(pid_t tid, struct track_sleep *);
 #define TRACK_RED_ZONE 128u /* below the stack pointer, and in use */
 /* Where a function is. */
 struct track_place {
-	uintptr_t address; /* behind the instruction, or one more than it has */
+	uintptr_t address; /* behind the instruction, or one more than it has; 0: unknown */
+	uintptr_t start;   /* of the frame */
 	uintptr_t sp, bp;
 	bool has_bp;
 	uintptr_t kept[TRACK_KEPT]; /* where the registers are stored; 0: nowhere that is known */
@@ -327,17 +328,21 @@ struct track_frame {
 	uint64_t frame;
 	uint32_t node; /* of its stack */
 };
+#define TRACK_NO_FRAME UINT32_MAX
 struct track_stored {
 	uintptr_t at;
-	uint32_t frame;
+	uint32_t frame; /* that the word belongs to */
 };
 /* From the innermost. */
 struct track_frames {
 	struct track_frame all[TRACK_MAX_DEPTH];
-	struct track_stored stored[TRACK_MAX_DEPTH * TRACK_KEPT]; /* words in others' frames */
+	struct track_stored stored[2 * (TRACK_MAX_DEPTH + 1) * TRACK_KEPT]; /* words in others' frames */
 	size_t count, stored_count;
 };
-void track_frames_walk(struct track_frames *, struct track_maps *, const struct track_place *from);
+/* From a place, and from another one further out, where its address is not 0, if the way does not lead there. */
+void track_frames_walk(struct track_frames *, struct track_maps *, const struct track_place *from, const struct track_place *then);
+/* Where the function called one in which the thread waits, with all registers; false: that was not seen. */
+bool track_caller(struct track_maps *, uintptr_t descriptor, uintptr_t sp, struct track_place *);
 /* The one that a place belongs to, or NULL. */
 const struct track_frame *track_frames_find(const struct track_frames *, uintptr_t address);
 

@@ -231,9 +231,13 @@ static uintptr_t find_below(struct track_maps *maps, const struct link_map *map,
 	uintptr_t align = tls->p_align > 0 ? tls->p_align : 1;
 	const uintptr_t known[] = {map->l_addr + tls->p_vaddr, tls->p_filesz, tls->p_memsz, tls->p_align, tls->p_vaddr & (align - 1)};
 	const uintptr_t *at = (const uintptr_t *)map, *end = at + LINK_MAP_WORDS;
-	uintptr_t start = (uintptr_t)at, stop = track_maps_readable(maps, &start, (uintptr_t)end);
-	if (stop == 0 || start != (uintptr_t)at)
-		return 0;
+	uintptr_t start = (uintptr_t)at, stop = start;
+	for (;;) { /* it may lie in several mappings */
+		uintptr_t next = stop, more = track_maps_readable(maps, &next, (uintptr_t)end);
+		if (more == 0 || next != stop)
+			break;
+		stop = more;
+	}
 	for (end = at + (stop - start) / sizeof *at; at + 6 <= end; at++)
 		if (memcmp(at, known, sizeof known) == 0)
 			return at[5] >= tls->p_memsz && at[5] < BELOW_MAX ? at[5] : 0;

@@ -1,4 +1,4 @@
-# A program under everything at once, recorded: storm NAME SECONDS [ALLOCATOR [THREADS]].  To be sourced after lib.sh.
+# A program under everything at once, recorded: storm NAME SECONDS [ALLOCATOR [THREADS [OPTION]]].  To be sourced after lib.sh.
 make_storm() {
 	cat >"$work/storm.c" <<'TEXT'
 #include <stdlib.h>
@@ -9,8 +9,8 @@ TEXT
 }
 
 storm() {
-	local name=$1 seconds=$2 allocator=${3:-} threads=${4:-8}
-	LD_PRELOAD=$allocator timeout -k 1 $((seconds * 10 + 60)) snap-record --interval=0.2 -o "$work/storm.snap" \
+	local name=$1 seconds=$2 allocator=${3:-} threads=${4:-8} option=${5:-}
+	LD_PRELOAD=$allocator timeout -k 1 $((seconds * 10 + 60)) snap-record --interval=0.2 $option -o "$work/storm.snap" \
 		"$BUILD/tests/helper/native_storm" "$seconds" "$work/storm.so" "$threads" >"$work/storm.out" 2>"$work/storm.err"
 	is "$?/$(cat "$work/storm.err")" 0/ "$name: ends well"
 	status 0 "$name: all members are whole" snap-info --verify "$work/storm.snap"
@@ -22,10 +22,10 @@ storm() {
 
 # storms ALLOCATOR: STORMS (25) of STORM_SECONDS (20), of 4 to 64 threads
 storms() {
-	local allocator=$1 threads=(4 8 16 32 64) run
+	local allocator=$1 threads=(4 8 16 32 64) options=('' '' --references) run
 	make_storm
 	for ((run = 0; run < ${STORMS:-25}; run++)); do
-		storm "$run, ${threads[run % 5]} threads" "${STORM_SECONDS:-20}" "$allocator" "${threads[run % 5]}"
+		storm "$run, ${threads[run % 5]} threads" "${STORM_SECONDS:-20}" "$allocator" "${threads[run % 5]}" "${options[run % 3]}"
 	done
 	done_testing
 }

@@ -7,6 +7,7 @@ case ${CFLAGS:-} in
 esac
 make_storm
 storm glibc 2
+storm "glibc, with references" 2 "" 8 --references
 for library in libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so.2; do
 	if LD_PRELOAD=$library true 2>&1 | grep -q .; then
 		[ "${SKIP_REAL:-0}" = 1 ] && continue

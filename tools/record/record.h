@@ -7,6 +7,7 @@
 #include "cli.h"
 
 #define RECORD_TRACKER "libsnap-track.so"
+#define RECORD_CALLS   "libsnap-calls.so"
 
 struct record_options {
 	const char *output; /* pattern */

@@ -55,9 +55,9 @@ char *record_beside(const char *name)
 	return path;
 }
 
-static char *tracker_path(void)
+static char *library_path(const char *name)
 {
-	char *path = record_beside("lib/" RECORD_TRACKER);
+	char *path = record_beside(name);
 	if (access(path, R_OK) != 0)
 		exit(cli_fail("%s: %s", path, strerror(errno)));
 	if (strpbrk(path, " :"))
@@ -78,22 +78,32 @@ static void set_number(const char *name, uint64_t value)
 	set(name, text);
 }
 
-static void preload(void)
+static char *append(char *path, const char *others)
 {
-	char *path = tracker_path();
+	size_t size = strlen(path);
+	path = cli_resize(path, size + strlen(others) + 2);
+	sprintf(path + size, ":%s", others);
+	return path;
+}
+
+static void preload(bool references)
+{
+	char *path = library_path("lib/" RECORD_TRACKER);
 	const char *others = getenv("LD_PRELOAD");
-	if (others && *others) {
-		size_t size = strlen(path);
-		path = cli_resize(path, size + strlen(others) + 2);
-		sprintf(path + size, ":%s", others);
+	if (references) {
+		char *calls = library_path("lib/" RECORD_CALLS);
+		path = append(path, calls);
+		free(calls);
 	}
+	if (others && *others)
+		path = append(path, others);
 	set("LD_PRELOAD", path);
 	free(path);
 }
 
 static void set_environment(const struct record_options *o, const char *report)
 {
-	preload();
+	preload(o->references);
 	set("SNAP_TRACK_OUTPUT", o->output);
 	set("SNAP_TRACK_REPORT", report);
 	set_number("SNAP_TRACK_SAMPLE", o->sample_bytes);
