@@ -52,6 +52,15 @@ static void tell(const struct work *work, const char *what, uint64_t done, uint6
 		libsnap_graph_progress(work->graph, what, done, total);
 }
 
+/* How many elements of an array stay in the cache while others are read in order.  What would be
+ * needed in no order is gone through several times, for so many of them at a time; at most 64
+ * times. */
+static uint64_t window(const struct paged *array, uint64_t count)
+{
+	uint64_t fit = (uint64_t)array->pages->frame_count / 2 << array->shift;
+	return fit > count / 64 ? fit : count / 64 + 1;
+}
+
 /* ---- preorder ---- */
 
 static void push(struct work *work, uint64_t *depth, uint64_t before, uint64_t node)
@@ -207,13 +216,14 @@ static enum snap_status deal_out(struct work *work, struct snap_error *error)
 struct pair_walk {
 	struct deal *deal;
 	uint32_t chunk, left;
+	uint64_t at; /* of the pair that was given last */
 };
 
 static struct pair_walk begin_pairs(struct work *work)
 {
 	struct deal *deal = &work->deal;
 	uint32_t stretch = work->stretch.index;
-	return (struct pair_walk){deal, deal->last[stretch], deal->fill[stretch]};
+	return (struct pair_walk){deal, deal->last[stretch], deal->fill[stretch], 0};
 }
 
 static bool next_pair(struct pair_walk *walk, uint64_t *target, uint64_t *owner)
@@ -226,9 +236,9 @@ static bool next_pair(struct pair_walk *walk, uint64_t *target, uint64_t *owner)
 			return false;
 		walk->left = UINT32_C(1) << walk->deal->shift;
 	}
-	uint64_t at = ((uint64_t)walk->chunk << walk->deal->shift) + --walk->left;
-	*target = libsnap_paged_get(&walk->deal->pairs, 2 * at);
-	*owner = libsnap_paged_get(&walk->deal->pairs, 2 * at + 1);
+	walk->at = ((uint64_t)walk->chunk << walk->deal->shift) + --walk->left;
+	*target = libsnap_paged_get(&walk->deal->pairs, 2 * walk->at);
+	*owner = libsnap_paged_get(&walk->deal->pairs, 2 * walk->at + 1);
 	return walk->deal->pairs.pages->failed == SNAP_OK;
 }
 
@@ -237,8 +247,6 @@ static void measure_lists(struct work *work)
 	struct stretch *s = &work->stretch;
 	uint64_t w, v, sum = 0;
 	memset(s->ends, 0, (s->high - s->low + 1) * sizeof(*s->ends));
-	for (uint64_t i = s->low; i < s->high; i++)
-		s->lowest[i - s->low] = libsnap_paged_number(&work->outside->dominator, i);
 	for (struct pair_walk walk = begin_pairs(work); next_pair(&walk, &w, &v);) {
 		if (w < v)
 			s->ends[w - s->low]++;
@@ -296,6 +304,26 @@ static uint64_t smallest_above(struct work *work, uint64_t v, uint64_t linked)
 	return smallest;
 }
 
+/* Owners beyond the stretch are linked before it is begun.  Of each of these ways only what lies
+ * within the stretch is left, so that no number of it has to look beyond. */
+static void shorten_ways(struct work *work)
+{
+	struct stretch *s = &work->stretch;
+	uint64_t width = window(&work->forest, 2 * work->reached) / 2 + 1, w, v;
+	for (uint64_t i = s->low; i < s->high; i++)
+		s->lowest[i - s->low] = libsnap_paged_number(&work->outside->dominator, i);
+	for (uint64_t low = s->high; low < work->reached; low += width)
+		for (struct pair_walk walk = begin_pairs(work); next_pair(&walk, &w, &v);) {
+			if (v - low >= width)
+				continue;
+			uint64_t smallest = smallest_above(work, v, s->high);
+			uint64_t root = libsnap_paged_number(&work->forest, 2 * v);
+			if (smallest < s->lowest[w - s->low])
+				s->lowest[w - s->low] = smallest;
+			libsnap_paged_set(&walk.deal->pairs, 2 * walk.at + 1, root > w ? root : w);
+		}
+}
+
 static uint64_t smallest_of_many(struct work *work, uint64_t i)
 {
 	uint64_t smallest = work->stretch.lowest[i - work->stretch.low], w, v;
@@ -309,23 +337,30 @@ static uint64_t smallest_of_many(struct work *work, uint64_t i)
 	return smallest;
 }
 
+static uint64_t smallest_of_list(struct work *work, uint64_t i)
+{
+	struct stretch *s = &work->stretch;
+	uint64_t smallest = s->lowest[i - s->low], end = s->ends[i - s->low + 1];
+	for (uint64_t e = s->ends[i - s->low]; e < end && !has_failed(work); e++) {
+		uint64_t p = smallest_above(work, s->from[e - s->base], i + 1);
+		if (p < smallest)
+			smallest = p;
+	}
+	return smallest;
+}
+
 static void find_semidominator(struct work *work, uint64_t i)
 {
 	struct stretch *s = &work->stretch;
 	if (i < s->first)
 		list_predecessors(work, i + 1);
-	uint64_t smallest = s->lowest[i - s->low];
+	uint64_t smallest;
 	if (i < s->first) {
 		smallest = smallest_of_many(work, i);
 		s->ends[i - s->low] = end_before(s, i);
 		s->first = i;
 	} else {
-		uint64_t end = s->ends[i - s->low + 1];
-		for (uint64_t e = s->ends[i - s->low]; e < end && !has_failed(work); e++) {
-			uint64_t p = smallest_above(work, s->from[e - s->base], i + 1);
-			if (p < smallest)
-				smallest = p;
-		}
+		smallest = smallest_of_list(work, i);
 	}
 	uint64_t parent = libsnap_paged_number(&work->outside->dominator, i);
 	libsnap_paged_set_number(&work->forest, 2 * i, parent);
@@ -356,6 +391,7 @@ static enum snap_status find_semidominators(struct work *work, struct snap_error
 		s->index = index;
 		s->low = index * deal->width;
 		s->high = index + 1 < deal->count ? s->low + deal->width : work->reached;
+		shorten_ways(work);
 		measure_lists(work);
 		s->first = s->high;
 		for (uint64_t i = s->high; i-- > s->low && i > 0 && !has_failed(work);)
@@ -446,12 +482,18 @@ static enum snap_status find_dominators(struct work *work, struct snap_error *er
 
 /* ---- retained bytes ---- */
 
+/* Of the numbers from low on. */
+struct own {
+	struct outside *outside;
+	uint64_t low, count;
+};
+
 static void add_own(void *context, uint64_t row, uint64_t bytes)
 {
-	struct work *work = context;
-	uint64_t number = libsnap_paged_number(&work->outside->number, row);
-	if (number < work->reached)
-		libsnap_paged_set(&work->outside->retained, number, bytes);
+	const struct own *own = context;
+	uint64_t number = libsnap_paged_number(&own->outside->number, row);
+	if (number - own->low < own->count)
+		libsnap_paged_set(&own->outside->retained, number, bytes);
 }
 
 static enum snap_status add_retained(struct work *work, struct snap_error *error)
@@ -460,8 +502,12 @@ static enum snap_status add_retained(struct work *work, struct snap_error *error
 	struct paged *retained = &outside->retained;
 	enum snap_status status =
 		libsnap_paged_open(retained, work->pages, work->reached, true, error);
-	if (status == SNAP_OK)
-		status = libsnap_graph_each_size(work->graph, add_own, work, error);
+	uint64_t width = status == SNAP_OK ? window(retained, work->reached) : 1, left;
+	for (uint64_t low = 0; status == SNAP_OK && low < work->reached; low += width) {
+		left = work->reached - low;
+		struct own own = {outside, low, left < width ? left : width};
+		status = libsnap_graph_each_size(work->graph, add_own, &own, error);
+	}
 	if (status != SNAP_OK)
 		return status;
 	for (uint64_t i = work->reached; i-- > 1 && !has_failed(work);) {
@@ -487,7 +533,18 @@ enum snap_status libsnap_graph_open_answers(struct snap_graph *graph, struct sna
 	return status;
 }
 
-/* Puts by row what was by number, as two steps that each need one array at random. */
+static void put_by_row(struct work *work, struct paged *by_row, struct paged *by_number)
+{
+	uint64_t rows = work->nodes, width = window(by_row, rows);
+	for (uint64_t low = 0; low < rows; low += width)
+		for (uint64_t i = 1; i < work->reached && !has_failed(work); i++) {
+			uint64_t row = libsnap_paged_number(&work->outside->order, i);
+			if (row - low < width)
+				libsnap_paged_set(by_row, row, libsnap_paged_get(by_number, i));
+		}
+}
+
+/* Puts by row what was by number, in steps that each need one array at random. */
 static enum snap_status answer_by_row(struct work *work, struct snap_error *error)
 {
 	struct outside *outside = work->outside;
@@ -502,13 +559,9 @@ static enum snap_status answer_by_row(struct work *work, struct snap_error *erro
 					 number != 0 ? libsnap_paged_number(order, number)
 						     : SNAP_GRAPH_NONE);
 	}
-	for (uint64_t i = 1; i < work->reached && !has_failed(work); i++)
-		libsnap_paged_set_number(&outside->dominator_of, libsnap_paged_number(order, i),
-					 libsnap_paged_number(dominator, i));
+	put_by_row(work, &outside->dominator_of, dominator);
 	libsnap_paged_close(dominator);
-	for (uint64_t i = 1; i < work->reached && !has_failed(work); i++)
-		libsnap_paged_set(&outside->retained_of, libsnap_paged_number(order, i),
-				  libsnap_paged_get(&outside->retained, i));
+	put_by_row(work, &outside->retained_of, &outside->retained);
 	return libsnap_pages_check(work->pages, error);
 }
 
