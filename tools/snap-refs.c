@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 struct wishes {
-	bool owned, unreachable, cycles, dominators, suspects, weak, brief, estimate;
+	bool owned, unreachable, cycles, dominators, suspects, foreign, weak, brief, estimate;
 	uint64_t percent; /* of the heap that a suspect holds */
 };
 
@@ -135,6 +135,8 @@ static void show(struct refs *refs, const struct wishes *wishes)
 		refs_show_unreachable(refs);
 	if (wishes->unreachable && !wishes->cycles)
 		refs_show_cycles(refs, REFS_CYCLES_UNREACHABLE);
+	if (wishes->foreign)
+		refs_show_foreign(refs);
 	refs_end(refs);
 	cli_progress_end();
 }
@@ -184,6 +186,9 @@ int main(int argc, char **argv)
 		{'u', "unreachable", NULL,
 		 "list what no root reaches, by type, and the cycles in it", CLI_FLAG,
 		 &wishes.unreachable},
+		{'f', "foreign", NULL,
+		 "list what has more references than were found: held from C", CLI_FLAG,
+		 &wishes.foreign},
 		ALLOC_FN_OPTION(refs.alloc_fn),
 		{0, NULL, NULL, NULL, CLI_FLAG, NULL},
 	};
@@ -203,17 +208,21 @@ int main(int argc, char **argv)
 		if (!refs_is_target(arguments[i]))
 			cli_usage("'%s' is no target: " REFS_TARGETS, arguments[i]);
 	refs.file = arguments[0];
-	bool asks = wishes.dominators || wishes.cycles || wishes.unreachable || wishes.suspects;
+	bool asks = wishes.dominators || wishes.cycles || wishes.unreachable || wishes.suspects ||
+		    wishes.foreign;
 	if (wishes.estimate && (asks || wishes.owned || wishes.brief || count > 1))
 		cli_usage("--estimate answers nothing else");
 	if (wishes.estimate)
 		return show_estimate(&refs);
 	if (count == 1 && !asks)
-		cli_usage("a TARGET is missing: " REFS_TARGETS);
+		cli_usage("name a TARGET (" REFS_TARGETS
+			  ") or ask --suspects, --dominators, --cycles, --unreachable or --foreign");
 	if ((wishes.owned || wishes.brief) && count == 1)
 		cli_usage("--%s needs a TARGET", wishes.owned ? "owned" : "brief");
 	if (wishes.brief && (asks || wishes.owned))
 		cli_usage("--brief says nothing else");
+	if (wishes.foreign && cli_common.partial)
+		cli_usage("--foreign needs all references, so not with --partial");
 	open_graph(&refs, wishes.weak);
 	bool found = find_targets(&refs, arguments + 1, count - 1);
 	show(&refs, &wishes);

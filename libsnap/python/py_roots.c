@@ -122,13 +122,16 @@ static void reach_from(struct reach *r, uint32_t root)
 	}
 }
 
+/* Objects that 3.11 compiles in begin with this count, which it changes and never looks at. */
+#define FROZEN_REFCOUNT 999999999
+
 uint64_t py_refcount(PyObject *object)
 {
 #if PY_SINCE(3, 12)
 	if (_Py_IsImmortal(object))
 		return 0;
 #endif
-	return (uint64_t)Py_REFCNT(object);
+	return Py_REFCNT(object) > FROZEN_REFCOUNT / 2 ? 0 : (uint64_t)Py_REFCNT(object);
 }
 
 /* Types and strings that live in C's memory or for ever, and are nobody's leak. */

@@ -148,6 +148,8 @@ static void print_header(struct refs *refs, const struct refs_line *line)
 		{"kept", " Kept alive by"},
 		{"garbage", "No root reaches (count, bytes)"},
 		{"freed", "What would be freed (count, bytes)"},
+		{"foreign_type", "Held from C, or in use (references not found, objects)"},
+		{"foreign", "Held from C, or in use (references not found, counted, bytes)"},
 	};
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
 		const char *title = titles[i][1];
@@ -242,8 +244,9 @@ static void print_line(const struct refs_line *line)
 	bool is_path = is_step(line), is_frame = strcmp(line->section, "frame") == 0;
 	printf("  ");
 	if (!line->is_only)
-		print_number_if(is_path ? line->targets : line->count, 9, false);
+		print_number_if(line->targets, 9, false);
 	if (!is_path) {
+		print_number_if(line->count, 9, false);
 		print_number_if(line->bytes, 10, true);
 		print_number_if(line->retained, 10, true);
 	}
@@ -260,7 +263,7 @@ static void print_line(const struct refs_line *line)
 	if (line->names != REFS_ABSENT)
 		printf("  (%" PRIu64 " names)", line->names);
 	if (line->names == REFS_ABSENT &&
-	    (is_path ? line->is_single : line->count == REFS_ABSENT || line->count == 1))
+	    (line->is_single || (!is_path && (line->count == REFS_ABSENT || line->count == 1))))
 		print_identity(line);
 	if (line->site.size > 0) {
 		printf(is_frame ? " (" : "  at ");

@@ -152,8 +152,8 @@ void refs_groups_free(struct refs_groups *);
  * paths do; kinds from limit on stay apart.  Nothing can be found or added then. */
 void refs_groups_fold_names(struct refs_groups *, uint64_t limit);
 
-/* ---- sections (about.c holders.c paths.c dominators.c retainers.c cycles.c freed.c unreachable.c
- * suspects_show.c) ---- */
+/* ---- sections (about.c holders.c paths.c dominators.c retainers.c cycles.c freed.c foreign.c
+ * unreachable.c suspects_show.c) ---- */
 
 void refs_show_targets(struct refs *);
 void refs_show_holders(struct refs *);
@@ -169,6 +169,8 @@ void refs_show_cycles(struct refs *, enum refs_cycles which);
 void refs_show_freed(struct refs *);
 void refs_show_unreachable(struct refs *);
 void refs_show_retainers(struct refs *);
+/* What the runtime counts more references to than were found. */
+void refs_show_foreign(struct refs *);
 void refs_show_suspects(struct refs *, uint64_t percent);
 
 #endif

@@ -46,6 +46,9 @@ check_version() {
 		PYTHONPATH=$BUILD/python:$work/$1 "$python" -B "$cases/run.py" "$case" "$work/$1/old" "$work/$1/new" ||
 			echo "# run.py failed"
 		is "$(answer "$work/$1/old" "$work/$1/new")" "$path" "CPython $1: $case"
+		[ "$case" != c_extension ] ||
+			is "$(snap-refs --foreign -n 0 --format=tsv "$work/$1/new" | awk -F '\t' '$13 == "c_extension.Row" && $10 == "foreign_type" { print $3, $4 }')" \
+				"210 210" "CPython $1: what is held from C"
 		rm -f "$work/$1/old" "$work/$1/new"
 	done < <(wanted)
 	check_native "$1" "$python"
