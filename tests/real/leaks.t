@@ -37,7 +37,7 @@ agree() { # JUDGE LEAKS COMMAND...: LEAKS: at least so many are known
 if [ -e "$judge" ]; then
 	printf '#include <%s>\n' stdio.h stdlib.h string.h >small.c
 	${CC:-gcc} -E -o small.i small.c
-	agree sanitizer 1 sort /etc/services
+	agree sanitizer 1 sort "$top/LICENSE"
 	agree sanitizer 100 "$(${CC:-gcc} -print-prog-name=cc1)" -quiet -O2 -o /dev/null small.i
 	agree sanitizer 0 ls -l /usr/bin
 	agree sanitizer 0 env PYTHONMALLOC=malloc python3 -c 'import json; json.loads("[1, {\"a\": 2}]")'
