@@ -294,24 +294,23 @@ def check_ids(m):
     for known, values in ((COLUMNS[key], values) for key, values in m.columns.items()):
         where = "%s.%s: " % (known.table, known.name)
         if known.unit in ("id", "optional"):
-            require(max(values) <= m.count[known.refers], where + "an id is beyond its table")
-            require(known.unit == "optional" or min(values) > 0, where + "an id is none")
+            require(max(values) <= m.count[known.refers] and (known.unit == "optional" or min(values)), where + "an id is beyond its table, or none")
         for label in set(values) if known.unit == "label" else ():
             limit = {0: m.count["strings"], 1: MASK, 2: m.count["objects"], 3: 0}[label & 3]
             require(label >> 2 <= limit and (label & 1 or label >> 2), where + "a label is beyond its table")
+def has_circle(above):
+    for _ in range(len(above).bit_length()):
+        above = [above[row] for row in above]
+    return any(above)
 def check_names(m):
-    keys = values_of(m, "properties", "key")
-    require(len(set(keys)) == len(keys), "a property is there twice")
-    require(all(parent <= row for row, parent in enumerate(values_of(m, "stacks", "parent"))), "a stack's parent is later")
-    into = [0, *values_of(m, "frames", "inlined_into")]
-    for _ in range(len(into).bit_length()):
-        into = [into[frame] for frame in into]
-    require(not any(into), "frames are inlined into each other")
+    require(len(set(values_of(m, "properties", "key"))) == m.count["properties"], "a property is there twice")
+    for table in ("stacks", "index_nodes", "index_steps", "index_roots"):
+        require(all(parent <= row for row, parent in enumerate(values_of(m, table, "parent"))), "a parent is later in " + table)
+    require(not has_circle([0, *values_of(m, "frames", "inlined_into")]), "frames are inlined into each other")
 def check_objects(m):
     """Returns the objects' types and shapes."""
     slots, tails = values_of(m, "shapes", "slot_count"), values_of(m, "shapes", "tail")
-    require(sum(slots) == m.count["slots"], "slots of all shapes are not the rows of slots")
-    require(all(tail <= 2 for tail in tails), "an unknown kind of tail")
+    require(sum(slots) == m.count["slots"] and max(tails, default=0) <= 2, "slots are not those of all shapes, or an unknown kind of tail")
     rows, lengths = values_of(m, "runs", "rows"), values_of(m, "tails", "length")
     require(all(rows) and sum(rows) == m.count["objects"], "a run has no rows, or all runs have not those of objects")
     shapes, with_tail, references, labelled = array("Q"), 0, 0, 0
@@ -323,15 +322,13 @@ def check_objects(m):
             with_tail, references = with_tail + n, references + elements
             labelled += elements if tails[shape - 1] == 2 else 0
     require(len(lengths) in (0, with_tail), "tails has not a row for each object with a tail")
-    require(references == m.count["references"], "references has not a row for each slot and element")
-    require(labelled == m.count["tail_labels"], "tail_labels has not a row for each element of a labelled tail")
+    require((references, labelled) == (m.count["references"], m.count["tail_labels"]), "there is not a row for each slot and element")
     addresses, counts = values_of(m, "objects", "address"), values_of(m, "objects", "count")
     require(len(set(addresses) - {0}) == sum(map(bool, addresses)), "an address is there twice")
-    many = {row for row, count in enumerate(counts, 1) if count > 1}
     require(all(count == 1 or bool(address) is not bool(count) for address, count in zip(addresses, counts)), "a count does not fit the address")
-    require(many.isdisjoint(values_of(m, "references", "target") if many else ()), "a reference leads to many objects")
-    types = values_of(m, "shapes", "type")
-    return array("Q", (types[shape - 1] for shape in shapes)), shapes
+    many = {row for row, count in enumerate(counts, 1) if count > 1}
+    require(not many or many.isdisjoint(values_of(m, "references", "target")), "a reference leads to many objects")
+    return array("Q", map([0, *values_of(m, "shapes", "type")].__getitem__, shapes)), shapes
 def check_totals(m, types, shapes):
     rows = list(zip(*(values_of(m, "totals", name) for name in ("dimension", "key", "bytes", "count"))))
     require(all(a[:2] < b[:2] for a, b in zip(rows, rows[1:])), "totals do not ascend")
@@ -343,27 +340,23 @@ def check_totals(m, types, shapes):
         require(max(sums.get(dimension, [0])) <= m.count.get(table, 64), "a total's key is beyond its " + table)
     require(all(tuple(map(sum, zip(*each.values()))) == sums[0][0] for each in sums.values()), "totals do not add up")
     if m.flags & TOTALS_ONLY:
-        require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
-        return
+        return require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
     sizes, counts, *by = (values_of(m, "objects", x) for x in ("size", "count", "stack", "thread", "domain", "generation"))
     for dimension, keys in enumerate(([0] * len(sizes), types, *by, shapes, map(int.bit_length, sizes))):
         found = {}
         for key, size, count in zip(keys, sizes, counts):
             found[key] = (found.get(key, (0, 0))[0] + size * count, found.get(key, (0, 0))[1] + count)
         said, found = ({key: total for key, total in each.items() if total != (0, 0)} for each in (sums.get(dimension, {}), found))
-        require(said == found if dimension in sums else set(found) <= {0} or not rows,
-                "objects do not add up to their totals")
+        require(said == found if dimension in sums else set(found) <= {0} or not rows, "objects do not add up to their totals")
 def check_index(m):
     """Section 7.5: that it was made of this snapshot, that its trees have no circles, and what can be added up."""
-    split = next((i for i, b in enumerate(m.blocks) if True in b.in_index), None)
-    if split is None:
-        return
+    split = [True in b.in_index for b in m.blocks].index(True)
     facts, n = dict(zip(values_of(m, "index", "fact"), values_of(m, "index", "value"))), m.count["objects"]
     base = xxh64(m.header_hash + b"".join(struct.pack("<Q", b.hash) for b in m.blocks[:split]))
     require(all(b.in_index == {True} for b in m.blocks[split:]) and m.count["index_objects"] == n and facts.get(0) == base,
             "an index of another snapshot")
     of_objects = [values_of(m, "index_objects", name) for name in ("dominator", "held", "parent", "cycle")]
-    bytes_of = map(int.__mul__, values_of(m, "objects", "size"), values_of(m, "objects", "count"))
+    bytes_of = list(map(int.__mul__, values_of(m, "objects", "size"), values_of(m, "objects", "count")))
     above, parents, reached, tops = [0], [0], 0, 0
     for row, (size, dominator, held, parent, _) in enumerate(zip(bytes_of, *of_objects), 1):
         is_reached = dominator != row
@@ -371,22 +364,29 @@ def check_index(m):
         above.append(dominator * is_reached)
         parents.append((parent or dominator) * is_reached)
         reached, tops = reached + is_reached, tops + (size + held if not dominator else 0)
-    for _ in range(n.bit_length()):
-        above, parents = [above[row] for row in above], [parents[row] for row in parents]
-    require(not any(above + parents), "dominators or parents go in a circle")
+    require(not has_circle(above) and not has_circle(parents), "dominators or parents go in a circle")
     require(tops <= MASK and (reached, tops) == (facts.get(1, 0), facts.get(2, 0)), "roots retain not what they reach")
     require(sum(map(bool, of_objects[3])) == sum(values_of(m, "index_cycles", "objects")), "cycles are not of their objects")
     spans, maps = -(-n // 65536), -(-m.count["references"] // 65536) - (-n // 65536)
     require(m.count["index_spans"] in (0, spans) and m.count["index_maps"] in (0, 64 * maps)
             and m.count["index_owners"] <= facts.get(3, 0), "spans or maps are not whole, or owners too many")
+    parts, *amounts = (values_of(m, "index_classes", name) for name in ("parts", "bytes", "count"))
+    tree_of = [0, *accumulate(part != before for part, before in zip(parts, [-1, *parts]))]
+    sums = [[sum(bytes_of), sum(values_of(m, "objects", "count")), facts.get(2, 0)], *([0, 0, 0] for _ in range(tree_of[-1]))]
+    nodes = list(zip(*(values_of(m, "index_nodes", name) for name in ("class", "parent", "retained"))))
+    for tree, size, count in zip(tree_of[1:], *amounts):
+        sums[tree] = [sums[tree][0] + size, sums[tree][1] + count, 0]
+    for of_class, parent, retained in nodes:
+        require(not parent or tree_of[nodes[parent - 1][0]] == tree_of[of_class], "a node's parent is of another tree")
+        sums[tree_of[of_class]][2] += 0 if parent else retained
+    require(all(tree == sums[0] for tree in sums), "a tree's classes are not all objects, or its nodes not what is reached")
 def read_members(data):
-    """All members, first to last; each ends where the next begins."""
-    members, end = [], len(data)
+    members, end = [], len(data)  # first to last; each ends where the next begins
     while end or not members:
         m = read_member(data, end)
-        check_counts(m), check_ids(m), check_names(m)
-        check_totals(m, *check_objects(m))
-        check_index(m)
+        check_counts(m), check_ids(m), check_names(m), check_totals(m, *check_objects(m))
+        if any(True in b.in_index for b in m.blocks):
+            check_index(m)
         members, end = [m] + members, m.start
     return members
 def main(names, status=0):

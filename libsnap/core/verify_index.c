@@ -10,6 +10,10 @@ struct checking {
 	uint32_t *dominator, *parent, *marks; /* ids, 0: none; marks: the climb that found a row */
 	uint64_t objects;
 	uint64_t reached, bytes, in_cycles;
+	uint64_t all_bytes, all_count;
+	uint32_t *tree_of; /* by class, from 1 */
+	uint64_t trees, tree, parts, first_node;
+	uint64_t tree_bytes, tree_count; /* what is missing of the tree that is looked at */
 };
 
 static enum snap_status wrong(struct snap_error *error, const char *what)
@@ -23,6 +27,8 @@ static const char *check_row(struct checking *c, uint64_t row, const uint64_t *c
 {
 	uint64_t dominator = values[0][i], held = values[1][i], parent = values[2][i], own, retained;
 	bool reached = dominator != row + 1;
+	c->all_bytes += values[4][i] * values[5][i];
+	c->all_count += values[5][i];
 	c->in_cycles += values[3][i] != 0;
 	c->dominator[row] = reached ? (uint32_t)dominator : 0;
 	c->parent[row] = (uint32_t)(parent != 0 ? parent : c->dominator[row]);
@@ -135,6 +141,115 @@ static enum snap_status check_cycles(struct checking *c, struct snap_error *erro
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
+/* ---- classes, and the nodes of their trees ---- */
+
+typedef const char *check_values(struct checking *, uint64_t first, size_t count,
+				 const uint64_t *const *values);
+
+static enum snap_status each_batch(struct checking *c, const uint32_t *columns, size_t column_count,
+				   check_values *check, struct snap_error *error)
+{
+	struct snap_scan *scan = NULL;
+	const char *reason = NULL;
+	enum snap_status status = snap_scan_open(&scan, c->reader, columns, column_count, error);
+	while (status == SNAP_OK && reason == NULL) {
+		uint64_t first;
+		size_t count;
+		const uint64_t *const *values;
+		status = snap_scan_next(scan, &first, &count, &values, error);
+		if (status == SNAP_OK)
+			reason = check(c, first, count, values);
+	}
+	snap_scan_close(scan);
+	if (reason != NULL)
+		return wrong(error, reason);
+	return status == SNAP_END ? SNAP_OK : status;
+}
+
+static const char *check_parents(struct checking *c, uint64_t first, size_t count,
+				 const uint64_t *const *values)
+{
+	(void)c;
+	for (size_t i = 0; i < count; i++)
+		if (values[0][i] > first + i)
+			return "a parent is no earlier row";
+	return NULL;
+}
+
+/* Classes with the same parts, one after the other, are a tree: of all objects. */
+static const char *check_class_rows(struct checking *c, uint64_t first, size_t count,
+				    const uint64_t *const *values)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (first + i == 0 || values[0][i] != c->parts) {
+			if (c->tree_bytes != 0 || c->tree_count != 0)
+				return "the classes of a tree are not all objects";
+			c->parts = values[0][i];
+			c->tree_bytes = c->all_bytes;
+			c->tree_count = c->all_count;
+			c->trees++;
+		}
+		c->tree_bytes -= values[1][i];
+		c->tree_count -= values[2][i];
+		c->tree_of[first + i] = (uint32_t)c->trees;
+	}
+	return NULL;
+}
+
+static const char *check_node_rows(struct checking *c, uint64_t first, size_t count,
+				   const uint64_t *const *values)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t tree = c->tree_of[values[0][i] - 1], parent = values[1][i];
+		if (tree != c->tree) {
+			if (c->tree_bytes != 0 || tree != c->tree + 1)
+				return "what the nodes of a tree retain is not what is reached";
+			c->tree = tree;
+			c->first_node = first + i;
+			c->tree_bytes = c->info.facts[SNAP_FACT_REACHED_BYTES];
+		}
+		if (parent != 0 && (parent > first + i || parent <= c->first_node))
+			return "a node's parent is no earlier one of its tree";
+		c->tree_bytes -= parent == 0 ? values[2][i] : 0;
+	}
+	return NULL;
+}
+
+static enum snap_status check_trees(struct checking *c, struct snap_error *error)
+{
+	static const uint32_t classes[] = {SNAP_INDEX_CLASS_PARTS, SNAP_INDEX_CLASS_BYTES,
+					   SNAP_INDEX_CLASS_COUNT};
+	static const uint32_t nodes[] = {SNAP_INDEX_NODE_CLASS, SNAP_INDEX_NODE_PARENT,
+					 SNAP_INDEX_NODE_RETAINED};
+	uint64_t rows = c->reader->rows[SNAP_INDEX_CLASSES];
+	void *memory = NULL;
+	if (rows >= UINT32_MAX)
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "an index of too many classes");
+	enum snap_status status = libsnap_reader_resize(c->reader, &memory, 0, (size_t)rows,
+							sizeof(*c->tree_of), error);
+	c->tree_of = memory;
+	if (status == SNAP_OK)
+		status = each_batch(c, classes, 3, check_class_rows, error);
+	if (status == SNAP_OK && (c->tree_bytes != 0 || c->tree_count != 0))
+		status = wrong(error, "the classes of a tree are not all objects");
+	if (status == SNAP_OK)
+		status = each_batch(c, nodes, 3, check_node_rows, error);
+	if (status == SNAP_OK && (c->tree_bytes != 0 ||
+				  (c->tree != c->trees && c->info.facts[SNAP_FACT_REACHED_BYTES] != 0)))
+		status = wrong(error, "what the nodes of a tree retain is not what is reached");
+	libsnap_reader_free(c->reader, memory, (size_t)rows, sizeof(*c->tree_of));
+	return status;
+}
+
+static enum snap_status check_classes(struct checking *c, struct snap_error *error)
+{
+	static const uint32_t steps[] = {SNAP_INDEX_STEP_PARENT}, roots[] = {SNAP_INDEX_ROOT_PARENT};
+	enum snap_status status = check_trees(c, error);
+	if (status == SNAP_OK)
+		status = each_batch(c, steps, 1, check_parents, error);
+	return status == SNAP_OK ? each_batch(c, roots, 1, check_parents, error) : status;
+}
+
 static uint64_t stretches(uint64_t rows)
 {
 	return rows / STRETCH + (rows % STRETCH != 0);
@@ -164,5 +279,7 @@ enum snap_status libsnap_verify_index(struct snap_reader *reader, struct snap_er
 	status = check_sizes(&c, error);
 	if (status == SNAP_OK)
 		status = check_objects(&c, error);
+	if (status == SNAP_OK)
+		status = check_classes(&c, error);
 	return status == SNAP_OK ? check_cycles(&c, error) : status;
 }

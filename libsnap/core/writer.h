@@ -324,7 +324,7 @@ struct libsnap_batch_out {
 #define LIBSNAP_BLOCK_ROWS  65536u
 /* A code for each of so many is what zstd takes in one bite. */
 #define LIBSNAP_BLOCK_TARGETS 131072u
-#define LIBSNAP_COLUMNS_MAX 13
+#define LIBSNAP_COLUMNS_MAX 16
 #define LIBSNAP_SAMPLE_ROWS 4096u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;

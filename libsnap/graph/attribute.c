@@ -269,8 +269,11 @@ void snap_graph_group(const struct snap_graph *graph, uint32_t index, struct sna
 	if (index >= graph->group_count)
 		return;
 	const struct group *group = &graph->groups[index];
-	*out = (struct snap_graph_group){
-		.kind = group->kind, .label = group->label, .label_size = group->label_size};
+	*out = (struct snap_graph_group){.kind = group->kind,
+					 .label = group->label,
+					 .label_size = group->label_size,
+					 .above = group->parent};
+	*(group->parent == NONE ? &out->string : &out->type) = group->name;
 }
 
 uint32_t snap_graph_group_of(const struct snap_graph *graph, uint64_t row)

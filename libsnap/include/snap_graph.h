@@ -241,6 +241,9 @@ struct snap_graph_group {
 	uint32_t kind;      /* enum snap_root_kind of the root entry */
 	const char *label;  /* raw bytes, as long as the graph lives */
 	size_t label_size;
+	/* What the label is made of: that of the group above and the name of a type, or the string of the root entry. */
+	uint32_t above;     /* an earlier group, or SNAP_GRAPH_NO_GROUP */
+	uint64_t type, string; /* ids; string may be 0 */
 };
 SNAP_API uint32_t snap_graph_group_count(const struct snap_graph *);
 SNAP_API void snap_graph_group(const struct snap_graph *, uint32_t index, struct snap_graph_group *out);

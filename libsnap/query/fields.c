@@ -28,6 +28,17 @@ uint32_t libsnap_fields_member(const struct side *side, uint32_t index)
 	return libsnap_array_get32(&side->fields->items, index);
 }
 
+uint32_t libsnap_fields_count(const struct side *side)
+{
+	return side->fields->labels.raw.count;
+}
+
+struct tuple libsnap_fields_label(struct side *side, uint32_t number, uint32_t *group)
+{
+	*group = libsnap_array_get32(&side->fields->group_of, number);
+	return libsnap_tuple_at(&side->fields->labels.raw, number);
+}
+
 static bool is_asked(const struct fields *fields, const struct snap_graph_reference *reference)
 {
 	return reference->kind < SNAP_REF_FIRST_WEAK && reference->target < fields->objects &&

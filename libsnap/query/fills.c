@@ -154,6 +154,13 @@ enum snap_status libsnap_fills_add(struct side *side, uint64_t row, uint32_t gro
 	struct libsnap_array *fills = &side->answer->fills[side->number];
 	if (group >= fills->count && !libsnap_array_reach(fills, (uint64_t)group + 1))
 		return libsnap_budget_fail(&side->answer->budget, error);
+	if (side->kept.parts) {
+		struct snap_fill *sum = libsnap_array_edit(fills, group);
+		sum->places += side->kept.fill.places;
+		sum->empty += side->kept.fill.empty;
+		sum->hollow += side->kept.fill.hollow;
+		return SNAP_OK;
+	}
 	uint32_t places = libsnap_array_get32(&side->places, row);
 	uint32_t filled = libsnap_array_get32(&side->filled, row);
 	if (filled > places) /* damage took the number of places, but left references */

@@ -28,12 +28,16 @@ struct making {
 	uint64_t facts[SNAP_FACT_COUNT];
 	uint32_t *owners; /* rows, those that retain most first */
 	size_t owner_count;
-	struct libsnap_table_out groups;
+	struct libsnap_table_out classes, nodes, steps, roots, fields;
 };
 
-/* index_groups.c */
+/* index_owners.c */
 enum snap_status libsnap_index_find_owners(struct making *, struct snap_error *);
-enum snap_status libsnap_index_write_groups(struct making *, struct snap_writer *);
+/* index_classes.c */
+enum snap_status libsnap_index_ask(struct making *, enum snap_key, struct classing *, libsnap_harvest *,
+				   struct snap_error *);
+enum snap_status libsnap_index_write_classes(struct making *, struct snap_writer *);
+enum snap_status libsnap_index_write_fields(struct making *, struct snap_writer *);
 /* index_members.c */
 enum snap_status libsnap_index_write_members(struct making *, struct snap_writer *);
 /* index_maps.c */

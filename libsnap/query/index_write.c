@@ -240,7 +240,9 @@ static enum snap_status write_all(struct snap_writer *w, void *context)
 	if (status == SNAP_OK)
 		status = write_objects(making, w);
 	if (status == SNAP_OK)
-		status = libsnap_index_write_groups(making, w);
+		status = libsnap_index_write_classes(making, w);
+	if (status == SNAP_OK)
+		status = libsnap_index_write_fields(making, w);
 	if (status == SNAP_OK)
 		status = write_owners(making, w);
 	if (status == SNAP_OK)

@@ -73,6 +73,20 @@ static enum snap_status find_labels(struct paths *paths, struct snap_error *erro
 	return status == SNAP_OK ? libsnap_labels_load(&paths->labels, error) : status;
 }
 
+/* Of labels that mean the same, the first. */
+static enum snap_status keep_label(struct paths *paths, uint32_t item, uint32_t number,
+				   struct snap_error *error)
+{
+	struct libsnap_array *labels = &paths->side->step_of_item;
+	if (item < labels->count)
+		return SNAP_OK;
+	if (!libsnap_array_reach(labels, (uint64_t)item + 1))
+		return libsnap_budget_fail(&paths->side->answer->budget, error);
+	*(struct tuple *)libsnap_array_edit(labels, item) =
+		libsnap_tuple_at(&paths->labels.raw, number);
+	return SNAP_OK;
+}
+
 static enum snap_status find_items(struct paths *paths, struct snap_error *error)
 {
 	struct space *space = &paths->side->answer->space;
@@ -86,23 +100,16 @@ static enum snap_status find_items(struct paths *paths, struct snap_error *error
 		status = libsnap_space_intern(space, &space->places, &step, &item, error);
 		if (status == SNAP_OK)
 			libsnap_array_set32(&paths->item_of, i, item);
+		if (status == SNAP_OK && i > 0 && paths->side->classing)
+			status = keep_label(paths, item, i - 1, error);
 	}
 	return status;
 }
 
-/* The path that is one step longer, or one that it is folded into. */
-static enum snap_status add_step(struct paths *paths, uint32_t before, uint64_t row, uint32_t *path,
-				 struct snap_error *error)
+enum snap_status libsnap_path_add(struct space *space, uint32_t before, uint32_t item,
+				  uint32_t *path, struct snap_error *error)
 {
-	struct side *side = paths->side;
-	struct space *space = &side->answer->space;
-	uint32_t label = libsnap_array_get32(&paths->label_of, row);
-	uint32_t item = libsnap_array_get32(&paths->item_of, label);
-	uint32_t depth = side->options->path_depth;
 	struct chain chain = libsnap_chain_at(space, before);
-	*path = before;
-	if (depth && chain.length >= depth)
-		return SNAP_OK;
 	for (uint32_t i = 0, at = before; i < FOLD && chain.length > 1; i++) {
 		if (chain.item == item) {
 			*path = at;
@@ -130,7 +137,10 @@ static enum snap_status extend(struct paths *paths, uint64_t row, struct snap_er
 	}
 	while (depth > 0) {
 		uint32_t at = libsnap_array_get32(&paths->stack, --depth);
-		enum snap_status status = add_step(paths, path, at, &path, error);
+		uint32_t label = libsnap_array_get32(&paths->label_of, at);
+		uint32_t item = libsnap_array_get32(&paths->item_of, label);
+		enum snap_status status =
+			libsnap_path_add(&side->answer->space, path, item, &path, error);
 		if (status != SNAP_OK)
 			return status;
 		libsnap_array_set32(&side->path_of, at, path);
@@ -150,6 +160,36 @@ static enum snap_status find_paths(struct paths *paths, struct snap_error *error
 	return status;
 }
 
+enum snap_status libsnap_paths_cut(struct side *side, struct libsnap_array *cut,
+				   struct snap_error *error)
+{
+	struct space *space = &side->answer->space;
+	uint32_t depth = side->options->path_depth;
+	enum snap_status status = libsnap_budget_array(
+		&side->answer->budget, cut, space->chains.count, sizeof(uint32_t), error);
+	for (uint32_t path = 0; status == SNAP_OK && path < space->chains.count; path++) {
+		struct chain chain = libsnap_chain_at(space, path);
+		bool is_short = depth == 0 || chain.length <= depth;
+		libsnap_array_set32(cut, path,
+				    is_short ? path : libsnap_array_get32(cut, chain.before));
+	}
+	return status;
+}
+
+static enum snap_status cut_paths(struct side *side, struct snap_error *error)
+{
+	struct libsnap_array cut = {0};
+	if (side->options->path_depth == 0)
+		return SNAP_OK;
+	enum snap_status status = libsnap_paths_cut(side, &cut, error);
+	for (uint64_t row = 0; status == SNAP_OK && row < side->object_count; row++) {
+		uint32_t path = libsnap_array_get32(&side->path_of, row);
+		libsnap_array_set32(&side->path_of, row, libsnap_array_get32(&cut, path));
+	}
+	libsnap_array_end(&cut);
+	return status;
+}
+
 enum snap_status libsnap_paths_prepare(struct side *side, struct snap_error *error)
 {
 	struct budget *budget = &side->answer->budget;
@@ -165,12 +205,17 @@ enum snap_status libsnap_paths_prepare(struct side *side, struct snap_error *err
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(budget, &side->path_of, side->object_count,
 					      sizeof(uint32_t), error);
+	if (status == SNAP_OK && side->classing)
+		status = libsnap_budget_array(budget, &side->step_of_item, 0, sizeof(struct tuple),
+					      error);
 	if (status == SNAP_OK)
 		status = find_labels(&paths, error);
 	if (status == SNAP_OK)
 		status = find_items(&paths, error);
 	if (status == SNAP_OK)
 		status = find_paths(&paths, error);
+	if (status == SNAP_OK)
+		status = cut_paths(side, error);
 	libsnap_array_end(&paths.label_of);
 	libsnap_array_end(&paths.item_of);
 	libsnap_labels_end(&paths.labels);

@@ -191,8 +191,8 @@ static struct snap_answer *new_answer(const struct snap_query_options *options, 
 
 enum snap_status libsnap_query_side(struct snap_reader *reader, struct snap_graph *graph,
 				    const struct snap_query_options *options,
-				    libsnap_harvest *harvest, void *context,
-				    struct snap_error *error)
+				    struct classing *classing, libsnap_harvest *harvest,
+				    void *context, struct snap_error *error)
 {
 	struct snap_graph_info info;
 	struct snap_answer *answer = new_answer(options, 1);
@@ -203,6 +203,7 @@ enum snap_status libsnap_query_side(struct snap_reader *reader, struct snap_grap
 			    .options = options,
 			    .reader = reader,
 			    .graph = graph,
+			    .classing = classing,
 			    .object_count = info.objects};
 	enum snap_status status = begin_sums(answer, error);
 	if (status == SNAP_OK) {

@@ -375,6 +375,24 @@ struct tuple libsnap_labels_step(struct labels *, uint32_t number);
 
 /* ---- one snapshot on its way into an answer (side.c) ---- */
 
+/* For the index: rows are grouped by these parts, unless that makes too many groups. */
+struct classing {
+	unsigned parts; /* of enum snap_class_part */
+	uint32_t most;
+	bool too_many;  /* then the answer is SNAP_LIMIT */
+};
+
+/* What the index has instead of objects: classes of them, in the tree of dominators (kept.c). */
+struct kept {
+	unsigned parts;       /* what the classes tell; 0: none are used */
+	uint64_t first_class; /* rows of the table: those with these parts */
+	struct libsnap_array class_of, parent, retained; /* by node; parent: + 1 */
+	struct libsnap_array step_of; /* by id of a step, its path; by id of a root, its label */
+	struct libsnap_array kinds;   /* of roots */
+	struct snap_fill fill;        /* of the class that is taken */
+	bool has_fields;
+};
+
 struct side {
 	struct snap_answer *answer;
 	const struct snap_query_options *options;
@@ -401,9 +419,10 @@ struct side {
 	bool has_resolver;
 	struct libsnap_array places, filled; /* of the key fill, by object */
 	struct libsnap_array path_of;  /* of the key path, by object: a chain */
+	struct libsnap_array step_of_item; /* classing by path: labels as the file has them, by place */
+	struct classing *classing;    /* or NULL */
 	struct snap_index_info index; /* of the snapshot, if it may answer this */
-	bool has_kept_groups;     /* it has what groups retain */
-	bool is_one_group;        /* as no object has what is asked for */
+	struct kept kept;
 	uint64_t *owners;         /* of the key dominator: ids that it has */
 	size_t owner_count, owner_capacity;
 	uint32_t group;           /* of the row that was taken last */
@@ -440,9 +459,19 @@ enum snap_status libsnap_retained_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_retained_add(struct side *, struct snap_error *);
 /* bits: kept objects that no other kept one dominates, synthetic ones left out; and texts of their names. */
 enum snap_status libsnap_owners_prepare(struct side *, struct snap_error *);
-/* What the index answers: whether it has the groups or the owners; then these, and what they retain (kept.c). */
+/* What the index answers: whether it has classes, fields or owners for this; then their names, and they themselves
+ * (kept.c, kept_names.c, kept_owners.c). */
 enum snap_status libsnap_kept_prepare(struct side *, struct snap_error *);
-enum snap_status libsnap_kept_add(struct side *, struct snap_error *);
+static inline bool libsnap_is_kept(const struct side *side)
+{
+	return side->kept.parts || side->kept.has_fields || side->owner_count;
+}
+enum snap_status libsnap_kept_add(struct side *, libsnap_take_row *take, struct snap_error *);
+enum snap_status libsnap_kept_add_fields(struct side *, struct snap_error *);
+enum snap_status libsnap_kept_paths(struct side *, struct snap_error *);
+enum snap_status libsnap_kept_roots(struct side *, struct snap_error *);
+enum snap_status libsnap_kept_read_owners(struct side *, struct snap_error *);
+enum snap_status libsnap_wrong_index(struct snap_error *);
 enum snap_status libsnap_kept_owners(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_add_owners(struct side *, libsnap_take_row *take, struct snap_error *);
 enum snap_status libsnap_contents_prepare(struct side *, struct snap_error *);
@@ -460,6 +489,29 @@ struct span {
 };
 struct span libsnap_fields_span(const struct side *, uint64_t row);
 uint32_t libsnap_fields_member(const struct side *, uint32_t index);
+
+/* The path that is one step longer than before, or one that it is folded into. */
+enum snap_status libsnap_path_add(struct space *, uint32_t before, uint32_t item, uint32_t *path, struct snap_error *);
+/* By path: itself, or the one of path_depth steps that it begins with. */
+enum snap_status libsnap_paths_cut(struct side *, struct libsnap_array *cut, struct snap_error *);
+/* The key field: how many labels there are, each one as the file has it, and its group. */
+uint32_t libsnap_fields_count(const struct side *);
+struct tuple libsnap_fields_label(struct side *, uint32_t number, uint32_t *group);
+
+/* Children of each object, or node, in the tree of dominators, the next one of the same parent: rows + 1, 0 is none.
+ * The last entry of first stands for the roots. */
+struct tree {
+	struct side *side;
+	uint64_t rows;
+	struct libsnap_array first, next;
+};
+typedef enum snap_status libsnap_visit_tree(void *context, uint32_t row, bool enters, struct snap_error *error);
+/* What retains nothing, as all that no root reaches, is left out; a tree has to end in every case. */
+enum snap_status libsnap_tree_begin(struct tree *, struct side *, struct snap_error *);
+void libsnap_tree_end(struct tree *);
+/* Depth first: row is entered, then all below it, and it is left. */
+enum snap_status libsnap_tree_walk(struct tree *, libsnap_visit_tree *, void *context, struct snap_error *);
+uint64_t libsnap_tree_retained(struct side *, uint64_t row);
 
 /* Reads, filters and groups; what the side used meanwhile is freed by _end, in every case. */
 enum snap_status libsnap_side_add(struct side *, struct snap_error *);
@@ -503,10 +555,10 @@ enum snap_status libsnap_answer_sort(struct snap_answer *, struct snap_error *);
 
 /* ---- for the index (query.c) ---- */
 
-/* Calls harvest when one snapshot's groups, and what they retain, are known; the graph, in which dominators are
- * found, stays the caller's. */
+/* Calls harvest when one snapshot's groups or classes are known, and what groups retain; the graph, in which dominators
+ * are found, stays the caller's. */
 typedef enum snap_status libsnap_harvest(void *context, struct side *, struct snap_error *);
 enum snap_status libsnap_query_side(struct snap_reader *, struct snap_graph *, const struct snap_query_options *,
-				    libsnap_harvest *, void *context, struct snap_error *);
+				    struct classing *, libsnap_harvest *, void *context, struct snap_error *);
 
 #endif

@@ -3,50 +3,54 @@
 
 #include "query.h"
 
-/* Children of each object in the tree, the next one of the same parent: rows + 1, 0 is none.  The
- * last entry of first stands for the roots. */
-struct tree {
-	const struct snap_graph *graph;
-	uint64_t objects;
-	struct libsnap_array first, next;
-};
+/* ---- the tree: of objects, or of what the index has instead ---- */
 
-typedef enum snap_status visit_tree(void *context, uint32_t row, bool enters,
-				    struct snap_error *error);
+static uint64_t parent_of(struct side *side, uint64_t row)
+{
+	if (!side->kept.parts)
+		return snap_graph_dominator(side->graph, row);
+	uint32_t parent = libsnap_array_get32(&side->kept.parent, row);
+	return parent ? parent - 1 : SNAP_GRAPH_NONE;
+}
 
-/* What retains nothing, as all that no root reaches, is left out. */
-static enum snap_status tree_begin(struct tree *tree, struct side *side, struct snap_error *error)
+uint64_t libsnap_tree_retained(struct side *side, uint64_t row)
+{
+	return side->kept.parts ? libsnap_array_get64(&side->kept.retained, row)
+				: snap_graph_retained(side->graph, row);
+}
+
+enum snap_status libsnap_tree_begin(struct tree *tree, struct side *side, struct snap_error *error)
 {
 	struct budget *budget = &side->answer->budget;
-	uint64_t objects = side->object_count;
-	*tree = (struct tree){.graph = side->graph, .objects = objects};
+	uint64_t rows = side->kept.parts ? side->kept.class_of.count : side->object_count;
+	*tree = (struct tree){.side = side, .rows = rows};
 	enum snap_status status =
-		libsnap_budget_array(budget, &tree->first, objects + 1, sizeof(uint32_t), error);
+		libsnap_budget_array(budget, &tree->first, rows + 1, sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = libsnap_budget_array(budget, &tree->next, objects + 1, sizeof(uint32_t),
+		status = libsnap_budget_array(budget, &tree->next, rows + 1, sizeof(uint32_t),
 					      error);
-	for (uint64_t row = objects; status == SNAP_OK && row-- > 0;) {
-		if (snap_graph_retained(tree->graph, row) == 0)
+	for (uint64_t row = rows; status == SNAP_OK && row-- > 0;) {
+		if (libsnap_tree_retained(side, row) == 0)
 			continue;
-		uint64_t above = snap_graph_dominator(tree->graph, row);
-		uint64_t parent = above == SNAP_GRAPH_NONE ? objects : above;
+		uint64_t above = parent_of(side, row);
+		uint64_t parent = above == SNAP_GRAPH_NONE ? rows : above;
 		libsnap_array_set32(&tree->next, row, libsnap_array_get32(&tree->first, parent));
 		libsnap_array_set32(&tree->first, parent, (uint32_t)row + 1);
 	}
 	return status;
 }
 
-static void tree_end(struct tree *tree)
+void libsnap_tree_end(struct tree *tree)
 {
 	libsnap_array_end(&tree->first);
 	libsnap_array_end(&tree->next);
 }
 
-/* Depth first, without a stack: the way back is the dominator. */
-static enum snap_status tree_walk(struct tree *tree, visit_tree *visit, void *context,
-				  struct snap_error *error)
+/* Without a stack: the way back is the dominator. */
+enum snap_status libsnap_tree_walk(struct tree *tree, libsnap_visit_tree *visit, void *context,
+				   struct snap_error *error)
 {
-	uint32_t next = libsnap_array_get32(&tree->first, tree->objects);
+	uint32_t next = libsnap_array_get32(&tree->first, tree->rows);
 	while (next) {
 		uint32_t row = next - 1;
 		enum snap_status status = visit(context, row, true, error);
@@ -56,7 +60,7 @@ static enum snap_status tree_walk(struct tree *tree, visit_tree *visit, void *co
 			next = libsnap_array_get32(&tree->next, row);
 			if (next)
 				break;
-			uint64_t above = snap_graph_dominator(tree->graph, row);
+			uint64_t above = parent_of(tree->side, row);
 			if (above == SNAP_GRAPH_NONE)
 				break;
 			row = (uint32_t)above;
@@ -96,7 +100,9 @@ static void add_to_groups(struct adding *adding, uint32_t row, uint64_t retained
 {
 	struct side *side = adding->side;
 	if (!side->fields) {
-		uint32_t group = libsnap_array_get32(&side->group_of_row, row);
+		uint64_t member =
+			side->kept.parts ? libsnap_array_get32(&side->kept.class_of, row) : row;
+		uint32_t group = libsnap_array_get32(&side->group_of_row, member);
 		if (group)
 			add_to_group(adding, group - 1, retained, enters);
 		return;
@@ -112,7 +118,7 @@ static void add_to_groups(struct adding *adding, uint32_t row, uint64_t retained
 static enum snap_status add_node(void *context, uint32_t row, bool enters, struct snap_error *error)
 {
 	struct adding *adding = context;
-	uint64_t retained = enters ? snap_graph_retained(adding->side->graph, row) : 0;
+	uint64_t retained = enters ? libsnap_tree_retained(adding->side, row) : 0;
 	adding->counts = false;
 	add_to_groups(adding, row, retained, enters);
 	if (adding->counts && !enters)
@@ -135,15 +141,15 @@ enum snap_status libsnap_retained_add(struct side *side, struct snap_error *erro
 		status = libsnap_budget_array(&answer->budget, &adding.open, groups,
 					      sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = tree_begin(&tree, side, error);
+		status = libsnap_tree_begin(&tree, side, error);
 	if (status == SNAP_OK)
-		status = tree_walk(&tree, add_node, &adding, error);
+		status = libsnap_tree_walk(&tree, add_node, &adding, error);
 	if (answer->info.compared && side->number == 0)
 		answer->info.old_retained = adding.total;
 	else
 		answer->info.retained = adding.total;
 	libsnap_array_end(&adding.open);
-	tree_end(&tree);
+	libsnap_tree_end(&tree);
 	return status;
 }
 
@@ -216,11 +222,11 @@ enum snap_status libsnap_owners_prepare(struct side *side, struct snap_error *er
 		status = libsnap_side_rows(side, NEED_ROWS | DIMENSION(SNAP_BY_TYPE), mark_kept,
 					   error);
 	if (status == SNAP_OK)
-		status = tree_begin(&tree, side, error);
+		status = libsnap_tree_begin(&tree, side, error);
 	if (status == SNAP_OK)
-		status = tree_walk(&tree, choose_owner, &(struct choosing){side, SNAP_GRAPH_NONE},
+		status = libsnap_tree_walk(&tree, choose_owner, &(struct choosing){side, SNAP_GRAPH_NONE},
 				   error);
-	tree_end(&tree);
+	libsnap_tree_end(&tree);
 	if (status == SNAP_OK)
 		status = libsnap_resolver_begin(&side->resolver, &side->names, error);
 	if (status != SNAP_OK)

@@ -77,10 +77,46 @@ static enum snap_status content_key(struct side *side, const struct query_row *r
 	return SNAP_OK;
 }
 
+/* All that a class's objects have in common, in few numbers; what is not asked for is 0. */
+static enum snap_status class_key(struct side *side, const struct query_row *row, struct tuple *key)
+{
+	unsigned parts = side->classing->parts;
+	uint32_t way = 0, group = SNAP_GRAPH_NO_GROUP;
+	if (parts & SNAP_PART_ROOT)
+		group = snap_graph_group_of(side->graph, row->row);
+	if (group != SNAP_GRAPH_NO_GROUP)
+		way = group + 1;
+	if ((parts & SNAP_PART_PATH) && row->row < side->object_count)
+		way = libsnap_array_get32(&side->path_of, row->row);
+	bool is_holder = row->bytes == 0 && row->count == 0;
+	*key = (struct tuple){
+		{(parts & SNAP_PART_TYPE ? row->type : 0) |
+			 (parts & SNAP_PART_SHAPE ? row->shape : 0) << 32,
+		 row->stack | row->thread << 32, row->domain,
+		 parts & SNAP_PART_REFCOUNT ? row->refcount : row->generation,
+		 way | (parts & SNAP_PART_SIZE ? row->size_bucket : 0) << 32 |
+			 (uint64_t)is_holder << 40}};
+	return SNAP_OK;
+}
+
 /* No root reaches it, or its group has been found. */
+static enum snap_status kept_root_key(struct side *side, const struct query_row *row, uint64_t *id,
+				      struct tuple *key)
+{
+	uint32_t root = libsnap_array_get32(&side->path_of, row->row);
+	if (root == 0)
+		return SNAP_OK;
+	*id = root;
+	*key = (struct tuple){{(uint64_t)libsnap_array_get32(&side->kept.kinds, root) + 1,
+			       libsnap_array_get32(&side->kept.step_of, root)}};
+	return SNAP_OK;
+}
+
 static enum snap_status root_key(struct side *side, const struct query_row *row, uint64_t *id,
 				 struct tuple *key, struct snap_error *error)
 {
+	if (side->kept.parts)
+		return kept_root_key(side, row, id, key);
 	uint32_t index = snap_graph_group_of(side->graph, row->row), label;
 	if (index == SNAP_GRAPH_NO_GROUP)
 		return SNAP_OK;
@@ -104,6 +140,8 @@ static enum snap_status key_of(struct side *side, const struct query_row *row, u
 	struct names *names = &side->names;
 	*id = UINT64_MAX;
 	*key = (struct tuple){{0}};
+	if (side->classing)
+		return class_key(side, row, key);
 	switch (side->options->key) {
 	case SNAP_KEY_TYPE:
 	case SNAP_KEY_FILL: {
@@ -170,12 +208,15 @@ static enum snap_status find_group(struct side *side, uint64_t id, const struct 
 	struct space *space = &side->answer->space;
 	/* Each path is one group, of which group_of tells. */
 	enum snap_status status =
-		side->options->key == SNAP_KEY_PATH
+		side->options->key == SNAP_KEY_PATH && !side->classing
 			? libsnap_space_append(space, &space->groups, key, group, error)
 			: libsnap_space_intern(space, &space->groups, key, group, error);
 	if (status == SNAP_OK && id < side->group_of.count)
 		libsnap_array_set32(&side->group_of, id, *group + 1);
-	return status;
+	if (status != SNAP_OK || !side->classing || *group < side->classing->most)
+		return status;
+	side->classing->too_many = true;
+	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "too many classes of objects");
 }
 
 static void note_presence(struct side *side, const struct query_row *row)
@@ -200,14 +241,16 @@ static enum snap_status note_group(struct side *side, const struct query_row *ro
 		return SNAP_OK;
 	if (side->group_of_row.count)
 		libsnap_array_set32(&side->group_of_row, row->row, group + 1);
-	return side->places.count ? libsnap_fills_add(side, row->row, group, error) : SNAP_OK;
+	return side->options->key == SNAP_KEY_FILL ? libsnap_fills_add(side, row->row, group, error)
+						   : SNAP_OK;
 }
 
 static enum snap_status take_row(void *context, const struct query_row *row,
 				 struct snap_error *error)
 {
 	struct side *side = context;
-	if (row->bytes == 0 && row->count == 0 && side->options->key != SNAP_KEY_DOMINATOR)
+	if (row->bytes == 0 && row->count == 0 && side->options->key != SNAP_KEY_DOMINATOR &&
+	    !side->classing)
 		return SNAP_OK; /* holders are owners, and count nowhere else */
 	note_presence(side, row);
 	if (!libsnap_side_keeps(side, row))
@@ -330,6 +373,8 @@ enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct 
 
 static enum snap_status prepare_roots(struct side *side, struct snap_error *error)
 {
+	if (side->kept.parts)
+		return libsnap_kept_roots(side, error);
 	enum snap_status status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_attribute_roots(side->graph, error);
@@ -361,11 +406,13 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 					 : libsnap_owners_prepare(side, error);
 	case SNAP_KEY_DUPLICATE: return libsnap_contents_prepare(side, error);
 	case SNAP_KEY_FILL: {
-		enum snap_status status = libsnap_fills_prepare(side, error);
+		enum snap_status status =
+			side->kept.parts ? SNAP_OK : libsnap_fills_prepare(side, error);
 		return status == SNAP_OK ? make_group_map(side, names->types.count, error) : status;
 	}
 	case SNAP_KEY_PATH: {
-		enum snap_status status = libsnap_paths_prepare(side, error);
+		enum snap_status status = side->kept.parts ? libsnap_kept_paths(side, error)
+							   : libsnap_paths_prepare(side, error);
 		return status == SNAP_OK ? make_path_map(side, error) : status;
 	}
 	default: return SNAP_OK;
@@ -395,6 +442,12 @@ void libsnap_side_end(struct side *side)
 	libsnap_array_end(&side->places);
 	libsnap_array_end(&side->filled);
 	libsnap_array_end(&side->path_of);
+	libsnap_array_end(&side->step_of_item);
+	libsnap_array_end(&side->kept.class_of);
+	libsnap_array_end(&side->kept.parent);
+	libsnap_array_end(&side->kept.retained);
+	libsnap_array_end(&side->kept.step_of);
+	libsnap_array_end(&side->kept.kinds);
 	libsnap_free(&side->answer->budget.allocator, side->owners, side->owner_capacity,
 		     sizeof(uint64_t));
 	if (side->has_resolver)
@@ -427,6 +480,8 @@ static unsigned names_of(const struct side *side)
 		needed |= NEED_FILES | NEED_FUNCTIONS | NEED_MODULES | NEED_CALLERS;
 	if (side->options->key == SNAP_KEY_TRACEBACK || side->options->cumulative || side->options->pattern_count)
 		needed |= NEED_CALLERS;
+	if (side->kept.parts & SNAP_PART_ROOT)
+		needed |= NEED_TYPES;
 	return needed;
 }
 
@@ -468,26 +523,47 @@ enum snap_status libsnap_side_rows(struct side *side, unsigned dimensions, libsn
 	return status;
 }
 
+/* What of a row its group goes by. */
+static unsigned dimensions_of(const struct side *side)
+{
+	static const struct {
+		unsigned part, dimension;
+	} each[] = {
+		{SNAP_PART_TYPE, DIMENSION(SNAP_BY_TYPE)},
+		{SNAP_PART_SHAPE, DIMENSION(SNAP_BY_SHAPE)},
+		{SNAP_PART_STACK, DIMENSION(SNAP_BY_STACK)},
+		{SNAP_PART_THREAD, DIMENSION(SNAP_BY_THREAD)},
+		{SNAP_PART_DOMAIN, DIMENSION(SNAP_BY_DOMAIN)},
+		{SNAP_PART_GENERATION, DIMENSION(SNAP_BY_GENERATION)},
+		{SNAP_PART_REFCOUNT, NEED_REFCOUNT},
+	};
+	unsigned dimensions = side->group_of_row.count ? NEED_ROWS : 0;
+	if (!side->classing)
+		return dimensions | libsnap_key_needs[side->options->key].dimension;
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
+		if (side->classing->parts & each[i].part)
+			dimensions |= each[i].dimension;
+	return dimensions;
+}
+
 static enum snap_status add_rows(struct side *side, struct snap_error *error)
 {
-	unsigned dimensions =
-		(side->is_one_group ? 0 : libsnap_key_needs[side->options->key].dimension) |
-		(side->group_of_row.count ? NEED_ROWS : 0);
 	enum snap_status status;
 	if (side->options->key == SNAP_KEY_FIELD)
-		status = libsnap_fields_add(side, error);
+		status = side->kept.has_fields ? libsnap_kept_add_fields(side, error)
+					       : libsnap_fields_add(side, error);
 	else if (side->owner_count)
 		status = libsnap_kept_add_owners(side, take_row, error);
+	else if (side->kept.parts)
+		status = libsnap_kept_add(side, take_row, error);
 	else
-		status = libsnap_side_rows(side, dimensions, take_row, error);
+		status = libsnap_side_rows(side, dimensions_of(side), take_row, error);
 	if (status == SNAP_OK && side->options->key != SNAP_KEY_FIELD)
 		status = check_presence(side, error);
 	if (status == SNAP_OK && side->of_stack.count)
 		status = spread_over_callers(side, error);
-	if (status == SNAP_OK && side->group_of_row.count)
+	if (status == SNAP_OK && side->group_of_row.count && !side->classing)
 		status = libsnap_retained_add(side, error);
-	if (status == SNAP_OK && side->has_kept_groups)
-		status = libsnap_kept_add(side, error);
 	if (status == SNAP_OK && side->graph)
 		status = snap_graph_check(side->graph, error);
 	side->answer->info.scanned |= side->scanned;
@@ -503,10 +579,9 @@ static enum snap_status read_side(struct side *side, struct snap_error *error)
 		libsnap_filter_begin(&side->filter, &answer->budget, side->options->patterns,
 				     side->options->pattern_count, error);
 	/* The graph first: names can do with less. */
-	if (status == SNAP_OK && side->options->retained)
+	if (status == SNAP_OK)
 		status = libsnap_kept_prepare(side, error);
-	if (status == SNAP_OK && side->options->retained && !side->has_kept_groups &&
-	    !side->owner_count)
+	if (status == SNAP_OK && side->options->retained && !libsnap_is_kept(side))
 		status = libsnap_retained_prepare(side, error);
 	if (status == SNAP_OK)
 		status = libsnap_query_names_load(&side->names, &answer->space, side->reader,

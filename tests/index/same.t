@@ -20,11 +20,20 @@ compare() {
 		ask "$plain" "$indexed" snap-top --retained -k $key
 		ask "$plain" "$indexed" snap-top --retained --format=tsv -k $key
 		ask "$plain" "$indexed" snap-diff --retained --all -k $key "$plain"
+		ask "$plain" "$indexed" snap-top -k $key
+		ask "$plain" "$indexed" snap-top --retained -k $key -i 'type:a' -i 'function:f'
+		ask "$plain" "$indexed" snap-top --retained -k $key --all-frames -x 'x.c:1' -x 'domain:1:type:*a*'
 	done
 	ask "$plain" "$indexed" sh -c 'exec snap-diff --all -k dominator "$0" "$0"'
 	ask "$plain" "$indexed" snap-top -k dominator -n 3
 	ask "$plain" "$indexed" snap-top -k dominator --sort bytes
-	ask "$plain" "$indexed" snap-top --retained -i 'type:*a*'
+	for key in 1 2 3 9; do
+		ask "$plain" "$indexed" snap-top --retained -k path --depth $key --format=json
+		ask "$plain" "$indexed" snap-diff --all -k path --depth $key "$plain"
+	done
+	ask "$plain" "$indexed" snap-top --retained -k function --alloc-fn 'f'
+	ask "$plain" "$indexed" snap-top -k dominator -x type:s -x type:a
+	ask "$plain" "$indexed" snap-top -k dominator --format=tsv -i type:array
 	ask "$plain" "$indexed" snap-refs --suspects
 	ask "$plain" "$indexed" snap-refs --suspects --threshold 3 --format=tsv
 	ask "$plain" "$indexed" snap-refs --dominators --limit 5

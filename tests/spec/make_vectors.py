@@ -530,7 +530,14 @@ def indexed(change=None, drop=(), base=None):
     values = {
         "index.fact": [0, 1, 2, 3, 4, 5, 6, 7], "index.value": [found, 2, 48, 1, 24, 1, 48, 0],
         "index_objects.dominator": [0, 1], "index_objects.held": [24, 0], "index_objects.cycle": [1, 1],
-        "index_groups.key": [0, 1, 9], "index_groups.id": [1, 1, 5], "index_groups.retained": [48, 48, 48],
+        "index_classes.parts": [511, 701, 1213, 1213], "index_classes.type": [1] * 4, "index_classes.shape": [1, 0, 0, 0],
+        "index_classes.size": [5, 0, 0, 0], "index_classes.root": [0, 1, 0, 0], "index_classes.step": [0, 0, 1, 2],
+        "index_classes.bytes": [48, 48, 24, 24], "index_classes.count": [2, 2, 1, 1], "index_classes.places": [2, 0, 0, 0],
+        "index_nodes.class": [1, 2, 3, 4], "index_nodes.parent": [0, 0, 0, 3], "index_nodes.retained": [48, 48, 48, 24],
+        "index_steps.parent": [0, 1], "index_steps.type": [1, 1], "index_steps.label": [label(5), label(4)],
+        "index_roots.kind": [0], "index_roots.label": [5],
+        "index_fields.type": [1, 0], "index_fields.label": [label(4), NO_LABEL], "index_fields.references": [2, 0],
+        "index_fields.bytes": [48, 48], "index_fields.retained": [24, 24],
         "index_owners.object": [1],
         "index_cycles.objects": [2], "index_cycles.bytes": [48], "index_cycles.first": [1],
         "index_spans.low": [0x10], "index_spans.high": [0x20],
@@ -563,6 +570,14 @@ bad("index-cycle", "Section 7.5: an object in a cycle that there is not.", index
 bad("index-spans", "Section 7.5: more spans than stretches.", indexed({"index_spans__low": [1, 1], "index_spans__high": [2, 2]}))
 bad("index-maps", "Section 7.5: maps that are not whole.", indexed({"index_maps__bits": [3]}))
 bad("index-owners", "Section 7.5: more owners than it says.", indexed({"index_owners__object": [1, 2]}))
+bad("index-parts", "Section 7.5: classes that are not all objects.", indexed({"index_classes__bytes": [48, 48, 24, 23]}))
+bad("index-class", "Section 7.5: a node of a class that there is not.", indexed({"index_nodes__class": [1, 2, 3, 5]}))
+bad("index-node", "Section 7.5: a node before its parent.", indexed({"index_nodes__parent": [0, 0, 4, 3]}))
+bad("index-tree", "Section 7.5: a node whose parent is in another tree.", indexed({"index_nodes__parent": [0, 0, 0, 2]}))
+bad("index-tops", "Section 7.5: the nodes of a tree retain less than is reached.", indexed({"index_nodes__retained": [48, 47, 48, 24]}))
+bad("index-step", "Section 7.5: a step before the one that it follows.", indexed({"index_steps__parent": [2, 0]}))
+bad("index-root", "Section 7.5: a root that is its own parent.", indexed({"index_roots__parent": [1]}))
+bad("index-label", "Section 7.5: a step with a label beyond the strings.", indexed({"index_steps__label": [label(5), label(99)]}))
 bad("index-owner", "Section 7.5: an owner beyond the table of objects.", indexed({"index_owners__object": [3]}))
 
 # ---- batches (sections 4.1 and 6.1) ----

@@ -9,7 +9,7 @@
 
 #define MAX_GOLDEN 16384u
 #define MAX_FILES 32
-#define MAX_COLUMNS 128
+#define MAX_COLUMNS 160
 #define MAX_BLOCKS 512
 
 struct golden {
