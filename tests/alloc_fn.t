@@ -72,6 +72,39 @@ for key in function lineno filename module traceback; do
 		"an index changes nothing: $key"
 done
 
+cat >kinds.yaml <<'TEXT'
+snapshot: 1
+modules:
+  1: {path: /bin/app}
+  2: {path: /usr/lib/libffi.so.8}
+frames:
+  1: {function: store, file: app.c, line: 10, module: 1, offset: 0x10}
+  2: {function: zmalloc, file: zmalloc.c, line: 1, module: 1, offset: 0x20}
+  3: {function: xstrdup, module: 1, offset: 0x30}
+  4: {function: "_M_create<main()::<lambda()> >", file: /usr/include/c++/12/bits/std_function.h, line: 161, module: 1, offset: 0x40}
+  5: {function: "<T as alloc::vec::spec_from_elem::SpecFromElem>::from_elem", file: /rustc/5980/library/alloc/src/vec/spec_from_elem.rs, line: 26, module: 1, offset: 0x50}
+  6: {function: ffi_call, module: 2, offset: 0x60}
+  7: {function: mallocate, file: app.c, line: 20, module: 1, offset: 0x70}
+stacks:
+  1: {frame: 1}
+  2: {parent: 1, frame: 2}
+  3: {parent: 1, frame: 3}
+  4: {parent: 1, frame: 4}
+  5: {parent: 1, frame: 5}
+  6: {parent: 1, frame: 6}
+  7: {parent: 1, frame: 7}
+objects:
+- {id: 16, size: 1, stack: 2}
+- {id: 32, size: 10, stack: 3}
+- {id: 48, size: 100, stack: 4}
+- {id: 64, size: 1000, stack: 5}
+- {id: 80, size: 10000, stack: 6}
+- {id: 96, size: 100000, stack: 7}
+TEXT
+snap-make -o kinds.snap kinds.yaml
+is "$(top -k lineno kinds.snap)" "100000 app.c 20;11111 app.c 10;" "a program's own malloc, and what a function, a file or a module tells to be a library's"
+is "$(refs --unreachable kinds.snap)" "100000 app.c:20 mallocate;11111 app.c:10 store;" "snap-refs: the same"
+
 sed '/^modules:/d; /path:/d; s/, module: 1, offset: 0x[0-9]*//' app.yaml | snap-make -o python.snap -
 is "$(top -k function python.snap)" "$(top -k function --alloc-fn= python.snap)" "without modules nothing is passed over"
 

@@ -1,20 +1,25 @@
 /* Functions that allocate for whoever called them. */
 #include "alloc_fn.h"
 
-static const char *const known[] = {
-	"malloc",	 "calloc",	"realloc",     "reallocarray", "posix_memalign",
-	"aligned_alloc", "memalign",	"valloc",      "pvalloc",      "__libc_malloc",
-	"__libc_calloc", "strdup",	"strndup",     "__strdup",     "__strndup",
-	"__GI___strdup", "__GI___strndup", "operator new*", "std::*",  "__gnu_cxx::*",
-	"__cxa_allocate_exception",	"g_malloc*",   "g_realloc*",   "g_try_malloc*",
-	"__rust_*",	 "__rdl_*",	"__rg_*",      "alloc::*",     "<alloc::*",
-	"core::*",	 "<core::*",	"<std::*",     "hashbrown::*",
+static const struct snap_pattern known[] = {
+#define FUNCTION(name) {.kind = SNAP_PATTERN_FUNCTION, .glob = (name)}
+#define SOURCE(name)   {.kind = SNAP_PATTERN_FILE, .glob = (name)}
+#define MODULE(name)   {.kind = SNAP_PATTERN_MODULE, .glob = (name)}
+	/* C: malloc, xcalloc, PyMem_Realloc, CRYPTO_strdup ... */
+	FUNCTION("*[cmpvzCMZ]alloc"), FUNCTION("*[rR]ealloc"), FUNCTION("*reallocarray"), FUNCTION("*alloc_usable"),
+	FUNCTION("*memalign"), FUNCTION("aligned_alloc"), FUNCTION("*strdup"), FUNCTION("*strndup"),
+	FUNCTION("*memdup"), FUNCTION("g_malloc*"), FUNCTION("g_realloc*"), FUNCTION("g_try_malloc*"),
+	/* C++ */
+	FUNCTION("operator new*"), FUNCTION("std::*"), FUNCTION("__gnu_cxx::*"), FUNCTION("__cxa_allocate_exception"),
+	SOURCE("*/include/c++/*"),
+	/* Rust */
+	FUNCTION("__rust_*"), FUNCTION("__rdl_*"), FUNCTION("__rg_*"), FUNCTION("alloc::*"), FUNCTION("<alloc::*"),
+	FUNCTION("core::*"), FUNCTION("<core::*"), FUNCTION("<std::*"), FUNCTION("hashbrown::*"),
+	SOURCE("/rustc/*/library/*"), SOURCE("library/alloc/*"), SOURCE("library/core/*"), SOURCE("library/std/*"),
+	/* What an interpreter calls C by: its own line says more. */
+	MODULE("*/libffi.so*"), MODULE("*/_ctypes.*.so"),
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
-
-/* What an interpreter calls C by: its own line says more. */
-static const char *const known_modules[] = {"*/libffi.so*", "*/_ctypes.*.so"};
-#define KNOWN_MODULES (sizeof(known_modules) / sizeof(known_modules[0]))
 
 static bool has_empty(const struct cli_list *given)
 {
@@ -24,22 +29,20 @@ static bool has_empty(const struct cli_list *given)
 	return false;
 }
 
-static void add(struct snap_pattern *patterns, size_t *count, enum snap_pattern_kind kind, const char *glob)
+static void add(struct snap_pattern *patterns, size_t *count, struct snap_pattern pattern)
 {
 	if (*count == SNAP_MAX_PATTERNS)
-		cli_usage("at most %zu times --alloc-fn", SNAP_MAX_PATTERNS - KNOWN - KNOWN_MODULES);
-	patterns[(*count)++] = (struct snap_pattern){.kind = kind, .glob = glob};
+		cli_usage("at most %zu times --alloc-fn", SNAP_MAX_PATTERNS - KNOWN);
+	patterns[(*count)++] = pattern;
 }
 
 size_t alloc_fn_patterns(const struct cli_list *given, struct snap_pattern *patterns)
 {
 	size_t count = 0;
 	for (size_t i = 0; !has_empty(given) && i < KNOWN; i++)
-		add(patterns, &count, SNAP_PATTERN_FUNCTION, known[i]);
-	for (size_t i = 0; !has_empty(given) && i < KNOWN_MODULES; i++)
-		add(patterns, &count, SNAP_PATTERN_MODULE, known_modules[i]);
+		add(patterns, &count, known[i]);
 	for (size_t i = 0; i < given->count; i++)
 		if (*given->items[i])
-			add(patterns, &count, SNAP_PATTERN_FUNCTION, given->items[i]);
+			add(patterns, &count, (struct snap_pattern)FUNCTION(given->items[i]));
 	return count;
 }

@@ -39,16 +39,31 @@ void refs_sites_free(struct refs *refs)
 	refs->sites = NULL;
 }
 
+/* The name that a pattern looks at. */
+static void append_name(struct refs *refs, struct buffer *out, uint64_t frame, enum snap_pattern_kind kind)
+{
+	uint64_t module = refs_value(refs, SNAP_FRAME_MODULE, frame - 1);
+	if (kind == SNAP_PATTERN_FUNCTION)
+		refs_append_function(refs, out, frame);
+	else if (kind == SNAP_PATTERN_FILE)
+		refs_append_string(refs, out, refs_value(refs, SNAP_FRAME_FILE, frame - 1));
+	else if (module != 0)
+		refs_append_string(refs, out, refs_value(refs, SNAP_MODULE_PATH, module - 1));
+}
+
 static bool matches_any(struct refs *refs, const struct refs_sites *sites, uint64_t frame)
 {
-	struct buffer name = {NULL, 0, 0};
+	struct buffer names[SNAP_PATTERN_MODULE + 1] = {{NULL, 0, 0}};
 	bool found = false;
-	refs_append_function(refs, &name, frame);
-	for (size_t i = 0; name.size > 0 && !found && i < sites->pattern_count; i++) {
+	for (enum snap_pattern_kind kind = 0; kind <= SNAP_PATTERN_MODULE; kind++)
+		append_name(refs, &names[kind], frame, kind);
+	for (size_t i = 0; !found && i < sites->pattern_count; i++) {
 		const char *glob = sites->patterns[i].glob;
-		found = snap_glob_match(glob, strlen(glob), name.bytes, name.size);
+		const struct buffer *name = &names[sites->patterns[i].kind];
+		found = name->size > 0 && snap_glob_match(glob, strlen(glob), name->bytes, name->size);
 	}
-	buffer_free(&name);
+	for (size_t kind = 0; kind <= SNAP_PATTERN_MODULE; kind++)
+		buffer_free(&names[kind]);
 	return found;
 }
 
