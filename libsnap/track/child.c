@@ -352,12 +352,11 @@ static void describe_moment(struct picture *p, enum track_reason reason)
 		number_property(p, "limit_bytes", track_limit.bytes);
 		number_property(p, "limit_used_bytes", track_limit.used);
 	}
-	uint64_t resident = resident_bytes();
-	number_property(p, "resident_bytes", resident);
+	number_property(p, "resident_bytes", p->resident);
 	if (!track_settings.sample_bytes)
 		number_property(p, "peak_bytes", (uint64_t)track_sums.peak_bytes);
 	if (p->status == SNAP_OK)
-		p->status = snap_writer_timeline(p->writer, now, p->bytes, p->count, resident, &p->error);
+		p->status = snap_writer_timeline(p->writer, now, p->bytes, p->count, p->resident, &p->error);
 }
 
 static void describe_recording(struct picture *p, uint64_t duplicates)
@@ -469,6 +468,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);
 	track_limits_child();
+	p->resident = resident_bytes();
 	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
 	if ((track_settings.references && !track_picture_read_references(p)) || !make_maps(p))
 		p->status = SNAP_NO_MEMORY;

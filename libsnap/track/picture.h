@@ -24,6 +24,7 @@ struct picture {
 	uint32_t *modules;              /* by number: id */
 	struct picture_thread *threads; /* by number */
 	uint64_t bytes, count;
+	uint64_t resident; /* of the program, before the child took memory of its own */
 	struct track_mapped *mapped; /* by ascending address */
 	size_t mapped_count, mapped_next;
 	bool has_account; /* and maps */
