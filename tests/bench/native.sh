@@ -79,20 +79,46 @@ beside_heaptrack() {
 # ---- loads that we wrote ----
 
 load() { measured "$1" "$2" "$BUILD/tests/bench/native" "$1" "$scale"; }
-# leak_sanitizer NAME WHAT, jemalloc_sampled NAME WHAT: what these add to the same load
+# built NAME FLAGS...: native.c as a program of that name
+built() { ${CC:-cc} -O2 "${@:2}" -I"$top/libsnap/include" -D_GNU_SOURCE "$here/native.c" -o "$work/$1" -lpthread 2>"$work/.error"; }
+# sanitized SERIES PROGRAM OPTIONS ARGUMENT...
+sanitized() { LSAN_OPTIONS=exitcode=0:$3 run "$1" "$work/$2" "${@:4}" 2>/dev/null; }
+# frames PROGRAM OPTIONS: how many it records of a stack that has 20 below main(), with malloc() itself
+frames() { LSAN_OPTIONS=exitcode=0:${2:-} "$work/$1" leak 5000 2>&1 | awk '/^(Dir|Indir)ect leak/ { n++ } n == 1 && / #[0-9]/ { c++ } END { print c " frames" }'; }
+
+# LeakSanitizer is an allocator too, faster than the C library's with threads: it is also measured beyond itself without stacks and
+# without a search.  And by default it follows frame pointers only; so it is measured again where it records what we do.
+bare=malloc_context_size=0:detect_leaks=0 slow=fast_unwind_on_malloc=0
 leak_sanitizer() {
-	local round
+	local name=$1 what=$2 round small=$((scale * 8)) added="added to the program itself; LeakSanitizer"
 	for ((round = 0; round < rounds; round++)); do
-		LSAN_OPTIONS=exitcode=0 run "$1-sanitized" "$work/native-sanitized" "$1" "$scale" 2>/dev/null
+		sanitized "$name-sanitized" sanitized "" "$name" "$scale"
+		sanitized "$name-allocator" sanitized $bare "$name" "$scale"
+		run "$name-small" "$BUILD/tests/bench/native" "$name" $small
+		tracked "$name-small-tracked" "$BUILD/tests/bench/native" "$name" $small
+		sanitized "$name-small-sanitized" sanitized $slow "$name" $small
+		run "$name-pointers" "$work/pointers" "$name" "$scale"
+		tracked "$name-pointers-tracked" "$work/pointers" "$name" "$scale"
+		sanitized "$name-pointers-sanitized" pointers-sanitized "" "$name" "$scale"
+		sanitized "$name-pointers-allocator" pointers-sanitized $bare "$name" "$scale"
 	done
-	row "$2: added to the program itself; LeakSanitizer, processor time" ms "$(minus "$1-tracked" "$1" $CPU 1000)" \
-		"$(minus "$1-sanitized" "$1" $CPU 1000)" less
+	row "$what: $added, by default ($(frames sanitized)), processor time" ms "$(minus "$name-tracked" "$name" $CPU 1000)" \
+		"$(minus "$name-sanitized" "$name" $CPU 1000)" less
+	row "$what: the same, beyond its allocator" ms "$(minus "$name-tracked" "$name" $CPU 1000)" \
+		"$(minus "$name-sanitized" "$name-allocator" $CPU 1000)" less
+	row "$what, an eighth: $added, all of the stack ($(frames sanitized $slow)), processor time" ms \
+		"$(minus "$name-small-tracked" "$name-small" $CPU 1000)" "$(minus "$name-small-sanitized" "$name-small" $CPU 1000)" less
+	row "$what, frame pointers: $added ($(frames pointers-sanitized)), processor time" ms \
+		"$(minus "$name-pointers-tracked" "$name-pointers" $CPU 1000)" "$(minus "$name-pointers-sanitized" "$name-pointers" $CPU 1000)" less
+	row "$what, frame pointers: the same, beyond its allocator" ms "$(minus "$name-pointers-tracked" "$name-pointers" $CPU 1000)" \
+		"$(minus "$name-pointers-sanitized" "$name-pointers-allocator" $CPU 1000)" less
 }
+# What jemalloc's sampling adds, and a file of what is live in the end.
 jemalloc_sampled() {
 	local round
 	for ((round = 0; round < rounds; round++)); do
 		run "$1-jemalloc" env LD_PRELOAD=$jemalloc "$BUILD/tests/bench/native" "$1" "$scale"
-		run "$1-jemalloc-sampled" env LD_PRELOAD=$jemalloc MALLOC_CONF=prof:true,lg_prof_sample:19 \
+		run "$1-jemalloc-sampled" env LD_PRELOAD=$jemalloc MALLOC_CONF="prof:true,lg_prof_sample:19,prof_final:true,prof_prefix:$work/jemalloc" \
 			"$BUILD/tests/bench/native" "$1" "$scale"
 	done
 	row "$2: sampled, times the bare run; jemalloc's own, times jemalloc" × "$(over "$1-sampled" "$1")" "$(over "$1-jemalloc-sampled" "$1-jemalloc")" less
@@ -123,7 +149,7 @@ load leak "$leaked"
 load threads "$threaded"
 what_of_leak "$leaked"
 pause "$leaked"
-if ${CC:-cc} -O2 -fsanitize=leak -I"$top/libsnap/include" -D_GNU_SOURCE "$here/native.c" -o "$work/native-sanitized" -lpthread 2>"$work/.error"; then
+if built sanitized -fsanitize=leak && built pointers -fno-omit-frame-pointer && built pointers-sanitized -fno-omit-frame-pointer -fsanitize=leak; then
 	leak_sanitizer churn "$churned"
 	leak_sanitizer brief "$brief"
 	leak_sanitizer leak "$leaked"
