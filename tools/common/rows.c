@@ -216,7 +216,7 @@ static void append_path(struct buffer *out, const struct snap_answer_row *row, b
 		if (row->steps[i].type.bytes)
 			append(out, row->steps[i].type);
 		else
-			buffer_byte(out, '?');
+			buffer_text(out, "block");
 		end_item(out, from, i + 1 < row->step_count, for_people);
 	}
 }

@@ -173,6 +173,9 @@ static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t
 		snap_graph_set_close(rows);
 		return;
 	}
+	/* For people the cycle's own line says as much. */
+	if (outside == SNAP_GRAPH_NONE && refs->table == NULL)
+		return;
 	struct refs_line line = refs_line("kept");
 	line.number = number;
 	line.kind = "unreachable";
@@ -182,6 +185,13 @@ static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t
 }
 
 /* ---- members ---- */
+
+/* Without a type the place says what it is. */
+static void append_place(struct refs *refs, struct refs_line *line, uint64_t row)
+{
+	if (line->type.size == 0)
+		refs_append_site(refs, &line->site, refs_site(refs, refs_value(refs, SNAP_OBJECT_STACK, row)));
+}
 
 struct members {
 	struct refs_groups *groups;
@@ -247,6 +257,8 @@ static void print_members(struct refs *refs, const struct refs_groups *members, 
 		line.count = group.count;
 		refs_describe(refs, &line, group.row);
 		line.bytes = REFS_ABSENT;
+		if (group.count == 1)
+			append_place(refs, &line, group.row);
 		refs_print(refs, &line);
 	}
 }
@@ -273,6 +285,7 @@ void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 		if (has_keepers && line.kind == NULL)
 			line.retained = retained_by(refs, &chosen, i, &searches);
 		refs_describe(refs, &line, cycle.first);
+		append_place(refs, &line, cycle.first);
 		refs_print(refs, &line);
 		while (at < members.count && refs_groups_at(&members, at).label == i)
 			at++;

@@ -352,12 +352,11 @@ static void print_refcount(const struct refs_line *line)
 /* A cycle that no root reaches. */
 static void print_unkept(const struct refs_line *line)
 {
-	if (line->type.size == 0) {
-		printf("  nothing: garbage, only the cycle holds it\n");
-		return;
-	}
 	printf("  nothing: garbage, held by ");
-	print_text(line->type.bytes, line->type.size);
+	if (line->type.size > 0)
+		print_text(line->type.bytes, line->type.size);
+	else
+		printf("block");
 	print_identity(line);
 	printf(", which no root reaches\n");
 }
