@@ -142,7 +142,8 @@ struct rules rules_parse(const struct cli_list *texts)
 	for (size_t i = 0; i < texts->count; i++)
 		if (!rule_parse(texts->items[i], &rules.items[i]))
 			cli_usage(
-				"--fail='%s': a rule is [total | any | [any] KEY:GLOB] bytes|count|average|retained > [+]LIMIT",
+				"--fail='%s': a rule is [total | any | [any] KEY:GLOB] bytes|count|average|retained > LIMIT, "
+				"and LIMIT as 4096, 64KiB, +2M, +5%%; of count as 10, +10, +5%%",
 				texts->items[i]);
 	return rules;
 }

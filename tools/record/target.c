@@ -122,8 +122,8 @@ bool target_extension(char *out, const char *wanted, const struct process *p, un
 	}
 	if (*out)
 		return target_sees(p, out);
-	cli_fail("process %d runs CPython %u.%u, for which the extension is not built: make python PYTHON=python%u.%u, or "
-		 "--extension=FILE",
+	cli_fail("process %d runs CPython %u.%u, for which there is no extension: make python PYTHON=python%u.%u, "
+		 "install-python instead of python where snap is installed, or --extension=FILE",
 		 (int)p->pid, version >> 8, version & 255, version >> 8, version & 255);
 	return false;
 }
