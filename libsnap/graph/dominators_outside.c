@@ -34,6 +34,7 @@ struct work {
 	struct paged semi, jump, depth;
 	struct paged forest; /* ancestor, the smallest semidominator up to it */
 	uint64_t *visited;
+	uint64_t *closed; /* all successors were visited, without looking at them */
 	struct deal deal;
 	struct stretch stretch;
 	bool jumps;
@@ -63,41 +64,60 @@ static uint64_t window(const struct paged *array, uint64_t count)
 
 /* ---- preorder ---- */
 
-static void push(struct work *work, uint64_t *depth, uint64_t before, uint64_t node)
+static void number_node(struct work *work, uint64_t node, uint64_t parent)
 {
-	libsnap_paged_set(&work->stack, 2 * *depth, before);
-	libsnap_paged_set(&work->stack, 2 * *depth + 1, node);
-	++*depth;
+	libsnap_set_bit(work->visited, node);
+	libsnap_paged_set_number(&work->outside->order, work->reached, node);
+	libsnap_paged_set_number(&work->outside->dominator, work->reached++, parent);
 }
 
-static void visit(struct work *work, uint64_t node, uint64_t *depth)
+static bool has_only(struct work *work, uint64_t node, uint64_t successor)
+{
+	struct outside *outside = work->outside;
+	uint64_t start = libsnap_paged_get(&outside->start, node);
+	return libsnap_paged_get(&outside->start, node + 1) == start + 1 &&
+	       libsnap_paged_get(&outside->to, start) == successor && !has_failed(work);
+}
+
+/* As in dominators.c.  */
+static void close_alike(struct work *work, uint64_t node, uint64_t only)
+{
+	for (uint64_t i = node + 1; i < work->nodes - 1 && has_only(work, i, only); i++)
+		libsnap_set_bit(work->closed, i);
+	for (uint64_t i = node; i-- > 0 && has_only(work, i, only);)
+		libsnap_set_bit(work->closed, i);
+}
+
+/* Last comes first from a stack. */
+static void visit(struct work *work, uint64_t node, uint64_t number, uint64_t *depth)
 {
 	struct outside *outside = work->outside;
 	uint64_t start = libsnap_paged_get(&outside->start, node),
-		 end = libsnap_paged_get(&outside->start, node + 1);
-	/* Last comes first from a stack. */
+		 end = libsnap_paged_get(&outside->start, node + 1), to = 0;
 	for (uint64_t e = end; e-- > start && !has_failed(work);) {
-		uint64_t to = libsnap_paged_get(&outside->to, e);
-		if (!libsnap_has_bit(work->visited, to))
-			push(work, depth, work->reached, to);
+		to = libsnap_paged_get(&outside->to, e);
+		if (libsnap_has_bit(work->visited, to))
+			continue;
+		if (libsnap_has_bit(work->closed, to))
+			number_node(work, to, number);
+		else
+			libsnap_paged_set_pair(&work->stack, (*depth)++, number, to);
 	}
+	if (end - start == 1)
+		close_alike(work, node, to);
 }
 
 static void walk_preorder(struct work *work)
 {
-	struct outside *outside = work->outside;
-	uint64_t depth = 0;
-	push(work, &depth, 0, work->nodes - 1);
+	uint64_t depth = 0, before, node;
+	libsnap_paged_set_pair(&work->stack, depth++, 0, work->nodes - 1);
 	while (depth > 0 && !has_failed(work)) {
-		uint64_t before = libsnap_paged_get(&work->stack, 2 * --depth);
-		uint64_t node = libsnap_paged_get(&work->stack, 2 * depth + 1);
+		libsnap_paged_get_pair(&work->stack, --depth, &before, &node);
 		if (libsnap_has_bit(work->visited, node))
 			continue;
-		libsnap_set_bit(work->visited, node);
-		libsnap_paged_set_number(&outside->order, work->reached, node);
-		libsnap_paged_set_number(&outside->dominator, work->reached, before);
-		visit(work, node, &depth);
-		work->reached++;
+		number_node(work, node, before);
+		if (!libsnap_has_bit(work->closed, node))
+			visit(work, node, work->reached - 1, &depth);
 		tell(work, "preorder, in temporary files", work->reached, work->nodes);
 	}
 }
@@ -122,11 +142,14 @@ static enum snap_status find_preorder(struct work *work, struct snap_error *erro
 		status = open_numbers(work, &outside->number, work->nodes, error);
 	if (status == SNAP_OK)
 		status = libsnap_bits_open(&work->visited, graph, error);
+	if (status == SNAP_OK)
+		status = libsnap_bits_open(&work->closed, graph, error);
 	if (status != SNAP_OK)
 		return status;
 	walk_preorder(work);
 	libsnap_bits_close(work->visited, graph);
-	work->visited = NULL;
+	libsnap_bits_close(work->closed, graph);
+	work->visited = work->closed = NULL;
 	libsnap_paged_close(&work->stack);
 	for (uint64_t i = 0; i < work->reached && !has_failed(work); i++) {
 		uint64_t node = libsnap_paged_number(&outside->order, i);
@@ -186,8 +209,7 @@ static void add_pair(struct deal *deal, uint64_t target, uint64_t owner)
 		deal->fill[stretch] = 0;
 	}
 	uint64_t at = ((uint64_t)deal->last[stretch] << deal->shift) + deal->fill[stretch]++;
-	libsnap_paged_set(&deal->pairs, 2 * at, target);
-	libsnap_paged_set(&deal->pairs, 2 * at + 1, owner);
+	libsnap_paged_set_pair(&deal->pairs, at, target, owner);
 }
 
 static enum snap_status deal_out(struct work *work, struct snap_error *error)
@@ -237,8 +259,7 @@ static bool next_pair(struct pair_walk *walk, uint64_t *target, uint64_t *owner)
 		walk->left = UINT32_C(1) << walk->deal->shift;
 	}
 	walk->at = ((uint64_t)walk->chunk << walk->deal->shift) + --walk->left;
-	*target = libsnap_paged_get(&walk->deal->pairs, 2 * walk->at);
-	*owner = libsnap_paged_get(&walk->deal->pairs, 2 * walk->at + 1);
+	libsnap_paged_get_pair(&walk->deal->pairs, walk->at, target, owner);
 	return walk->deal->pairs.pages->failed == SNAP_OK;
 }
 
@@ -280,25 +301,37 @@ static void list_predecessors(struct work *work, uint64_t end)
 /* ---- semidominators ---- */
 
 /* Links are pairs: where to, and the smallest semidominator on the way. */
-static uint64_t smallest_above(struct work *work, uint64_t v, uint64_t linked)
+static void get_link(struct work *work, uint64_t v, uint64_t *up, uint64_t *smallest)
 {
-	struct paged *forest = &work->forest;
-	uint64_t up = libsnap_paged_number(forest, 2 * v), below = SNAP_GRAPH_NONE, u = v;
+	libsnap_paged_get_pair(&work->forest, v, up, smallest);
+	--*up;
+	--*smallest;
+}
+
+static void set_link(struct work *work, uint64_t v, uint64_t up, uint64_t smallest)
+{
+	libsnap_paged_set_pair(&work->forest, v, up + 1, smallest + 1);
+}
+
+/* *root is the first number below linked on the way from v. */
+static uint64_t smallest_above(struct work *work, uint64_t v, uint64_t linked, uint64_t *root)
+{
+	uint64_t up, smallest, below = SNAP_GRAPH_NONE, u = v;
+	get_link(work, u, &up, &smallest);
 	/* On the way up links are turned round, so that no path is stored. */
 	while (up >= linked && !has_failed(work)) {
-		libsnap_paged_set_number(forest, 2 * u, below);
+		set_link(work, u, below, smallest);
 		below = u;
 		u = up;
-		up = libsnap_paged_number(forest, 2 * u);
+		get_link(work, u, &up, &smallest);
 	}
-	uint64_t root = up, smallest = libsnap_paged_number(forest, 2 * u + 1);
+	*root = up;
 	while (below != SNAP_GRAPH_NONE && !has_failed(work)) {
-		uint64_t next = libsnap_paged_number(forest, 2 * below);
-		uint64_t own = libsnap_paged_number(forest, 2 * below + 1);
+		uint64_t next, own;
+		get_link(work, below, &next, &own);
 		if (own < smallest)
 			smallest = own;
-		libsnap_paged_set_number(forest, 2 * below, root);
-		libsnap_paged_set_number(forest, 2 * below + 1, smallest);
+		set_link(work, below, *root, smallest);
 		below = next;
 	}
 	return smallest;
@@ -316,21 +349,20 @@ static void shorten_ways(struct work *work)
 		for (struct pair_walk walk = begin_pairs(work); next_pair(&walk, &w, &v);) {
 			if (v - low >= width)
 				continue;
-			uint64_t smallest = smallest_above(work, v, s->high);
-			uint64_t root = libsnap_paged_number(&work->forest, 2 * v);
+			uint64_t root, smallest = smallest_above(work, v, s->high, &root);
 			if (smallest < s->lowest[w - s->low])
 				s->lowest[w - s->low] = smallest;
-			libsnap_paged_set(&walk.deal->pairs, 2 * walk.at + 1, root > w ? root : w);
+			libsnap_paged_set_pair(&walk.deal->pairs, walk.at, w, root > w ? root : w);
 		}
 }
 
 static uint64_t smallest_of_many(struct work *work, uint64_t i)
 {
-	uint64_t smallest = work->stretch.lowest[i - work->stretch.low], w, v;
+	uint64_t smallest = work->stretch.lowest[i - work->stretch.low], w, v, root;
 	for (struct pair_walk walk = begin_pairs(work); next_pair(&walk, &w, &v);) {
 		if (w != i || v <= i)
 			continue;
-		uint64_t p = smallest_above(work, v, i + 1);
+		uint64_t p = smallest_above(work, v, i + 1, &root);
 		if (p < smallest)
 			smallest = p;
 	}
@@ -340,9 +372,9 @@ static uint64_t smallest_of_many(struct work *work, uint64_t i)
 static uint64_t smallest_of_list(struct work *work, uint64_t i)
 {
 	struct stretch *s = &work->stretch;
-	uint64_t smallest = s->lowest[i - s->low], end = s->ends[i - s->low + 1];
+	uint64_t smallest = s->lowest[i - s->low], end = s->ends[i - s->low + 1], root;
 	for (uint64_t e = s->ends[i - s->low]; e < end && !has_failed(work); e++) {
-		uint64_t p = smallest_above(work, s->from[e - s->base], i + 1);
+		uint64_t p = smallest_above(work, s->from[e - s->base], i + 1, &root);
 		if (p < smallest)
 			smallest = p;
 	}
@@ -363,8 +395,7 @@ static void find_semidominator(struct work *work, uint64_t i)
 		smallest = smallest_of_list(work, i);
 	}
 	uint64_t parent = libsnap_paged_number(&work->outside->dominator, i);
-	libsnap_paged_set_number(&work->forest, 2 * i, parent);
-	libsnap_paged_set_number(&work->forest, 2 * i + 1, smallest);
+	set_link(work, i, parent, smallest);
 	libsnap_paged_set_number(&work->semi, i, smallest);
 }
 
@@ -586,6 +617,7 @@ enum snap_status libsnap_graph_dominate_outside(struct snap_graph *graph, struct
 	if (status == SNAP_OK)
 		status = find_dominators(&work, error);
 	libsnap_bits_close(work.visited, graph);
+	libsnap_bits_close(work.closed, graph);
 	libsnap_paged_close(&work.stack);
 	libsnap_paged_close(&work.semi);
 	libsnap_paged_close(&work.jump);

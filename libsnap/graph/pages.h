@@ -91,6 +91,29 @@ static inline void libsnap_paged_set(struct paged *array, uint64_t index, uint64
 			(uint32_t)value;
 }
 
+/* Two elements side by side, those at 2 * index and after it. */
+static inline void libsnap_paged_get_pair(struct paged *array, uint64_t index, uint64_t *first,
+					  uint64_t *second)
+{
+	const void *at = libsnap_paged_at(array, 2 * index, array->wide ? 3 : 2, FRAME_USED);
+	*first = array->wide ? ((const uint64_t *)at)[0] : ((const uint32_t *)at)[0];
+	*second = array->wide ? ((const uint64_t *)at)[1] : ((const uint32_t *)at)[1];
+}
+
+static inline void libsnap_paged_set_pair(struct paged *array, uint64_t index, uint64_t first,
+					  uint64_t second)
+{
+	void *at =
+		libsnap_paged_at(array, 2 * index, array->wide ? 3 : 2, FRAME_USED | FRAME_DIRTY);
+	if (array->wide) {
+		((uint64_t *)at)[0] = first;
+		((uint64_t *)at)[1] = second;
+	} else {
+		((uint32_t *)at)[0] = (uint32_t)first;
+		((uint32_t *)at)[1] = (uint32_t)second;
+	}
+}
+
 /* Numbers, of which NONE is stored as 0: what was not set yet is none. */
 static inline uint64_t libsnap_paged_number(struct paged *array, uint64_t index)
 {
