@@ -431,6 +431,12 @@ enum snap_status libsnap_writer_begin_output(struct snap_writer *);
 void libsnap_totals_init(struct libsnap_totals *, const struct snap_allocator *);
 void libsnap_totals_free(struct libsnap_totals *);
 enum snap_status libsnap_totals_object(struct snap_writer *, const struct snap_object *);
+/* Of many objects at once, one dimension: all are to be given. */
+enum snap_status libsnap_totals_sum(struct snap_writer *, enum snap_dimension, uint64_t key, const struct libsnap_sum *);
+static inline unsigned libsnap_size_bucket(uint64_t size)
+{
+	return size ? 64 - (unsigned)__builtin_clzll(size) : 0;
+}
 /* What was given by snap_writer_total() must add up. */
 enum snap_status libsnap_totals_check(struct snap_writer *);
 enum snap_status libsnap_write_totals(struct snap_writer *);
@@ -595,6 +601,8 @@ enum snap_status libsnap_table_row_of(struct libsnap_table_out *, const uint64_t
 				      uint32_t given);
 /* Many rows of a table with one column. */
 enum snap_status libsnap_table_values(struct libsnap_table_out *, const uint64_t *values, size_t count);
+/* Many rows of a table that always gets the same columns, as arrays; the others are defaults. */
+enum snap_status libsnap_table_rows_of(struct libsnap_table_out *, const uint64_t *const *values, uint32_t given, size_t count);
 /* Ends the blocks here, whole or not. */
 enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);

@@ -369,6 +369,52 @@ enum snap_status libsnap_table_values(struct libsnap_table_out *t, const uint64_
 	return status;
 }
 
+static bool are_all(const uint64_t *values, size_t count, uint64_t value)
+{
+	uint64_t differ = 0;
+	for (size_t i = 0; i < count; i++)
+		differ |= values[i] ^ value;
+	return differ == 0;
+}
+
+static enum snap_status put_column(struct libsnap_table_out *t, size_t i, const uint64_t *values, size_t count)
+{
+	struct libsnap_column_out *c = &t->columns[i];
+	if (!(t->varied >> i & 1)) {
+		if (t->rows == 0)
+			c->same = values[0];
+		if (are_all(values, count, c->same))
+			return SNAP_OK;
+		enum snap_status status = column_varies(t, i);
+		if (status != SNAP_OK)
+			return status;
+	}
+	memcpy(t->values[i] + t->rows, values, count * sizeof(*values));
+	return SNAP_OK;
+}
+
+enum snap_status libsnap_table_rows_of(struct libsnap_table_out *t, const uint64_t *const *values, uint32_t given, size_t count)
+{
+	for (size_t done = 0; done < count;) {
+		const size_t room = t->block_rows - t->rows, taken = count - done < room ? count - done : room;
+		enum snap_status status = SNAP_OK;
+		t->live |= given;
+		for (size_t i = 0; i < t->column_count && status == SNAP_OK; i++)
+			if (given >> i & 1)
+				status = put_column(t, i, values[i] + done, taken);
+		if (status != SNAP_OK)
+			return status;
+		t->rows += taken;
+		t->row_count += taken;
+		done += taken;
+		if (t->rows == t->block_rows)
+			status = libsnap_table_flush(t);
+		if (status != SNAP_OK)
+			return status;
+	}
+	return SNAP_OK;
+}
+
 /* A table must have a column, or nothing says how many rows it has. */
 static enum snap_status keep_row_count(struct libsnap_table_out *t)
 {

@@ -38,18 +38,6 @@ void libsnap_heap_free(struct snap_writer *w)
 
 /* ---- shapes ---- */
 
-static struct snap_object object_of(const struct snap_heap *h, uint32_t number)
-{
-	const struct snap_heap_object *from = &h->objects[number - 1];
-	return (struct snap_object){.id = from->id,
-				    .size = from->size,
-				    .count = 1,
-				    .stack = h->stacks ? h->stacks[number - 1] : 0,
-				    .name = from->name,
-				    .content = h->contents ? h->contents[number - 1] : 0,
-				    .generation = from->generation};
-}
-
 /* Whether an object has the references that its layout says, and where it says. */
 static bool has_references(const struct snap_heap *h, const struct snap_heap_object *o, const struct libsnap_make *make)
 {
@@ -109,34 +97,108 @@ static enum snap_status make_shape(struct snap_writer *w, struct libsnap_make *m
 	return status;
 }
 
-static enum snap_status settle_object(struct snap_writer *w, uint32_t number, uint64_t *id_before)
+/* ---- sums ---- */
+
+#define GENERATIONS 8u
+
+struct sums {
+	uint64_t bytes; /* of all */
+	struct libsnap_sum by_size[65], by_generation[GENERATIONS];
+};
+
+static void add(struct libsnap_sum *sum, uint64_t bytes)
+{
+	sum->bytes += bytes;
+	sum->count++;
+}
+
+static enum snap_status add_object(struct snap_writer *w, struct sums *sums, const struct snap_heap_object *o, uint32_t stack)
+{
+	const struct libsnap_sum one = {o->size, 1};
+	if (libsnap_add_overflows(sums->bytes, o->size, &sums->bytes))
+		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "a sum is over 2^64");
+	add(&sums->by_size[libsnap_size_bucket(o->size)], o->size);
+	if (o->generation < GENERATIONS)
+		add(&sums->by_generation[o->generation], o->size);
+	enum snap_status status = SNAP_OK;
+	if (o->generation >= GENERATIONS)
+		status = libsnap_totals_sum(w, SNAP_BY_GENERATION, o->generation, &one);
+	return status == SNAP_OK && w->heap.arrays.stacks ? libsnap_totals_sum(w, SNAP_BY_STACK, stack, &one) : status;
+}
+
+static enum snap_status add_up(struct snap_writer *w, const struct sums *sums)
+{
+	enum snap_status status = SNAP_OK;
+	for (uint64_t key = 0; key < 65 && status == SNAP_OK; key++)
+		status = libsnap_totals_sum(w, SNAP_BY_SIZE, key, &sums->by_size[key]);
+	for (uint64_t key = 0; key < GENERATIONS && status == SNAP_OK; key++)
+		status = libsnap_totals_sum(w, SNAP_BY_GENERATION, key, &sums->by_generation[key]);
+	for (uint32_t id = 1; id <= w->shapes.shapes.count && status == SNAP_OK; id++) {
+		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, id);
+		const struct libsnap_sum sum = {shape->bytes, shape->blocks};
+		status = libsnap_totals_sum(w, SNAP_BY_TYPE, shape->type, &sum);
+		if (status == SNAP_OK)
+			status = libsnap_totals_sum(w, SNAP_BY_ALL, 0, &sum);
+	}
+	return status;
+}
+
+/* ---- objects ---- */
+
+/* What it is made of, if that is there. */
+static enum snap_status check_object(struct snap_writer *w, uint32_t number, uint64_t *id_before)
 {
 	const struct snap_heap *h = &w->heap.arrays;
 	if (number == 0 || number > h->count || h->objects[number - 1].id <= *id_before)
 		return libsnap_misuse(w, "the order of the heap is not that of its ids");
-	const struct snap_heap_object *from = &h->objects[number - 1];
-	*id_before = from->id;
-	if (from->layout == 0 || from->layout > w->layouts.count)
-		return libsnap_misuse(w, "layout %" PRIu32 " is not known", from->layout);
-	struct libsnap_make *make = libsnap_pages_at(&w->layouts, from->layout - 1);
-	if (!has_references(h, from, make))
-		return libsnap_misuse(w, "object %" PRIu64 " has not the references that its layout says", from->id);
-	struct snap_object o = object_of(h, number);
-	o.type = make->type;
-	enum snap_status status = make->labelled ? use_labels(w, from) : SNAP_OK;
-	if (status == SNAP_OK)
-		status = libsnap_log_sums(w, &o);
-	const bool elements = from->reference_count > make->slot_count;
+	const struct snap_heap_object *o = &h->objects[number - 1];
+	*id_before = o->id;
+	if (o->layout == 0 || o->layout > w->layouts.count)
+		return libsnap_misuse(w, "object %" PRIu64 ": layout %" PRIu32 " is not known", o->id, o->layout);
+	if (!has_references(h, o, libsnap_pages_at(&w->layouts, o->layout - 1)))
+		return libsnap_misuse(w, "object %" PRIu64 " has not the references that its layout says", o->id);
+	if (o->name > w->names.strings.count || (h->stacks && h->stacks[number - 1] > w->names.stacks.rows.count) ||
+	    (h->contents && h->contents[number - 1] > w->names.contents.rows.count))
+		return libsnap_misuse(w, "object %" PRIu64 ": its name, stack or content is not known", o->id);
+	return SNAP_OK;
+}
+
+static enum snap_status settle_object(struct snap_writer *w, struct sums *sums, uint32_t number)
+{
+	const struct snap_heap *h = &w->heap.arrays;
+	const struct snap_heap_object *o = &h->objects[number - 1];
+	struct libsnap_make *make = libsnap_pages_at(&w->layouts, o->layout - 1);
+	const bool elements = o->reference_count > make->slot_count;
+	enum snap_status status = add_object(w, sums, o, h->stacks ? h->stacks[number - 1] : 0);
+	if (status == SNAP_OK && make->labelled)
+		status = use_labels(w, o);
 	if (status == SNAP_OK && make->made[elements].shape_id == 0)
 		status = make_shape(w, make, elements);
 	if (status != SNAP_OK)
 		return status;
+	libsnap_string_use(&w->names, o->name);
 	struct libsnap_shape *shape = make->made[elements].shape;
 	shape->rows++;
 	shape->blocks++;
-	shape->bytes += o.size;
+	shape->bytes += o->size;
 	w->heap.rows[number - 1] = make->made[elements].shape_id;
 	return SNAP_OK;
+}
+
+static enum snap_status settle_objects(struct snap_writer *w)
+{
+	const struct snap_heap *h = &w->heap.arrays;
+	struct sums sums = {0};
+	uint64_t id_before = 0;
+	enum snap_status status = SNAP_OK;
+	for (uint32_t i = 0; i < h->count && status == SNAP_OK; i++) {
+		if (i + LIBSNAP_AHEAD < h->count)
+			__builtin_prefetch(&h->objects[h->order[i + LIBSNAP_AHEAD] - 1]);
+		status = check_object(w, h->order[i], &id_before);
+		if (status == SNAP_OK)
+			status = settle_object(w, &sums, h->order[i]);
+	}
+	return status == SNAP_OK ? add_up(w, &sums) : status;
 }
 
 static void number_rows(struct snap_writer *w)
@@ -155,19 +217,13 @@ static void number_rows(struct snap_writer *w)
 enum snap_status libsnap_heap_settle(struct snap_writer *w)
 {
 	const struct snap_heap *h = &w->heap.arrays;
-	enum snap_status status = SNAP_OK;
 	if (w->named.record_count > 0 || w->anonymous.record_count > 0 || w->loose_count > 0)
 		return libsnap_misuse(w, "a heap, and objects or references beside it");
 	w->heap.rows = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.rows));
 	w->heap.numbers = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.numbers));
 	if (!w->heap.rows || !w->heap.numbers || h->count == UINT32_MAX)
 		return libsnap_fail_memory(&w->problem);
-	uint64_t id_before = 0;
-	for (uint32_t i = 0; i < h->count && status == SNAP_OK; i++) {
-		if (i + LIBSNAP_AHEAD < h->count)
-			__builtin_prefetch(&h->objects[h->order[i + LIBSNAP_AHEAD] - 1]);
-		status = settle_object(w, h->order[i], &id_before);
-	}
+	enum snap_status status = settle_objects(w);
 	w->group.count = 0;
 	if (status == SNAP_OK)
 		status = libsnap_shapes_settle(w);

@@ -10,6 +10,10 @@
 #define RUN_TAIL_MAX  131072u
 #define ROWS_ALONE    8192u /* targets of a slot that get blocks of their own: they are like no others */
 #define QUEUE         4096u
+#define BATCH         1024u
+
+/* Of the objects' table. */
+enum column { ID, SIZE, STACK, GENERATION, FLAGS, NAME, CONTENT, REFCOUNT, COLUMNS };
 
 struct heap_out {
 	struct snap_writer *writer;
@@ -18,6 +22,7 @@ struct heap_out {
 	uint64_t rows_explained;
 	uint64_t targets[QUEUE];
 	size_t target_count;
+	uint64_t batch[COLUMNS][BATCH]; /* of objects, column by column */
 	uint32_t *slots; /* of a run, row by row */
 	size_t slot_capacity;
 };
@@ -162,27 +167,39 @@ static enum snap_status write_labelled(struct heap_out *o, const struct run *run
 
 /* ---- objects ---- */
 
-static enum snap_status write_objects(struct heap_out *o, const struct run *run)
+static void fill_batch(struct heap_out *o, const struct run *run, size_t first, size_t count)
 {
 	const struct snap_heap *h = o->heap;
 	const uint32_t *strings = o->writer->numbers.strings;
-	const uint32_t given = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 11 | 1u << 12;
+	for (size_t i = 0; i < count; i++) {
+		const struct snap_heap_object *object = object_at(o, run, first + i);
+		o->batch[ID][i] = object->id;
+		o->batch[SIZE][i] = object->size;
+		o->batch[GENERATION][i] = object->generation;
+		o->batch[FLAGS][i] = object->flags;
+		o->batch[NAME][i] = libsnap_number(strings, object->name);
+		o->batch[REFCOUNT][i] = object->refcount;
+	}
+	for (size_t i = 0; i < count && h->stacks; i++)
+		o->batch[STACK][i] = h->stacks[run->numbers[first + i] - 1];
+	for (size_t i = 0; i < count && h->contents; i++)
+		o->batch[CONTENT][i] = h->contents[run->numbers[first + i] - 1];
+}
+
+static enum snap_status write_objects(struct heap_out *o, const struct run *run)
+{
+	const uint64_t *const columns[LIBSNAP_COLUMNS_MAX] = {
+		[0] = o->batch[ID],          [1] = o->batch[SIZE],  [3] = o->batch[STACK],    [7] = o->batch[GENERATION],
+		[8] = o->batch[FLAGS],       [10] = o->batch[NAME], [11] = o->batch[CONTENT], [12] = o->batch[REFCOUNT],
+	};
+	const uint32_t given = 1u << 0 | 1u << 1 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 12 |
+			       (o->heap->stacks ? 1u << 3 : 0) | (o->heap->contents ? 1u << 11 : 0);
 	enum snap_status status = SNAP_OK;
-	for (size_t i = 0; i < run->rows && status == SNAP_OK; i++) {
-		const struct snap_heap_object *object = object_at(o, run, i);
-		const size_t at = run->numbers[i] - 1;
-		const uint64_t values[LIBSNAP_COLUMNS_MAX] = {
-			[0] = object->id,
-			[1] = object->size,
-			[2] = 1,
-			[3] = h->stacks ? h->stacks[at] : 0,
-			[7] = object->generation,
-			[8] = object->flags,
-			[10] = libsnap_number(strings, object->name),
-			[11] = h->contents ? h->contents[at] : 0,
-			[12] = object->refcount,
-		};
-		status = libsnap_table_row_of(&o->objects, values, given);
+	for (size_t done = 0; done < run->rows && status == SNAP_OK;) {
+		const size_t count = run->rows - done < BATCH ? run->rows - done : BATCH;
+		fill_batch(o, run, done, count);
+		status = libsnap_table_rows_of(&o->objects, columns, given, count);
+		done += count;
 	}
 	return status;
 }

@@ -62,11 +62,6 @@ static enum snap_status add_by_key(struct snap_writer *w, struct libsnap_keyed_s
 	return add(w, libsnap_pages_at(&k->sums, k->last - 1), bytes, count);
 }
 
-static unsigned bucket_of(uint64_t size)
-{
-	return size ? 64 - (unsigned)__builtin_clzll(size) : 0;
-}
-
 static inline enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
 			       uint64_t bytes, uint64_t count)
 {
@@ -85,6 +80,12 @@ static inline enum snap_status add_to(struct snap_writer *w, enum snap_dimension
 	case SNAP_BY_SHAPE: break;
 	}
 	return SNAP_OK;
+}
+
+enum snap_status libsnap_totals_sum(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
+				    const struct libsnap_sum *sum)
+{
+	return sum->count ? add_to(w, dimension, key, sum->bytes, sum->count) : SNAP_OK;
 }
 
 static inline enum snap_status add_of_stack(struct snap_writer *w)
@@ -153,7 +154,7 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 	/* Where there are objects, their shapes have the sums of types. */
 	if (status == SNAP_OK && w->totals_only)
 		status = add_to(w, SNAP_BY_TYPE, o->type, bytes, o->count);
-	return status == SNAP_OK ? add_to(w, SNAP_BY_SIZE, bucket_of(o->size), bytes, o->count)
+	return status == SNAP_OK ? add_to(w, SNAP_BY_SIZE, libsnap_size_bucket(o->size), bytes, o->count)
 				 : status;
 }
 
