@@ -147,24 +147,79 @@ static void visit_with_parts(struct py_walk *w, uint32_t id)
 		visit_closure(w, (PyFunctionObject *)object);
 }
 
-#define AHEAD_POINTER 48u
-#define AHEAD_HEADER  24u
-#define AHEAD_PARTS   12u
+/* Dicts wait: what they may be the namespaces of has to say so before. */
+static void visit_or_defer(struct py_walk *w, uint32_t id)
+{
+	if (*py_marks_of(w, id) & PY_VISITED)
+		return;
+	if (!PyDict_CheckExact(py_object_at(w, id))) {
+		visit_with_parts(w, id);
+		return;
+	}
+	uint32_t *added = py_area_add(&w->later, sizeof(*added));
+	if (added)
+		*added = id;
+	else
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+}
+
+/* A dict of an object's own, where the type says in the usual way. */
+static inline PyDictObject *own_dict(const PyObject *object)
+{
+	const Py_ssize_t offset = Py_TYPE(object)->tp_dictoffset;
+	return offset > 0 ? *(PyDictObject *const *)(const void *)((const char *)object + offset) : NULL;
+}
 
 /* Memory is asked for what is soon to be read.  Always inline: a call of it seems to GCC to do nothing, and is left out. */
-static inline __attribute__((always_inline)) void prefetch(const struct py_walk *w, const uint32_t *ids, size_t left)
+static inline __attribute__((always_inline)) void prefetch_parts(const PyObject *object)
 {
-	if (left <= AHEAD_POINTER)
-		return;
-	__builtin_prefetch(py_row_of(w, ids[AHEAD_POINTER]), 1);
-	__builtin_prefetch(py_object_at(w, ids[AHEAD_HEADER]));
-	const PyObject *object = py_object_at(w, ids[AHEAD_PARTS]);
-	if (Py_TYPE(object) == &PyList_Type) {
+	if (Py_TYPE(object) == &PyList_Type)
 		__builtin_prefetch(((const PyListObject *)object)->ob_item);
-	} else if (Py_TYPE(object) == &PyDict_Type) {
-		__builtin_prefetch(((const PyDictObject *)object)->ma_keys);
-		__builtin_prefetch(((const PyDictObject *)object)->ma_values);
+	else
+		__builtin_prefetch(own_dict(object));
+}
+static inline __attribute__((always_inline)) void prefetch_keys(const PyDictObject *dict)
+{
+	__builtin_prefetch(dict->ma_keys);
+	__builtin_prefetch((const char *)dict->ma_keys + 64);
+	__builtin_prefetch(dict->ma_values);
+}
+
+#define SOON      32u
+#define AGE_PARTS 12u
+#define AGE_KEYS  22u
+
+/* A little later; 0: only those that wait. */
+static void visit_soon(struct py_walk *w, uint32_t id)
+{
+	const size_t turn = w->turn++;
+	uint32_t *place = &w->soon[turn % SOON];
+	const uint32_t due = *place, parts = w->soon[(turn - AGE_PARTS) % SOON],
+		       keys = w->soon[(turn - AGE_KEYS) % SOON];
+	*place = id;
+	if (parts)
+		prefetch_parts(py_object_at(w, parts));
+	const PyDictObject *dict = keys ? own_dict(py_object_at(w, keys)) : NULL;
+	if (dict)
+		prefetch_keys(dict);
+	if (due && py_going(w))
+		visit_or_defer(w, due);
+}
+
+#define AHEAD 16u
+
+static void visit_later(struct py_walk *w)
+{
+	for (size_t i = 0; i < w->later.size / sizeof(uint32_t) && py_going(w); i++) {
+		const uint32_t *ids = (const uint32_t *)(void *)w->later.bytes + i;
+		if (i + AHEAD < w->later.size / sizeof(*ids)) {
+			__builtin_prefetch(py_object_at(w, ids[AHEAD]));
+			prefetch_keys((const PyDictObject *)(const void *)py_object_at(w, ids[AHEAD / 2]));
+		}
+		if (!(*py_marks_of(w, *ids) & PY_VISITED))
+			visit(w, *ids);
 	}
+	w->later.size = 0;
 }
 
 #define SPARSE 64 /* slots of the index for each object, at most, where it is read to put objects in order */
@@ -182,24 +237,21 @@ static bool next_ids(struct py_walk *w, uint32_t visited)
 	return ids != NULL;
 }
 
-/* Dicts come after what they may be the namespaces of. */
 static void visit_ids(struct py_walk *w)
 {
 	const uint32_t *ids = (const uint32_t *)(void *)w->order.bytes;
 	const size_t count = w->order.size / sizeof(*ids);
 	for (size_t i = 0; i < count && py_going(w); i++) {
-		uint8_t *marks = py_marks_of(w, ids[i]);
-		prefetch(w, ids + i, count - i);
-		if (*marks & PY_VISITED)
-			continue;
-		if (PyDict_CheckExact(py_object_at(w, ids[i])))
-			*marks |= PY_LATER;
-		else
-			visit_with_parts(w, ids[i]);
+		if (i + 2 * AHEAD < count) {
+			__builtin_prefetch(py_row_of(w, ids[i + 2 * AHEAD]), 1);
+			__builtin_prefetch(py_object_at(w, ids[i + AHEAD]));
+		}
+		if (!(*py_marks_of(w, ids[i]) & PY_VISITED))
+			visit_soon(w, ids[i]);
 	}
-	for (size_t i = 0; i < count && py_going(w); i++)
-		if ((*py_marks_of(w, ids[i]) & (PY_VISITED | PY_LATER)) == PY_LATER)
-			visit(w, ids[i]);
+	for (size_t i = 0; i < SOON; i++)
+		visit_soon(w, 0);
+	visit_later(w);
 }
 
 /* All objects that are known, and those that these turn out to refer to. */
@@ -220,6 +272,7 @@ static void give_heap(struct py_walk *w)
 	w->order.size = 0;
 	if (py_going(w) && !py_index_order(&w->index, 0, w->object_count, &w->order))
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+	py_index_free(&w->index);
 	if (!py_going(w))
 		return;
 	heap.count = w->object_count;

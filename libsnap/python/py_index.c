@@ -1,9 +1,9 @@
 /* Addresses to ids: tables of chunks of addresses, by hash. */
-#include <sys/mman.h>
-
 #include "py_walk.h"
 
 #define FIRST     256u
+#define POOL      64u /* tables */
+#define POOL_SIZE (POOL * PY_CHUNK_SLOTS * sizeof(uint32_t))
 #define PART      (PY_CHUNK_SLOTS / 64)
 
 static size_t place(const struct py_index *index, uintptr_t key)
@@ -14,23 +14,34 @@ static size_t place(const struct py_index *index, uintptr_t key)
 	return at;
 }
 
-static void *map_pages(size_t size)
+static uint32_t *new_table(struct py_index *index)
 {
-	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return pages == MAP_FAILED ? NULL : pages;
+	if (index->pool_left == 0) {
+		uint32_t **kept = py_area_add(&index->pools, sizeof(*kept));
+		uint32_t *pool = kept ? py_map_pages(POOL_SIZE) : NULL;
+		if (!pool)
+			return NULL;
+		*kept = pool;
+		index->pool = pool;
+		index->pool_left = POOL;
+	}
+	uint32_t *table = index->pool;
+	index->pool += PY_CHUNK_SLOTS;
+	index->pool_left--;
+	return table;
 }
 
 static bool grow(struct py_index *index)
 {
-	struct py_index larger = {.capacity = index->capacity ? index->capacity * 2 : FIRST, .count = index->count};
-	larger.chunks = map_pages(larger.capacity * sizeof(*larger.chunks));
+	struct py_index larger = *index;
+	larger.capacity = index->capacity ? index->capacity * 2 : FIRST;
+	larger.chunks = py_map_pages(larger.capacity * sizeof(*larger.chunks));
 	if (!larger.chunks)
 		return false;
 	for (size_t i = 0; i < index->capacity; i++)
 		if (index->chunks[i].ids)
 			larger.chunks[place(&larger, index->chunks[i].key)] = index->chunks[i];
-	if (index->chunks)
-		munmap(index->chunks, index->capacity * sizeof(*index->chunks));
+	py_unmap_pages(index->chunks, index->capacity * sizeof(*index->chunks));
 	*index = larger;
 	return true;
 }
@@ -42,7 +53,7 @@ uint32_t *py_index_seek(struct py_index *index, const void *address)
 		return NULL;
 	struct py_index_chunk *chunk = &index->chunks[place(index, key)];
 	if (!chunk->ids) {
-		uint32_t *ids = map_pages(PY_CHUNK_SLOTS * sizeof(*ids));
+		uint32_t *ids = new_table(index);
 		if (!ids)
 			return NULL;
 		*chunk = (struct py_index_chunk){.key = key, .ids = ids};
@@ -86,7 +97,7 @@ static size_t order_chunk(const struct py_index_chunk *chunk, uint32_t after, ui
 
 bool py_index_order(const struct py_index *index, uint32_t after, uint32_t last, struct py_area *ids)
 {
-	struct py_index_chunk *chunks = map_pages(index->capacity * sizeof(*chunks) + 1);
+	struct py_index_chunk *chunks = py_map_pages(index->capacity * sizeof(*chunks) + 1);
 	/* One more is written than counts. */
 	bool done = chunks && py_area_reserve(ids, (size_t)(last - after + 1) * sizeof(uint32_t));
 	size_t count = 0;
@@ -98,17 +109,15 @@ bool py_index_order(const struct py_index *index, uint32_t after, uint32_t last,
 		uint32_t *out = (uint32_t *)(void *)(ids->bytes + ids->size);
 		ids->size += order_chunk(&chunks[i], after, last, out) * sizeof(*out);
 	}
-	if (chunks)
-		munmap(chunks, index->capacity * sizeof(*chunks) + 1);
+	py_unmap_pages(chunks, index->capacity * sizeof(*chunks) + 1);
 	return done;
 }
 
 void py_index_free(struct py_index *index)
 {
-	for (size_t i = 0; i < index->capacity; i++)
-		if (index->chunks[i].ids)
-			munmap(index->chunks[i].ids, PY_CHUNK_SLOTS * sizeof(uint32_t));
-	if (index->chunks)
-		munmap(index->chunks, index->capacity * sizeof(*index->chunks));
+	for (size_t i = 0; i < index->pools.size / sizeof(uint32_t *); i++)
+		py_unmap_pages(((uint32_t **)(void *)index->pools.bytes)[i], POOL_SIZE);
+	py_area_free(&index->pools);
+	py_unmap_pages(index->chunks, index->capacity * sizeof(*index->chunks));
 	*index = (struct py_index){0};
 }

@@ -221,4 +221,6 @@ void py_refer_end(struct py_walk *w, uint32_t id, struct py_type *type)
 	row->layout = layout;
 	row->references = w->first_word;
 	row->reference_count = (uint32_t)count;
+	if (count == 0)
+		*py_marks_of(w, id) |= PY_LEAF;
 }

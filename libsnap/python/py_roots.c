@@ -104,6 +104,8 @@ static inline void reach(struct reach *r, uint32_t id)
 	if (id == 0 || is_reached(r, id))
 		return;
 	r->reached[id / 64] |= (uint64_t)1 << id % 64;
+	if (*py_marks_of(r->walk, id) & PY_LEAF)
+		return;
 	uint32_t *added = py_area_add(&r->stack, sizeof(*added));
 	if (added)
 		*added = id;
@@ -111,14 +113,35 @@ static inline void reach(struct reach *r, uint32_t id)
 		py_fail(r->walk, SNAP_NO_MEMORY, "out of memory");
 }
 
+static void reach_targets(struct reach *r, uint32_t id)
+{
+	const struct edges edges = edges_of(r->walk, id);
+	for (uint32_t i = 0; i < edges.count; i++)
+		reach(r, held_by(&edges, i));
+}
+
+#define WAITING 16u /* objects of which the row, then the words are on their way from memory; a power of two */
+
 static void reach_from(struct reach *r, uint32_t root)
 {
+	const struct py_walk *w = r->walk;
+	uint32_t waiting[WAITING] = {0};
+	size_t left = WAITING; /* turns until none waits */
 	reach(r, root);
-	while (r->stack.size > 0 && py_going(r->walk)) {
+	for (size_t turn = 0; left > 0 && py_going(w); turn++) {
+		uint32_t *place = &waiting[turn % WAITING], halfway = waiting[(turn + WAITING / 2) % WAITING];
+		if (*place)
+			reach_targets(r, *place);
+		*place = 0;
+		if (halfway)
+			__builtin_prefetch((const uint32_t *)(const void *)w->words.bytes + py_row_of(w, halfway)->references);
+		left--;
+		if (r->stack.size == 0)
+			continue;
 		r->stack.size -= sizeof(uint32_t);
-		const struct edges edges = edges_of(r->walk, *(uint32_t *)(void *)(r->stack.bytes + r->stack.size));
-		for (uint32_t i = 0; i < edges.count; i++)
-			reach(r, held_by(&edges, i));
+		*place = *(uint32_t *)(void *)(r->stack.bytes + r->stack.size);
+		__builtin_prefetch(py_row_of(w, *place));
+		left = WAITING + 1;
 	}
 }
 

@@ -83,6 +83,10 @@ struct py_index {
 		uint64_t used; /* 64ths of it that have ids */
 	} *chunks;
 	size_t capacity, count; /* capacity: a power of two, or 0 */
+	/* Where the next tables lie: many in one piece, which the system backs with few, large pages */
+	uint32_t *pool;
+	size_t pool_left; /* tables */
+	struct py_area pools; /* uint32_t *, in one piece each */
 };
 uint32_t *py_index_seek(struct py_index *, const void *address);
 /* Gives an address, of which the slot is known, its id. */
@@ -136,7 +140,7 @@ struct py_type {
 /* Marks of an object. */
 #define PY_NAMESPACE 1u /* a dict whose keys are names in the program */
 #define PY_VISITED   2u
-#define PY_LATER     4u /* a dict that waits until what it is the namespace of has said so */
+#define PY_LEAF      4u /* refers to nothing */
 
 struct py_options {
 	const char *path;  /* or NULL */
@@ -165,7 +169,10 @@ struct py_walk {
 	struct py_area marks;            /* uint8_t */
 	struct py_area traces, contents; /* uint32_t */
 	struct py_area words; /* uint32_t: targets, as snap_writer_heap() wants them */
-	struct py_area order; /* uint32_t: the ids that are being visited, and in the end all */
+	struct py_area order; /* uint32_t: the ids that are being visited, and in the end all by address */
+	struct py_area later; /* uint32_t: ids of dicts that are to be visited when all others have been */
+	uint32_t soon[32];    /* ids that wait to be visited; 0: none */
+	size_t turn;
 
 	struct py_map type_numbers; /* PyTypeObject to its number in types + 1 */
 	struct py_area types;       /* struct py_type */
