@@ -75,6 +75,20 @@ static void open_graph(struct refs *refs, bool weak)
 			 refs->file);
 }
 
+/* Of a process that ran before it was recorded, older blocks are not known, nor what they hold. */
+static void warn_of_older(struct refs *refs)
+{
+	const char *since;
+	size_t size;
+	enum snap_status status =
+		snap_reader_property(refs->reader, "recorded_since", &since, &size, &refs->error);
+	if (status == SNAP_OK)
+		cli_warn("%s: what only blocks hold that are older than the recording is listed, too",
+			 refs->file);
+	else
+		refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+}
+
 /* False: some target names nothing. */
 static bool find_targets(struct refs *refs, char **words, size_t count)
 {
@@ -224,6 +238,8 @@ int main(int argc, char **argv)
 	if (wishes.foreign && cli_common.partial)
 		cli_usage("--foreign needs all references, so not with --partial");
 	open_graph(&refs, wishes.weak);
+	if (wishes.unreachable)
+		warn_of_older(&refs);
 	bool found = find_targets(&refs, arguments + 1, count - 1);
 	show(&refs, &wishes);
 	refs_must(&refs, snap_graph_check(refs.graph, &refs.error));
