@@ -212,16 +212,19 @@ static const struct track_mapping *main_stack(const struct search *s)
 	return NULL;
 }
 
-/* By frame, as far as known, then by place: what one frame has comes together. */
+/* Frames first, so that they are what a path begins with, and what one frame has together; then by place. */
+static bool is_before(const struct track_root *a, const struct track_root *b)
+{
+	return a->node != b->node ? a->node - 1u < b->node - 1u : a->at < b->at;
+}
+
 static void sort(struct track_root *roots, size_t count)
 {
 	for (size_t step = count / 2; step > 0; step /= 2)
 		for (size_t i = step; i < count; i++) {
 			struct track_root moved = roots[i];
 			size_t at = i;
-			for (; at >= step && (roots[at - step].node != moved.node ? roots[at - step].node > moved.node
-										   : roots[at - step].at > moved.at);
-			     at -= step)
+			for (; at >= step && is_before(&moved, &roots[at - step]); at -= step)
 				roots[at] = roots[at - step];
 			roots[at] = moved;
 		}

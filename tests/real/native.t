@@ -4,7 +4,7 @@
 case ${CFLAGS:-} in
 *sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
 esac
-need_real valgrind heaptrack heaptrack_print sqlite3 git python3 redis-server redis-benchmark node "${CXX:-g++}"
+need_real valgrind heaptrack heaptrack_print sqlite3 git python3 redis-server redis-benchmark node go "${CXX:-g++}"
 cd "$work" || exit 1
 
 ours() { snap-info --members --format=tsv "$1" | tail -1 | cut -f2,3 | tr '\t' ' '; }
@@ -137,6 +137,41 @@ if command -v rustc >/dev/null; then
 	recorded rust ./rust
 	is "$(by_stack rust.snap)" "$(dhat ./rust)" "Rust: what each stack holds is DHAT's"
 fi
+
+# Go's own memory is not malloc's, and its programs end by the system call: what C allocates for them is recorded until then.
+cat >c.go <<'TEXT'
+package main
+
+/*
+#include <stdlib.h>
+static void *volatile held[100];
+static void fill(void) { for (int i = 0; i < 100; i++) held[i] = malloc(1234); }
+*/
+import "C"
+import ("fmt"; "os"; "time")
+
+func main() {
+	C.fill()
+	own := make([]byte, 1<<20)
+	for i := 0; i < 50; i++ {
+		C.free(C.malloc(200000))
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Println("done", len(own))
+	os.Exit(3)
+}
+TEXT
+printf 'package main\nfunc main() { println(len(make([]byte, 1000000))) }\n' >pure.go
+go_build() { env -u CC -u CXX -u CFLAGS CGO_ENABLED="$1" GOCACHE="$work/gocache" GOFLAGS=-mod=mod GO111MODULE=off go build -o "$2" "$2.go"; }
+ok "Go: compiles" go_build 1 c
+snap-record -q --references --interval=0.05 -o c.snap ./c >go.out 2>go.err
+is "$?/$(cat go.out go.err)" "3/done 1048576" "Go with C: prints and ends as before"
+is "$(snap-top -k size --format=tsv c.snap | awk '$4 == 1024 { print $1, $2 }')" "123400 100" "Go with C: what C has allocated"
+ok "Go with C: the functions of C are told" eval 'snap-top -k function --format=tsv c.snap | grep -qw fill'
+is "$(snap-refs --unreachable --format=tsv c.snap | awk -F '\t' '$10 == "garbage" { print $3 + 0 <= 1 }')" 1 "Go with C: its variables hold it"
+ok "Go without C: compiles" go_build 0 pure
+snap-record -o pure.snap ./pure >go.out 2>go.err
+is "$?/$(ls pure.snap 2>/dev/null)/$(sed 1d go.err | wc -l)" "2//1" "Go without C: no snapshot, and it is said"
 
 # What cannot be recorded is said.
 echo 'int main(void) { return 4; }' >static.c
