@@ -133,13 +133,9 @@ static enum snap_status add_up(struct snap_writer *w, const struct sums *sums)
 		status = libsnap_totals_sum(w, SNAP_BY_SIZE, key, &sums->by_size[key]);
 	for (uint64_t key = 0; key < GENERATIONS && status == SNAP_OK; key++)
 		status = libsnap_totals_sum(w, SNAP_BY_GENERATION, key, &sums->by_generation[key]);
-	for (uint32_t id = 1; id <= w->shapes.shapes.count && status == SNAP_OK; id++) {
-		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, id);
-		const struct libsnap_sum sum = {shape->bytes, shape->blocks};
-		status = libsnap_totals_sum(w, SNAP_BY_TYPE, shape->type, &sum);
-		if (status == SNAP_OK)
-			status = libsnap_totals_sum(w, SNAP_BY_ALL, 0, &sum);
-	}
+	const struct libsnap_sum all = {sums->bytes, w->heap.arrays.count};
+	if (status == SNAP_OK)
+		status = libsnap_totals_sum(w, SNAP_BY_ALL, 0, &all);
 	return status;
 }
 
