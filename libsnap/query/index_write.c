@@ -165,7 +165,7 @@ static enum snap_status write_objects(struct making *making, struct snap_writer 
 	}
 	snap_scan_close(scan);
 	status = libsnap_table_end(&table, status == SNAP_END ? SNAP_OK : status);
-	return status == SNAP_OK ? snap_graph_check(making->graph, &w->problem) : status;
+	return status;
 }
 
 /* ---- small tables ---- */
@@ -253,7 +253,9 @@ static enum snap_status write_all(struct snap_writer *w, void *context)
 		status = libsnap_index_write_maps(making, w);
 	if (status == SNAP_OK)
 		status = libsnap_index_write_members(making, w);
-	return status == SNAP_OK ? write_suspects(making, w) : status;
+	if (status == SNAP_OK)
+		status = write_suspects(making, w);
+	return status == SNAP_OK ? snap_graph_check(making->graph, &w->problem) : status;
 }
 
 enum snap_status snap_index_write(struct snap_writer *w, struct snap_reader *reader,

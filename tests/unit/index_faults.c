@@ -144,8 +144,39 @@ static void require_nothing(const struct run *run)
 	REQUIRE(count == 3); /* ".", ".." and the snapshot */
 }
 
+static struct buffer read_whole(const char *path)
+{
+	struct buffer whole = {NULL, 0, 0};
+	char bytes[4096];
+	FILE *file = fopen(path, "rb");
+	REQUIRE(file != NULL);
+	for (size_t got; (got = fread(bytes, 1, sizeof(bytes), file)) > 0;)
+		REQUIRE(append(&whole, bytes, got) == 0);
+	REQUIRE(!ferror(file) && fclose(file) == 0);
+	return whole;
+}
+
+/* Whether nothing that failed on the way is in it. */
+static bool is_same(const struct run *run, const struct buffer *wanted)
+{
+	struct buffer got = read_whole(run->to);
+	bool same = got.size == wanted->size && memcmp(got.bytes, wanted->bytes, got.size) == 0;
+	free(got.bytes);
+	return same;
+}
+
+static struct buffer write_without_faults(const struct run *run)
+{
+	struct faults f = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+	struct snap_error error;
+	REQUIRE(write_once(run, &f, &error) == SNAP_OK);
+	struct buffer whole = read_whole(run->to);
+	REQUIRE(is_index_good(run->to) == !run->removes && unlink(run->to) == 0);
+	return whole;
+}
+
 /* Returns how many calls there are. */
-static uint64_t fail_each(const struct run *run, bool memory)
+static uint64_t fail_each(const struct run *run, bool memory, const struct buffer *wanted)
 {
 	for (uint64_t n = 0;; n += 1 + n / 64) {
 		struct faults f = {.close_fails = true,
@@ -157,7 +188,7 @@ static uint64_t fail_each(const struct run *run, bool memory)
 		bool failed = (memory ? f.memory_calls : f.io_calls) > n;
 		REQUIRE(failed || status == SNAP_OK);
 		if (status == SNAP_OK) {
-			REQUIRE(is_index_good(run->to) == !run->removes && unlink(run->to) == 0);
+			REQUIRE(is_same(run, wanted) && unlink(run->to) == 0);
 			if (!failed)
 				return n;
 			/* A cache of pages may stay smaller, and a temporary file need not close
@@ -175,7 +206,10 @@ static uint64_t fail_each(const struct run *run, bool memory)
 
 static void check(struct run run, const char *name)
 {
-	uint64_t allocations = fail_each(&run, true), calls = fail_each(&run, false);
+	struct buffer wanted = write_without_faults(&run);
+	uint64_t allocations = fail_each(&run, true, &wanted);
+	uint64_t calls = fail_each(&run, false, &wanted);
+	free(wanted.bytes);
 	printf("# %" PRIu64 " allocations, %" PRIu64 " calls of files\n", allocations, calls);
 	CHECK_NAMED(allocations > 20 && calls > (run.memory > 0 ? 100 : 5), name);
 }
