@@ -9,15 +9,16 @@ uint32_t py_code_name(struct py_walk *w, PyCodeObject *code)
 	return (uint32_t)(py_name_label(w, py_code_qualname(code)) / 4);
 }
 
-/* "function (file:line)", or "variable in function (file:line)" */
+/* "function (file:line)", or "variable in function (file)" */
 static void describe_place(PyCodeObject *code, int line, const char *variable, char *text, size_t size)
 {
-	char function[200], file[512];
+	char function[200], file[512], number[24] = "";
 	py_text(py_code_qualname(code), function, sizeof(function));
 	py_text(code->co_filename, file, sizeof(file));
 	const char *base = strrchr(file, '/');
-	snprintf(text, size, "%s%s%s (%s:%d)", variable, *variable ? " in " : "", function, base ? base + 1 : file,
-		 line);
+	if (line > 0)
+		snprintf(number, sizeof(number), ":%d", line);
+	snprintf(text, size, "%s%s%s (%s%s)", variable, *variable ? " in " : "", function, base ? base + 1 : file, number);
 }
 
 static uint32_t add_stack(struct py_walk *w, uint32_t parent, PyCodeObject *code, int line)
@@ -40,7 +41,8 @@ struct place {
 	uint32_t thread, stack;
 };
 
-/* Holds an object in a variable, or (name NULL) otherwise. */
+/* Holds an object in a variable, or (name NULL) otherwise.  The label has no line, so that it is the same in the next
+ * snapshot: the root's stack has it. */
 static void root_local(struct py_walk *w, const struct place *place, PyObject *object, PyObject *name)
 {
 	char variable[200] = "", text[1024];
@@ -48,7 +50,7 @@ static void root_local(struct py_walk *w, const struct place *place, PyObject *o
 		return;
 	if (name)
 		py_text(name, variable, sizeof(variable));
-	describe_place(place->code, place->line, variable, text, sizeof(text));
+	describe_place(place->code, 0, variable, text, sizeof(text));
 	const struct snap_root root = {.kind = SNAP_ROOT_STACK_FRAME,
 				       .label = py_string(w, text),
 				       .thread = place->thread,

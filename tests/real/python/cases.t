@@ -14,7 +14,7 @@ exception exception module;ERRORS list;[] ValueError;__traceback__ traceback;tb_
 exception_chain exception_chain module;LAST exception_chain.Retry;__cause__ exception_chain.Retry;__traceback__ traceback;tb_next traceback;tb_frame frame;blob bytearray
 lru_method lru_method module;total functools._lru_cache_wrapper;cached dict;<key> tuple;[] lru_method.Report;data bytearray
 closure closure module;CALLBACKS list;[] function;__closure__ tuple;document cell;cell_contents bytearray
-thread_local backlog in work (thread_local.py:23) list;[] thread_local.Job;blob bytearray
+thread_local backlog in work (thread_local.py) list;[] thread_local.Job;blob bytearray
 generator generator module;PENDING list;[] generator;buffer bytearray
 c_extension held from C: refcount 1, 0 known c_extension.Row;cells list
 END
