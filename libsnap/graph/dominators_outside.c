@@ -30,11 +30,8 @@ struct work {
 	struct outside *outside;
 	struct pages *pages;
 	uint64_t nodes, reached;
-	struct paged stack; /* number of the one before it, node */
 	struct paged semi, jump, depth;
 	struct paged forest; /* ancestor, the smallest semidominator up to it */
-	uint64_t *visited;
-	uint64_t *closed; /* all successors were visited, without looking at them */
 	struct deal deal;
 	struct stretch stretch;
 	bool jumps;
@@ -62,100 +59,10 @@ static uint64_t window(const struct paged *array, uint64_t count)
 	return fit > count / 64 ? fit : count / 64 + 1;
 }
 
-/* ---- preorder ---- */
-
-static void number_node(struct work *work, uint64_t node, uint64_t parent)
-{
-	libsnap_set_bit(work->visited, node);
-	libsnap_paged_set_number(&work->outside->order, work->reached, node);
-	libsnap_paged_set_number(&work->outside->dominator, work->reached++, parent);
-}
-
-static bool has_only(struct work *work, uint64_t node, uint64_t successor)
-{
-	struct outside *outside = work->outside;
-	uint64_t start = libsnap_paged_get(&outside->start, node);
-	return libsnap_paged_get(&outside->start, node + 1) == start + 1 &&
-	       libsnap_paged_get(&outside->to, start) == successor && !has_failed(work);
-}
-
-/* As in dominators.c.  */
-static void close_alike(struct work *work, uint64_t node, uint64_t only)
-{
-	for (uint64_t i = node + 1; i < work->nodes - 1 && has_only(work, i, only); i++)
-		libsnap_set_bit(work->closed, i);
-	for (uint64_t i = node; i-- > 0 && has_only(work, i, only);)
-		libsnap_set_bit(work->closed, i);
-}
-
-/* Last comes first from a stack. */
-static void visit(struct work *work, uint64_t node, uint64_t number, uint64_t *depth)
-{
-	struct outside *outside = work->outside;
-	uint64_t start = libsnap_paged_get(&outside->start, node),
-		 end = libsnap_paged_get(&outside->start, node + 1), to = 0;
-	for (uint64_t e = end; e-- > start && !has_failed(work);) {
-		to = libsnap_paged_get(&outside->to, e);
-		if (libsnap_has_bit(work->visited, to))
-			continue;
-		if (libsnap_has_bit(work->closed, to))
-			number_node(work, to, number);
-		else
-			libsnap_paged_set_pair(&work->stack, (*depth)++, number, to);
-	}
-	if (end - start == 1)
-		close_alike(work, node, to);
-}
-
-static void walk_preorder(struct work *work)
-{
-	uint64_t depth = 0, before, node;
-	libsnap_paged_set_pair(&work->stack, depth++, 0, work->nodes - 1);
-	while (depth > 0 && !has_failed(work)) {
-		libsnap_paged_get_pair(&work->stack, --depth, &before, &node);
-		if (libsnap_has_bit(work->visited, node))
-			continue;
-		number_node(work, node, before);
-		if (!libsnap_has_bit(work->closed, node))
-			visit(work, node, work->reached - 1, &depth);
-		tell(work, "preorder, in temporary files", work->reached, work->nodes);
-	}
-}
-
 static enum snap_status open_numbers(struct work *work, struct paged *array, uint64_t count,
 				     struct snap_error *error)
 {
 	return libsnap_paged_open(array, work->pages, count, work->graph->wide, error);
-}
-
-static enum snap_status find_preorder(struct work *work, struct snap_error *error)
-{
-	struct snap_graph *graph = work->graph;
-	struct outside *outside = work->outside;
-	enum snap_status status =
-		open_numbers(work, &work->stack, 2 * (graph->held_count + 1), error);
-	if (status == SNAP_OK)
-		status = open_numbers(work, &outside->order, work->nodes, error);
-	if (status == SNAP_OK)
-		status = open_numbers(work, &outside->dominator, work->nodes, error);
-	if (status == SNAP_OK)
-		status = open_numbers(work, &outside->number, work->nodes, error);
-	if (status == SNAP_OK)
-		status = libsnap_bits_open(&work->visited, graph, error);
-	if (status == SNAP_OK)
-		status = libsnap_bits_open(&work->closed, graph, error);
-	if (status != SNAP_OK)
-		return status;
-	walk_preorder(work);
-	libsnap_bits_close(work->visited, graph);
-	libsnap_bits_close(work->closed, graph);
-	work->visited = work->closed = NULL;
-	libsnap_paged_close(&work->stack);
-	for (uint64_t i = 0; i < work->reached && !has_failed(work); i++) {
-		uint64_t node = libsnap_paged_number(&outside->order, i);
-		libsnap_paged_set_number(&outside->number, node, i);
-	}
-	return libsnap_pages_check(work->pages, error);
 }
 
 /* ---- references by their targets' numbers ---- */
@@ -606,7 +513,7 @@ enum snap_status libsnap_graph_dominate_outside(struct snap_graph *graph, struct
 			    .outside = outside,
 			    .pages = outside->pages,
 			    .nodes = graph->objects + 1};
-	status = find_preorder(&work, error);
+	status = libsnap_graph_preorder_outside(graph, &work.reached, error);
 	if (status == SNAP_OK)
 		status = plan(&work, error);
 	if (status == SNAP_OK)
@@ -616,9 +523,6 @@ enum snap_status libsnap_graph_dominate_outside(struct snap_graph *graph, struct
 	free_lists(&work);
 	if (status == SNAP_OK)
 		status = find_dominators(&work, error);
-	libsnap_bits_close(work.visited, graph);
-	libsnap_bits_close(work.closed, graph);
-	libsnap_paged_close(&work.stack);
 	libsnap_paged_close(&work.semi);
 	libsnap_paged_close(&work.jump);
 	libsnap_paged_close(&work.depth);

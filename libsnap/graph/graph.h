@@ -141,7 +141,7 @@ static inline void libsnap_graph_progress(const struct snap_graph *graph, const 
 		graph->options.progress(graph->options.progress_context, what, done, total);
 }
 
-/* ---- outside of memory (outside.c, dominators_outside.c) ---- */
+/* ---- outside of memory (outside.c, preorder_outside.c, dominators_outside.c) ---- */
 
 /* What is left of the memory that is allowed. */
 static inline uint64_t libsnap_graph_room(const struct snap_graph *graph)
@@ -162,6 +162,9 @@ enum snap_status libsnap_graph_open_outside(struct snap_graph *, uint64_t refere
  * is known goes outside, and so will what is found. */
 enum snap_status libsnap_graph_prepare(struct snap_graph *, uint64_t bytes,
 				       struct snap_error *error);
+/* Opens order, dominator (the parents) and number, and finds how many nodes are reached. */
+enum snap_status libsnap_graph_preorder_outside(struct snap_graph *, uint64_t *reached,
+						struct snap_error *error);
 enum snap_status libsnap_graph_dominate_outside(struct snap_graph *, struct snap_error *error);
 /* Opens dominator_of and retained_of. */
 enum snap_status libsnap_graph_open_answers(struct snap_graph *, struct snap_error *error);
