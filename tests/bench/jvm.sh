@@ -85,21 +85,24 @@ ask() {
 	steps "$what" "$snap" "$1-steps" "$1-mat-dominators"
 }
 
-# bounded OBJECTS: the same answer with little memory
+# bounded OBJECTS COMMAND...: the same answer with little memory
 bounded() {
-	local snap=$work/heap-$1.snap memory hash=()
+	local snap=$work/heap-$1.snap objects memory hash=(); shift
+	objects=$(count "$snap" objects)
+	rm -f "$work/256M" "$work/8G"
 	for memory in 8G 256M; do
-		ours "$memory" snap-refs --dominators -n 100000 --format=tsv --memory=$memory "$snap"
+		ours "$memory" "$@" --format=tsv --memory=$memory "$snap"
 		hash[${#hash[@]}]=$(md5sum <"$work/.answer")
 	done
-	[ "${hash[0]}" = "${hash[1]}" ] || { echo "bench: answers differ with --memory=256M" >&2; return 1; }
-	row "$(count "$snap" objects) objects: \`snap-refs --dominators -n 100000 --memory=256M\`; with \`8G\`, processor time" s "$(column 256M $CPU)" "$(column 8G $CPU)" less
-	row "$(count "$snap" objects) objects: the same, peak memory" MiB "$(column 256M $PEAK 0.0009765625)" "$(column 8G $PEAK 0.0009765625)" less
+	[ "${hash[0]}" = "${hash[1]}" ] || { echo "bench: answers of $* differ with --memory=256M" >&2; return 1; }
+	row "$objects objects: \`$* --memory=256M\`; with \`8G\`, processor time" s "$(column 256M $CPU)" "$(column 8G $CPU)" less
+	row "$objects objects: the same, peak memory" MiB "$(column 256M $PEAK 0.0009765625)" "$(column 8G $PEAK 0.0009765625)" less
 }
 
 ask "$small" $(((rounds + 1) / 2))
 ask "$objects" 1
 if [ "${BENCH_LARGE:-1}" != 0 ]; then
 	ask "$large" 1
-	bounded "$large"
+	bounded "$large" snap-refs --dominators -n 100000
+	bounded "$large" snap-top --retained -k type
 fi
