@@ -212,11 +212,8 @@ static void describe(uintptr_t address, uint64_t value, uint64_t extension, stru
 	out->site = (uint32_t)(value & SITE_MASK);
 }
 
-static inline bool look_up(uintptr_t address, struct track_block *out, bool remove)
+static inline bool look_up_in(struct page *page, uintptr_t address, struct track_block *out, bool remove)
 {
-	struct page *page = page_of(address);
-	if (!page)
-		return false;
 	uint64_t place = place_of(address), extension = 0;
 	word *at = find(page, place, false);
 	if (!at)
@@ -234,9 +231,22 @@ static inline bool look_up(uintptr_t address, struct track_block *out, bool remo
 	return true;
 }
 
+static inline bool look_up(uintptr_t address, struct track_block *out, bool remove)
+{
+	struct page *page = page_of(address);
+	return page && look_up_in(page, address, out, remove);
+}
+
+static __attribute__((noinline)) bool remove_from(struct page *page, uintptr_t address, struct track_block *out)
+{
+	return look_up_in(page, address, out, true);
+}
+
+/* Of a page without blocks, as most are among samples, nothing else is looked at. */
 bool track_block_remove(uintptr_t address, struct track_block *out)
 {
-	return look_up(address, out, true);
+	struct page *page = page_of(address);
+	return page && remove_from(page, address, out);
 }
 
 /* While a block is moved, its old address may already be another's. */

@@ -98,10 +98,12 @@ static inline bool recording(void)
 
 INLINED void *allocated(void *pointer, size_t size, const uintptr_t *frame)
 {
-	if (TRACK_LIKELY(pointer != NULL) && recording())
-		track_allocated((uintptr_t)pointer, size, 0, frame);
-	else if (TRACK_UNLIKELY(!pointer) && recording())
+	if (TRACK_UNLIKELY(!recording()))
+		return pointer;
+	if (TRACK_UNLIKELY(!pointer))
 		track_refused(size);
+	else if (!track_passes(size))
+		track_allocated((uintptr_t)pointer, size, 0, frame);
 	return pointer;
 }
 

@@ -50,13 +50,13 @@ static inline void add_up(struct track_thread *self, int64_t bytes, int64_t coun
 /* Whether one of the next size bytes is a sample. */
 static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_t size)
 {
-	if (self->until_sample == -1)
-		self->until_sample = sample_gap(&self->random, track_settings.sample_bytes);
-	if ((uint64_t)self->until_sample >= size) {
-		self->until_sample -= (int64_t)size;
+	if (self->until_sample == 0)
+		self->until_sample = 1 + (uint64_t)sample_gap(&self->random, track_settings.sample_bytes);
+	if (size < self->until_sample) {
+		self->until_sample -= size;
 		return false;
 	}
-	self->until_sample = sample_gap(&self->random, track_settings.sample_bytes);
+	self->until_sample = 1 + (uint64_t)sample_gap(&self->random, track_settings.sample_bytes);
 	return true;
 }
 
@@ -69,14 +69,8 @@ void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uint
 		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
 		return;
 	}
-	if (track_settings.sample_bytes) {
-		if (TRACK_LIKELY((uint64_t)self->until_sample >= size && self->until_sample != -1)) {
-			self->until_sample -= (int64_t)size;
-			return;
-		}
-		if (!is_sample(self, size))
-			return;
-	}
+	if (track_settings.sample_bytes && !is_sample(self, size))
+		return;
 	self->busy = true;
 	track_block_expect(address);
 	if (!track_block_add(address, size, track_interpreted(track_walk(self, frame, domain))))

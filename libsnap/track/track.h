@@ -180,7 +180,7 @@ struct track_thread {
 	uint32_t number;   /* of the thread, 0: main or unknown */
 	bool busy;
 	int64_t bytes, count; /* not yet added to the sums */
-	int64_t until_sample;
+	uint64_t until_sample; /* bytes up to the sampled one, with it; 0: not drawn yet */
 	uint64_t random;
 	uintptr_t stack_low, stack_high; /* known to be mapped */
 	uint32_t epoch;
@@ -405,6 +405,15 @@ struct track_sums {
 };
 extern struct track_sums track_sums __attribute__((visibility("hidden")));
 
+/* Whether a block is known to hold no sample, as most do: then it need not be told. */
+static inline bool track_passes(size_t size)
+{
+	struct track_thread *self = track_current;
+	if (!track_settings.sample_bytes || !self || size >= self->until_sample)
+		return false;
+	self->until_sample -= size;
+	return true;
+}
 void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uintptr_t *frame);
 void track_freed(uintptr_t address);
 void track_freed_within(uintptr_t start, size_t size);
