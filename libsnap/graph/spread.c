@@ -1,5 +1,5 @@
-/* Breadth first from the roots.  The rows of one distance, but the roots, are taken in order, so that
- * references are read in the order in which they lie in memory or in a file. */
+/* Breadth first from the roots.  The rows of one distance, but the roots, are taken in order, so
+ * that references are read in the order in which they lie in memory or in a file. */
 #include "graph.h"
 
 struct front {
@@ -28,7 +28,8 @@ static void enter_all(struct front *front, uint64_t node, uint64_t from)
 		enter(front, libsnap_graph_get_to(graph, at), from);
 }
 
-/* What several roots refer to is of the one that was told first: a module before a function that runs. */
+/* What several roots refer to is of the one that was told first: a module before a function that
+ * runs. */
 static void enter_from_roots(struct front *front)
 {
 	const struct snap_graph *graph = front->graph;

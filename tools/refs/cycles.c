@@ -190,7 +190,8 @@ static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t
 static void append_place(struct refs *refs, struct refs_line *line, uint64_t row)
 {
 	if (line->type.size == 0)
-		refs_append_site(refs, &line->site, refs_site(refs, refs_value(refs, SNAP_OBJECT_STACK, row)));
+		refs_append_site(refs, &line->site,
+				 refs_site(refs, refs_value(refs, SNAP_OBJECT_STACK, row)));
 }
 
 struct members {

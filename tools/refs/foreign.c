@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
+/* extra is by row, and NONE for 0; rows are those that have some, but of strings, which tables of
+ * names hold. */
 struct foreign {
 	struct refs *refs;
-	struct snap_graph_numbers *extra; /* of each row: what was found, then what was not; NONE: 0 */
-	struct snap_graph_numbers *rows;  /* that have some, but strings: tables of names hold those */
+	struct snap_graph_numbers *extra; /* what was found, and then what was not */
+	struct snap_graph_numbers *rows;
 	uint64_t count;
 	struct refs_groups types;
 };

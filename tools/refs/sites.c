@@ -1,4 +1,5 @@
-/* Where objects were allocated: of a stack the innermost frame that is not passed over, and stacks of one place as one. */
+/* Where objects were allocated: of a stack the innermost frame that is not passed over, and stacks
+ * of one place as one. */
 #include "refs.h"
 
 #include <string.h>
@@ -40,7 +41,8 @@ void refs_sites_free(struct refs *refs)
 }
 
 /* The name that a pattern looks at. */
-static void append_name(struct refs *refs, struct buffer *out, uint64_t frame, enum snap_pattern_kind kind)
+static void append_name(struct refs *refs, struct buffer *out, uint64_t frame,
+			enum snap_pattern_kind kind)
 {
 	uint64_t module = refs_value(refs, SNAP_FRAME_MODULE, frame - 1);
 	if (kind == SNAP_PATTERN_FUNCTION)
@@ -60,7 +62,8 @@ static bool matches_any(struct refs *refs, const struct refs_sites *sites, uint6
 	for (size_t i = 0; !found && i < sites->pattern_count; i++) {
 		const char *glob = sites->patterns[i].glob;
 		const struct buffer *name = &names[sites->patterns[i].kind];
-		found = name->size > 0 && snap_glob_match(glob, strlen(glob), name->bytes, name->size);
+		found = name->size > 0 &&
+			snap_glob_match(glob, strlen(glob), name->bytes, name->size);
 	}
 	for (size_t kind = 0; kind <= SNAP_PATTERN_MODULE; kind++)
 		buffer_free(&names[kind]);

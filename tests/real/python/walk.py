@@ -219,6 +219,8 @@ check((graph.node(None).refcount == 0) == (sys.version_info >= (3, 12)), "those 
 
 kinds = collections.Counter(root.kind for root in graph.roots)
 check(("global", "__main__", id(sys.modules["__main__"])) in [r[:3] for r in graph.roots], "a module is a root")
+order = [root.kind for root in graph.roots if root.kind in ("global", "stack")]
+check(order == sorted(order), "paths begin at a module, if they can, and not at a function that runs")
 local = [r for r in graph.roots if r.target == local_id]
 if sys.version_info >= (3, 11):
     check([(r.kind, r.label.split()[0]) for r in local] == [("stack", "local_of_take")], "a local of a running function", local)
