@@ -5,6 +5,8 @@
 
 #include "writer.h"
 
+#define PLACE(column) ((column) & 0xffff) /* of its values in a row */
+
 struct run {
 	uint64_t rows;
 	uint32_t shape;
@@ -73,9 +75,20 @@ enum snap_status libsnap_direct_object(struct snap_writer *w, const struct snap_
 		status = libsnap_writer_begin_output(w);
 	if (status != SNAP_OK)
 		return status;
-	const uint64_t values[LIBSNAP_COLUMNS_MAX] = {o->id, o->size, o->count, o->stack, o->thread, o->birth_serial,
-						      o->birth_time_ns, o->generation, o->flags, o->domain, 0, 0, o->refcount};
-	uint32_t given = (1u << 5) - 1; /* others are rare */
+	const uint64_t values[LIBSNAP_COLUMNS_MAX] = {
+		[PLACE(SNAP_OBJECT_ADDRESS)] = o->id,
+		[PLACE(SNAP_OBJECT_SIZE)] = o->size,
+		[PLACE(SNAP_OBJECT_COUNT)] = o->count,
+		[PLACE(SNAP_OBJECT_STACK)] = o->stack,
+		[PLACE(SNAP_OBJECT_THREAD)] = o->thread,
+		[PLACE(SNAP_OBJECT_BIRTH_SERIAL)] = o->birth_serial,
+		[PLACE(SNAP_OBJECT_BIRTH_TIME)] = o->birth_time_ns,
+		[PLACE(SNAP_OBJECT_GENERATION)] = o->generation,
+		[PLACE(SNAP_OBJECT_FLAGS)] = o->flags,
+		[PLACE(SNAP_OBJECT_DOMAIN)] = o->domain,
+		[PLACE(SNAP_OBJECT_REFCOUNT)] = o->refcount,
+	};
+	uint32_t given = (2u << PLACE(SNAP_OBJECT_THREAD)) - 1; /* others are rare */
 	if (o->birth_serial | o->birth_time_ns | o->generation | o->flags | o->domain | o->refcount)
 		given = (1u << LIBSNAP_COLUMNS_MAX) - 1;
 	return libsnap_table_row_of(&s->objects, values, given);
