@@ -372,6 +372,8 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 		time_property(p, "recorded_since", track_settings.since_ns);
 		number_property(p, "older_frees", track_lost.older_frees);
 	}
+	if (track_lost.allocator)
+		property(p, "unseen_allocator", "malloc");
 	if (track_lost.blocks)
 		number_property(p, "lost_blocks", track_lost.blocks);
 	if (duplicates)
@@ -420,7 +422,7 @@ static enum snap_status open_writer(struct picture *p, bool append, const struct
 	options.direct = !track_settings.references;
 	options.level = track_settings.level;
 	options.max_memory_bytes = track_settings.limit_percent ? (uint64_t)16 << 20 : (uint64_t)64 << 20;
-	if (track_lost.blocks)
+	if (track_lost.blocks || track_lost.allocator)
 		options.flags |= SNAP_SNAPSHOT_PARTIAL;
 	if (track_settings.sample_bytes) {
 		options.flags |= SNAP_SNAPSHOT_SAMPLED;
@@ -453,7 +455,8 @@ static void tell(const char *reason)
 	int file = *track_settings.report ? open(track_settings.report, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
 	if (file < 0)
 		return;
-	int size = snprintf(line, sizeof line, "%c%s%s%s\n", reason ? '-' : '+', track_output, reason ? ": " : "",
+	char what = reason ? '-' : track_lost.allocator ? '?' : '+';
+	int size = snprintf(line, sizeof line, "%c%s%s%s\n", what, track_output, reason ? ": " : "",
 			    reason ? reason : "");
 	if (write(file, line, (size_t)size) == size)
 		close(file);

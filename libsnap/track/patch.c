@@ -240,6 +240,21 @@ void track_unpatch(void)
 
 /* ---- what is in front of what ---- */
 
+/* Nothing comes before the program itself: what it defines, all modules call. */
+bool track_is_bypassed(void)
+{
+	track_lock(&lock);
+	modules_read.count = 0;
+	modules_read.own = NULL;
+	dl_iterate_phdr(gather, &modules_read);
+	const struct module *first = &modules_read.all[0];
+	uintptr_t headers = getauxval(AT_PHDR);
+	bool is_program = modules_read.count > 0 && headers >= first->start && headers < first->end;
+	bool is_bypassed = is_program && defined(first, "malloc", hash_of("malloc")) != 0;
+	track_unlock(&lock);
+	return is_bypassed;
+}
+
 void *track_next(const char *name)
 {
 	if (!track_attached)

@@ -192,6 +192,7 @@ void track_begin(void)
 		__cxa_at_quick_exit(at_exit, NULL);
 		has_begun = true;
 	}
+	track_lost.allocator = track_is_bypassed();
 	track_signals_init();
 	track_mapped_init();
 	track_limits_init();

@@ -396,6 +396,7 @@ extern _Atomic bool track_on __attribute__((visibility("hidden")));
 /* What could not be recorded. */
 struct track_lost {
 	_Atomic uint64_t blocks, duplicates;
+	bool allocator; /* the program's own */
 	_Atomic uint64_t older_frees; /* of blocks that were there when recording began in a running process */
 };
 extern struct track_lost track_lost __attribute__((visibility("hidden")));
@@ -505,6 +506,8 @@ extern struct snap_attach snap_track_attach;
 extern bool track_attached __attribute__((visibility("hidden")));
 /* The functions in front of which ours are; before they are patched in. */
 void track_find_next(void);
+/* The program brings malloc() itself, so that ours is not called. */
+bool track_is_bypassed(void);
 /* The function of that name that the program would have without us; NULL: there is none. */
 void *track_next(const char *name);
 /* All modules call our functions; again after modules have come.  False: they cannot be found. */

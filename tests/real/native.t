@@ -173,6 +173,18 @@ ok "Go without C: compiles" go_build 0 pure
 snap-record -o pure.snap ./pure >go.out 2>go.err
 is "$?/$(ls pure.snap 2>/dev/null)/$(sed 1d go.err | wc -l)" "2//1" "Go without C: no snapshot, and it is said"
 
+# Chromium's allocator is inside: it runs as before, and it is said that nothing was seen.
+if [ -x /usr/lib/chromium/chromium ]; then
+	chromium() {
+		"$@" /usr/lib/chromium/chromium --headless --no-sandbox --disable-gpu --user-data-dir="$work/chromium" \
+			--dump-dom 'data:text/html,<p>hello' 2>err
+		echo "$?"
+	}
+	bare=$(chromium env)
+	is "$(chromium snap-record --no-symbols --references -o chromium.snap --)" "$bare" "Chromium: prints and ends as before"
+	ok "Chromium: it is said that its blocks are not seen" grep -q 'brings malloc itself' err
+fi
+
 # What cannot be recorded is said.
 echo 'int main(void) { return 4; }' >static.c
 if ${CC:-cc} -static static.c -o static 2>/dev/null; then

@@ -165,4 +165,29 @@ is "$(snap-info sampled.snap | grep -c 64.0.KiB)" 1 "with its interval"
 snap-dump sampled.snap | sed -n 's/^- {id: 0x[0-9a-f]*, size: \([0-9]*\).*/\1/p' >sizes
 is "$(awk '{ all += $1 / (1 - exp(-$1 / 65536)) } END { true_ = 400000 * 515.5; print (all > true_ * 0.9 && all < true_ * 1.1) ? "near" : all }' sizes)" \
 	near "and its estimate is right"
+
+# A program whose own malloc is called, also by libraries.
+cat >brings.c <<'TEXT'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static char memory[1 << 20];
+static size_t used;
+void *malloc(size_t size)
+{
+	size_t at = used;
+	used += (size + 31) & ~(size_t)15;
+	memcpy(memory + at, &size, sizeof size);
+	return memory + at + 16;
+}
+void free(void *block) { (void)block; }
+void *calloc(size_t count, size_t size) { return memset(malloc(count * size), 0, count * size); }
+void *realloc(void *old, size_t size) { return old ? memcpy(malloc(size), old, size < ((size_t *)old)[-2] ? size : ((size_t *)old)[-2]) : malloc(size); }
+int main(void) { return puts(strdup("as before")) < 0 ? 1 : 6; }
+TEXT
+${CC:-cc} -O1 -fno-builtin brings.c -o brings
+is "$(snap-record -o brings.snap ./brings 2>brings.err; echo "$?")" "as before
+6" "a program with an allocator inside: prints and ends as before"
+ok "it is said" grep -q 'brings malloc itself' brings.err
+is "$(snap-info brings.snap | sed -n 's/^state *//p')" partial,exact "and the snapshot says so"
 done_testing

@@ -178,7 +178,8 @@ static int wait_for_program(void)
 
 /* ---- the end ---- */
 
-/* Each line of the report is "+PATH", a snapshot that was written, or "-PATH: reason", one that was not. */
+/* Each line of the report is "+PATH", a snapshot that was written, "?PATH", one without the blocks of the program's own
+ * allocator, or "-PATH: reason", one that was not written. */
 static bool read_report(const char *report, struct cli_list *written)
 {
 	char *line = NULL;
@@ -189,11 +190,13 @@ static bool read_report(const char *report, struct cli_list *written)
 		failed += line[0] == '-';
 		if (line[0] == '-')
 			cli_fail("%s", line + 1);
-		bool known = line[0] != '+';
+		bool known = line[0] == '-';
 		for (size_t i = 0; i < written->count && !known; i++)
 			known = strcmp(written->items[i], line + 1) == 0;
 		if (known)
 			continue;
+		if (line[0] == '?')
+			cli_warn("%s: the program brings malloc itself, so that its blocks are not seen", line + 1);
 		written->items = cli_resize(written->items, (written->count + 1) * sizeof(*written->items));
 		char *copy = cli_resize(NULL, (size_t)size);
 		written->items[written->count++] = strcpy(copy, line + 1);
