@@ -86,7 +86,7 @@ struct snap_graph {
 	struct indexed { /* what the snapshot's index answers: indexed.c */
 		bool is_there, is_lazy; /* is_lazy: references were not loaded */
 		bool dominated, found_cycles;
-		uint64_t cost, last[8]; /* of single values; by column the block read last */
+		uint64_t cost, last[12]; /* of single values; by column the block read last */
 		struct numbers dominator, retained; /* of a row, where single values cost too much */
 		enum snap_status failed; /* the first failure: then answers lead nowhere */
 		struct snap_error error;
@@ -105,9 +105,10 @@ struct snap_graph {
 	struct numbers cycle; /* of snap_graph_find_cycles: by row */
 	struct numbers cycle_order, cycle_bytes, cycle_objects, cycle_first;
 	uint64_t cycle_count;
+	struct numbers keepers; /* of snap_graph_find_keepers */
 	struct numbers *numbers; /* all that are open */
 
-	struct snap_column *columns[24]; /* opened on demand: values.c */
+	struct snap_column *columns[28]; /* opened on demand: values.c */
 	char text[512];                  /* of the last label */
 };
 
@@ -222,6 +223,8 @@ void libsnap_indexed_find_cycles(struct snap_graph *);
 uint64_t libsnap_indexed_dominator(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_indexed_retained(const struct snap_graph *, uint64_t row);
 void libsnap_indexed_cycle(const struct snap_graph *, uint64_t index, struct snap_graph_cycle *out);
+bool libsnap_indexed_has_keepers(const struct snap_graph *);
+void libsnap_indexed_keeper(const struct snap_graph *, uint64_t cycle, struct snap_graph_keeper *out);
 bool libsnap_indexed_has_spans(const struct snap_graph *);
 enum snap_status libsnap_indexed_find_address(struct snap_graph *, uint64_t address, uint64_t *row,
 					      struct snap_error *error);

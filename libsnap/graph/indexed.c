@@ -34,7 +34,7 @@ static void fail(struct snap_graph *graph, enum snap_status status, const struct
 static uint64_t value_of(struct snap_graph *graph, uint32_t column, uint64_t row)
 {
 	struct indexed *indexed = &graph->indexed;
-	size_t place = (column & 3) + (column >> 16 == SNAP_INDEX_OBJECTS ? 0 : 4);
+	size_t place = (column & 7) + (column >> 16 == SNAP_INDEX_OBJECTS ? 0 : 4);
 	struct snap_error error;
 	uint64_t value;
 	if (indexed->failed != SNAP_OK)
@@ -360,6 +360,28 @@ void libsnap_indexed_cycle(const struct snap_graph *given, uint64_t index,
 	out->objects = value_of(graph, SNAP_INDEX_CYCLE_OBJECTS, index);
 	out->bytes = value_of(graph, SNAP_INDEX_CYCLE_BYTES, index);
 	out->first = value_of(graph, SNAP_INDEX_CYCLE_FIRST, index) - 1;
+}
+
+bool libsnap_indexed_has_keepers(const struct snap_graph *graph)
+{
+	return graph->indexed.found_cycles &&
+	       snap_reader_has_column(graph->reader, SNAP_INDEX_CYCLE_ENTRIES);
+}
+
+void libsnap_indexed_keeper(const struct snap_graph *given, uint64_t cycle,
+			    struct snap_graph_keeper *out)
+{
+	struct snap_graph *graph = (struct snap_graph *)given;
+	uint64_t nearest = value_of(graph, SNAP_INDEX_CYCLE_NEAREST, cycle);
+	if (nearest == 0)
+		nearest = value_of(graph, SNAP_INDEX_CYCLE_FIRST, cycle);
+	uint64_t entry = value_of(graph, SNAP_INDEX_CYCLE_ENTRY, cycle);
+	*out = (struct snap_graph_keeper){
+		.nearest = nearest - 1,
+		.entries = value_of(graph, SNAP_INDEX_CYCLE_ENTRIES, cycle),
+		.entry = (entry != 0 ? entry : nearest) - 1,
+		.holder = value_of(graph, SNAP_INDEX_CYCLE_HOLDER, cycle) - 1,
+		.retained = value_of(graph, SNAP_INDEX_CYCLE_RETAINED, cycle)};
 }
 
 enum snap_status snap_graph_members(struct snap_graph *graph, uint64_t cycle,

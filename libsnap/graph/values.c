@@ -15,6 +15,8 @@ enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, 
 		SNAP_ROOT_KIND_COLUMN, SNAP_ROOT_LABEL,       SNAP_INDEX_DOMINATOR,
 		SNAP_INDEX_HELD,       SNAP_INDEX_PARENT,     SNAP_INDEX_CYCLE,
 		SNAP_INDEX_CYCLE_OBJECTS, SNAP_INDEX_CYCLE_BYTES, SNAP_INDEX_CYCLE_FIRST,
+		SNAP_INDEX_CYCLE_NEAREST, SNAP_INDEX_CYCLE_ENTRIES, SNAP_INDEX_CYCLE_ENTRY,
+		SNAP_INDEX_CYCLE_HOLDER, SNAP_INDEX_CYCLE_RETAINED,
 	};
 	uint64_t rows = snap_reader_row_count(graph->reader, (enum snap_table)(column >> 16));
 	size_t i = 0;

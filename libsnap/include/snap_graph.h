@@ -297,6 +297,18 @@ struct snap_graph_cycle {
 /* Most bytes first, then by first row. */
 SNAP_API uint64_t snap_graph_cycle_count(const struct snap_graph *);
 SNAP_API void snap_graph_cycle(const struct snap_graph *, uint64_t index, struct snap_graph_cycle *out);
+/* What keeps each of the cycles alive: needs snap_graph_search and snap_graph_find_cycles; without snap_graph_dominate
+ * nothing is known of entries. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_find_keepers(struct snap_graph *, struct snap_error *error);
+struct snap_graph_keeper {
+	uint64_t nearest; /* of its objects the one that fewest references lead to from a root, the lowest of these */
+	uint64_t entries; /* how many of them no other one dominates ... */
+	uint64_t entry;   /* ... and the last of those */
+	uint64_t holder;  /* where no root reaches it: the lowest object that refers to one, or SNAP_GRAPH_NONE */
+	uint64_t retained; /* by all of them, where there are several entries and an index knows it; else 0 */
+};
+SNAP_API void snap_graph_keeper(const struct snap_graph *, uint64_t cycle, struct snap_graph_keeper *out);
 /* The objects of a cycle by type, in the order of the first of each: from the index of the snapshot.  SNAP_END: it does
  * not have them, and nothing was told. */
 typedef void snap_graph_tell_members(void *context, uint64_t cycle, uint64_t type, uint64_t count, uint64_t first);

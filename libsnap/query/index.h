@@ -13,7 +13,11 @@
 #define MAP_PARTS (MAP_WORDS * 64u)
 /* So many of the largest owners are kept. */
 #define OWNERS_KEPT 4096u
-/* The types of cycles of more objects are kept, as long as so many numbers are enough to count them. */
+/* The types of the first cycles, and of those of more objects, are kept, as long as so many numbers are enough to count
+ * them. */
+#define MEMBERS_OF  64u
+/* For what so many cycles retain the graph is searched. */
+#define SEARCHES 10u
 #define MEMBERS_FEW 65536u
 #define MEMBERS_MAX (UINT64_C(1) << 21)
 

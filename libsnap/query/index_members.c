@@ -1,4 +1,4 @@
-/* The types of the objects in large cycles (FORMAT.md, section 7.5). */
+/* The types of the objects in cycles (FORMAT.md, section 7.5). */
 #include "index.h"
 
 struct member {
@@ -35,7 +35,7 @@ enum snap_status libsnap_index_write_members(struct making *making, struct snap_
 	uint32_t *place = libsnap_alloc_zeroed(memory, (size_t)cycles, sizeof(*place));
 	for (uint64_t i = 0; place != NULL && i < cycles; i++) {
 		snap_graph_cycle(making->graph, i, &cycle);
-		if (cycle.objects > MEMBERS_FEW && (large + 1) * types <= MEMBERS_MAX)
+		if ((i < MEMBERS_OF || cycle.objects > MEMBERS_FEW) && (large + 1) * types <= MEMBERS_MAX)
 			place[i] = (uint32_t)++large;
 	}
 	size_t count = (size_t)(large * types);

@@ -128,6 +128,8 @@ static enum snap_status answer_all(struct making *making, struct snap_error *err
 	if (status == SNAP_OK)
 		status = snap_graph_dominate(making->graph, error);
 	if (status == SNAP_OK)
+		status = snap_graph_find_keepers(making->graph, error);
+	if (status == SNAP_OK)
 		status = libsnap_index_find_owners(making, error);
 	return status;
 }
@@ -191,17 +193,49 @@ static enum snap_status write_owners(struct making *making, struct snap_writer *
 	return libsnap_table_end(&table, status);
 }
 
+/* Where several of its objects are entered, a search of the whole graph says what would be free without it. */
+static enum snap_status search_without(struct making *making, uint64_t number,
+				       const struct snap_graph_cycle *cycle, uint64_t *retained,
+				       struct snap_error *error)
+{
+	struct snap_graph_set *members;
+	enum snap_status status = snap_graph_set_open(&members, making->graph, error);
+	if (status != SNAP_OK)
+		return status;
+	for (uint64_t row = cycle->first;
+	     row < making->objects && snap_graph_set_count(members) < cycle->objects; row++)
+		if (snap_graph_cycle_of(making->graph, row) == number)
+			snap_graph_set_add(members, row);
+	status = snap_graph_retained_by(making->graph, members, retained, NULL, error);
+	snap_graph_set_close(members);
+	return status;
+}
+
 static enum snap_status write_cycles(struct making *making, struct snap_writer *w)
 {
+	unsigned searches = SEARCHES;
 	struct libsnap_table_out table;
 	uint64_t count = snap_graph_cycle_count(making->graph);
 	enum snap_status status = SNAP_OK;
 	libsnap_table_begin(&table, w, SNAP_INDEX_CYCLES, count);
 	for (uint64_t i = 0; status == SNAP_OK && i < count; i++) {
 		struct snap_graph_cycle cycle;
+		struct snap_graph_keeper by;
+		uint64_t retained = 0;
 		snap_graph_cycle(making->graph, i, &cycle);
+		snap_graph_keeper(making->graph, i, &by);
+		bool is_reached = snap_graph_distance(making->graph, by.nearest) != SNAP_GRAPH_NONE;
+		if (searches > 0 && is_reached && by.entries > 1) {
+			searches--;
+			status = search_without(making, i, &cycle, &retained, &w->problem);
+		}
+		if (status != SNAP_OK)
+			break;
 		status = libsnap_table_row(
-			&table, (uint64_t[]){cycle.objects, cycle.bytes, cycle.first + 1});
+			&table, (uint64_t[]){cycle.objects, cycle.bytes, cycle.first + 1,
+					     by.nearest == cycle.first ? 0 : by.nearest + 1,
+					     by.entries, by.entry == by.nearest ? 0 : by.entry + 1,
+					     by.holder + 1, retained});
 	}
 	return libsnap_table_end(&table, status);
 }

@@ -26,10 +26,17 @@ ask() {
 ask row snap-refs FILE "row:$((count / 2))"
 ask brief snap-refs --brief FILE "row:$((count / 2))"
 ask top snap-top --retained -k type FILE
+for key in root path field fill; do
+	ask "top-$key" snap-top --retained -k $key FILE
+done
+ask pattern snap-top --retained -k type -i 'type:java.*' FILE
+ask pattern-path snap-top --retained -k path -x 'type:java.*' FILE
 ask owners snap-top -k dominator FILE
 ask retainers snap-refs --dominators FILE
 ask diff snap-diff --retained -k type FILE FILE
 ask diff-owners snap-diff -k dominator FILE FILE
+ask diff-path snap-diff --retained -k path FILE FILE
+ask cycles snap-refs --cycles FILE
 ask suspects snap-refs --suspects FILE
 times "$count objects: \`snap-index\`" make -
 memory "$count objects: \`snap-index\`" make -

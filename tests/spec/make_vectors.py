@@ -539,7 +539,7 @@ def indexed(change=None, drop=(), base=None):
         "index_fields.type": [1, 0], "index_fields.label": [label(4), NO_LABEL], "index_fields.references": [2, 0],
         "index_fields.bytes": [48, 48], "index_fields.retained": [24, 24],
         "index_owners.object": [1],
-        "index_cycles.objects": [2], "index_cycles.bytes": [48], "index_cycles.first": [1],
+        "index_cycles.objects": [2], "index_cycles.bytes": [48], "index_cycles.first": [1], "index_cycles.entries": [1],
         "index_spans.low": [0x10], "index_spans.high": [0x20],
         "index_maps.bits": [3] + [0] * 63 + [1] + [0] * 63,
     }

@@ -13,28 +13,8 @@ struct chosen {
 	struct refs *refs;
 	struct snap_graph_numbers *cycles; /* by place: the cycle */
 	struct snap_graph_numbers *places; /* by cycle */
-	struct snap_graph_numbers *keepers;
 	uint64_t count, rest;
 };
-
-/* Fields of keepers, by place. */
-enum {
-	NEAREST, /* the member that the roots reach first */
-	ENTRIES, /* members that no other member dominates */
-	ENTRY,   /* the last of these */
-	OUTSIDE, /* the lowest holder that is no member */
-	FIELDS
-};
-
-static uint64_t get(const struct chosen *chosen, uint64_t place, int field)
-{
-	return snap_graph_numbers_get(chosen->keepers, place * FIELDS + (uint64_t)field);
-}
-
-static void set(const struct chosen *chosen, uint64_t place, int field, uint64_t value)
-{
-	snap_graph_numbers_set(chosen->keepers, place * FIELDS + (uint64_t)field, value);
-}
 
 static uint64_t place_of(const struct chosen *chosen, uint64_t row)
 {
@@ -85,55 +65,16 @@ static void free_chosen(struct chosen *chosen)
 {
 	snap_graph_numbers_close(chosen->cycles);
 	snap_graph_numbers_close(chosen->places);
-	snap_graph_numbers_close(chosen->keepers);
 }
 
 /* ---- what keeps cycles alive ---- */
 
-static bool note_holder(void *context, const struct snap_graph_reference *reference)
+static struct snap_graph_keeper keeper_of(const struct chosen *chosen, uint64_t place)
 {
-	const struct chosen *chosen = context;
-	uint64_t place = place_of(chosen, reference->target);
-	if (place == SNAP_GRAPH_NONE || place_of(chosen, reference->owner) == place ||
-	    (reference->kind >= SNAP_REF_FIRST_WEAK && !chosen->refs->follows_weak))
-		return true;
-	if (reference->owner < get(chosen, place, OUTSIDE))
-		set(chosen, place, OUTSIDE, reference->owner);
-	return true;
-}
-
-static void note_member(const struct chosen *chosen, uint64_t place, uint64_t row)
-{
-	const struct snap_graph *graph = chosen->refs->graph;
-	uint64_t nearest = get(chosen, place, NEAREST);
-	if (nearest == SNAP_GRAPH_NONE ||
-	    snap_graph_distance(graph, row) < snap_graph_distance(graph, nearest))
-		set(chosen, place, NEAREST, row);
-	uint64_t dominator = snap_graph_dominator(graph, row);
-	if (dominator != SNAP_GRAPH_NONE && place_of(chosen, dominator) == place)
-		return;
-	set(chosen, place, ENTRIES, get(chosen, place, ENTRIES) + 1);
-	set(chosen, place, ENTRY, row);
-}
-
-static void find_keepers(struct refs *refs, struct chosen *chosen)
-{
-	bool any_garbage = false;
-	chosen->keepers = refs_numbers(refs, chosen->count * FIELDS, refs->objects);
-	for (uint64_t i = 0; i < chosen->count; i++) {
-		struct snap_graph_cycle cycle;
-		snap_graph_cycle(refs->graph, snap_graph_numbers_get(chosen->cycles, i), &cycle);
-		set(chosen, i, ENTRIES, 0);
-		any_garbage |= !is_reached(refs, cycle.first);
-	}
-	for (uint64_t row = 0; row < refs->objects; row++) {
-		uint64_t place = place_of(chosen, row);
-		if (place != SNAP_GRAPH_NONE)
-			note_member(chosen, place, row);
-	}
-	if (any_garbage)
-		refs_must(refs,
-			  snap_graph_references(refs->graph, note_holder, chosen, &refs->error));
+	struct snap_graph_keeper keeper;
+	snap_graph_keeper(chosen->refs->graph, snap_graph_numbers_get(chosen->cycles, place),
+			  &keeper);
+	return keeper;
 }
 
 /* What would be free without the cycle: where one member dominates all others, what that retains;
@@ -144,11 +85,14 @@ static uint64_t retained_by(struct refs *refs, const struct chosen *chosen, uint
 	struct snap_graph_cycle info;
 	struct snap_graph_set *members;
 	uint64_t bytes, objects, cycle = snap_graph_numbers_get(chosen->cycles, place);
-	if (get(chosen, place, ENTRIES) == 1)
-		return snap_graph_retained(refs->graph, get(chosen, place, ENTRY));
+	struct snap_graph_keeper keeper = keeper_of(chosen, place);
+	if (keeper.entries == 1)
+		return snap_graph_retained(refs->graph, keeper.entry);
 	if (*searches == 0)
 		return REFS_ABSENT;
 	--*searches;
+	if (keeper.retained != 0)
+		return keeper.retained;
 	snap_graph_cycle(refs->graph, cycle, &info);
 	refs_must(refs, snap_graph_set_open(&members, refs->graph, &refs->error));
 	for (uint64_t row = info.first;
@@ -163,24 +107,24 @@ static uint64_t retained_by(struct refs *refs, const struct chosen *chosen, uint
 
 static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t place)
 {
-	uint64_t nearest = get(chosen, place, NEAREST), outside = get(chosen, place, OUTSIDE);
+	struct snap_graph_keeper keeper = keeper_of(chosen, place);
 	uint64_t number = place + 1;
-	if (is_reached(refs, nearest)) {
+	if (is_reached(refs, keeper.nearest)) {
 		struct snap_graph_set *rows;
 		refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
-		snap_graph_set_add(rows, nearest);
+		snap_graph_set_add(rows, keeper.nearest);
 		refs_show_ways(refs, rows, "kept", number);
 		snap_graph_set_close(rows);
 		return;
 	}
 	/* For people the cycle's own line says as much. */
-	if (outside == SNAP_GRAPH_NONE && refs->table == NULL)
+	if (keeper.holder == SNAP_GRAPH_NONE && refs->table == NULL)
 		return;
 	struct refs_line line = refs_line("kept");
 	line.number = number;
 	line.kind = "unreachable";
-	if (outside != SNAP_GRAPH_NONE)
-		refs_describe(refs, &line, outside);
+	if (keeper.holder != SNAP_GRAPH_NONE)
+		refs_describe(refs, &line, keeper.holder);
 	refs_print(refs, &line);
 }
 
@@ -270,7 +214,7 @@ void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 	struct chosen chosen = choose(refs, which);
 	bool has_keepers = which != REFS_CYCLES_OF_TARGETS;
 	if (has_keepers)
-		find_keepers(refs, &chosen);
+		refs_must(refs, snap_graph_find_keepers(refs->graph, &refs->error));
 	count_members(refs, &chosen, &members);
 	uint32_t searches = SEARCHES;
 	uint64_t at = 0;
