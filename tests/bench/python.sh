@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Snapshots of CPython beside guppy3, pympler, meliae and tracemalloc, on the same heap in the same run.  OBJECTS and TRACES
-# change the size of it.
+# Snapshots of CPython beside guppy3, pympler, meliae and tracemalloc, on the same heaps in the same run.  OBJECTS and TRACES
+# change their size.  PYHEAP is the folder of a checkout of pyheap, which is measured then, too: once, as it takes minutes.
 . "$(dirname "$0")/measure.bash"
 objects=${OBJECTS:-1000000} traces=${TRACES:-1000000}
 STOPPED=4 TAKEN=5 # columns of traces, beside elapsed, processor seconds and memory
@@ -14,10 +14,11 @@ done
 [ "$old" = none ] || meliae=$("$top/tests/real/pip" "$old" six==1.17.0 meliae==0.5.1) || old=none
 [ "$old" = none ] || make -s -C "$top" BUILD="$BUILD" python PYTHON="$old" >&2
 
-# heap SERIES PYTHON MODE
+# heap SERIES PYTHON HEAP MODE
 heap() {
-	PYTHONPATH=$BUILD/python:$peers:${meliae:-} "$2" "$here/python_heap.py" "$3" "$objects" "$work/$3.file" >"$work/.clock"
-	tail -1 "$work/.clock" | awk '{print $1, 0, $2}' >>"$work/$1"
+	local file=$work/$1-$3.file
+	PYTHONPATH=$BUILD/python:$peers:${meliae:-} "$2" "$here/python_heap.py" "$3" "$4" "$objects" "$file" >"$work/.clock"
+	tail -1 "$work/.clock" | awk '{print $1, 0, $2}' >>"$work/$1-$3"
 }
 traced() {
 	PYTHONPATH=$BUILD/python python3 "$here/python_trace.py" "$1" "$work/modules" "$traces" "$work/traces.snap" >>"$work/trace-$1"
@@ -25,11 +26,12 @@ traced() {
 heaps() {
 	local mode
 	for mode in stop dump guppy pympler; do
-		heap "$mode" python3 "$mode"
+		heap "$mode" python3 "$1" "$mode"
 	done
 	[ "$old" = none ] || for mode in stop dump meliae; do
-		heap "old-$mode" "$old" "$mode"
+		heap "old-$mode" "$old" "$1" "$mode"
 	done
+	[ -z "${PYHEAP:-}" ] || [ -e "$work/pyheap-$1" ] || heap pyheap python3 "$1" pyheap
 }
 # added MODE: processor milliseconds that tracing adds, run by run
 added() { paste "$work/trace-$1" "$work/trace-none" | awk '{print ($2 - $7) * 1000}'; }
@@ -41,28 +43,41 @@ by() { row "$1" "$2" "$(column "trace-$5" "$3" "$4")" "$(column "trace-$6" "$3" 
 mkdir "$work/modules"
 PYTHONPATH=$here python3 "$here/traces.py" modules "$work/modules"
 for ((round = 0; round < rounds; round++)); do
-	heaps
+	heaps trees
+	heaps records
 	for mode in none snap1 snap25 tracemalloc1 tracemalloc25; do
 		traced "$mode"
 	done
 done
 
-found=$(snap-top -k type --format=tsv -n 0 "$work/dump.file" | awk -F '\t' 'NR > 1 {n += $2} END {print n}')
-what="$found objects of syntax trees"
-row "$what: the process stands still; guppy3's \`heap()\`" ms "$(column stop $ELAPSED 1000)" "$(column guppy $ELAPSED 1000)" less
-times "$what: \`snap.dump\`, labels and file, all processes; guppy3's \`heap()\`, without a file" dump guppy
-times "$what: \`snap.dump\`, all processes; pympler's summary of \`muppy.get_objects()\`" dump pympler
-row "$what: file per object" bytes "$(awk -v b="$(bytes "$work/dump.file")" -v n="$found" 'BEGIN {print b / n}')" "" less
-if [ "$old" = none ]; then
-	note "meliae" "needs CPython 3.8 and pip"
-else
+# both WHAT OURS PEER: processor time and elapsed
+both() { times "$@"; milliseconds "$@"; }
+# show HEAP NAME
+show() {
+	local file=$work/dump-$1.file found what old_version
+	found=$(snap-top -k type --format=tsv -n 0 "$file" | awk -F '\t' 'NR > 1 {n += $2} END {print n}')
+	what="$found objects of $2"
+	row "$what: the process stands still; guppy3's \`heap()\`" ms \
+		"$(column "stop-$1" $ELAPSED 1000)" "$(column "guppy-$1" $ELAPSED 1000)" less
+	both "$what: \`snap.dump\`, labels and file, all processes; guppy3's \`heap()\`, without a file" "dump-$1" "guppy-$1"
+	both "$what: \`snap.dump\`, all processes; pympler's summary of \`muppy.get_objects()\`" "dump-$1" "pympler-$1"
+	[ -z "${PYHEAP:-}" ] ||
+		both "$what: \`snap.dump\`, all processes; pyheap's dump, without texts of objects" "dump-$1" "pyheap-$1"
+	row "$what: file per object" bytes "$(awk -v b="$(bytes "$file")" -v n="$found" 'BEGIN {print b / n}')" "" less
+	if [ "$old" = none ]; then
+		note "meliae" "needs CPython 3.8 and pip"
+		return
+	fi
 	old_version=$("$old" -c 'import platform; print(platform.python_version())')
-	row "the same in CPython $old_version: the process stands still; meliae's dump" ms \
-		"$(column old-stop $ELAPSED 1000)" "$(column old-meliae $ELAPSED 1000)" less
-	times "the same in CPython $old_version: \`snap.dump\`, all processes; meliae's dump" old-dump old-meliae
-	row "the same in CPython $old_version: file; meliae's through \`zstd -3\`" bytes \
-		"$(bytes "$work/dump.file")" "$(zstd -q -3 -c "$work/meliae.file" | wc -c)" less
-fi
+	what="$2 in CPython $old_version"
+	row "$what: the process stands still; meliae's dump" ms \
+		"$(column "old-stop-$1" $ELAPSED 1000)" "$(column "old-meliae-$1" $ELAPSED 1000)" less
+	both "$what: \`snap.dump\`, all processes; meliae's dump" "old-dump-$1" "old-meliae-$1"
+	row "$what: file; meliae's through \`zstd -3\`" bytes \
+		"$(bytes "$work/old-dump-$1.file")" "$(zstd -q -3 -c "$work/old-meliae-$1.file" | wc -c)" less
+}
+show trees "syntax trees"
+show records records
 what="$traces live traces"
 row "$what: processor time that \`snap.start(25)\` adds; \`tracemalloc.start(25)\`" ms "$(added snap25)" "$(added tracemalloc25)" less
 row "$what: processor time that \`snap.start(25)\` adds; \`tracemalloc.start(1)\`" ms "$(added snap25)" "$(added tracemalloc1)" less

@@ -1,5 +1,6 @@
-"""python_heap.py MODE OBJECTS FILE: makes syntax trees of the standard library until there are so many objects, then takes a
-picture of the heap in the way that MODE says, and prints what that took: elapsed and processor seconds.  For python.sh."""
+"""python_heap.py HEAP MODE OBJECTS FILE: makes a heap of about so many objects, then takes a picture of it in the way that MODE
+says, and prints what that took: elapsed and processor seconds.  HEAP: trees, syntax trees of the standard library; or records,
+instances of a class with numbers, texts, a list, a tuple and a dict.  For python.sh."""
 import ast
 import gc
 import os
@@ -18,7 +19,7 @@ def objects():
     return 2 * len(gc.get_objects())
 
 
-def make(count):
+def trees(count):
     kept, folder = [], os.path.dirname(os.__file__)
     while objects() < count:
         for name in sorted(os.listdir(folder)):
@@ -26,6 +27,20 @@ def make(count):
                 with open(os.path.join(folder, name), encoding="utf-8") as file:
                     kept.append(ast.parse(file.read()))
     return kept
+
+
+class Record:
+    def __init__(self, n):
+        self.number = 100000 + n
+        self.name = "record %d" % n
+        self.price = n * 0.25
+        self.tags = ["tag %d" % (n % 1000 + i) for i in range(3)]
+        self.place = (n * 1.5, n * 2.5)
+        self.extra = {"note": "n%d" % n, "count": 500000 + n}
+
+
+def records(count):
+    return [Record(n) for n in range(count // 14)]
 
 
 def stop(path):
@@ -50,7 +65,12 @@ def meliae(path):
     scanner.dump_all_objects(path)
 
 
-mode, count, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+def pyheap(path):
+    """What its injector runs in a process, without texts of objects."""
+    exec(inferior, {"__name__": "inferior", "heap_file": path, "str_repr_len": -1, "progress_file": ""})
+
+
+heap, mode, count, path = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 if mode in ("stop", "dump"):
     import snap
 elif mode == "guppy":
@@ -59,8 +79,11 @@ elif mode == "pympler":
     from pympler import muppy, summary
 elif mode == "meliae":
     from meliae import scanner
+elif mode == "pyheap":
+    with open(os.path.join(os.environ["PYHEAP"], "pyheap/src/dumper_inferior.py"), encoding="utf-8") as file:
+        inferior = compile(file.read(), "dumper_inferior.py", "exec")
 gc.disable()
-kept = make(count)
+kept = globals()[heap](count)
 gc.collect()
 start, cpu = time.perf_counter(), used()
 elapsed = globals()[mode](path)
