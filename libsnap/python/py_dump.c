@@ -119,7 +119,7 @@ static void visit(struct py_walk *w, uint32_t id)
 	py_mark(w, object);
 	py_refer_begin(w);
 	py_references(w, id, type);
-	py_refer_end(w, id, py_type_of(w, object));
+	py_refer_end(w, id, type);
 }
 
 /* A closure's variables are said by the function, whether it was visited as a plain tuple before or will be after. */
@@ -185,7 +185,6 @@ static inline __attribute__((always_inline)) void prefetch_keys(const PyDictObje
 	__builtin_prefetch(dict->ma_values);
 }
 
-#define SOON      32u
 #define AGE_PARTS 12u
 #define AGE_KEYS  22u
 
@@ -193,14 +192,14 @@ static inline __attribute__((always_inline)) void prefetch_keys(const PyDictObje
 static void visit_soon(struct py_walk *w, uint32_t id)
 {
 	const size_t turn = w->turn++;
-	uint32_t *place = &w->soon[turn % SOON];
-	const uint32_t due = *place, parts = w->soon[(turn - AGE_PARTS) % SOON],
-		       keys = w->soon[(turn - AGE_KEYS) % SOON];
+	uint32_t *place = &w->soon[turn % PY_SOON];
+	const uint32_t due = *place, parts = w->soon[(turn - AGE_PARTS) % PY_SOON],
+		       keys = w->soon[(turn - AGE_KEYS) % PY_SOON];
 	*place = id;
 	if (parts)
 		prefetch_parts(py_object_at(w, parts));
 	const PyDictObject *dict = keys ? own_dict(py_object_at(w, keys)) : NULL;
-	if (dict)
+	if (dict && PyDict_CheckExact((const PyObject *)(const void *)dict))
 		prefetch_keys(dict);
 	if (due && py_going(w))
 		visit_or_defer(w, due);
@@ -249,7 +248,7 @@ static void visit_ids(struct py_walk *w)
 		if (!(*py_marks_of(w, ids[i]) & PY_VISITED))
 			visit_soon(w, ids[i]);
 	}
-	for (size_t i = 0; i < SOON; i++)
+	for (size_t i = 0; i < PY_SOON; i++)
 		visit_soon(w, 0);
 	visit_later(w);
 }

@@ -155,6 +155,7 @@ struct py_options {
 	uint64_t hash_key[2];      /* random */
 };
 
+#define PY_SOON 32u
 struct py_walk {
 	const struct py_options *options;
 	struct snap_writer *writer;
@@ -171,7 +172,7 @@ struct py_walk {
 	struct py_area words; /* uint32_t: targets, as snap_writer_heap() wants them */
 	struct py_area order; /* uint32_t: the ids that are being visited, and in the end all by address */
 	struct py_area later; /* uint32_t: ids of dicts that are to be visited when all others have been */
-	uint32_t soon[32];    /* ids that wait to be visited; 0: none */
+	uint32_t soon[PY_SOON]; /* ids that wait to be visited; 0: none */
 	size_t turn;
 
 	struct py_map type_numbers; /* PyTypeObject to its number in types + 1 */
