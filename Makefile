@@ -3,6 +3,8 @@ VERSION := $(shell sed -n 's/.*SNAP_VERSION "\(.*\)"/\1/p' libsnap/include/snap.
 SONAME  := libsnap.so.0
 BUILD   ?= build
 $(if $(strip $(BUILD)),,$(error BUILD is empty))
+# One name for one folder, whoever asks: what depends on a header is known by the name of its object.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 JOBS    ?= $(shell nproc 2>/dev/null || echo 1)
