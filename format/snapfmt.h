@@ -164,6 +164,11 @@ extern const struct snapfmt_codec snapfmt_codecs[SNAPFMT_ENCODING_COUNT];
 /* Decodes raw bytes, which must be used up exactly. */
 bool snapfmt_decode(uint8_t encoding, const uint8_t *raw, size_t raw_size, uint64_t *values, size_t count);
 
+/* Where parts of encoded integers end that have little in common, such as planes; the last end is raw_size.  Of bytes
+ * that no encoder made, these are some places or other, in order. */
+#define SNAPFMT_MAX_PARTS 24u
+size_t snapfmt_find_parts(uint8_t encoding, const uint8_t *raw, size_t raw_size, size_t count, size_t *ends);
+
 /* Text: offsets[i] to offsets[i + 1] within *bytes are string i; offsets has count + 1 elements. */
 size_t snapfmt_encode_text(const char *const *strings, const size_t *sizes, size_t count, uint8_t *raw, size_t size);
 bool snapfmt_decode_text(const uint8_t *raw, size_t raw_size, size_t count, uint32_t *offsets, const char **bytes);

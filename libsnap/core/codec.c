@@ -34,16 +34,27 @@ static void zstd_free(void *opaque, void *address)
 	libsnap_free(opaque, pointer, whole, 1);
 }
 
-/* Columns change their character where a plane ends: zstd is to look for such places, which it does not do by itself
- * at low levels.  A release that cannot is as good, but for a few percent. */
-static void split_blocks(ZSTD_CCtx *context, int level)
+/* What is compressed lies in one piece, and so does what comes out: zstd needs no buffers.  A release that cannot
+ * know that has them. */
+static void have_all(ZSTD_CCtx *context)
 {
 #if ZSTD_VERSION_NUMBER >= 10500
 	const int enable = 1;
-	if (level >= DEFAULT_LEVEL)
-		(void)ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam13, enable);
+	(void)ZSTD_CCtx_setParameter(context, ZSTD_c_stableInBuffer, enable);
+	(void)ZSTD_CCtx_setParameter(context, ZSTD_c_stableOutBuffer, enable);
 #else
-	(void)context, (void)level;
+	(void)context;
+#endif
+}
+
+/* zstd is to look for places where bytes change their character, which it does not do by itself at low levels, and
+ * which takes longer than all else.  A release that cannot is as good, but for a few percent. */
+static void look_for_parts(ZSTD_CCtx *context, bool look)
+{
+#if ZSTD_VERSION_NUMBER >= 10500
+	(void)ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam13, look);
+#else
+	(void)context, (void)look;
 #endif
 }
 
@@ -51,6 +62,7 @@ struct libsnap_compressor {
 	const struct snap_allocator *allocator;
 	struct snap_allocator own;
 	ZSTD_CCtx *context;
+	int level;
 };
 
 struct libsnap_decompressor {
@@ -85,7 +97,8 @@ enum snap_status libsnap_compressor_new(struct libsnap_compressor **out,
 	size_t result = ZSTD_CCtx_setParameter(c->context, ZSTD_c_compressionLevel, level);
 	if (!ZSTD_isError(result))
 		result = ZSTD_CCtx_setParameter(c->context, ZSTD_c_checksumFlag, 1);
-	split_blocks(c->context, level);
+	have_all(c->context);
+	c->level = level;
 	if (ZSTD_isError(result)) {
 		libsnap_compressor_free(c);
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "compression level %d: %s",
@@ -107,31 +120,30 @@ static enum snap_status compressed(size_t result, size_t size, size_t *stored_si
 			    ZSTD_getErrorName(result));
 }
 
+enum snap_status libsnap_compress_parts(struct libsnap_compressor *c, const void *raw, const size_t *ends, size_t count,
+					void *stored, size_t capacity, size_t *stored_size,
+					struct snap_error *error)
+{
+	ZSTD_inBuffer in = {raw, 0, 0};
+	ZSTD_outBuffer out = {stored, capacity, 0};
+	size_t result = ZSTD_CCtx_reset(c->context, ZSTD_reset_session_only);
+	look_for_parts(c->context, count == 1 && c->level >= DEFAULT_LEVEL);
+	if (!ZSTD_isError(result))
+		result = ZSTD_CCtx_setPledgedSrcSize(c->context, ends[count - 1]);
+	for (size_t i = 0; i < count && !ZSTD_isError(result); i++) {
+		in.size = ends[i];
+		result = ZSTD_compressStream2(c->context, &out, &in, i + 1 < count ? ZSTD_e_flush : ZSTD_e_end);
+		if (!ZSTD_isError(result) && result > 0)
+			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "cannot compress a block: no room");
+	}
+	return compressed(result, out.pos, stored_size, error);
+}
+
 enum snap_status libsnap_compress(struct libsnap_compressor *c, const void *raw, size_t raw_size,
 				  void *stored, size_t capacity, size_t *stored_size,
 				  struct snap_error *error)
 {
-	size_t result = ZSTD_compress2(c->context, stored, capacity, raw, raw_size);
-	return compressed(result, result, stored_size, error);
-}
-
-enum snap_status libsnap_compress_split(struct libsnap_compressor *c, const void *raw, size_t raw_size, size_t split,
-					void *stored, size_t capacity, size_t *stored_size,
-					struct snap_error *error)
-{
-	ZSTD_inBuffer in = {raw, split, 0};
-	ZSTD_outBuffer out = {stored, capacity, 0};
-	size_t result = ZSTD_CCtx_reset(c->context, ZSTD_reset_session_only);
-	if (!ZSTD_isError(result))
-		result = ZSTD_CCtx_setPledgedSrcSize(c->context, raw_size);
-	if (!ZSTD_isError(result))
-		result = ZSTD_compressStream2(c->context, &out, &in, ZSTD_e_flush);
-	in.size = raw_size;
-	if (result == 0)
-		result = ZSTD_compressStream2(c->context, &out, &in, ZSTD_e_end);
-	if (!ZSTD_isError(result) && result > 0)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "cannot compress a block: no room");
-	return compressed(result, out.pos, stored_size, error);
+	return libsnap_compress_parts(c, raw, &raw_size, 1, stored, capacity, stored_size, error);
 }
 
 void libsnap_compressor_free(struct libsnap_compressor *c)

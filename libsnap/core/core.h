@@ -70,8 +70,8 @@ enum snap_status libsnap_compressor_new(struct libsnap_compressor **out,
 enum snap_status libsnap_compress(struct libsnap_compressor *, const void *raw, size_t raw_size,
 				  void *stored, size_t capacity, size_t *stored_size,
 				  struct snap_error *error);
-/* The same, but what is before split is compressed apart from the rest: their letters have little in common. */
-enum snap_status libsnap_compress_split(struct libsnap_compressor *, const void *raw, size_t raw_size, size_t split,
+/* The same, but parts up to each of the ends are compressed apart from each other: their bytes have little in common. */
+enum snap_status libsnap_compress_parts(struct libsnap_compressor *, const void *raw, const size_t *ends, size_t count,
 					void *stored, size_t capacity, size_t *stored_size,
 					struct snap_error *);
 void libsnap_compressor_free(struct libsnap_compressor *);

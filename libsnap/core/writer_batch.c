@@ -111,7 +111,7 @@ static enum snap_status compress(struct snap_writer *w, size_t raw_size, size_t 
 	if (status != SNAP_OK)
 		return status;
 	if (split)
-		status = libsnap_compress_split(compressor, w->batch.raw, raw_size, split, payload,
+		status = libsnap_compress_parts(compressor, w->batch.raw, (size_t[]){split, raw_size}, 2, payload,
 						LIBSNAP_STORED_BOUND, stored_size, &w->problem);
 	else
 		status = libsnap_compress(compressor, w->batch.raw, raw_size, payload, LIBSNAP_STORED_BOUND,

@@ -15,11 +15,12 @@ enum snap_status libsnap_write_block(struct snap_writer *w, struct snapfmt_block
 				     size_t raw_size)
 {
 	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
-	size_t stored_size;
+	size_t stored_size, ends[SNAPFMT_MAX_PARTS];
+	size_t parts = snapfmt_find_parts(block->encoding, raw, raw_size, block->row_count, ends);
 	enum snap_status status = libsnap_batch_precede(w, block);
 	if (status == SNAP_OK)
-		status = libsnap_compress(w->compressor, raw, raw_size, payload,
-					  LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
+		status = libsnap_compress_parts(w->compressor, raw, ends, parts, payload, LIBSNAP_STORED_BOUND,
+						&stored_size, &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	block->raw_size = (uint32_t)raw_size;

@@ -179,6 +179,47 @@ static void test_adjacent(void)
 }
 
 /* Random bytes must never be read beyond their end, whatever they claim (sanitizers look on). */
+static bool ascend(const size_t *ends, size_t count, size_t size)
+{
+	bool good = count > 0 && count <= SNAPFMT_MAX_PARTS && ends[count - 1] == size;
+	for (size_t i = 1; i < count; i++)
+		good = good && ends[i - 1] < ends[i];
+	return good;
+}
+
+/* Planes are parts of their own, and of any bytes whatsoever parts are in order. */
+static void test_parts(void)
+{
+	const uint64_t bounds[] = {1, 1000, 1u << 20};
+	const size_t count = 3000;
+	size_t ends[SNAPFMT_MAX_PARTS], size, wrong = 0;
+	for (size_t i = 0; i < count; i++)
+		values[i] = random_number() % (1u << 24);
+	size = snapfmt_encode_planes(values, count, raw, sizeof(raw));
+	CHECK(snapfmt_find_parts(SNAPFMT_PLANES, raw, size, count, ends) == 3 && ends[0] == size - 2 * count &&
+	      ends[1] == size - count && ends[2] == size);
+	size = snapfmt_encode_delta(values, count, raw, sizeof(raw));
+	CHECK(snapfmt_find_parts(SNAPFMT_DELTA, raw, size, count, ends) == 4 && ends[2] == size - (count - 1));
+	size = snapfmt_encode_steps(values, count, raw, sizeof(raw));
+	CHECK(snapfmt_find_parts(SNAPFMT_STEPS, raw, size, count, ends) == 5 && ends[0] == count && ends[4] == size);
+	for (size_t i = 0; i < count; i++)
+		values[i] += values[i] == 0;
+	size = snapfmt_encode_ranges(values, count, bounds, 3, raw, sizeof(raw));
+	CHECK(size > 0 && snapfmt_find_parts(SNAPFMT_RANGES, raw, size, count, ends) > 3);
+	CHECK(snapfmt_find_parts(SNAPFMT_PLANES, raw, 10, 8, ends) == 1 && ends[0] == 10);
+	for (int i = 0; i < 20000; i++) {
+		size = 1 + random_number() % 9000;
+		uint8_t *noise = malloc(size);
+		REQUIRE(noise);
+		for (size_t j = 0; j < size; j++)
+			noise[j] = (uint8_t)(j < 32 ? random_number() >> random_number() % 60 : j);
+		const uint8_t encoding = (uint8_t)(random_number() % 16);
+		wrong += !ascend(ends, snapfmt_find_parts(encoding, noise, size, 1 + random_number() % 5000, ends), size);
+		free(noise);
+	}
+	CHECK(wrong == 0);
+}
+
 static void test_noise(void)
 {
 	size_t accepted = 0;
@@ -289,6 +330,7 @@ int main(void)
 	test_round_trips(SNAPFMT_RANGES);
 	test_refusals();
 	test_text();
+	test_parts();
 	test_noise();
 	test_adjacent();
 	test_batches();
