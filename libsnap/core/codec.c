@@ -48,7 +48,7 @@ static void have_all(ZSTD_CCtx *context)
 }
 
 /* zstd is to look for places where bytes change their character, which it does not do by itself at low levels, and
- * which takes longer than all else.  A release that cannot is as good, but for a few percent. */
+ * which takes longer than compressing them.  A release that cannot is as good, but for a few percent. */
 static void look_for_parts(ZSTD_CCtx *context, bool look)
 {
 #if ZSTD_VERSION_NUMBER >= 10500

@@ -120,6 +120,21 @@ static enum snap_status end_targets(struct rows_out *o)
 	return status == SNAP_OK ? libsnap_table_flush(&o->references) : status;
 }
 
+/* One slot of all rows. */
+static enum snap_status queue_slot(struct rows_out *o, size_t slot, size_t slot_count)
+{
+	enum snap_status status = SNAP_OK;
+	for (size_t at = slot; at < o->slots_used && status == SNAP_OK;) {
+		size_t count = o->targets.count;
+		for (; at < o->slots_used && count < QUEUE; at += slot_count)
+			o->targets.values[count++] = o->slots[at];
+		o->targets.count = count;
+		if (count == QUEUE)
+			status = flush_targets(o);
+	}
+	return status;
+}
+
 static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *shape)
 {
 	if (o->run_rows == 0)
@@ -132,9 +147,8 @@ static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *
 	for (size_t slot = 0; slot < shape->slot_count && status == SNAP_OK; slot++) {
 		if (alone)
 			status = end_targets(o);
-		for (size_t at = slot; at < o->slots_used && status == SNAP_OK;
-		     at += shape->slot_count)
-			status = queue_target(o, o->slots[at]);
+		if (status == SNAP_OK)
+			status = queue_slot(o, slot, shape->slot_count);
 	}
 	if (status == SNAP_OK && alone)
 		status = end_targets(o);

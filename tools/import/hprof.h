@@ -387,8 +387,16 @@ size_t hprof_dotted_name(const char *text, size_t size, char *out);
 enum snap_status hprof_stack(struct hprof_import *import, uint32_t trace, uint32_t first,
 			     uint32_t *stack);
 
-/* hprof_classes.c; NULL where it is not known. */
-struct hprof_class *hprof_class_find(struct hprof_import *import, uint64_t id);
+/* hprof_classes.c; NULL where it is not known.  What was sought is found at once the next time. */
+struct hprof_class *hprof_class_seek(struct hprof_import *import, uint64_t id, uint32_t *recent);
+static inline struct hprof_class *hprof_class_find(struct hprof_import *import, uint64_t id)
+{
+	struct hprof_classes *classes = &import->classes;
+	uint32_t *recent = &classes->recent[id * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (HPROF_RECENT - 1)];
+	if (*recent != 0 && classes->items[*recent - 1].id == id)
+		return &classes->items[*recent - 1];
+	return hprof_class_seek(import, id, recent);
+}
 enum snap_status hprof_class_add(struct hprof_import *import, uint64_t id,
 				 struct hprof_class **class);
 enum snap_status hprof_class_read(struct hprof_import *import, const struct hprof_record *record);

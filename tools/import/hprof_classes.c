@@ -5,12 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct hprof_class *hprof_class_find(struct hprof_import *import, uint64_t id)
+struct hprof_class *hprof_class_seek(struct hprof_import *import, uint64_t id, uint32_t *recent)
 {
 	struct hprof_classes *classes = &import->classes;
-	uint32_t *recent = &classes->recent[id * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (HPROF_RECENT - 1)];
-	if (*recent != 0 && classes->items[*recent - 1].id == id)
-		return &classes->items[*recent - 1];
 	uint64_t place;
 	if (!hprof_map_get(&classes->by_id, id, &place))
 		return NULL;
@@ -136,8 +133,6 @@ static bool find_thread_name(struct hprof_import *import, const struct hprof_cla
 
 enum snap_status hprof_class_look(struct hprof_import *import, struct hprof_class *class)
 {
-	if (class->looked_at)
-		return SNAP_OK;
 	class->looked_at = true;
 	uint32_t offset = 0;
 	const struct hprof_class *at = class;

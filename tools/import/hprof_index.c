@@ -87,7 +87,7 @@ static enum snap_status look_at_instance(struct hprof_import *import,
 	struct hprof_class *class = hprof_class_find(import, record->other);
 	if (class == NULL || !class->dumped)
 		return SNAP_OK;
-	enum snap_status status = hprof_class_look(import, class);
+	enum snap_status status = class->looked_at ? SNAP_OK : hprof_class_look(import, class);
 	const unsigned id = import->scan.id_size;
 	if (status != SNAP_OK || !class->is_thread || record->body < class->thread_name_at + id ||
 	    import->thread_names.count >= NAMES_MAX)

@@ -1,6 +1,13 @@
 /* SipHash-2-4 and a key made of an input (siphash.h). */
 #include "siphash.h"
 
+static inline uint64_t load8(const uint8_t *p)
+{
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
+/* Of fewer. */
 static uint64_t load(const uint8_t *bytes, size_t size)
 {
 	uint64_t word = 0;
@@ -11,7 +18,7 @@ static uint64_t load(const uint8_t *bytes, size_t size)
 
 struct siphash_key siphash_key_from_bytes(const uint8_t bytes[16])
 {
-	return (struct siphash_key){load(bytes, 8), load(bytes + 8, 8)};
+	return (struct siphash_key){load8(bytes), load8(bytes + 8)};
 }
 
 static inline uint64_t rotate(uint64_t x, int bits)
@@ -51,7 +58,7 @@ uint64_t siphash(struct siphash_key key, const void *bytes, size_t size)
 	start(v, key);
 	size_t left = size;
 	for (; left >= 8; at += 8, left -= 8)
-		absorb(v, load(at, 8));
+		absorb(v, load8(at));
 	absorb(v, load(at, left) | (uint64_t)size << 56);
 	v[2] ^= 0xff;
 	sip_rounds(v, 4);
@@ -72,7 +79,7 @@ void siphash_derive_add(struct siphash_state *state, const void *bytes, size_t s
 	absorb(state->v, size);
 	size_t left = size;
 	for (; left >= 8; at += 8, left -= 8)
-		absorb(state->v, load(at, 8));
+		absorb(state->v, load8(at));
 	if (left > 0)
 		absorb(state->v, load(at, left));
 	state->count++;
