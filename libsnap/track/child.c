@@ -470,6 +470,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	size_t own_count = track_own_count();
 	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);
+	track_locks_forked(); /* another thread may have held one */
 	track_limits_child();
 	p->resident = resident_bytes();
 	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
