@@ -55,6 +55,7 @@ cat >init <<TEXT
 #!/bin/sh
 export PATH=$PATH
 cd $work
+echo yes >started
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t cgroup2 none /sys/fs/cgroup
@@ -78,6 +79,11 @@ sleep 100
 TEXT
 chmod +x init
 timeout -k 1 300 linux.uml mem=256M rootfstype=hostfs rootflags=/ rw init="$work/init" con=null con0=fd:0,fd:1 delayacct quiet </dev/null >kernel.out 2>&1
+if [ ! -e started ]; then
+	tail -20 kernel.out | sed 's/^/# /'
+	echo "1..0 # SKIP User Mode Linux does not run here"
+	exit 0
+fi
 [ -e "done" ] || tail -20 kernel.out
 is "$(cat "done")" yes "a kernel ran"
 property() { snap-info --properties --format=tsv "$1" | sed -n "s/^$2\t//p"; }
