@@ -25,10 +25,11 @@ out += ["  %d: {length: %d, hash: 0x%x}" % (i, i * i, r.getrandbits(64)) for i i
 ids = sorted(r.sample(range(1, objects * 12), objects))
 ids = [0x7f0000000000 + 16 * i for i in ids]
 shapes = [[r.choice(("field", "local", "weak", "17")) for _ in range(r.randrange(5))] for _ in range(60)]
+sizes = [16 * r.randrange(1, 1 << 26) for _ in range(200)]
 out.append("objects:")
 for n, address in enumerate(ids):
     shape = min(r.randrange(60), r.randrange(60))
-    line = ["id: 0x%x" % address, "type: %d" % (1 + shape % 40), "size: %d" % (16 * r.randrange(1, 1 + 2 ** (shape % 9)))]
+    line = ["id: 0x%x" % address, "type: %d" % (1 + shape % 40), "size: %d" % (r.choice(sizes) if shape % 2 else 16 * r.randrange(1, 1 + 2 ** (shape % 9)))]
     if shape % 3:
         line.append("stack: %d" % r.randrange(1, 2001))
     if shape % 5 == 0:

@@ -516,6 +516,7 @@ static __thread void *hidden;
 void fill(int size) { shown[1] = malloc(size); hidden = malloc(size + 1); }
 TEXT
 cat >local.c <<'TEXT'
+#include <unistd.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -540,6 +541,7 @@ int main(void)
 	fill(2000);
 	own = malloc(2002);
 	clear();
+	usleep(100000); /* until the thread sleeps */
 	return 0;
 }
 TEXT

@@ -238,3 +238,4 @@ try:
 except TimeoutError:
     pending.cancel()
     check(False, "time grows as they do")
+os.remove(os.path.join(work, "large.snap"))
