@@ -442,6 +442,9 @@ enum snap_status libsnap_side_graph(struct side *, bool needs_roots, struct snap
 /* Reads the rows that are asked about, or all kept objects for another purpose. */
 enum snap_status libsnap_side_rows(struct side *, unsigned dimensions, libsnap_take_row *take, struct snap_error *);
 bool libsnap_side_keeps(struct side *, const struct query_row *);
+/* side_key.c: the row's id in the table that group_of goes by, and its key.  SNAP_END: it is in no group. */
+enum snap_status libsnap_side_key(struct side *, const struct query_row *, uint64_t *id, struct tuple *key, struct snap_error *);
+struct tuple libsnap_side_frame_key(struct side *, uint32_t frame);
 /* list_of: of each stack. */
 enum snap_status libsnap_list_tracebacks(struct side *, struct snap_error *);
 /* Adds to the group's sum. */
