@@ -521,6 +521,7 @@ cat >local.c <<'TEXT'
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 void fill(int);
 static sem_t ready, never;
 __thread void *own;
