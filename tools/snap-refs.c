@@ -75,18 +75,22 @@ static void open_graph(struct refs *refs, bool weak)
 			 refs->file);
 }
 
-/* Of a process that ran before it was recorded, older blocks are not known, nor what they hold. */
+static bool has_property(struct refs *refs, const char *key)
+{
+	const char *value;
+	size_t size;
+	enum snap_status status = snap_reader_property(refs->reader, key, &value, &size, &refs->error);
+	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	return status == SNAP_OK;
+}
+
+/* Of a process that ran before it was recorded, older blocks may not be known, nor what they hold. */
 static void warn_of_older(struct refs *refs)
 {
-	const char *since;
-	size_t size;
-	enum snap_status status =
-		snap_reader_property(refs->reader, "recorded_since", &since, &size, &refs->error);
-	if (status == SNAP_OK)
+	if (has_property(refs, "recorded_since") &&
+	    (!has_property(refs, "older_blocks") || has_property(refs, "unseen_heaps")))
 		cli_warn("%s: what only blocks hold that are older than the recording is listed, too",
 			 refs->file);
-	else
-		refs_must(refs, status == SNAP_END ? SNAP_OK : status);
 }
 
 /* False: some target names nothing. */

@@ -198,23 +198,28 @@ static struct picture_site read_site(struct picture *p, uint32_t node)
 	return site;
 }
 
-static bool add_object(struct picture *p, const struct track_block *block, struct snap_object object)
+static bool write_object(struct picture *p, const struct track_block *block, struct snap_object object)
 {
-	struct picture_site *site = &p->sites[block->site];
-	if (TRACK_UNLIKELY(!site->known))
-		*site = read_site(p, block->site);
 	object.size = block->size;
 	object.count = 1;
-	object.stack = site->stack;
-	object.thread = site->thread;
-	object.domain = site->domain;
-	p->bytes += block->size;
-	p->count++;
 	if (p->has_account)
 		track_account_block(&p->account, &p->maps, block);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_object(p->writer, &object, &p->error);
 	return p->status == SNAP_OK;
+}
+
+static bool add_object(struct picture *p, const struct track_block *block, struct snap_object object)
+{
+	struct picture_site *site = &p->sites[block->site];
+	if (TRACK_UNLIKELY(!site->known))
+		*site = read_site(p, block->site);
+	object.stack = site->stack;
+	object.thread = site->thread;
+	object.domain = site->domain;
+	p->bytes += block->size;
+	p->count++;
+	return write_object(p, block, object);
 }
 
 /* By its linkage name: that of the class's virtual table. */
@@ -241,22 +246,37 @@ static uint32_t mapped_type(struct picture *p, bool is_file)
 	return type;
 }
 
-/* Those that begin up to an address, which a block has if it is not the last there is: then no mapping has it. */
-static void add_mapped(struct picture *p, uintptr_t until)
+/* Those that begin below an address.  They are not in the sums of what was recorded. */
+static void add_older(struct picture *p, uintptr_t until)
+{
+	struct track_block block;
+	while (p->status == SNAP_OK && track_picture_older_next(p, until, &block)) {
+		uint32_t type = class_of_block(p, &block);
+		type = type ? type : track_picture_older_type(p);
+		write_object(p, &block, (struct snap_object){.id = block.address, .type = type, .domain = TRACK_DOMAIN_OLDER});
+		track_picture_references(p, &block);
+	}
+}
+
+/* Those that begin up to an address, which a block has if it is not the last there is: then no mapping has it; and older
+ * ones. */
+static void add_others(struct picture *p, uintptr_t until)
 {
 	for (; p->mapped_next < p->mapped_count && p->mapped[p->mapped_next].block.address <= until; p->mapped_next++) {
 		const struct track_mapped *m = &p->mapped[p->mapped_next];
 		struct snap_object object = {.id = m->block.address == until ? 0 : m->block.address};
 		object.type = mapped_type(p, m->is_file);
+		add_older(p, m->block.address);
 		if (!add_object(p, &m->block, object))
 			return;
 	}
+	add_older(p, until);
 }
 
 static bool add_block(void *context, const struct track_block *block)
 {
 	struct picture *p = context;
-	add_mapped(p, block->address);
+	add_others(p, block->address);
 	uint32_t type = track_settings.references ? class_of_block(p, block) : 0;
 	add_object(p, block, (struct snap_object){.id = block->address, .type = type});
 	if (p->status == SNAP_OK && track_settings.references)
@@ -372,6 +392,10 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 		time_property(p, "recorded_since", track_settings.since_ns);
 		number_property(p, "older_frees", track_lost.older_frees);
 	}
+	if (p->older.is_wanted)
+		number_property(p, "older_blocks", p->older.count);
+	if (p->older.chunks.unseen)
+		number_property(p, "unseen_heaps", p->older.chunks.unseen);
 	if (track_lost.allocator)
 		property(p, "unseen_allocator", "malloc");
 	if (track_lost.blocks)
@@ -436,7 +460,7 @@ static void write_picture(struct picture *p, enum track_reason reason)
 	uint64_t duplicates = 0;
 	if (!track_blocks_each(add_block, p, &duplicates) && p->status == SNAP_OK)
 		p->status = SNAP_NO_MEMORY;
-	add_mapped(p, UINTPTR_MAX);
+	add_others(p, UINTPTR_MAX);
 	track_picture_roots(p);
 	add_mappings(p);
 	describe_program(p);

@@ -1,4 +1,4 @@
-/* The live blocks, found by any address inside of them. */
+/* The live blocks, and older ones that may be, found by any address inside of them. */
 #include <sys/mman.h>
 
 #include "track.h"
@@ -14,11 +14,11 @@ struct track_holders_page {
 struct gathering {
 	struct track_holders *holders;
 	size_t capacity;
+	const struct track_range *older, *older_end;
 };
 
-static bool gather(void *context, const struct track_block *block)
+static bool add(struct gathering *g, const struct track_block *block)
 {
-	struct gathering *g = context;
 	struct track_holders *h = g->holders;
 	if (h->count == g->capacity) {
 		size_t size = g->capacity * sizeof *h->blocks;
@@ -35,6 +35,22 @@ static bool gather(void *context, const struct track_block *block)
 	h->high = end > h->high ? end : h->high;
 	h->blocks[h->count++] = (struct track_range){block->address, end};
 	return true;
+}
+
+/* Those that begin below an address. */
+static bool add_older(struct gathering *g, uintptr_t until)
+{
+	for (; g->older < g->older_end && g->older->start < until; g->older++) {
+		const struct track_block block = {.address = g->older->start, .size = g->older->end - g->older->start};
+		if (block.size != 0 && !add(g, &block))
+			return false;
+	}
+	return true;
+}
+
+static bool gather(void *context, const struct track_block *block)
+{
+	return add_older(context, block->address) && add(context, block);
 }
 
 static struct track_holders_page *page_slot(const struct track_holders *h, uintptr_t page)
@@ -74,12 +90,12 @@ static void fill_pages(struct track_holders *h)
 	}
 }
 
-bool track_holders_read(struct track_holders *h)
+bool track_holders_read(struct track_holders *h, const struct track_chunks *older)
 {
-	struct gathering g = {.holders = h};
+	struct gathering g = {.holders = h, .older = older->all, .older_end = older->all + older->count};
 	uint64_t duplicates;
 	*h = (struct track_holders){0};
-	if (!track_blocks_each(gather, &g, &duplicates))
+	if (!track_blocks_each(gather, &g, &duplicates) || !add_older(&g, UINTPTR_MAX))
 		return false;
 	if (h->count == 0)
 		return true;

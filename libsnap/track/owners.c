@@ -48,8 +48,10 @@ void track_picture_references(struct picture *p, const struct track_block *block
 
 bool track_picture_read_references(struct picture *p)
 {
-	if (!p->has_account || !track_holders_read(&p->holders) ||
-	    !track_roots_read(&p->roots, &p->maps, &p->account, &p->holders))
+	if (!p->has_account || !track_older_read(&p->older, &p->maps, &p->account) ||
+	    !track_holders_read(&p->holders, &p->older.chunks) ||
+	    !track_roots_read(&p->roots, &p->maps, &p->account, &p->holders) ||
+	    !track_older_reach(&p->older, &p->maps, &p->holders, &p->roots))
 		return false;
 	track_variables_name(&p->roots, &p->maps);
 	p->functions = track_map((track_node_count() + 1) * sizeof *p->functions);

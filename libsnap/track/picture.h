@@ -31,6 +31,7 @@ struct picture {
 	struct track_maps maps;
 	struct track_account account;
 	struct track_holders holders; /* the rest: with references only */
+	struct track_older older;
 	struct track_roots roots;
 	struct track_types types;
 	uint32_t offsets[PICTURE_NAMED_WORDS]; /* by word: the string's id */
@@ -47,6 +48,10 @@ uint32_t track_picture_stack(struct picture *, uint32_t node);
 bool track_picture_read_references(struct picture *);
 /* What the block that was written last points to. */
 void track_picture_references(struct picture *, const struct track_block *);
+/* Of older blocks, those that are to be written and begin below an address, one after the other; false: there is none left. */
+bool track_picture_older_next(struct picture *, uintptr_t until, struct track_block *);
+/* The type of those of which nothing else is known. */
+uint32_t track_picture_older_type(struct picture *);
 /* After all blocks. */
 void track_picture_roots(struct picture *);
 

@@ -195,6 +195,7 @@ void track_begin(void)
 	track_lost.allocator = track_is_bypassed();
 	track_signals_init();
 	track_mapped_init();
+	track_older_init();
 	track_limits_init();
 	snap_track_attach.is_recording = 1;
 	atomic_store(&track_on, true);

@@ -274,7 +274,17 @@ bool track_is_descriptor(uintptr_t address);
 #define TRACK_DESCRIPTOR_ALIGN 64u
 #define TRACK_DESCRIPTOR_SIZE  4096u
 
-/* ---- who holds what (holders.c, types.c, asleep.c, frames.c, roots.c, variables.c) ---- */
+/* ---- who holds what (glibc.c, holders.c, older.c, types.c, asleep.c, frames.c, roots.c, variables.c) ---- */
+
+/* Ascending; what begins where it ends is none. */
+struct track_chunks {
+	struct track_range *all;
+	size_t count, capacity;
+	size_t unseen; /* heaps that could not be read */
+};
+/* What the C library's allocator, whose malloc() is function, has given out, but for live blocks.  Some of it may be free.
+ * False: no memory. */
+bool track_glibc_read(struct track_chunks *, struct track_maps *, const struct track_account *, uintptr_t function);
 
 /* All live blocks, to be found by an address inside of them: 16 to 32 bytes for each, and 32 to 64 for each page that they
  * touch. */
@@ -286,7 +296,7 @@ struct track_holders {
 	uintptr_t low, high;
 	bool nested; /* some blocks are parts of others */
 };
-bool track_holders_read(struct track_holders *);
+bool track_holders_read(struct track_holders *, const struct track_chunks *older);
 /* The block that holds an address (of nested ones the innermost), or NULL. */
 const struct track_range *track_holders_find(const struct track_holders *, uintptr_t address);
 /* The words of a block that point into another, without those of blocks inside of it.  Stops at false. */
@@ -365,6 +375,21 @@ struct track_roots {
 	bool no_memory;
 };
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *, const struct track_holders *);
+
+/* Blocks from before the recording of a process that ran already. */
+struct track_older {
+	bool is_wanted;
+	struct track_chunks chunks;
+	uint64_t *all, *reached; /* bits, by the indexes of holders; NULL: there are none */
+	size_t next;             /* to be written */
+	uint64_t count;          /* written */
+};
+void track_older_init(void);
+/* False: no memory. */
+bool track_older_read(struct track_older *, struct track_maps *, const struct track_account *);
+/* Which of them, which holders have, are reached. */
+bool track_older_reach(struct track_older *, struct track_maps *, const struct track_holders *, const struct track_roots *);
+
 /* Gives names to those in modules, and to threads' own variables. */
 void track_variables_name(struct track_roots *, struct track_maps *);
 /* Each variable of all modules that has a name.  The names stay. */
@@ -429,6 +454,7 @@ void track_flush(struct track_thread *);
 /* ---- what the program maps (mapped.c) ---- */
 
 #define TRACK_DOMAIN_MAPPED 0xffffffffu
+#define TRACK_DOMAIN_OLDER  0xfffffffeu
 struct track_mapped {
 	struct track_block block;
 	bool is_file;
