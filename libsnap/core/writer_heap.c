@@ -22,6 +22,8 @@ enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap 
 	if (status == SNAP_OK &&
 	    ((whole.count > 0 && (!whole.order || !whole.objects)) || (whole.word_count > 0 && !whole.words)))
 		status = libsnap_misuse(w, "a heap that lacks an array");
+	if (status == SNAP_OK && whole.count == UINT32_MAX)
+		status = libsnap_misuse(w, "a heap of 2^32 - 1 objects");
 	if (status == SNAP_OK) {
 		w->heap.arrays = whole;
 		w->heap.given = true;
@@ -217,7 +219,7 @@ enum snap_status libsnap_heap_settle(struct snap_writer *w)
 		return libsnap_misuse(w, "a heap, and objects or references beside it");
 	w->heap.rows = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.rows));
 	w->heap.numbers = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.numbers));
-	if (!w->heap.rows || !w->heap.numbers || h->count == UINT32_MAX)
+	if (!w->heap.rows || !w->heap.numbers)
 		return libsnap_fail_memory(&w->problem);
 	enum snap_status status = settle_objects(w);
 	w->group.count = 0;
