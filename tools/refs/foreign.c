@@ -51,17 +51,10 @@ static void compare_all(struct foreign *foreign)
 {
 	static const uint32_t column[] = {SNAP_OBJECT_REFCOUNT};
 	struct refs *refs = foreign->refs;
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status;
-	refs_must(refs, snap_scan_open(&scan, refs->reader, column, 1, &refs->error));
-	while ((status = snap_scan_next(scan, &first, &count, &values, &refs->error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++)
-			compare(foreign, first + i, values[0][i]);
-	snap_scan_close(scan);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	struct scan scan = scan_begin(refs->reader, column, 1, &refs->error);
+	while (scan_next(&scan))
+		compare(foreign, scan.row, scan_value(&scan, 0));
+	refs_must(refs, scan_end(&scan, NULL));
 }
 
 static bool comes_after(const void *context, uint64_t a, uint64_t b)
