@@ -10,18 +10,22 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#define FUNCTIONS                                                                                                          \
-	F(read) F(readv) F(write) F(writev) F(recv) F(recvfrom) F(recvmsg) F(recvmmsg) F(send) F(sendto) F(sendmsg)        \
-	F(sendmmsg) F(accept) F(accept4) F(connect) F(__read_chk) F(__recv_chk) F(__recvfrom_chk)                          \
-	F(poll) F(ppoll) F(select) F(pselect) F(epoll_wait) F(epoll_pwait) F(epoll_pwait2) F(__poll_chk) F(__ppoll_chk)    \
-	F(sleep) F(usleep) F(nanosleep) F(clock_nanosleep) F(thrd_sleep) F(pause) F(sigsuspend) F(sigwait) F(sigwaitinfo)  \
-	F(sigtimedwait) F(wait) F(wait3) F(wait4) F(waitpid) F(waitid) F(system) F(flock) F(lockf) F(lockf64)              \
-	F(semop) F(semtimedop) F(msgrcv) F(msgsnd) F(mq_receive) F(mq_timedreceive) F(mq_send) F(mq_timedsend)             \
-	F(sem_wait) F(sem_timedwait) F(sem_clockwait) F(pthread_cond_wait) F(pthread_cond_timedwait)                       \
-	F(pthread_cond_clockwait) F(pthread_barrier_wait) F(pthread_join) F(pthread_timedjoin_np) F(pthread_clockjoin_np)  \
-	F(pthread_mutex_lock) F(pthread_mutex_timedlock) F(pthread_mutex_clocklock) F(pthread_rwlock_rdlock)               \
-	F(pthread_rwlock_wrlock) F(cnd_wait) F(cnd_timedwait) F(mtx_lock) F(mtx_timedlock) F(thrd_join)                    \
-	F(fgets) F(__fgets_chk) F(getline) F(getdelim)
+/* clang-format off */
+#define FUNCTIONS \
+	F(read) F(readv) F(write) F(writev) F(recv) F(recvfrom) F(recvmsg) F(recvmmsg) F(send) \
+	F(sendto) F(sendmsg) F(sendmmsg) F(accept) F(accept4) F(connect) F(__read_chk) \
+	F(__recv_chk) F(__recvfrom_chk) F(poll) F(ppoll) F(select) F(pselect) F(epoll_wait) \
+	F(epoll_pwait) F(epoll_pwait2) F(__poll_chk) F(__ppoll_chk) F(sleep) F(usleep) \
+	F(nanosleep) F(clock_nanosleep) F(thrd_sleep) F(pause) F(sigsuspend) F(sigwait) \
+	F(sigwaitinfo) F(sigtimedwait) F(wait) F(wait3) F(wait4) F(waitpid) F(waitid) F(system) \
+	F(flock) F(lockf) F(lockf64) F(semop) F(semtimedop) F(msgrcv) F(msgsnd) F(mq_receive) \
+	F(mq_timedreceive) F(mq_send) F(mq_timedsend) F(sem_wait) F(sem_timedwait) \
+	F(sem_clockwait) F(pthread_cond_wait) F(pthread_cond_timedwait) F(pthread_cond_clockwait) \
+	F(pthread_barrier_wait) F(pthread_join) F(pthread_timedjoin_np) F(pthread_clockjoin_np) \
+	F(pthread_mutex_lock) F(pthread_mutex_timedlock) F(pthread_mutex_clocklock) \
+	F(pthread_rwlock_rdlock) F(pthread_rwlock_wrlock) F(cnd_wait) F(cnd_timedwait) F(mtx_lock) \
+	F(mtx_timedlock) F(thrd_join) F(fgets) F(__fgets_chk) F(getline) F(getdelim)
+/* clang-format on */
 
 enum {
 #define F(name) NUMBER_##name,
@@ -91,32 +95,35 @@ __attribute__((constructor)) static void start(void)
 	errno = kept;
 }
 
+/* clang-format off */
+
 /* al says how many arguments are in vector registers; registers 10 and 11 are nobody's.  syscall() has an argument on the
  * stack, which is passed on. */
 #define PUSH(register) "push %" register "\n .cfi_adjust_cfa_offset 8\n"
 #define POP(register)  "pop %" register "\n .cfi_adjust_cfa_offset -8\n"
 #define STORE(register) PUSH(register) ".cfi_rel_offset " register ", 0\n"
 #define LOAD(register)  POP(register) ".cfi_restore " register "\n"
-#define LED(name, back, before, after)                                                                                     \
-	".type " name ", @function\n" name ":\n .cfi_startproc\n"                                                         \
-	STORE("rbx") STORE("rbp") STORE("r12") STORE("r13") STORE("r14") STORE("r15")                                      \
-	"mov snap_calls_waiting@gottpoff(%rip), %r10\n"                                                                    \
-	"push %fs:(%r10)\n .cfi_adjust_cfa_offset 8\n"                                                                     \
-	"mov %rsp, %fs:(%r10)\n"                                                                                           \
-	"cmpq $0, %fs:8(%r10)\n jne 1f\n"                                                                                  \
-	PUSH("rax") PUSH("rdi") PUSH("rsi") PUSH("rdx") PUSH("rcx") PUSH("r8") PUSH("r9") PUSH("r11")                      \
-	"call snap_calls_begin\n"                                                                                          \
-	POP("r11") POP("r9") POP("r8") POP("rcx") POP("rdx") POP("rsi") POP("rdi") POP("rax")                              \
-	"1:" before "lea snap_calls_next(%rip), %r10\n call *(%r10,%r11,8)\n"                                              \
-	".globl " back "\n .hidden " back "\n" back ":\n" after                                                            \
-	"mov snap_calls_waiting@gottpoff(%rip), %r10\n"                                                                    \
-	"pop %fs:(%r10)\n .cfi_adjust_cfa_offset -8\n"                                                                     \
-	LOAD("r15") LOAD("r14") LOAD("r13") LOAD("r12") LOAD("rbp") LOAD("rbx")                                            \
+#define LED(name, back, before, after) \
+	".type " name ", @function\n" name ":\n .cfi_startproc\n" \
+	STORE("rbx") STORE("rbp") STORE("r12") STORE("r13") STORE("r14") STORE("r15") \
+	"mov snap_calls_waiting@gottpoff(%rip), %r10\n" \
+	"push %fs:(%r10)\n .cfi_adjust_cfa_offset 8\n" \
+	"mov %rsp, %fs:(%r10)\n" \
+	"cmpq $0, %fs:8(%r10)\n jne 1f\n" \
+	PUSH("rax") PUSH("rdi") PUSH("rsi") PUSH("rdx") PUSH("rcx") PUSH("r8") PUSH("r9") PUSH("r11") \
+	"call snap_calls_begin\n" \
+	POP("r11") POP("r9") POP("r8") POP("rcx") POP("rdx") POP("rsi") POP("rdi") POP("rax") \
+	"1:" before "lea snap_calls_next(%rip), %r10\n call *(%r10,%r11,8)\n" \
+	".globl " back "\n .hidden " back "\n" back ":\n" after \
+	"mov snap_calls_waiting@gottpoff(%rip), %r10\n" \
+	"pop %fs:(%r10)\n .cfi_adjust_cfa_offset -8\n" \
+	LOAD("r15") LOAD("r14") LOAD("r13") LOAD("r12") LOAD("rbp") LOAD("rbx") \
 	"ret\n .cfi_endproc\n .size " name ", . - " name "\n"
 
 __asm__(".text\n"
 	LED("snap_calls_led", "snap_calls_back", "", "")
-	LED("snap_calls_led_more", "snap_calls_back_more", "push 64(%rsp)\n push 72(%rsp)\n .cfi_adjust_cfa_offset 16\n",
+	LED("snap_calls_led_more", "snap_calls_back_more",
+	    "push 64(%rsp)\n push 72(%rsp)\n .cfi_adjust_cfa_offset 16\n",
 	    "add $16, %rsp\n .cfi_adjust_cfa_offset -16\n")
 	".macro lead name, number, led\n"
 	".balign 16\n .globl \\name\n .type \\name, @function\n"
@@ -129,5 +136,6 @@ __asm__(".text\n"
 	FUNCTIONS
 #undef F
 	"lead syscall, number, snap_calls_led_more\n");
+/* clang-format on */
 
 #endif

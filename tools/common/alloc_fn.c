@@ -1,6 +1,7 @@
 /* Functions that allocate for whoever called them. */
 #include "alloc_fn.h"
 
+/* clang-format off */
 static const struct snap_pattern known[] = {
 #define FUNCTION(name) {.kind = SNAP_PATTERN_FUNCTION, .glob = (name)}
 #define SOURCE(name)   {.kind = SNAP_PATTERN_FILE, .glob = (name)}
@@ -19,6 +20,7 @@ static const struct snap_pattern known[] = {
 	/* What an interpreter calls C by: its own line says more. */
 	MODULE("*/libffi.so*"), MODULE("*/_ctypes.*.so"),
 };
+/* clang-format on */
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
 static bool has_empty(const struct cli_list *given)
