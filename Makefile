@@ -17,15 +17,16 @@ programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 
 # A folder sees only what lies below it: the include path is the architecture.
 $(BUILD)/format/%.o:  SEES := -Iformat -fvisibility=hidden -fPIC
-$(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
+$(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/worker -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
+$(BUILD)/libsnap/worker/%.o: SEES := -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/calls/%.o: SEES := -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
 $(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/calls -Ilibsnap/sample -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
 $(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/sample -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
-$(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/include
-$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/include -Iformat
+$(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/worker -Ilibsnap/include
+$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/worker -Ilibsnap/include -Iformat
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
 
-LIBRARY = $(foreach folder,format libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))
+LIBRARY = $(foreach folder,format libsnap/worker libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))
 COMMON  = $(BUILD)/libcommon.a
 IMPORT  = $(BUILD)/libimport.a
 TOOLS   = $(patsubst tools/%.c,$(BUILD)/bin/%,$(sort $(wildcard tools/snap-*.c)))
