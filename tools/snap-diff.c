@@ -87,13 +87,17 @@ static uint64_t count_changed(struct snap_answer *answer, const struct snap_answ
 	return changed;
 }
 
-static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info,
-			     uint64_t limit)
+/* The forms in which every row is a line of its own, and nothing else is printed. */
+static void print_lines(struct snap_answer *answer, const struct snap_answer_info *info,
+			enum snap_order order, uint64_t limit)
 {
 	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
 		struct snap_answer_row row;
 		snap_answer_row(answer, i, &row);
-		rows_print_statistic(info->key, &row, true);
+		if (cli_common.format == CLI_FOLDED)
+			rows_print_folded(info->key, order, &row, true);
+		else
+			rows_print_statistic(info->key, &row, true);
 	}
 }
 
@@ -169,15 +173,15 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 
 /* Asks the library; ends the process if the two cannot be compared. */
 static struct snap_answer *compare(const char *old_file, const char *new_file,
-				   const struct rows_options *rows, const struct rules *rules)
+				   const struct rows_options *rows, const struct rules *rules,
+				   struct rows_question *question)
 {
 	struct snap_reader *old_reader = cli_open(old_file), *new_reader = cli_open(new_file);
-	struct rows_question question;
-	rows_question(&question, rows, old_reader, new_reader);
-	rules_check_key(rules, question.options.key, question.options.retained);
+	rows_question(question, rows, old_reader, new_reader);
+	rules_check_key(rules, question->options.key, question->options.retained);
 	struct snap_answer *answer;
 	struct snap_error error;
-	if (snap_query_compare(&answer, old_reader, new_reader, &question.options, &error) !=
+	if (snap_query_compare(&answer, old_reader, new_reader, &question->options, &error) !=
 	    SNAP_OK) {
 		struct buffer files = {0};
 		buffer_text(&files, old_file);
@@ -208,12 +212,13 @@ int main(int argc, char **argv)
 				      2,
 				      2,
 				      options};
-	cli_accept_tracemalloc = true;
+	cli_accept_lines = true;
 	size_t file_count;
 	char **files = cli_parse(&tool, argc, argv, &file_count);
 
 	struct rules rules = rules_parse(&given.fail);
-	struct snap_answer *answer = compare(files[0], files[1], &given.rows, &rules);
+	struct rows_question question;
+	struct snap_answer *answer = compare(files[0], files[1], &given.rows, &rules, &question);
 	struct snap_answer_info info;
 	snap_answer_info(answer, &info);
 	rows_warn(&info, files[1], files[0]);
@@ -221,8 +226,8 @@ int main(int argc, char **argv)
 	size_t broken = rules_judge(&rules, answer);
 	if (broken == SIZE_MAX)
 		return CLI_TROUBLE;
-	if (cli_common.format == CLI_TRACEMALLOC)
-		print_statistics(answer, &info, rows_limit(&given.rows));
+	if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
+		print_lines(answer, &info, question.options.order, rows_limit(&given.rows));
 	else
 		print_rows(answer, &info, &given, changed, broken);
 	struct snap_error error;

@@ -44,13 +44,17 @@ static void measure_cells(const struct snap_answer_info *info, const struct snap
 	}
 }
 
-static void print_statistics(struct snap_answer *answer, const struct snap_answer_info *info,
-			     uint64_t limit)
+/* The forms in which every row is a line of its own, and nothing else is printed. */
+static void print_lines(struct snap_answer *answer, const struct snap_answer_info *info,
+			enum snap_order order, uint64_t limit)
 {
 	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
 		struct snap_answer_row row;
 		snap_answer_row(answer, i, &row);
-		rows_print_statistic(info->key, &row, false);
+		if (cli_common.format == CLI_FOLDED)
+			rows_print_folded(info->key, order, &row, false);
+		else
+			rows_print_statistic(info->key, &row, false);
 	}
 }
 
@@ -123,7 +127,7 @@ int main(int argc, char **argv)
 				      0,
 				      1,
 				      options};
-	cli_accept_tracemalloc = true;
+	cli_accept_lines = true;
 	size_t file_count;
 	char **files = cli_parse(&tool, argc, argv, &file_count);
 
@@ -139,8 +143,8 @@ int main(int argc, char **argv)
 	struct snap_answer_info info;
 	snap_answer_info(answer, &info);
 	rows_warn(&info, files[0], NULL);
-	if (cli_common.format == CLI_TRACEMALLOC)
-		print_statistics(answer, &info, rows_limit(&given));
+	if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
+		print_lines(answer, &info, question.options.order, rows_limit(&given));
 	else
 		print_rows(answer, &info, rows_limit(&given));
 	if (snap_answer_check(answer, &error) != SNAP_OK)

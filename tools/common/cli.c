@@ -13,7 +13,7 @@
 #include "private.h"
 
 struct cli_common cli_common;
-bool cli_accept_tracemalloc;
+bool cli_accept_lines;
 unsigned cli_without;
 bool cli_ends_in_command;
 
@@ -52,8 +52,8 @@ static void add_option(struct table *t, const struct cli_option *option)
 static void add_common(struct table *t)
 {
 	const char *forms =
-		cli_accept_tracemalloc
-			? "print as table, tsv, csv, json, yaml, markdown or tracemalloc"
+		cli_accept_lines
+			? "print as table, tsv, csv, json, yaml, markdown, tracemalloc or folded"
 			: "print as table, tsv, csv, json, yaml or markdown";
 	const struct cli_option common[] = {
 		{0, "format", "FORM", forms, CLI_STRING, &format_name},
@@ -196,18 +196,18 @@ static void print_help(const struct cli_tool *tool, const struct table *t)
 
 static void set_format(void)
 {
-	static const char *const names[] = {"table", "tsv",      "csv",        "json",
-					    "yaml",  "markdown", "tracemalloc"};
+	static const char *const names[] = {"table", "tsv",      "csv",         "json",
+					    "yaml",  "markdown", "tracemalloc", "folded"};
 	if (!format_name)
 		return;
-	size_t count = cli_accept_tracemalloc ? 7 : 6;
+	size_t count = cli_accept_lines ? 8 : 6;
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(format_name, names[i]) == 0) {
 			cli_common.format = (enum cli_format)i;
 			return;
 		}
 	cli_usage("--format=%s: not one of table, tsv, csv, json, yaml, markdown%s", format_name,
-		  cli_accept_tracemalloc ? ", tracemalloc" : "");
+		  cli_accept_lines ? ", tracemalloc, folded" : "");
 }
 
 /* A closed standard stream would be given to the next file that is opened, which would then be read

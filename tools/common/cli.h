@@ -40,15 +40,16 @@ struct cli_tool {
 };
 
 /* Options that every tool has, set by cli_parse: --memory --partial --format --quiet --help --version. */
-enum cli_format { CLI_TABLE, CLI_TSV, CLI_CSV, CLI_JSON, CLI_YAML, CLI_MARKDOWN, CLI_TRACEMALLOC };
+enum cli_format { CLI_TABLE, CLI_TSV, CLI_CSV, CLI_JSON, CLI_YAML, CLI_MARKDOWN,
+		  CLI_TRACEMALLOC, CLI_FOLDED };
 struct cli_common {
 	uint64_t memory_bytes; /* 0: the default */
 	bool partial, quiet;
 	enum cli_format format;
 };
 extern struct cli_common cli_common;
-/* For tools that know --format=tracemalloc: set before cli_parse. */
-extern bool cli_accept_tracemalloc;
+/* For tools that know the last two, whose lines are rows: set before cli_parse. */
+extern bool cli_accept_lines;
 
 /* For tools that have no use for a common option: CLI_NO_... set before cli_parse; they then refuse it. */
 #define CLI_NO_FORMAT 1u

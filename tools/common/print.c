@@ -375,7 +375,8 @@ struct print_table *print_begin(const char *schema, const struct print_column *c
 	case CLI_JSON: printf("{\"schema\": \"%s\"", schema); break;
 	case CLI_YAML: printf("schema: \"%s\"\n", schema); break;
 	case CLI_TABLE:
-	case CLI_TRACEMALLOC: keep_header(t); break;
+	case CLI_TRACEMALLOC:
+	case CLI_FOLDED: keep_header(t); break;
 	}
 	return t;
 }
@@ -422,7 +423,8 @@ void print_row(struct print_table *t, const struct print_cell *cells)
 		yaml_mapping(t, cells, "  - ", "    ");
 		break;
 	case CLI_TABLE:
-	case CLI_TRACEMALLOC: keep_row(t, cells, false); break;
+	case CLI_TRACEMALLOC:
+	case CLI_FOLDED: keep_row(t, cells, false); break;
 	}
 	t->any_row = true;
 }
@@ -454,7 +456,8 @@ void print_total(struct print_table *t, const struct print_cell *cells)
 		yaml_mapping(t, cells, "  ", "  ");
 		break;
 	case CLI_TABLE:
-	case CLI_TRACEMALLOC: keep_row(t, cells, true); break;
+	case CLI_TRACEMALLOC:
+	case CLI_FOLDED: keep_row(t, cells, true); break;
 	}
 }
 

@@ -102,6 +102,30 @@ static enum snap_key default_key(struct snap_reader *first, struct snap_reader *
 	return both_typed ? SNAP_KEY_TYPE : SNAP_KEY_SIZE;
 }
 
+/* Who allocated if that is known, else who holds. */
+static enum snap_key default_fold(struct snap_reader *first, struct snap_reader *second)
+{
+	enum snap_key key = default_key(first, second);
+	return key == SNAP_KEY_TYPE || key == SNAP_KEY_SIZE ? SNAP_KEY_PATH : SNAP_KEY_TRACEBACK;
+}
+
+static void check_format(const struct rows_options *given, const struct snap_query_options *options)
+{
+	enum cli_format format = cli_common.format;
+	if (given->errors && (format == CLI_TRACEMALLOC || format == CLI_FOLDED))
+		cli_usage("--format=%s has no place for --errors",
+			  format == CLI_FOLDED ? "folded" : "tracemalloc");
+	if (format == CLI_TRACEMALLOC && !rows_has_statistics(options->key))
+		cli_usage("--format=tracemalloc knows the keys lineno, filename and traceback");
+	if (format == CLI_FOLDED && !rows_can_fold(options->key))
+		cli_usage("--format=folded knows the keys traceback and path");
+	if (format == CLI_FOLDED && options->order != SNAP_ORDER_BYTES &&
+	    options->order != SNAP_ORDER_COUNT)
+		cli_usage("--format=folded is weighed by --sort=bytes or count");
+	if (format == CLI_FOLDED && options->retained)
+		cli_usage("--format=folded has no place for --retained");
+}
+
 /* What was asked for counts most: retained bytes, or what the key is about. */
 static enum snap_order default_order(const struct rows_options *given, enum snap_key key)
 {
@@ -137,7 +161,8 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	*question = (struct rows_question){.options = SNAP_QUERY_OPTIONS_INIT};
 	struct snap_query_options *options = &question->options;
 	if (!given->key)
-		options->key = default_key(first, second);
+		options->key = cli_common.format == CLI_FOLDED ? default_fold(first, second)
+							       : default_key(first, second);
 	else if (!snap_key_find(given->key, &options->key))
 		cli_usage("--key=%s: no such key", given->key);
 	options->order = parse_order(given, options->key);
@@ -147,8 +172,6 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	options->errors = given->errors;
 	if (given->errors && given->cumulative)
 		cli_usage("--errors cannot be used with --cumulative");
-	if (given->errors && cli_common.format == CLI_TRACEMALLOC)
-		cli_usage("--format=tracemalloc has no place for --errors");
 	options->max_memory_bytes = cli_common.memory_bytes;
 	if (options->max_memory_bytes && options->max_memory_bytes < LEAST_MEMORY)
 		options->max_memory_bytes = LEAST_MEMORY; /* as the reader does */
@@ -158,8 +181,7 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	add_patterns(question, &given->exclude, true, given->all_frames);
 	options->passed = question->passed;
 	options->passed_count = alloc_fn_patterns(&given->alloc_fn, question->passed);
-	if (cli_common.format == CLI_TRACEMALLOC && !rows_has_statistics(options->key))
-		cli_usage("--format=tracemalloc knows the keys lineno, filename and traceback");
+	check_format(given, options);
 }
 
 uint64_t rows_limit(const struct rows_options *options)

@@ -123,10 +123,10 @@ static void append_place(struct buffer *out, const struct snap_place *place, boo
 		append_number(out, "+0x%" PRIx64, place->offset);
 }
 
-/* Items are joined as the folded stacks of flame graphs; for people they are lines, which begin at from. */
-static void end_item(struct buffer *out, size_t from, bool goes_on, bool for_people)
+/* Items are joined by semicolons, or are lines, escaped, which begin at from. */
+static void end_item(struct buffer *out, size_t from, bool goes_on, bool in_lines)
 {
-	if (for_people) {
+	if (in_lines) {
 		struct buffer raw = {0};
 		buffer_append(&raw, out->bytes + from, out->size - from);
 		out->size = from;
@@ -134,16 +134,17 @@ static void end_item(struct buffer *out, size_t from, bool goes_on, bool for_peo
 		buffer_free(&raw);
 	}
 	if (goes_on)
-		buffer_byte(out, for_people ? '\n' : ';');
+		buffer_byte(out, in_lines ? '\n' : ';');
 }
 
 /* Outermost first. */
-static void append_traceback(struct buffer *out, const struct snap_answer_row *row, bool for_people)
+static void append_traceback(struct buffer *out, const struct snap_answer_row *row, bool shortened,
+			     bool in_lines)
 {
 	for (size_t i = row->frame_count; i-- > 0;) {
 		size_t from = out->size;
-		append_place(out, &row->frames[i], for_people);
-		end_item(out, from, i > 0, for_people);
+		append_place(out, &row->frames[i], shortened);
+		end_item(out, from, i > 0, in_lines);
 	}
 }
 
@@ -205,7 +206,7 @@ static void append_label(struct buffer *out, const struct snap_step_text *step)
 }
 
 /* Labels and types in turn; what no root reaches is said in words. */
-static void append_path(struct buffer *out, const struct snap_answer_row *row, bool for_people)
+static void append_path(struct buffer *out, const struct snap_answer_row *row, bool in_lines)
 {
 	if (row->step_count == 0)
 		buffer_text(out, "(unreachable)");
@@ -217,7 +218,7 @@ static void append_path(struct buffer *out, const struct snap_answer_row *row, b
 			append(out, row->steps[i].type);
 		else
 			buffer_text(out, "block");
-		end_item(out, from, i + 1 < row->step_count, for_people);
+		end_item(out, from, i + 1 < row->step_count, in_lines);
 	}
 }
 
@@ -348,7 +349,7 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 		cells[2] = text_cell(row->place.module);
 		break;
 	case SNAP_KEY_TRACEBACK:
-		append_traceback(scratch, row, is_for_people());
+		append_traceback(scratch, row, is_for_people(), is_for_people());
 		cells[0] = row->frame_count ? print_bytes(scratch->bytes, scratch->size)
 					    : print_absent();
 		break;
@@ -413,13 +414,23 @@ void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct 
 	case SNAP_KEY_LINENO: append_place(text, &row->place, false); break;
 	case SNAP_KEY_FILENAME: append(text, row->place.file); break;
 	case SNAP_KEY_FUNCTION: append(text, row->place.function); break;
-	case SNAP_KEY_TRACEBACK: append_traceback(text, row, false); break;
+	case SNAP_KEY_TRACEBACK: append_traceback(text, row, false, false); break;
 	case SNAP_KEY_MODULE: append(text, row->place.module); break;
 	case SNAP_KEY_DOMAIN:
 	case SNAP_KEY_GENERATION:
 	case SNAP_KEY_REFCOUNT: append_number(text, "%" PRIu64, row->number); break;
 	case SNAP_KEY_SIZE: append_number(text, "%" PRIu64, row->low); break;
 	}
+}
+
+void rows_key_items(enum snap_key key, const struct snap_answer_row *row, struct buffer *text)
+{
+	if (key == SNAP_KEY_PATH)
+		append_path(text, row, true);
+	else if (row->frame_count > 0)
+		append_traceback(text, row, false, true);
+	else
+		buffer_text(text, "<unknown>");
 }
 
 /* ---- beside the rows ---- */

@@ -62,9 +62,16 @@ void rows_absent_cells(struct print_cell *cells, size_t count);
 /* The key as one text: a name, file:line, a number; what the patterns of rules match. */
 void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct buffer *text);
 
+/* The frames of a traceback, or the steps of a path: escaped, one a line. */
+void rows_key_items(enum snap_key key, const struct snap_answer_row *row, struct buffer *text);
+
 /* The lines of str(Statistic) and str(StatisticDiff) of Python's tracemalloc; only control bytes are escaped. */
 bool rows_has_statistics(enum snap_key key);
 void rows_print_statistic(enum snap_key key, const struct snap_answer_row *row, bool compared);
+/* The line of one row, weighed by the measure that it is ordered by: bytes or count. */
+bool rows_can_fold(enum snap_key key);
+void rows_print_folded(enum snap_key key, enum snap_order order, const struct snap_answer_row *row,
+		       bool compared);
 /* tracemalloc._format_size(size, sign) */
 void rows_format_size(double size, bool sign, char text[64]);
 
