@@ -221,7 +221,7 @@ int main(int argc, char **argv)
 	struct snap_answer *answer = compare(files[0], files[1], &given.rows, &rules, &question);
 	struct snap_answer_info info;
 	snap_answer_info(answer, &info);
-	rows_warn(&info, files[1], files[0]);
+	rows_warn(&info, question.options.pattern_count > 0, files[1], files[0]);
 	uint64_t changed = count_changed(answer, &info);
 	size_t broken = rules_judge(&rules, answer);
 	if (broken == SIZE_MAX)

@@ -142,7 +142,7 @@ int main(int argc, char **argv)
 	snap_reader_close(reader);
 	struct snap_answer_info info;
 	snap_answer_info(answer, &info);
-	rows_warn(&info, files[0], NULL);
+	rows_warn(&info, question.options.pattern_count > 0, files[0], NULL);
 	if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
 		print_lines(answer, &info, question.options.order, rows_limit(&given));
 	else

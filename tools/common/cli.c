@@ -233,7 +233,7 @@ static void parse_options(const struct table *t, int argc, char **argv)
 		if (value == '?' && optopt)
 			cli_usage("unknown option: -%c", optopt);
 		if (value == '?')
-			cli_usage("unknown or ambiguous option: %s", given);
+			cli_unknown_option(given, t->longs);
 		set_option(find_option(t, value), optarg);
 	}
 }

@@ -155,6 +155,18 @@ static void check_depth(struct snap_query_options *options, uint64_t depth)
 	options->path_depth = (uint32_t)depth;
 }
 
+static void refuse_key(const char *name) __attribute__((noreturn));
+static void refuse_key(const char *name)
+{
+	struct buffer names = {0};
+	for (enum snap_key key = 0; key < SNAP_KEY_COUNT; key++) {
+		buffer_text(&names, key ? ", " : "");
+		buffer_text(&names, snap_key_name(key));
+	}
+	buffer_byte(&names, '\0');
+	cli_usage("--key=%s: not one of %s", name, names.bytes);
+}
+
 void rows_question(struct rows_question *question, const struct rows_options *given,
 		   struct snap_reader *first, struct snap_reader *second)
 {
@@ -164,7 +176,7 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 		options->key = cli_common.format == CLI_FOLDED ? default_fold(first, second)
 							       : default_key(first, second);
 	else if (!snap_key_find(given->key, &options->key))
-		cli_usage("--key=%s: no such key", given->key);
+		refuse_key(given->key);
 	options->order = parse_order(given, options->key);
 	options->retained = given->retained || options->order == SNAP_ORDER_RETAINED;
 	check_depth(options, given->depth);

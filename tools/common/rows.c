@@ -435,12 +435,15 @@ void rows_key_items(enum snap_key key, const struct snap_answer_row *row, struct
 
 /* ---- beside the rows ---- */
 
-void rows_warn(const struct snap_answer_info *info, const char *file, const char *old_file)
+void rows_warn(const struct snap_answer_info *info, bool patterned, const char *file,
+	       const char *old_file)
 {
 	if (info->estimated)
 		cli_warn("sampled every %" PRIu64 " bytes: bytes and counts are estimates%s",
 			 info->sampling_interval_bytes,
 			 info->by_average ? ", made from mean sizes" : "");
+	if (info->row_count == 0 && patterned)
+		cli_warn("the patterns leave nothing");
 	if (info->old_lost_rows)
 		cli_lost(old_file, info->old_lost_rows);
 	if (info->lost_rows)

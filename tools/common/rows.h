@@ -44,8 +44,8 @@ void rows_question(struct rows_question *, const struct rows_options *, struct s
 /* Rows to print: people get 20 unless they say otherwise, programs all. */
 uint64_t rows_limit(const struct rows_options *);
 
-/* Warns of estimates, and counts what a damaged file lost. */
-void rows_warn(const struct snap_answer_info *, const char *file, const char *old_file);
+/* Warns of estimates and of patterns that leave nothing, and counts what a damaged file lost. */
+void rows_warn(const struct snap_answer_info *, bool patterned, const char *file, const char *old_file);
 /* What JSON and YAML say beside the rows. */
 void rows_notes(struct print_table *, const struct snap_answer_info *);
 
