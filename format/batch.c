@@ -1,12 +1,14 @@
 /* What a batch holds: small columns of any tables, one after the other (FORMAT.md, section 6.1). */
 #include "snapfmt.h"
 
-#define ENCODING 63u
+#define ENCODING   63u
 #define NEXT_TABLE 64u
-#define CRITICAL 128u
+#define CRITICAL   128u
 
-/* One column's entry, column being the one before; its bytes are not placed yet, unless they are a constant's. */
-static void read_column(struct cursor *c, const uint8_t *raw, struct snapfmt_batch_column *column, const char **wrong)
+/* One column's entry, column being the one before; its bytes
+ * are not placed yet, unless they are a constant's. */
+static void read_column(struct cursor *c, const uint8_t *raw, struct snapfmt_batch_column *column,
+			const char **wrong)
 {
 	uint8_t how = cursor_u8(c);
 	uint64_t table = column->table, rows = column->row_count, before = column->column;
@@ -21,7 +23,8 @@ static void read_column(struct cursor *c, const uint8_t *raw, struct snapfmt_bat
 	column->encoding = how & ENCODING;
 	if (column->encoding == SNAPFMT_CONSTANT)
 		size = (uint64_t)(c->at - value);
-	if (table == 0 || table > UINT16_MAX || step > UINT16_MAX - before || (step == 0 && !(how & NEXT_TABLE)))
+	if (table == 0 || table > UINT16_MAX || step > UINT16_MAX - before ||
+	    (step == 0 && !(how & NEXT_TABLE)))
 		*wrong = "the number of a table or column is out of range";
 	else if (rows == 0 || rows > SNAPFMT_MAX_ROWS)
 		*wrong = "a number of rows is out of range";
@@ -35,8 +38,8 @@ static void read_column(struct cursor *c, const uint8_t *raw, struct snapfmt_bat
 	column->size = (uint32_t)size;
 }
 
-bool snapfmt_read_batch(const uint8_t *raw, size_t raw_size, struct snapfmt_batch_column *columns, size_t *count,
-			const char **reason)
+bool snapfmt_read_batch(const uint8_t *raw, size_t raw_size, struct snapfmt_batch_column *columns,
+			size_t *count, const char **reason)
 {
 	struct cursor c = cursor_over(raw, raw_size);
 	struct snapfmt_batch_column column = {0};
@@ -61,8 +64,8 @@ bool snapfmt_read_batch(const uint8_t *raw, size_t raw_size, struct snapfmt_batc
 	return !wrong;
 }
 
-void snapfmt_write_batch_start(struct sink *s, const struct snapfmt_batch_column *columns, size_t count,
-			       const uint8_t *bytes)
+void snapfmt_write_batch_start(struct sink *s, const struct snapfmt_batch_column *columns,
+			       size_t count, const uint8_t *bytes)
 {
 	sink_varint(s, count);
 	uint16_t table = 0, number = 0;

@@ -11,11 +11,12 @@ static const char directory_tag[4] = {'S', 'D', 'I', 'R'};
 static enum snapfmt_result check_batch(const struct snapfmt_block *batch, const char **reason)
 {
 	*reason = "a batch's entry is not that of a batch";
-	if (batch->column || batch->encoding || batch->flags != SNAPFMT_BLOCK_CRITICAL || batch->row_count)
+	if (batch->column || batch->encoding || batch->flags != SNAPFMT_BLOCK_CRITICAL ||
+	    batch->row_count)
 		return SNAPFMT_BROKEN;
 	*reason = "a batch's size is out of range";
-	if (batch->raw_size == 0 || batch->raw_size > SNAPFMT_BATCH_MAX_SIZE || batch->stored_size == 0 ||
-	    batch->stored_size > SNAPFMT_BATCH_MAX_SIZE)
+	if (batch->raw_size == 0 || batch->raw_size > SNAPFMT_BATCH_MAX_SIZE ||
+	    batch->stored_size == 0 || batch->stored_size > SNAPFMT_BATCH_MAX_SIZE)
 		return SNAPFMT_BROKEN;
 	return SNAPFMT_GOOD;
 }
@@ -32,7 +33,8 @@ static enum snapfmt_result check_block(const struct snapfmt_block *block, const 
 	return SNAPFMT_GOOD;
 }
 
-enum snapfmt_result snapfmt_read_entry(struct cursor *c, struct snapfmt_block *out, const char **reason)
+enum snapfmt_result snapfmt_read_entry(struct cursor *c, struct snapfmt_block *out,
+				       const char **reason)
 {
 	struct snapfmt_block block = {.sequence = out->sequence};
 	block.table = cursor_u16(c);
@@ -75,8 +77,8 @@ void snapfmt_write_entry(struct sink *s, const struct snapfmt_block *block)
 	sink_u64(s, block->hash);
 }
 
-static enum snapfmt_result read_batch_header(struct cursor *c, bool small, struct snapfmt_block *out,
-					     const char **reason)
+static enum snapfmt_result read_batch_header(struct cursor *c, bool small,
+					     struct snapfmt_block *out, const char **reason)
 {
 	struct snapfmt_block batch = {.small = small, .flags = SNAPFMT_BLOCK_CRITICAL};
 	const uint32_t sequence = cursor_u32(c);
@@ -96,7 +98,8 @@ static bool is_tag(const uint8_t *bytes, const char tag[4])
 	return memcmp(bytes, tag, 4) == 0;
 }
 
-enum snapfmt_result snapfmt_read_block(struct cursor *c, struct snapfmt_block *out, const char **reason)
+enum snapfmt_result snapfmt_read_block(struct cursor *c, struct snapfmt_block *out,
+				       const char **reason)
 {
 	uint32_t magic = cursor_u32(c);
 	uint32_t size = cursor_u32(c);
@@ -154,17 +157,20 @@ uint64_t snapfmt_block_hash(const struct snapfmt_block *block, const void *paylo
 	return snapfmt_hasher_end(&hasher);
 }
 
-enum snapfmt_result snapfmt_read_directory_start(struct cursor *c, uint32_t *block_count, const char **reason)
+enum snapfmt_result snapfmt_read_directory_start(struct cursor *c, uint32_t *block_count,
+						 const char **reason)
 {
 	uint32_t magic = cursor_u32(c);
 	uint32_t size = cursor_u32(c);
 	const uint8_t *tag = cursor_take(c, sizeof(directory_tag));
 	*reason = "no directory";
-	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, directory_tag, sizeof(directory_tag)) != 0)
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC ||
+	    memcmp(tag, directory_tag, sizeof(directory_tag)) != 0)
 		return SNAPFMT_NOT_THIS;
 	uint32_t count = cursor_u32(c);
 	*reason = "the directory's size is wrong";
-	if (c->failed || count > SNAPFMT_MAX_BLOCKS || (uint64_t)size + 8 != SNAPFMT_DIRECTORY_SIZE(count))
+	if (c->failed || count > SNAPFMT_MAX_BLOCKS ||
+	    (uint64_t)size + 8 != SNAPFMT_DIRECTORY_SIZE(count))
 		return SNAPFMT_BROKEN;
 	*block_count = count;
 	return SNAPFMT_GOOD;

@@ -41,12 +41,12 @@ void sink_bytes(struct sink *s, const void *bytes, size_t size);
 
 static inline uint64_t snapfmt_zigzag(uint64_t difference)
 {
-	return difference << 1 ^ (uint64_t)-(int64_t)(difference >> 63);
+	return difference << 1 ^ (0 - (difference >> 63));
 }
 
 static inline uint64_t snapfmt_unzigzag(uint64_t value)
 {
-	return value >> 1 ^ (uint64_t)-(int64_t)(value & 1);
+	return value >> 1 ^ (0 - (value & 1));
 }
 
 #endif

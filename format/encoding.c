@@ -13,15 +13,18 @@ const struct snapfmt_codec snapfmt_codecs[SNAPFMT_ENCODING_COUNT] = {
 	[SNAPFMT_ADJACENT] = {"adjacent", NULL, NULL},
 };
 
-bool snapfmt_decode(uint8_t encoding, const uint8_t *raw, size_t raw_size, uint64_t *values, size_t count)
+bool snapfmt_decode(uint8_t encoding, const uint8_t *raw, size_t raw_size, uint64_t *values,
+		    size_t count)
 {
 	if (encoding >= SNAPFMT_ENCODING_COUNT || !snapfmt_codecs[encoding].decode || count == 0)
 		return false;
 	struct cursor c = cursor_over(raw, raw_size);
-	return snapfmt_codecs[encoding].decode(&c, values, count) && !c.failed && cursor_left(&c) == 0;
+	return snapfmt_codecs[encoding].decode(&c, values, count) && !c.failed &&
+	       cursor_left(&c) == 0;
 }
 
-size_t snapfmt_encode_text(const char *const *strings, const size_t *sizes, size_t count, uint8_t *raw, size_t size)
+size_t snapfmt_encode_text(const char *const *strings, const size_t *sizes, size_t count,
+			   uint8_t *raw, size_t size)
 {
 	struct sink s = sink_over(raw, size);
 	for (size_t i = 0; i < count; i++)
@@ -31,7 +34,8 @@ size_t snapfmt_encode_text(const char *const *strings, const size_t *sizes, size
 	return s.failed ? 0 : (size_t)(s.at - raw);
 }
 
-bool snapfmt_decode_text(const uint8_t *raw, size_t raw_size, size_t count, uint32_t *offsets, const char **bytes)
+bool snapfmt_decode_text(const uint8_t *raw, size_t raw_size, size_t count, uint32_t *offsets,
+			 const char **bytes)
 {
 	struct cursor c = cursor_over(raw, raw_size);
 	uint64_t end = 0;

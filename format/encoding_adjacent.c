@@ -1,4 +1,5 @@
-/* Addresses of objects, most of which begin where the one before them ends (FORMAT.md, section 6). */
+/* Addresses of objects, most of which begin where the
+ * one before them ends (FORMAT.md, section 6). */
 #include "planes.h"
 #include "snapfmt.h"
 
@@ -28,7 +29,8 @@ static unsigned first_over(const size_t *counts, unsigned count, size_t few)
 	return 0;
 }
 
-/* Blocks do not overlap, so what lies between two that touch is at least what is added to a size. */
+/* Blocks do not overlap, so what lies between two
+ * that touch is at least what is added to a size. */
 static struct rule guess_rule(const uint64_t *values, const uint64_t *sizes, size_t count)
 {
 	size_t zeros[64] = {0}, slacks[SLACK] = {0}, steps[SLACK] = {0};
@@ -45,12 +47,14 @@ static struct rule guess_rule(const uint64_t *values, const uint64_t *sizes, siz
 			     .shift = first_over(zeros, 64, count / FEW)};
 }
 
-static inline uint64_t gap(const struct rule *rule, const uint64_t *values, const uint64_t *sizes, size_t i)
+static inline uint64_t gap(const struct rule *rule, const uint64_t *values, const uint64_t *sizes,
+			   size_t i)
 {
 	return values[i] - values[i - 1] - room(rule, sizes[i - 1]);
 }
 
-size_t snapfmt_encode_adjacent(const uint64_t *values, const uint64_t *sizes, size_t count, uint8_t *raw, size_t size)
+size_t snapfmt_encode_adjacent(const uint64_t *values, const uint64_t *sizes, size_t count,
+			       uint8_t *raw, size_t size)
 {
 	const struct rule rule = guess_rule(values, sizes, count);
 	struct planes_survey seen = {0, 0};
@@ -77,7 +81,8 @@ size_t snapfmt_encode_adjacent(const uint64_t *values, const uint64_t *sizes, si
 	return (size_t)(s.at - raw);
 }
 
-bool snapfmt_decode_adjacent(const uint8_t *raw, size_t raw_size, const uint64_t *sizes, uint64_t *values, size_t count)
+bool snapfmt_decode_adjacent(const uint8_t *raw, size_t raw_size, const uint64_t *sizes,
+			     uint64_t *values, size_t count)
 {
 	struct cursor c = cursor_over(raw, raw_size);
 	struct rule rule;
@@ -85,7 +90,8 @@ bool snapfmt_decode_adjacent(const uint8_t *raw, size_t raw_size, const uint64_t
 	rule.added = cursor_varint(&c);
 	rule.least = cursor_varint(&c);
 	rule.shift = planes_read_shift(&c);
-	if (count == 0 || !snapfmt_decode_delta(&c, values, count) || c.failed || cursor_left(&c) != 0)
+	if (count == 0 || !snapfmt_decode_delta(&c, values, count) || c.failed ||
+	    cursor_left(&c) != 0)
 		return false;
 	for (size_t i = 1; i < count; i++)
 		values[i] += rooms += room(&rule, sizes[i - 1]);

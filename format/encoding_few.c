@@ -24,8 +24,9 @@ bool snapfmt_decode_constant(struct cursor *c, uint64_t *values, size_t count)
 	return true;
 }
 
-/* At most so many words (FORMAT.md): they fit on the stack, and byte planes are as good for more. */
-#define WORDS 1024
+/* At most so many words (FORMAT.md): they fit on the
+ * stack, and byte planes are as good for more. */
+#define WORDS   1024
 #define BUCKETS (4 * WORDS)
 
 struct dictionary {
@@ -173,7 +174,8 @@ bool snapfmt_decode_runs(struct cursor *c, uint64_t *values, size_t count)
 		return false;
 	unsigned value_width, length_width;
 	const uint8_t *value_planes = take_planes(c, &value_width, (size_t)runs);
-	const uint8_t *length_planes = value_planes ? take_planes(c, &length_width, (size_t)runs) : NULL;
+	const uint8_t *length_planes =
+		value_planes ? take_planes(c, &length_width, (size_t)runs) : NULL;
 	if (!length_planes)
 		return false;
 	size_t at = 0;

@@ -1,10 +1,11 @@
-/* Values that come from a few ranges of numbers: which range, and the place in it (FORMAT.md, section 6). */
+/* Values that come from a few ranges of numbers: which
+ * range, and the place in it (FORMAT.md, section 6). */
 #include "planes.h"
 #include "snapfmt.h"
 
 #include <string.h>
 
-#define MOST SNAPFMT_MAX_RANGES
+#define MOST  SNAPFMT_MAX_RANGES
 #define CELLS 1024u
 
 enum { OFFSETS = 0, DIFFERENCES = 1 };
@@ -12,14 +13,16 @@ enum { OFFSETS = 0, DIFFERENCES = 1 };
 /* ---- encoding ---- */
 
 struct use {
-	uint64_t base, previous, offset_bits, difference_bits; /* bits: those that any of them has */
+	/* bits: those that any of them has */
+	uint64_t base, previous, offset_bits, difference_bits;
 	uint64_t offset_cost, difference_cost;
 	uint8_t *planes;
 	uint32_t count, written;
 	uint8_t code, how, width;
 };
 
-/* Finds ranges: the values are cut into cells, of which it is known where their first value lies. */
+/* Finds ranges: the values are cut into cells, of
+ * which it is known where their first value lies. */
 struct finder {
 	const uint64_t *bounds;
 	size_t count;
@@ -68,7 +71,8 @@ static unsigned bits_of(uint64_t value)
 }
 
 /* Codes are at first those of all ranges.  False: a value comes before the first range. */
-static bool survey(const struct finder *f, const uint64_t *values, size_t count, struct use *uses, uint8_t *codes)
+static bool survey(const struct finder *f, const uint64_t *values, size_t count, struct use *uses,
+		   uint8_t *codes)
 {
 	for (size_t i = 0; i < f->count; i++)
 		uses[i] = (struct use){.base = f->bounds[i], .previous = f->bounds[i]};
@@ -80,11 +84,13 @@ static bool survey(const struct finder *f, const uint64_t *values, size_t count,
 			continue;
 		if (value < f->bounds[0])
 			return false;
-		if (value < f->bounds[range] || (range + 1 < f->count && value >= f->bounds[range + 1]))
+		if (value < f->bounds[range] ||
+		    (range + 1 < f->count && value >= f->bounds[range + 1]))
 			range = find(f, value);
 		struct use *use = &uses[range];
 		codes[i] = (uint8_t)(range + 1);
-		uint64_t offset = value - use->base, difference = snapfmt_zigzag(value - use->previous);
+		uint64_t offset = value - use->base,
+			 difference = snapfmt_zigzag(value - use->previous);
 		use->previous = value;
 		use->offset_bits |= offset;
 		use->difference_bits |= difference;
@@ -109,7 +115,8 @@ static bool write_ranges(struct sink *s, struct use *uses, size_t count)
 			continue;
 		use->code = ++code;
 		use->how = use->offset_cost < use->difference_cost ? OFFSETS : DIFFERENCES;
-		use->width = (uint8_t)planes_width(use->how == OFFSETS ? use->offset_bits : use->difference_bits);
+		use->width = (uint8_t)planes_width(use->how == OFFSETS ? use->offset_bits
+								       : use->difference_bits);
 		use->previous = use->base;
 		sink_varint(s, use->base - before);
 		sink_u8(s, use->how);
@@ -119,8 +126,8 @@ static bool write_ranges(struct sink *s, struct use *uses, size_t count)
 	return used > 0;
 }
 
-size_t snapfmt_encode_ranges(const uint64_t *values, size_t count, const uint64_t *bounds, size_t bound_count,
-			     uint8_t *raw, size_t size)
+size_t snapfmt_encode_ranges(const uint64_t *values, size_t count, const uint64_t *bounds,
+			     size_t bound_count, uint8_t *raw, size_t size)
 {
 	struct use uses[MOST];
 	struct finder finder;
@@ -145,7 +152,8 @@ size_t snapfmt_encode_ranges(const uint64_t *values, size_t count, const uint64_
 			continue;
 		struct use *use = &uses[to[i] - 1];
 		to[i] = use->code;
-		uint64_t x = use->how == OFFSETS ? values[i] - use->base : snapfmt_zigzag(values[i] - use->previous);
+		uint64_t x = use->how == OFFSETS ? values[i] - use->base
+						 : snapfmt_zigzag(values[i] - use->previous);
 		use->previous = values[i];
 		planes_put(use->planes, use->width, use->count, use->written++, x);
 	}
@@ -167,8 +175,10 @@ static bool read_ranges(struct cursor *c, struct range *ranges, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		uint64_t more = cursor_varint(c);
 		base += more;
-		ranges[i] = (struct range){.previous = base, .how = cursor_u8(c), .width = cursor_u8(c)};
-		if (c->failed || more == 0 || base < more || ranges[i].how > DIFFERENCES || ranges[i].width > 8)
+		ranges[i] = (struct range){
+			.previous = base, .how = cursor_u8(c), .width = cursor_u8(c)};
+		if (c->failed || more == 0 || base < more || ranges[i].how > DIFFERENCES ||
+		    ranges[i].width > 8)
 			return false;
 	}
 	return true;
@@ -186,7 +196,9 @@ static bool find_planes(struct cursor *c, struct range *ranges, size_t count)
 		if (r->count == 0)
 			return false;
 		r->planes = cursor_take(c, (uint64_t)r->width * r->count);
-		if (!r->planes || (r->width > 0 && !has_bits(r->planes + (size_t)(r->width - 1) * r->count, r->count)))
+		if (!r->planes ||
+		    (r->width > 0 &&
+		     !has_bits(r->planes + (size_t)(r->width - 1) * r->count, r->count)))
 			return false;
 	}
 	return true;
@@ -207,7 +219,8 @@ bool snapfmt_decode_ranges(struct cursor *c, uint64_t *values, size_t count)
 {
 	struct range ranges[MOST];
 	uint64_t range_count = cursor_varint(c);
-	if (c->failed || range_count == 0 || range_count > MOST || !read_ranges(c, ranges, (size_t)range_count))
+	if (c->failed || range_count == 0 || range_count > MOST ||
+	    !read_ranges(c, ranges, (size_t)range_count))
 		return false;
 	const uint8_t *codes = cursor_take(c, count);
 	if (!codes)

@@ -1,5 +1,5 @@
-/* Codes for what neighbours often do - nothing, the same, the same step - and differences for the rest
- * (FORMAT.md, section 6). */
+/* Codes for what neighbours often do - nothing, the same, the same
+ * step - and differences for the rest (FORMAT.md, section 6). */
 #include "planes.h"
 #include "snapfmt.h"
 
@@ -61,13 +61,15 @@ size_t snapfmt_encode_steps(const uint64_t *values, size_t count, uint8_t *raw, 
 	return (size_t)(s.at - raw);
 }
 
-/* The differences are first decoded into the end of values, from where each is read before it is overwritten. */
+/* The differences are first decoded into the end of values,
+ * from where each is read before it is overwritten. */
 bool snapfmt_decode_steps(struct cursor *c, uint64_t *values, size_t count)
 {
 	const uint8_t *codes = cursor_take(c, count);
 	uint64_t different = cursor_varint(c);
 	unsigned width = planes_read_width(c);
-	if (c->failed || different > count || !planes_read(c, width, values + (count - different), (size_t)different))
+	if (c->failed || different > count ||
+	    !planes_read(c, width, values + (count - different), (size_t)different))
 		return false;
 	size_t at = count - (size_t)different;
 	struct walk walk = {0, 0};

@@ -12,7 +12,8 @@
 #pragma GCC diagnostic pop
 #endif
 
-_Static_assert(sizeof(struct snapfmt_hasher) >= sizeof(XXH64_state_t), "the hasher holds xxhash's state");
+_Static_assert(sizeof(struct snapfmt_hasher) >= sizeof(XXH64_state_t),
+	       "the hasher holds xxhash's state");
 
 uint64_t snapfmt_hash(const void *bytes, size_t size)
 {

@@ -20,14 +20,16 @@ struct snapfmt_header snapfmt_small_header(void)
 	return header;
 }
 
-enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out, const char **reason)
+enum snapfmt_result snapfmt_read_header(struct cursor *c, struct snapfmt_header *out,
+					const char **reason)
 {
 	const uint8_t *start = c->at;
 	struct snapfmt_header header = {0};
 	uint32_t magic = cursor_u32(c);
 	uint32_t size = cursor_u32(c);
 	const uint8_t *tag = cursor_take(c, sizeof(header_tag));
-	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, header_tag, sizeof(header_tag)) != 0) {
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC ||
+	    memcmp(tag, header_tag, sizeof(header_tag)) != 0) {
 		*reason = "no header";
 		return SNAPFMT_NOT_THIS;
 	}
@@ -79,7 +81,8 @@ void snapfmt_write_header(struct sink *s, struct snapfmt_header *header)
 	sink_u64(s, header->hash);
 }
 
-enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_trailer *out, const char **reason)
+enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_trailer *out,
+					 const char **reason)
 {
 	const uint8_t *start = c->at;
 	struct snapfmt_trailer trailer = {0};
@@ -87,7 +90,8 @@ enum snapfmt_result snapfmt_read_trailer(struct cursor *c, struct snapfmt_traile
 	uint32_t size = cursor_u32(c);
 	const uint8_t *tag = cursor_take(c, sizeof(trailer_tag));
 	*reason = "no trailer";
-	if (!tag || magic != SNAPFMT_FRAME_MAGIC || memcmp(tag, trailer_tag, sizeof(trailer_tag)) != 0)
+	if (!tag || magic != SNAPFMT_FRAME_MAGIC ||
+	    memcmp(tag, trailer_tag, sizeof(trailer_tag)) != 0)
 		return SNAPFMT_NOT_THIS;
 	trailer.flags = cursor_u32(c);
 	trailer.snapshot_size = cursor_u64(c);
@@ -133,7 +137,8 @@ void snapfmt_write_trailer(struct sink *s, struct snapfmt_trailer *trailer)
 	sink_u64(s, trailer->hash);
 }
 
-uint64_t snapfmt_identity(const struct snapfmt_hasher *hashes, const struct snapfmt_trailer *trailer)
+uint64_t snapfmt_identity(const struct snapfmt_hasher *hashes,
+			  const struct snapfmt_trailer *trailer)
 {
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE - 16];
 	struct sink s = sink_over(bytes, sizeof(bytes));
@@ -148,7 +153,8 @@ uint64_t snapfmt_identity(const struct snapfmt_hasher *hashes, const struct snap
 	return snapfmt_hasher_end(&hasher);
 }
 
-static enum snapfmt_result read_small_end(struct cursor *c, struct snapfmt_trailer *out, const char **reason)
+static enum snapfmt_result read_small_end(struct cursor *c, struct snapfmt_trailer *out,
+					  const char **reason)
 {
 	uint32_t magic = cursor_u32(c), frame_size = cursor_u32(c), size = cursor_u32(c);
 	*reason = "no end of a small snapshot";
@@ -172,7 +178,8 @@ enum snapfmt_result snapfmt_read_end(const uint8_t *bytes, size_t size, struct s
 	*reason = "no trailer";
 	if (size < SNAPFMT_SMALL_END_SIZE)
 		return SNAPFMT_NOT_THIS;
-	struct cursor c = cursor_over(bytes + size - SNAPFMT_SMALL_END_SIZE, SNAPFMT_SMALL_END_SIZE);
+	struct cursor c =
+		cursor_over(bytes + size - SNAPFMT_SMALL_END_SIZE, SNAPFMT_SMALL_END_SIZE);
 	enum snapfmt_result result = read_small_end(&c, out, reason);
 	if (result != SNAPFMT_NOT_THIS)
 		return result;

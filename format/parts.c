@@ -50,14 +50,17 @@ static void find_steps(struct parts *p, const uint8_t *raw, size_t raw_size, siz
 	end_planes(p, (size_t)(c.at - raw), width, different);
 }
 
-size_t snapfmt_find_parts(uint8_t encoding, const uint8_t *raw, size_t raw_size, size_t count, size_t *ends)
+size_t snapfmt_find_parts(uint8_t encoding, const uint8_t *raw, size_t raw_size, size_t count,
+			  size_t *ends)
 {
 	struct parts p = {.ends = ends, .size = raw_size};
 	switch (count < LEAST_PART ? SNAPFMT_TEXT : encoding) {
 	case SNAPFMT_PLANES:
 	case SNAPFMT_DICTIONARY: end_planes(&p, raw_size % count, raw_size / count, count); break;
 	case SNAPFMT_DELTA:
-	case SNAPFMT_ADJACENT: end_planes(&p, raw_size % (count - 1), raw_size / (count - 1), count - 1); break;
+	case SNAPFMT_ADJACENT:
+		end_planes(&p, raw_size % (count - 1), raw_size / (count - 1), count - 1);
+		break;
 	case SNAPFMT_STEPS: find_steps(&p, raw, raw_size, count); break;
 	case SNAPFMT_RANGES: find_ranges(&p, raw, raw_size, count); break;
 	}

@@ -65,8 +65,8 @@ static inline void fill_step(uint8_t *restrict to, const uint64_t *restrict bits
 		to[i] = (uint8_t)(bits[i] >> shift);
 }
 
-void planes_fill(uint8_t *planes, unsigned width, size_t count, size_t start, const uint64_t *bits, size_t some,
-		 unsigned shift)
+void planes_fill(uint8_t *planes, unsigned width, size_t count, size_t start, const uint64_t *bits,
+		 size_t some, unsigned shift)
 {
 	for (unsigned plane = 0; plane < width; plane++) {
 		uint8_t *to = planes + plane * count + start;

@@ -12,7 +12,7 @@
 struct faults {
 	uint64_t memory_calls, memory_fail_at, live, peak; /* bytes */
 	uint64_t io_calls, io_fail_at, written;
-	int io_errno;        /* 0: what is usual for the call */
+	int io_errno; /* 0: what is usual for the call */
 	unsigned open_files;
 	bool only_temporary; /* no other file may be opened */
 	bool close_fails;    /* it is a call that may fail, too */
@@ -54,21 +54,25 @@ static inline int faulty_open(void *context, const char *path, enum snap_io_mode
 	return failed;
 }
 
-static inline int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer, size_t size, size_t *got)
+static inline int faulty_read_at(void *context, void *file, uint64_t offset, void *buffer,
+				 size_t size, size_t *got)
 {
 	struct faults *f = context;
 	bool fails = io_fails(f);
 	if (fails && !f->cut_short)
 		return io_failure(f, EIO);
-	return libsnap_system_io()->read_at(NULL, file, offset, buffer, fails ? size / 2 : size, got);
+	return libsnap_system_io()->read_at(NULL, file, offset, buffer, fails ? size / 2 : size,
+					    got);
 }
 
 /* Of a write that fails a part is written, as on a full disk. */
-static inline int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer, size_t size)
+static inline int faulty_write_at(void *context, void *file, uint64_t offset, const void *buffer,
+				  size_t size)
 {
 	struct faults *f = context;
 	bool fails = io_fails(f);
-	int failed = libsnap_system_io()->write_at(NULL, file, offset, buffer, fails ? size / 2 : size);
+	int failed =
+		libsnap_system_io()->write_at(NULL, file, offset, buffer, fails ? size / 2 : size);
 	f->written += fails ? 0 : size;
 	return fails ? io_failure(f, ENOSPC) : failed;
 }

@@ -22,10 +22,15 @@ static inline bool tap_check(bool good, const char *text, const char *file, int 
 }
 
 /* CHECK(condition) or, in loops, quiet until it fails: REQUIRE. */
-#define CHECK(condition) tap_check((condition), #condition, __FILE__, __LINE__)
+#define CHECK(condition)             tap_check((condition), #condition, __FILE__, __LINE__)
 #define CHECK_NAMED(condition, name) tap_check((condition), name, __FILE__, __LINE__)
 #define REQUIRE(condition) \
-	do { if (!(condition)) { tap_check(false, #condition, __FILE__, __LINE__); exit(1); } } while (0)
+	do { \
+		if (!(condition)) { \
+			tap_check(false, #condition, __FILE__, __LINE__); \
+			exit(1); \
+		} \
+	} while (0)
 #define DONE() (printf("1..%d\n", tap_count), tap_failures ? 1 : 0)
 
 #endif

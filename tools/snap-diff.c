@@ -46,7 +46,8 @@ static void measure_columns(const struct snap_answer_info *info, struct print_co
 /* Of a difference between two that do not depend on each other: the root of the sum of squares. */
 static uint64_t error_of_change(uint64_t old, uint64_t now)
 {
-	double square = (double)old * (double)old + (double)now * (double)now, root = (double)(old > now ? old : now);
+	double square = (double)old * (double)old + (double)now * (double)now,
+	       root = (double)(old > now ? old : now);
 	for (int i = 0; i < 8 && root > 0; i++)
 		root = (root + square / root) / 2;
 	return (uint64_t)(root + 0.5);

@@ -1,4 +1,5 @@
-/* snap-dump: a snapshot as YAML text that loses nothing; snap-make turns it back.  The text: snap-make(1). */
+/* snap-dump: a snapshot as YAML text that loses nothing;
+ * snap-make turns it back.  The text: snap-make(1). */
 #include <stdlib.h>
 
 #include "dump/dump.h"
@@ -35,17 +36,19 @@ static void warn_of_unknown(const struct dump *d, const char *file)
 	uint64_t unknown = 0;
 	for (uint64_t i = 0; snap_reader_block(d->reader, i, &block); i++) {
 		struct snap_column_info column;
-		unknown += !snap_column_describe(block.column, &column) || !snap_encoding_name(block.encoding);
+		unknown += !snap_column_describe(block.column, &column) ||
+			   !snap_encoding_name(block.encoding);
 	}
 	if (unknown > 0)
-		cli_warn("%s: %llu blocks of a newer format are left out", file, (unsigned long long)unknown);
+		cli_warn("%s: %llu blocks of a newer format are left out", file,
+			 (unsigned long long)unknown);
 }
 
 static bool put_snapshot(struct dump *d)
 {
 	put_header(d);
-	return dump_strings(d) && dump_properties(d) && dump_names(d) && dump_objects(d) && dump_roots(d) &&
-	       dump_timeline(d) && dump_mappings(d) && dump_totals(d);
+	return dump_strings(d) && dump_properties(d) && dump_names(d) && dump_objects(d) &&
+	       dump_roots(d) && dump_timeline(d) && dump_mappings(d) && dump_totals(d);
 }
 
 static void free_dump(struct dump *d)
@@ -65,12 +68,17 @@ int main(int argc, char **argv)
 {
 	bool columns = false;
 	const struct cli_option options[] = {
-		{0, "columns", NULL, "print each column's values as they are stored", CLI_FLAG, &columns},
+		{0, "columns", NULL, "print each column's values as they are stored", CLI_FLAG,
+		 &columns},
 		{0},
 	};
 	const struct cli_tool tool = {
-		"snap-dump", "[OPTION]... [FILE]", "Print a snapshot as YAML text, from which snap-make makes it again.",
-		0, 1, options,
+		"snap-dump",
+		"[OPTION]... [FILE]",
+		"Print a snapshot as YAML text, from which snap-make makes it again.",
+		0,
+		1,
+		options,
 	};
 	cli_without = CLI_NO_FORMAT;
 	size_t count;

@@ -13,7 +13,8 @@
 static const struct import_format formats[] = {
 	{"v8", "heap snapshot of V8, as JSON (Node, Chrome: .heapsnapshot)", import_v8},
 	{"hprof", "heap dump of a JVM or of Android, also gzip", import_hprof},
-	{"tracemalloc", "pickle made by Snapshot.dump of CPython's tracemalloc", import_tracemalloc},
+	{"tracemalloc", "pickle made by Snapshot.dump of CPython's tracemalloc",
+	 import_tracemalloc},
 };
 #define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
 
@@ -25,21 +26,25 @@ static const struct import_format *find_format(const char *name)
 	return NULL;
 }
 
-enum snap_status import_begin(struct import_context *context, uint32_t flags, struct snap_error *error)
+enum snap_status import_begin(struct import_context *context, uint32_t flags,
+			      struct snap_error *error)
 {
 	struct snap_writer_options *options = &context->writer_options;
 	options->flags = flags | (context->options->contents ? SNAP_SNAPSHOT_CONTENTS : 0);
 	enum snap_status status;
 	if (context->output_descriptor >= 0)
-		status = snap_writer_open_descriptor(&context->writer, context->output_descriptor, options, error);
+		status = snap_writer_open_descriptor(&context->writer, context->output_descriptor,
+						     options, error);
 	else
 		status = snap_writer_open(&context->writer, context->output, options, error);
 	if (status != SNAP_OK || context->bare)
 		return status;
-	return snap_writer_property(context->writer, "producer", "snap-import " SNAP_VERSION, error);
+	return snap_writer_property(context->writer, "producer", "snap-import " SNAP_VERSION,
+				    error);
 }
 
-/* Pipes and devices are written to; only what can be replaced by rename goes through a path.  False: reported. */
+/* Pipes and devices are written to; only what can be replaced
+ * by rename goes through a path.  False: reported. */
 static bool open_output(struct import_context *context, const char *path)
 {
 	context->output = path;
@@ -94,8 +99,8 @@ static enum cli_status run(const struct import_format *format, struct import_con
 	if (status != SNAP_OK)
 		return (enum cli_status)cli_report(context->output, &error);
 	if (summary.unknown_references > 0)
-		cli_warn("%s: %llu references to unknown objects were left out", context->input->name,
-			 (unsigned long long)summary.unknown_references);
+		cli_warn("%s: %llu references to unknown objects were left out",
+			 context->input->name, (unsigned long long)summary.unknown_references);
 	bool unknown = context->lost == IMPORT_LOST_SOME;
 	if (unknown)
 		cli_warn("%s: incomplete: cut short; how much is missing is not known",
@@ -111,16 +116,22 @@ int main(int argc, char **argv)
 	uint64_t level = 0;
 	struct import_options import_options = {.contents = false};
 	const struct cli_option options[] = {
-		{'o', "output", "FILE", "the snapshot to write; - is standard output", CLI_STRING, &output},
-		{0, "contents", NULL, "store the text of strings, not only length and hash", CLI_FLAG,
-		 &import_options.contents},
-		{0, "hash-key", "HEX", "16 bytes: the key of the hashes of strings", CLI_STRING, &hash_key},
+		{'o', "output", "FILE", "the snapshot to write; - is standard output", CLI_STRING,
+		 &output},
+		{0, "contents", NULL, "store the text of strings, not only length and hash",
+		 CLI_FLAG, &import_options.contents},
+		{0, "hash-key", "HEX", "16 bytes: the key of the hashes of strings", CLI_STRING,
+		 &hash_key},
 		{0, "level", "N", "compress with level N, 1 to 19 (default 3)", CLI_COUNT, &level},
 		{0},
 	};
 	const struct cli_tool tool = {
-		"snap-import", "FORMAT [OPTION]... -o OUT [FILE]",
-		"Make a snapshot of what another tool wrote (FORMAT: v8, hprof, tracemalloc).", 1, 2, options,
+		"snap-import",
+		"FORMAT [OPTION]... -o OUT [FILE]",
+		"Make a snapshot of what another tool wrote (FORMAT: v8, hprof, tracemalloc).",
+		1,
+		2,
+		options,
 	};
 	cli_without = CLI_NO_FORMAT;
 	size_t count;

@@ -11,7 +11,8 @@
 #define PERCENT 10
 
 struct job {
-	const char *file, *output; /* output: a file beside the one that it replaces; NULL: standard output */
+	/* output: a file beside the one that it replaces; NULL: standard output */
+	const char *file, *output;
 	bool removes;
 	uint64_t member, members; /* the one meant, 0 for all; and how many there are */
 	uint64_t left_alone;
@@ -78,7 +79,8 @@ static const char *wrong_with(struct snap_reader *reader)
 	return snap_reader_row_count(reader, SNAP_ROOTS) == 0 ? "it has no roots" : NULL;
 }
 
-/* The writer is opened last: what goes wrong before ends the process, and would leave its file behind. */
+/* The writer is opened last: what goes wrong before
+ * ends the process, and would leave its file behind. */
 static enum snap_status write_indexed(struct refs *refs, const struct job *job, bool append)
 {
 	struct snap_writer *writer;
@@ -138,7 +140,7 @@ static int write_member(const struct job *job, uint64_t member)
 		cli_warn("%s: member %llu has no index: %s", job->file, (unsigned long long)member,
 			 wrong);
 	enum snap_status status = wrong != NULL || job->removes ? write_plain(&refs, job, append)
-							       : write_indexed(&refs, job, append);
+								: write_indexed(&refs, job, append);
 	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
 		snap_column_close(refs.columns[i]);
 	snap_reader_close(refs.reader);
@@ -164,8 +166,8 @@ static void remove_unfinished(void)
 		remove(unfinished);
 }
 
-/* Members are put together in a file beside the old one, which takes its place when all is well.  Its name lives until
- * the process ends, which may be in the middle. */
+/* Members are put together in a file beside the old one, which takes its place when
+ * all is well.  Its name lives until the process ends, which may be in the middle. */
 static int replace(struct job *job, const char *path)
 {
 	struct buffer name = {NULL, 0, 0};
@@ -194,12 +196,13 @@ int main(int argc, char **argv)
 		{'r', "remove", NULL, "take the index out", CLI_FLAG, &job.removes},
 		{0},
 	};
-	const struct cli_tool tool = {"snap-index",
-				      "[OPTION]... FILE",
-				      "Keep in a snapshot what its objects retain and who dominates them.",
-				      1,
-				      1,
-				      options};
+	const struct cli_tool tool = {
+		"snap-index",
+		"[OPTION]... FILE",
+		"Keep in a snapshot what its objects retain and who dominates them.",
+		1,
+		1,
+		options};
 	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL;
 	char **files = cli_parse(&tool, argc, argv, NULL);
 	job.file = files[0];

@@ -99,7 +99,8 @@ static enum snap_status heap_total(struct snap_reader *reader, const char *file,
 	snap_reader_info(reader, &info);
 	const bool has_objects = snap_reader_row_count(reader, SNAP_OBJECTS) > 0;
 	if (snap_reader_row_count(reader, SNAP_TOTALS) == 0) {
-		bool unknown = info.flags & SNAP_SNAPSHOT_TOTALS_ONLY || (info.damaged && !has_objects);
+		bool unknown =
+			info.flags & SNAP_SNAPSHOT_TOTALS_ONLY || (info.damaged && !has_objects);
 		return unknown ? SNAP_OK : add_up(reader, file, out, error);
 	}
 	/* Rows ascend by dimension, and "all" is the first. */
@@ -150,7 +151,8 @@ static enum snap_status each_property(struct snap_reader *reader, const char *fi
 	while (scan_next(&scan)) {
 		struct property p = {0};
 		p.key = copy_string(reader, scan_value(&scan, 0), &p.key_size, error);
-		p.value = p.key ? copy_string(reader, scan_value(&scan, 1), &p.value_size, error) : NULL;
+		p.value = p.key ? copy_string(reader, scan_value(&scan, 1), &p.value_size, error)
+				: NULL;
 		if (p.value)
 			use(context, &p);
 		else if (error->status == SNAP_CORRUPT && cli_common.partial)
@@ -184,7 +186,8 @@ static void property_row(void *context, const struct property *p)
 	print_row(context, cells);
 }
 
-static enum snap_status show_properties(struct snap_reader *reader, const char *file, struct snap_error *error)
+static enum snap_status show_properties(struct snap_reader *reader, const char *file,
+					struct snap_error *error)
 {
 	static const struct print_column columns[] = {{"key", PRINT_TEXT}, {"value", PRINT_TEXT}};
 	struct print_table *table = print_begin("snap-info-properties/1", columns, 2);
@@ -514,7 +517,8 @@ static int show_series(const char *file, bool verify)
 	int result = CLI_YES;
 	struct snap_error error;
 	struct snap_reader_info info;
-	struct snap_reader *(*open)(const char *, int64_t) = verify ? cli_open_to_verify : cli_open_member;
+	struct snap_reader *(*open)(const char *, int64_t) =
+		verify ? cli_open_to_verify : cli_open_member;
 	struct snap_reader *reader = open(file, 1);
 	struct print_table *table = verify ? print_begin("snap-info-verify/1", verify_columns, 5)
 					   : print_begin("snap-info-members/1", member_columns, 8);
@@ -557,15 +561,17 @@ int main(int argc, char **argv)
 		{0, "blocks", NULL, "list the blocks", CLI_FLAG, &request.blocks},
 		{0, "members", NULL, "list the members of a series", CLI_FLAG, &request.members},
 		{0, "properties", NULL, "list the properties", CLI_FLAG, &request.properties},
-		{0, "mappings", NULL, "list the process's memory, and how much of it was resident", CLI_FLAG,
-		 &request.mappings},
+		{0, "mappings", NULL, "list the process's memory, and how much of it was resident",
+		 CLI_FLAG, &request.mappings},
 		{0},
 	};
 	const struct cli_tool tool = {
 		"snap-info", "[OPTION]... [FILE]", "Describe a snapshot, or verify it.", 0, 1,
 		options};
 	char **files = cli_parse(&tool, argc, argv, NULL);
-	if (request.verify + request.blocks + request.members + request.properties + request.mappings > 1)
+	if (request.verify + request.blocks + request.members + request.properties +
+		    request.mappings >
+	    1)
 		cli_usage("only one of --verify, --blocks, --members, --properties and --mappings");
 	int status = show(files[0], &request);
 	return cli_finish(status == CLI_YES ? CLI_YES : CLI_TROUBLE);

@@ -12,13 +12,15 @@ static bool open_writer(struct make *m)
 	struct snap_error error;
 	enum snap_status status =
 		strcmp(m->out, "-") == 0
-			? snap_writer_open_descriptor(&m->writer, STDOUT_FILENO, &m->options, &error)
+			? snap_writer_open_descriptor(&m->writer, STDOUT_FILENO, &m->options,
+						      &error)
 			: snap_writer_open(&m->writer, m->out, &m->options, &error);
 	return make_good(m, status, &error);
 }
 
 /* A table as a mapping of 1, 2, 3 ... to its rows. */
-static bool read_table(struct make *m, enum snap_table table, bool (*read_row)(struct make *, uint32_t *id))
+static bool read_table(struct make *m, enum snap_table table,
+		       bool (*read_row)(struct make *, uint32_t *id))
 {
 	if (!document_mapping(m->text))
 		return false;
@@ -31,11 +33,13 @@ static bool read_table(struct make *m, enum snap_table table, bool (*read_row)(s
 		if (node != DOCUMENT_SCALAR || !document_as_number(m->text, UINT32_MAX, &number))
 			return document_fail(m->text, "the number of a row is expected here");
 		if (number != wanted)
-			return document_fail(m->text, "row %u comes next in this table", (uint32_t)wanted);
+			return document_fail(m->text, "row %u comes next in this table",
+					     (uint32_t)wanted);
 		if (!read_row(m, &id))
 			return false;
 		if (id != number)
-			return document_fail(m->text, "row %u says the same as row %u", (uint32_t)number, id);
+			return document_fail(m->text, "row %u says the same as row %u",
+					     (uint32_t)number, id);
 	}
 }
 
@@ -54,12 +58,30 @@ static bool read_list(struct make *m, bool (*read_item)(struct make *))
 }
 
 enum section {
-	SNAPSHOT, FLAGS, INTERVAL, UNKNOWN, STRINGS, PROPERTIES, MODULES, FRAMES, STACKS, TYPES, THREADS, CONTENTS,
-	OBJECTS, ROOTS, TIMELINE, MAPPINGS, TOTALS,
+	SNAPSHOT,
+	FLAGS,
+	INTERVAL,
+	UNKNOWN,
+	STRINGS,
+	PROPERTIES,
+	MODULES,
+	FRAMES,
+	STACKS,
+	TYPES,
+	THREADS,
+	CONTENTS,
+	OBJECTS,
+	ROOTS,
+	TIMELINE,
+	MAPPINGS,
+	TOTALS,
 };
 static const char *const sections[] = {
-	"snapshot", "flags", "sampling_interval", "unknown_references", "strings", "properties", "modules", "frames",
-	"stacks", "types", "threads", "contents", "objects", "roots", "timeline", "mappings", "totals", NULL,
+	"snapshot", "flags",      "sampling_interval", "unknown_references",
+	"strings",  "properties", "modules",           "frames",
+	"stacks",   "types",      "threads",           "contents",
+	"objects",  "roots",      "timeline",          "mappings",
+	"totals",   NULL,
 };
 
 static bool read_snapshot_flags(struct make *m)
@@ -76,13 +98,15 @@ static bool read_section(struct make *m, enum section section)
 {
 	uint64_t version;
 	if (section <= UNKNOWN && m->writer)
-		return document_fail(m->text, "%s has to come before all tables", sections[section]);
+		return document_fail(m->text, "%s has to come before all tables",
+				     sections[section]);
 	if (section > UNKNOWN && !open_writer(m))
 		return false;
 	switch (section) {
 	case SNAPSHOT: return document_number(m->text, 1, &version);
 	case FLAGS: return read_snapshot_flags(m);
-	case INTERVAL: return document_number(m->text, UINT64_MAX, &m->options.sampling_interval_bytes);
+	case INTERVAL:
+		return document_number(m->text, UINT64_MAX, &m->options.sampling_interval_bytes);
 	case UNKNOWN: return document_number(m->text, UINT64_MAX, &m->unknown_references);
 	case STRINGS: return read_table(m, SNAP_STRINGS, make_string);
 	case PROPERTIES: return make_properties(m);
@@ -113,10 +137,12 @@ static bool make_snapshot(struct make *m)
 	if (!(seen & 1u << SNAPSHOT))
 		return document_fail(m->text, "the key snapshot is missing: write \"snapshot: 1\"");
 	if (document_begin(m->text))
-		return document_fail(m->text, "only one document is expected: a series is joined with cat");
+		return document_fail(m->text,
+				     "only one document is expected: a series is joined with cat");
 	if (document_failed(m->text) || !open_writer(m))
 		return false;
-	if (!make_good(m, snap_writer_unknown_references(m->writer, m->unknown_references, &error), &error))
+	if (!make_good(m, snap_writer_unknown_references(m->writer, m->unknown_references, &error),
+		       &error))
 		return false;
 	struct snap_writer *writer = m->writer;
 	m->writer = NULL; /* finish frees it in every case */
@@ -138,12 +164,19 @@ int main(int argc, char **argv)
 	struct make make = {.options = SNAP_WRITER_OPTIONS_INIT, .out = "-"};
 	uint64_t max_size = 64 << 20;
 	const struct cli_option options[] = {
-		{'o', "output", "FILE", "write to FILE; - is standard output, the default", CLI_STRING, &make.out},
-		{0, "max-size", "SIZE", "refuse a text that is larger; 64M if not given", CLI_SIZE, &max_size},
+		{'o', "output", "FILE", "write to FILE; - is standard output, the default",
+		 CLI_STRING, &make.out},
+		{0, "max-size", "SIZE", "refuse a text that is larger; 64M if not given", CLI_SIZE,
+		 &max_size},
 		{0},
 	};
 	const struct cli_tool tool = {
-		"snap-make", "[OPTION]... [FILE]", "Write the snapshot that a YAML text describes.", 0, 1, options,
+		"snap-make",
+		"[OPTION]... [FILE]",
+		"Write the snapshot that a YAML text describes.",
+		0,
+		1,
+		options,
 	};
 	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL;
 	size_t count;

@@ -34,7 +34,9 @@ static uint64_t parse_percent(const char *text)
 static void settle(struct record_options *record, const struct words *words)
 {
 	if ((words->take || words->detach || words->extension) && !words->pid)
-		cli_usage("--%s needs --pid", words->take ? "take" : words->detach ? "detach" : "extension");
+		cli_usage("--%s needs --pid", words->take     ? "take"
+					      : words->detach ? "detach"
+							      : "extension");
 	if (words->take && words->detach)
 		cli_usage("--detach takes one, too");
 	if (!*record->output)
@@ -51,8 +53,10 @@ static void settle(struct record_options *record, const struct words *words)
 		cli_usage("--references needs all blocks, --sample records some");
 	if (record->mapped && record->sample_bytes)
 		cli_usage("--mmap needs all mappings, --sample records some blocks");
-	if (record->peak && (record->interval_ns || record->growth_bytes || record->signal || record->limit_percent))
-		cli_usage("--peak keeps one snapshot; --interval, --growth, --near-limit and --signal make a series");
+	if (record->peak && (record->interval_ns || record->growth_bytes || record->signal ||
+			     record->limit_percent))
+		cli_usage(
+			"--peak keeps one snapshot; --interval, --growth, --near-limit and --signal make a series");
 }
 
 int main(int argc, char **argv)
@@ -60,32 +64,53 @@ int main(int argc, char **argv)
 	struct record_options record = {.output = "%e.%p.snap", .depth = 256};
 	struct words words = {0};
 	const struct cli_option options[] = {
-		{'o', "output", "NAME", "write to NAME, in which %p %h %t %e stand for process, host, time, program",
+		{'o', "output", "NAME",
+		 "write to NAME, in which %p %h %t %e stand for process, host, time, program",
 		 CLI_STRING, &record.output},
-		{0, "sample", "SIZE", "record a block every so many bytes, at random; default: all blocks", CLI_SIZE,
+		{0, "sample", "SIZE",
+		 "record a block every so many bytes, at random; default: all blocks", CLI_SIZE,
 		 &record.sample_bytes},
-		{0, "references", NULL, "also record which blocks point to which, for snap-refs; not with --sample", CLI_FLAG,
-		 &record.references},
-		{0, "mmap", NULL, "also record what the program maps itself, with mmap() or sbrk(); not with --sample",
+		{0, "references", NULL,
+		 "also record which blocks point to which, for snap-refs; not with --sample",
+		 CLI_FLAG, &record.references},
+		{0, "mmap", NULL,
+		 "also record what the program maps itself, with mmap() or sbrk(); not with --sample",
 		 CLI_FLAG, &record.mapped},
-		{0, "interval", "TIME", "also take one every so often: 0.5, 10s, 2m", CLI_STRING, &words.interval},
-		{0, "growth", "SIZE", "also take one whenever so much more is live", CLI_SIZE, &record.growth_bytes},
-		{0, "near-limit", "PERCENT", "also take one when so much of what the system allows is used: 90%", CLI_STRING,
+		{0, "interval", "TIME", "also take one every so often: 0.5, 10s, 2m", CLI_STRING,
+		 &words.interval},
+		{0, "growth", "SIZE", "also take one whenever so much more is live", CLI_SIZE,
+		 &record.growth_bytes},
+		{0, "near-limit", "PERCENT",
+		 "also take one when so much of what the system allows is used: 90%", CLI_STRING,
 		 &words.limit},
-		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG, &record.peak},
-		{0, "signal", "SIGNAL", "also take one when the program gets this signal: USR2", CLI_STRING, &words.signal},
-		{0, "pid", "PID", "record a process that runs already, instead of a command", CLI_STRING, &words.pid},
-		{0, "detach", NULL, "take a last one of the process of --pid, and record it no more", CLI_FLAG, &words.detach},
-		{0, "take", NULL, "take one of the process of --pid, if it is recorded, or runs CPython", CLI_FLAG, &words.take},
-		{0, "extension", "FILE", "for --take: the extension for its version of CPython", CLI_STRING, &words.extension},
-		{0, "depth", "N", "keep the N innermost frames of a stack; default 256, at most 512", CLI_COUNT,
+		{0, "peak", NULL, "take one when most is live, instead of at the end", CLI_FLAG,
+		 &record.peak},
+		{0, "signal", "SIGNAL", "also take one when the program gets this signal: USR2",
+		 CLI_STRING, &words.signal},
+		{0, "pid", "PID", "record a process that runs already, instead of a command",
+		 CLI_STRING, &words.pid},
+		{0, "detach", NULL,
+		 "take a last one of the process of --pid, and record it no more", CLI_FLAG,
+		 &words.detach},
+		{0, "take", NULL,
+		 "take one of the process of --pid, if it is recorded, or runs CPython", CLI_FLAG,
+		 &words.take},
+		{0, "extension", "FILE", "for --take: the extension for its version of CPython",
+		 CLI_STRING, &words.extension},
+		{0, "depth", "N",
+		 "keep the N innermost frames of a stack; default 256, at most 512", CLI_COUNT,
 		 &record.depth},
-		{0, "no-symbols", NULL, "leave frames without names, for snap-symbolize to be run later", CLI_FLAG,
+		{0, "no-symbols", NULL,
+		 "leave frames without names, for snap-symbolize to be run later", CLI_FLAG,
 		 &record.no_symbols},
 		{0},
 	};
-	const struct cli_tool tool = {"snap-record", "[OPTION]... [--] COMMAND [ARGUMENT]...",
-				      "Run a program and write snapshots of its heap.", 0, SIZE_MAX, options};
+	const struct cli_tool tool = {"snap-record",
+				      "[OPTION]... [--] COMMAND [ARGUMENT]...",
+				      "Run a program and write snapshots of its heap.",
+				      0,
+				      SIZE_MAX,
+				      options};
 	record_keep_inherited();
 	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL | CLI_NO_MEMORY;
 	cli_ends_in_command = true;

@@ -71,26 +71,28 @@ static void open_graph(struct refs *refs, bool weak)
 	if (reading.damaged)
 		cli_lost(refs->file, info.lost_references);
 	if (info.roots == 0)
-		cli_warn("%s: there are no roots, so nothing is reached",
-			 refs->file);
+		cli_warn("%s: there are no roots, so nothing is reached", refs->file);
 }
 
 static bool has_property(struct refs *refs, const char *key)
 {
 	const char *value;
 	size_t size;
-	enum snap_status status = snap_reader_property(refs->reader, key, &value, &size, &refs->error);
+	enum snap_status status =
+		snap_reader_property(refs->reader, key, &value, &size, &refs->error);
 	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
 	return status == SNAP_OK;
 }
 
-/* Of a process that ran before it was recorded, older blocks may not be known, nor what they hold. */
+/* Of a process that ran before it was recorded, older
+ * blocks may not be known, nor what they hold. */
 static void warn_of_older(struct refs *refs)
 {
 	if (has_property(refs, "recorded_since") &&
 	    (!has_property(refs, "older_blocks") || has_property(refs, "unseen_heaps")))
-		cli_warn("%s: what only blocks hold that are older than the recording is listed, too",
-			 refs->file);
+		cli_warn(
+			"%s: what only blocks hold that are older than the recording is listed, too",
+			refs->file);
 }
 
 /* False: some target names nothing. */
@@ -103,8 +105,8 @@ static bool find_targets(struct refs *refs, char **words, size_t count)
 			continue;
 		char *escaped = print_escaped(words[i], strlen(words[i]));
 		if (refs_is_whole_name(words[i]))
-			cli_warn("%s: nothing is '%s'; try '%.5s*%s*'", refs->file, escaped, escaped,
-				 escaped + strlen("type:"));
+			cli_warn("%s: nothing is '%s'; try '%.5s*%s*'", refs->file, escaped,
+				 escaped, escaped + strlen("type:"));
 		else
 			cli_warn("%s: nothing is '%s'", refs->file, escaped);
 		free(escaped);
@@ -204,9 +206,8 @@ int main(int argc, char **argv)
 		{'u', "unreachable", NULL,
 		 "list what no root reaches, by type, and the cycles in it", CLI_FLAG,
 		 &wishes.unreachable},
-		{'f', "foreign", NULL,
-		 "list what has more references than were found: held from C", CLI_FLAG,
-		 &wishes.foreign},
+		{'f', "foreign", NULL, "list what has more references than were found: held from C",
+		 CLI_FLAG, &wishes.foreign},
 		ALLOC_FN_OPTION(refs.alloc_fn),
 		{0, NULL, NULL, NULL, CLI_FLAG, NULL},
 	};
@@ -233,8 +234,9 @@ int main(int argc, char **argv)
 	if (wishes.estimate)
 		return show_estimate(&refs);
 	if (count == 1 && !asks)
-		cli_usage("name a TARGET (" REFS_TARGETS
-			  ") or ask --suspects, --dominators, --cycles, --unreachable or --foreign");
+		cli_usage(
+			"name a TARGET (" REFS_TARGETS
+			") or ask --suspects, --dominators, --cycles, --unreachable or --foreign");
 	if ((wishes.owned || wishes.brief) && count == 1)
 		cli_usage("--%s needs a TARGET", wishes.owned ? "owned" : "brief");
 	if (wishes.brief && (asks || wishes.owned))

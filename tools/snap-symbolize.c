@@ -76,7 +76,8 @@ static enum snap_status name_frames(struct frames *frames, struct snap_reader *r
 	return status == SNAP_OK ? number_texts(&frames->texts, reader, error) : status;
 }
 
-/* In its place, with --output not given, only a file of one snapshot: the other members would be lost. */
+/* In its place, with --output not given, only a file
+ * of one snapshot: the other members would be lost. */
 static void refuse_series(struct snap_reader *reader, const char *file)
 {
 	struct snap_reader_info info;
@@ -136,8 +137,12 @@ int main(int argc, char **argv)
 		{0},
 	};
 	const struct cli_tool tool = {
-		"snap-symbolize", "[OPTION]... [FILE]",
-		"Fill in the names of frames from the files of their modules.", 0, 1, options};
+		"snap-symbolize",
+		"[OPTION]... [FILE]",
+		"Fill in the names of frames from the files of their modules.",
+		0,
+		1,
+		options};
 	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL;
 	size_t count;
 	char **files = cli_parse(&tool, argc, argv, &count);

@@ -72,7 +72,9 @@ static void print_others(struct print_table *table, const struct snap_answer_inf
 	struct buffer scratch = {0};
 	rows_absent_cells(cells, MEASURES);
 	if (rows_add_up(info) && shown_bytes <= info->bytes && shown_count <= info->count)
-		measure_cells(info, &(struct snap_answer_row){.bytes = info->bytes - shown_bytes, .count = info->count - shown_count},
+		measure_cells(info,
+			      &(struct snap_answer_row){.bytes = info->bytes - shown_bytes,
+							.count = info->count - shown_count},
 			      cells);
 	for (size_t i = 3; i < measures(info); i++)
 		cells[i] = print_absent();

@@ -1,6 +1,7 @@
-/* The functions of the C library in which threads wait, led through code that first stores the registers which functions
- * leave as they are.  So a snapshot finds them on the stack, of threads that sleep: in no other way can it without a stop,
- * after which epoll_wait() fails with EINTR, and write() has written less than it was given.
+/* The functions of the C library in which threads wait, led through code that first
+ * stores the registers which functions leave as they are.  So a snapshot finds them on
+ * the stack, of threads that sleep: in no other way can it without a stop, after which
+ * epoll_wait() fails with EINTR, and write() has written less than it was given.
  *
  * Preloaded behind libsnap-track.so where references are recorded. */
 #include "calls.h"
@@ -31,7 +32,7 @@ enum {
 #define F(name) NUMBER_##name,
 	FUNCTIONS
 #undef F
-	NUMBER_syscall,
+		NUMBER_syscall,
 	FUNCTION_COUNT
 };
 static const char *const names[FUNCTION_COUNT] = {
@@ -45,7 +46,8 @@ struct waiting {
 	uintptr_t frame; /* of the call; 0: none */
 	uintptr_t is_known;
 };
-extern __thread struct waiting snap_calls_waiting __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern __thread struct waiting snap_calls_waiting
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 __thread struct waiting snap_calls_waiting;
 extern uintptr_t snap_calls_next[FUNCTION_COUNT] __attribute__((visibility("hidden")));
 uintptr_t snap_calls_next[FUNCTION_COUNT];
@@ -86,9 +88,10 @@ __attribute__((constructor)) static void start(void)
 {
 	int kept = errno;
 	uintptr_t pointer = (uintptr_t)__builtin_thread_pointer();
-	const struct snap_calls calls = {.frame = (ptrdiff_t)((uintptr_t)&snap_calls_waiting.frame - pointer),
-					 .back = (uintptr_t)snap_calls_back,
-					 .back_more = (uintptr_t)snap_calls_back_more};
+	const struct snap_calls calls = {
+		.frame = (ptrdiff_t)((uintptr_t)&snap_calls_waiting.frame - pointer),
+		.back = (uintptr_t)snap_calls_back,
+		.back_more = (uintptr_t)snap_calls_back_more};
 	find_next();
 	if (snap_tracker_calls)
 		snap_tracker_calls(&calls);
@@ -97,8 +100,8 @@ __attribute__((constructor)) static void start(void)
 
 /* clang-format off */
 
-/* al says how many arguments are in vector registers; registers 10 and 11 are nobody's.  syscall() has an argument on the
- * stack, which is passed on. */
+/* al says how many arguments are in vector registers; registers 10 and 11 are
+ * nobody's.  syscall() has an argument on the stack, which is passed on. */
 #define PUSH(register) "push %" register "\n .cfi_adjust_cfa_offset 8\n"
 #define POP(register)  "pop %" register "\n .cfi_adjust_cfa_offset -8\n"
 #define STORE(register) PUSH(register) ".cfi_rel_offset " register ", 0\n"

@@ -1,4 +1,5 @@
-/* What the tracker knows of calls that are led through libsnap-calls.so, in which threads may wait. */
+/* What the tracker knows of calls that are led through
+ * libsnap-calls.so, in which threads may wait. */
 #ifndef CALLS_H
 #define CALLS_H
 
@@ -20,7 +21,8 @@ enum {
 };
 
 struct snap_calls {
-	ptrdiff_t frame; /* from a thread's pointer: a word with the place of the innermost such call, or 0 */
+	/* from a thread's pointer: a word with the place of the innermost such call, or 0 */
+	ptrdiff_t frame;
 	uintptr_t back, back_more; /* where each returns to */
 };
 /* Of libsnap-track.so. */

@@ -38,7 +38,8 @@ void *libsnap_alloc(const struct snap_allocator *allocator, size_t count, size_t
 	return size == SIZE_MAX ? NULL : resize(allocator, NULL, 0, size);
 }
 
-void *libsnap_alloc_zeroed(const struct snap_allocator *allocator, size_t count, size_t element_size)
+void *libsnap_alloc_zeroed(const struct snap_allocator *allocator, size_t count,
+			   size_t element_size)
 {
 	void *pointer = libsnap_alloc(allocator, count, element_size);
 	if (pointer)

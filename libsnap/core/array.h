@@ -10,7 +10,8 @@
 struct libsnap_array_frame {
 	struct libsnap_array *array; /* NULL: free */
 	uint64_t page;
-	bool stored, used, dirty; /* stored: the file has the page, though perhaps not as it is now */
+	/* stored: the file has the page, though perhaps not as it is now */
+	bool stored, used, dirty;
 };
 
 struct libsnap_arrays {
@@ -19,7 +20,8 @@ struct libsnap_arrays {
 	const char *folder;
 	size_t cache_bytes; /* to be used when they move out, as the owner says by then */
 	bool outside;
-	/* While an array grows in memory, the allocator says by these that the limit is in the way. */
+	/* While an array grows in memory, the allocator
+	 * says by these that the limit is in the way. */
 	bool growing, refused;
 	struct libsnap_array *first;
 	struct libsnap_array_frame *frames;
@@ -37,7 +39,7 @@ struct libsnap_arrays {
 struct libsnap_array {
 	struct libsnap_arrays *owner; /* NULL: there is none */
 	struct libsnap_array *next;
-	uint8_t *memory; /* of all elements, or NULL: they are outside */
+	uint8_t *memory;  /* of all elements, or NULL: they are outside */
 	uint32_t *places; /* of pages that are outside */
 	void *file;
 	size_t element_size, per_page;

@@ -12,12 +12,15 @@ static enum snap_status fail_batch(const struct libsnap_block *batch, const stru
 	const char *last = "";
 	for (size_t i = 0; i < snapfmt_column_count && used < sizeof tables; i++) {
 		const struct snapfmt_column *known = &snapfmt_columns[i];
-		if (known->table_name == last || !(batch->first_row & snapfmt_table_bit(known->table)))
+		if (known->table_name == last ||
+		    !(batch->first_row & snapfmt_table_bit(known->table)))
 			continue;
 		last = known->table_name;
-		used += (size_t)snprintf(tables + used, sizeof tables - used, "%s%s", used ? ", " : "", last);
+		used += (size_t)snprintf(tables + used, sizeof tables - used, "%s%s",
+					 used ? ", " : "", last);
 	}
-	return libsnap_fail(error, SNAP_CORRUPT, batch->offset, "%s: with it columns of %s are lost", why->message,
+	return libsnap_fail(error, SNAP_CORRUPT, batch->offset,
+			    "%s: with it columns of %s are lost", why->message,
 			    used ? tables : "any table");
 }
 
@@ -35,7 +38,8 @@ static enum snap_status load(struct libsnap_decoder *decoder, const struct libsn
 		libsnap_reader_free(reader, raw, block->raw_size, 1);
 		return status;
 	}
-	reader->batches[reader->batch_count++] = (struct libsnap_batch){.raw = raw, .raw_size = block->raw_size};
+	reader->batches[reader->batch_count++] =
+		(struct libsnap_batch){.raw = raw, .raw_size = block->raw_size};
 	return SNAP_OK;
 }
 
@@ -47,13 +51,14 @@ struct opening {
 	size_t block_count, block_capacity;
 };
 
-static enum snap_status add(struct opening *o, const struct libsnap_block *block, struct snap_error *error)
+static enum snap_status add(struct opening *o, const struct libsnap_block *block,
+			    struct snap_error *error)
 {
 	if (o->block_count == o->block_capacity) {
 		size_t wanted = o->block_capacity + o->block_capacity / 2 + 64;
 		void *blocks = o->blocks;
-		enum snap_status status = libsnap_reader_resize(o->reader, &blocks, o->block_capacity, wanted,
-								sizeof *o->blocks, error);
+		enum snap_status status = libsnap_reader_resize(
+			o->reader, &blocks, o->block_capacity, wanted, sizeof *o->blocks, error);
 		if (status != SNAP_OK)
 			return status;
 		o->blocks = blocks;
@@ -63,9 +68,10 @@ static enum snap_status add(struct opening *o, const struct libsnap_block *block
 	return SNAP_OK;
 }
 
-/* A column's part of the batch's stored bytes is as its part of the raw ones; all parts add up to all bytes. */
-static enum snap_status add_columns(struct opening *o, const struct libsnap_block *batch, size_t count,
-				    struct snap_error *error)
+/* A column's part of the batch's stored bytes is as its
+ * part of the raw ones; all parts add up to all bytes. */
+static enum snap_status add_columns(struct opening *o, const struct libsnap_block *batch,
+				    size_t count, struct snap_error *error)
 {
 	uint64_t raw_size = 0, before = 0;
 	enum snap_status status = SNAP_OK;
@@ -94,11 +100,13 @@ static enum snap_status add_columns(struct opening *o, const struct libsnap_bloc
 	return status;
 }
 
-static enum snap_status open_batch(struct opening *o, const struct libsnap_block *batch, struct snap_error *error)
+static enum snap_status open_batch(struct opening *o, const struct libsnap_block *batch,
+				   struct snap_error *error)
 {
 	struct snap_reader *reader = o->reader;
 	if (reader->batch_count == SNAPFMT_MAX_BATCHES)
-		return libsnap_fail(error, SNAP_CORRUPT, batch->offset, "more than %u batches", SNAPFMT_MAX_BATCHES);
+		return libsnap_fail(error, SNAP_CORRUPT, batch->offset, "more than %u batches",
+				    SNAPFMT_MAX_BATCHES);
 	enum snap_status status = load(&o->decoder, batch, error);
 	if (status != SNAP_OK)
 		return status;
@@ -107,16 +115,19 @@ static enum snap_status open_batch(struct opening *o, const struct libsnap_block
 	size_t count;
 	uint64_t tables = 0;
 	if (!snapfmt_read_batch(loaded->raw, loaded->raw_size, o->columns, &count, &reason))
-		return libsnap_fail(error, SNAP_CORRUPT, batch->offset, "batch %u: %s", batch->sequence, reason);
+		return libsnap_fail(error, SNAP_CORRUPT, batch->offset, "batch %u: %s",
+				    batch->sequence, reason);
 	for (size_t i = 0; i < count; i++)
 		tables |= snapfmt_table_bit(o->columns[i].table);
 	if (batch->first_row && batch->first_row != tables)
 		return libsnap_fail(error, SNAP_CORRUPT, batch->offset,
-				    "batch %u has columns of other tables than the directory says", batch->sequence);
+				    "batch %u has columns of other tables than the directory says",
+				    batch->sequence);
 	return add_columns(o, batch, count, error);
 }
 
-static enum snap_status open_all(struct opening *o, bool salvaged, uint64_t *lost_tables, struct snap_error *error)
+static enum snap_status open_all(struct opening *o, bool salvaged, uint64_t *lost_tables,
+				 struct snap_error *error)
 {
 	struct snap_reader *reader = o->reader;
 	enum snap_status status = SNAP_OK;
@@ -143,8 +154,8 @@ static enum snap_status open_all(struct opening *o, bool salvaged, uint64_t *los
 	return status;
 }
 
-enum snap_status libsnap_open_batches(struct snap_reader *reader, bool salvaged, uint64_t *lost_tables,
-				      struct snap_error *error)
+enum snap_status libsnap_open_batches(struct snap_reader *reader, bool salvaged,
+				      uint64_t *lost_tables, struct snap_error *error)
 {
 	size_t batches = 0;
 	*lost_tables = 0;
@@ -156,13 +167,15 @@ enum snap_status libsnap_open_batches(struct snap_reader *reader, bool salvaged,
 		batches = SNAPFMT_MAX_BATCHES;
 	struct opening o = {.reader = reader};
 	void *columns = NULL, *loaded = NULL;
-	enum snap_status status = libsnap_reader_resize(reader, &loaded, 0, batches, sizeof *reader->batches, error);
+	enum snap_status status =
+		libsnap_reader_resize(reader, &loaded, 0, batches, sizeof *reader->batches, error);
 	if (status != SNAP_OK)
 		return status;
 	reader->batches = loaded;
 	reader->batch_capacity = batches;
 	libsnap_decoder_init(&o.decoder, reader);
-	status = libsnap_reader_resize(reader, &columns, 0, SNAPFMT_BATCH_MAX_COLUMNS, sizeof *o.columns, error);
+	status = libsnap_reader_resize(reader, &columns, 0, SNAPFMT_BATCH_MAX_COLUMNS,
+				       sizeof *o.columns, error);
 	o.columns = columns;
 	if (status == SNAP_OK)
 		status = open_all(&o, salvaged, lost_tables, error);

@@ -9,7 +9,8 @@
 
 #define DEFAULT_LEVEL 3
 
-/* zstd frees without a size and our allocator wants one: it is kept in front, aligned as malloc's. */
+/* zstd frees without a size and our allocator wants
+ * one: it is kept in front, aligned as malloc's. */
 #define PREFIX 16
 
 static void *zstd_alloc(void *opaque, size_t size)
@@ -34,8 +35,8 @@ static void zstd_free(void *opaque, void *address)
 	libsnap_free(opaque, pointer, whole, 1);
 }
 
-/* What is compressed lies in one piece, and so does what comes out: zstd needs no buffers.  A release that cannot
- * know that has them. */
+/* What is compressed lies in one piece, and so does what comes out:
+ * zstd needs no buffers.  A release that cannot know that has them. */
 static void have_all(ZSTD_CCtx *context)
 {
 #if ZSTD_VERSION_NUMBER >= 10500
@@ -47,8 +48,9 @@ static void have_all(ZSTD_CCtx *context)
 #endif
 }
 
-/* zstd is to look for places where bytes change their character, which it does not do by itself at low levels, and
- * which takes longer than compressing them.  A release that cannot is as good, but for a few percent. */
+/* zstd is to look for places where bytes change their character, which it does
+ * not do by itself at low levels, and which takes longer than compressing
+ * them.  A release that cannot is as good, but for a few percent. */
 static void look_for_parts(ZSTD_CCtx *context, bool look)
 {
 #if ZSTD_VERSION_NUMBER >= 10500
@@ -108,7 +110,8 @@ enum snap_status libsnap_compressor_new(struct libsnap_compressor **out,
 	return SNAP_OK;
 }
 
-static enum snap_status compressed(size_t result, size_t size, size_t *stored_size, struct snap_error *error)
+static enum snap_status compressed(size_t result, size_t size, size_t *stored_size,
+				   struct snap_error *error)
 {
 	if (!ZSTD_isError(result)) {
 		*stored_size = size;
@@ -120,8 +123,9 @@ static enum snap_status compressed(size_t result, size_t size, size_t *stored_si
 			    ZSTD_getErrorName(result));
 }
 
-enum snap_status libsnap_compress_parts(struct libsnap_compressor *c, const void *raw, const size_t *ends, size_t count,
-					void *stored, size_t capacity, size_t *stored_size,
+enum snap_status libsnap_compress_parts(struct libsnap_compressor *c, const void *raw,
+					const size_t *ends, size_t count, void *stored,
+					size_t capacity, size_t *stored_size,
 					struct snap_error *error)
 {
 	ZSTD_inBuffer in = {raw, 0, 0};
@@ -132,9 +136,11 @@ enum snap_status libsnap_compress_parts(struct libsnap_compressor *c, const void
 		result = ZSTD_CCtx_setPledgedSrcSize(c->context, ends[count - 1]);
 	for (size_t i = 0; i < count && !ZSTD_isError(result); i++) {
 		in.size = ends[i];
-		result = ZSTD_compressStream2(c->context, &out, &in, i + 1 < count ? ZSTD_e_flush : ZSTD_e_end);
+		result = ZSTD_compressStream2(c->context, &out, &in,
+					      i + 1 < count ? ZSTD_e_flush : ZSTD_e_end);
 		if (!ZSTD_isError(result) && result > 0)
-			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "cannot compress a block: no room");
+			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+					    "cannot compress a block: no room");
 	}
 	return compressed(result, out.pos, stored_size, error);
 }

@@ -3,7 +3,7 @@
 
 #include "reader.h"
 
-#define TEXT_SLOTS 4
+#define TEXT_SLOTS  4
 #define VALUE_SLOTS 2
 
 /* A decoded block. */
@@ -11,10 +11,10 @@ struct slot {
 	struct libsnap_block *block; /* NULL: empty */
 	uint64_t last_use;
 	bool constant;
-	uint64_t value;              /* if constant */
+	uint64_t value; /* if constant */
 	uint64_t *values;
 	size_t value_capacity;
-	uint8_t *raw;                /* of text */
+	uint8_t *raw; /* of text */
 	size_t raw_capacity;
 	uint32_t *offsets;
 	size_t offset_capacity;
@@ -28,16 +28,18 @@ struct snap_column {
 	bool missing;                        /* absent, but must have been there */
 	uint64_t doubtful_from;              /* if absent: rows from here on may have been lost */
 	struct libsnap_decoder own;
-	struct libsnap_decoder *decoder;     /* own, or shared */
+	struct libsnap_decoder *decoder; /* own, or shared */
 	size_t slot_count, hint;
 	uint64_t clock;
 	struct slot slots[TEXT_SLOTS];
 };
 
-static enum snap_status open_column(struct snap_column **out, struct snap_reader *reader, uint32_t id,
-				    struct libsnap_decoder *shared, struct snap_error *error)
+static enum snap_status open_column(struct snap_column **out, struct snap_reader *reader,
+				    uint32_t id, struct libsnap_decoder *shared,
+				    struct snap_error *error)
 {
-	const struct snapfmt_column *known = snapfmt_find_column((uint16_t)(id >> 16), (uint16_t)id);
+	const struct snapfmt_column *known =
+		snapfmt_find_column((uint16_t)(id >> 16), (uint16_t)id);
 	if (!known)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no column %u.%u",
 				    id >> 16, id & 0xffff);
@@ -121,13 +123,14 @@ static struct libsnap_block *find_block(struct snap_column *column, uint64_t row
 static enum snap_status fail_lost(const struct snap_column *column, uint64_t row, uint64_t end,
 				  struct snap_error *error)
 {
-	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "rows %llu to %llu of %s.%s are lost",
-			    (unsigned long long)row, (unsigned long long)end - 1,
-			    column->known->table_name, column->known->column_name);
+	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+			    "rows %llu to %llu of %s.%s are lost", (unsigned long long)row,
+			    (unsigned long long)end - 1, column->known->table_name,
+			    column->known->column_name);
 }
 
-static enum snap_status check_range(const struct snap_column *column, uint64_t first, uint64_t count,
-				    bool text, struct snap_error *error)
+static enum snap_status check_range(const struct snap_column *column, uint64_t first,
+				    uint64_t count, bool text, struct snap_error *error)
 {
 	uint64_t rows = column->reader->rows[column->known->table];
 	if (column->known->is_text != text)
@@ -137,8 +140,8 @@ static enum snap_status check_range(const struct snap_column *column, uint64_t f
 	if (first > rows || count > rows - first)
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "row %llu of %s is asked for, but there are %llu",
-				    (unsigned long long)first + count - 1, column->known->table_name,
-				    (unsigned long long)rows);
+				    (unsigned long long)first + count - 1,
+				    column->known->table_name, (unsigned long long)rows);
 	return SNAP_OK;
 }
 
@@ -162,8 +165,8 @@ static enum snap_status decode_values(struct snap_column *column, struct libsnap
 	struct snap_error own;
 	enum snap_status status = libsnap_fetch_values(column->decoder, block, values, &own);
 	if (status == SNAP_OK)
-		status = libsnap_check_values(column->reader, column->known, block, block->first_row,
-					      values, block->row_count, &own);
+		status = libsnap_check_values(column->reader, column->known, block,
+					      block->first_row, values, block->row_count, &own);
 	return judge(column, block, status, &own, error);
 }
 
@@ -171,11 +174,12 @@ static enum snap_status fill_constant(struct snap_column *column, struct slot *s
 				      struct libsnap_block *block, struct snap_error *error)
 {
 	struct snap_error own;
-	enum snap_status status = libsnap_fetch_constant(column->decoder, block, &slot->value, &own);
+	enum snap_status status =
+		libsnap_fetch_constant(column->decoder, block, &slot->value, &own);
 	/* The first row is the strictest, for parents too. */
 	if (status == SNAP_OK)
-		status = libsnap_check_values(column->reader, column->known, block, block->first_row,
-					      &slot->value, 1, &own);
+		status = libsnap_check_values(column->reader, column->known, block,
+					      block->first_row, &slot->value, 1, &own);
 	slot->constant = true;
 	return judge(column, block, status, &own, error);
 }
@@ -184,8 +188,9 @@ static enum snap_status fill_values(struct snap_column *column, struct slot *slo
 				    struct libsnap_block *block, struct snap_error *error)
 {
 	void *values = slot->values;
-	enum snap_status status = libsnap_reader_reserve(column->reader, &values, &slot->value_capacity,
-							 block->row_count, sizeof *slot->values, error);
+	enum snap_status status =
+		libsnap_reader_reserve(column->reader, &values, &slot->value_capacity,
+				       block->row_count, sizeof *slot->values, error);
 	slot->values = values;
 	slot->constant = false;
 	return status == SNAP_OK ? decode_values(column, block, slot->values, error) : status;
@@ -209,13 +214,14 @@ static enum snap_status fill_text(struct snap_column *column, struct slot *slot,
 	status = libsnap_fetch(column->decoder, block, slot->raw, &own);
 	if (status == SNAP_OK && !snapfmt_decode_text(slot->raw, block->raw_size, block->row_count,
 						      slot->offsets, &slot->bytes))
-		status = libsnap_fail(&own, SNAP_CORRUPT, block->offset,
-				      "block %u breaks the rules of encoding text", block->sequence);
+		status =
+			libsnap_fail(&own, SNAP_CORRUPT, block->offset,
+				     "block %u breaks the rules of encoding text", block->sequence);
 	return judge(column, block, status, &own, error);
 }
 
-static enum snap_status fill(struct snap_column *column, struct slot *slot, struct libsnap_block *block,
-			     struct snap_error *error)
+static enum snap_status fill(struct snap_column *column, struct slot *slot,
+			     struct libsnap_block *block, struct snap_error *error)
 {
 	slot->block = NULL;
 	enum snap_status status;
@@ -267,7 +273,8 @@ static void repeat(uint64_t *values, uint64_t value, size_t count)
 		values[i] = value;
 }
 
-static const struct slot *cached(const struct snap_column *column, const struct libsnap_block *block)
+static const struct slot *cached(const struct snap_column *column,
+				 const struct libsnap_block *block)
 {
 	for (size_t i = 0; i < column->slot_count; i++) {
 		if (column->slots[i].block == block)
@@ -289,7 +296,8 @@ static enum snap_status read_some(struct snap_column *column, uint64_t row, size
 	if (some > count)
 		some = count;
 	*done = some;
-	if (some == block->row_count && block->encoding != SNAPFMT_CONSTANT && !cached(column, block))
+	if (some == block->row_count && block->encoding != SNAPFMT_CONSTANT &&
+	    !cached(column, block))
 		return decode_values(column, block, values, error);
 	struct slot *slot;
 	enum snap_status status = need_block(column, block, &slot, error);
@@ -324,8 +332,8 @@ enum snap_status snap_column_read(struct snap_column *column, uint64_t first_row
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_column_view(struct snap_column *column, uint64_t row, struct libsnap_view *view,
-				     struct snap_error *error)
+enum snap_status libsnap_column_view(struct snap_column *column, uint64_t row,
+				     struct libsnap_view *view, struct snap_error *error)
 {
 	*view = (struct libsnap_view){.end = column->reader->rows[column->known->table]};
 	if (!column->blocks) {

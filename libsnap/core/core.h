@@ -26,14 +26,15 @@ enum snap_status libsnap_copy_options(void *to, size_t own_size, const void *fro
 /* A NULL allocator means malloc.  Sizes are count * element_size, and NULL is returned where that
  * overflows; a size of 0 gives a pointer too.  Free with the same count and element size. */
 void *libsnap_alloc(const struct snap_allocator *allocator, size_t count, size_t element_size);
-void *libsnap_alloc_zeroed(const struct snap_allocator *allocator, size_t count, size_t element_size);
+void *libsnap_alloc_zeroed(const struct snap_allocator *allocator, size_t count,
+			   size_t element_size);
 /* NULL leaves pointer as it was. */
 void *libsnap_resize_array(const struct snap_allocator *allocator, void *pointer, size_t old_count,
 			   size_t new_count, size_t element_size);
 void libsnap_free(const struct snap_allocator *allocator, void *pointer, size_t count,
 		  size_t element_size);
-/* Room for at least needed elements, growing by half or more; *capacity is updated.  NULL leaves both
- * as they were. */
+/* Room for at least needed elements, growing by half or more;
+ * *capacity is updated.  NULL leaves both as they were. */
 void *libsnap_grow(const struct snap_allocator *allocator, void *pointer, size_t *capacity,
 		   size_t needed, size_t element_size);
 
@@ -49,8 +50,8 @@ static inline bool libsnap_multiply_overflows(uint64_t a, uint64_t b, uint64_t *
 
 /* ---- files (io.c) ---- */
 
-/* The system's files.  size() answers ESPIPE for what cannot seek; read_at() then reads on from where
- * it is. */
+/* The system's files.  size() answers ESPIPE for what
+ * cannot seek; read_at() then reads on from where it is. */
 const struct snap_io *libsnap_system_io(void);
 /* A file of that table for a descriptor which stays the caller's: never give it to close(). */
 void *libsnap_system_file(int descriptor);
@@ -70,10 +71,11 @@ enum snap_status libsnap_compressor_new(struct libsnap_compressor **out,
 enum snap_status libsnap_compress(struct libsnap_compressor *, const void *raw, size_t raw_size,
 				  void *stored, size_t capacity, size_t *stored_size,
 				  struct snap_error *error);
-/* The same, but parts up to each of the ends are compressed apart from each other: their bytes have little in common. */
-enum snap_status libsnap_compress_parts(struct libsnap_compressor *, const void *raw, const size_t *ends, size_t count,
-					void *stored, size_t capacity, size_t *stored_size,
-					struct snap_error *);
+/* The same, but parts up to each of the ends are compressed
+ * apart from each other: their bytes have little in common. */
+enum snap_status libsnap_compress_parts(struct libsnap_compressor *, const void *raw,
+					const size_t *ends, size_t count, void *stored,
+					size_t capacity, size_t *stored_size, struct snap_error *);
 void libsnap_compressor_free(struct libsnap_compressor *);
 
 /* stored must be one frame as FORMAT.md section 4 wants it, and give raw_size bytes; offset is its

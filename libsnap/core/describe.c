@@ -1,4 +1,5 @@
-/* What a reader tells of a snapshot: its columns, blocks, strings and properties (FORMAT.md, section 7.1). */
+/* What a reader tells of a snapshot: its columns, blocks,
+ * strings and properties (FORMAT.md, section 7.1). */
 #include <string.h>
 
 #include "reader.h"
@@ -53,7 +54,8 @@ bool snap_column_at(size_t index, struct snap_column_info *out)
 	return true;
 }
 
-bool snap_reader_block(const struct snap_reader *reader, uint64_t index, struct snap_block_info *out)
+bool snap_reader_block(const struct snap_reader *reader, uint64_t index,
+		       struct snap_block_info *out)
 {
 	if (index >= reader->block_count)
 		return false;
@@ -106,12 +108,13 @@ static enum snap_status open_properties(struct snap_reader *reader, struct snap_
 	if (!reader->property_keys)
 		status = snap_column_open(&reader->property_keys, reader, SNAP_PROPERTY_KEY, error);
 	if (status == SNAP_OK && !reader->property_values)
-		status = snap_column_open(&reader->property_values, reader, SNAP_PROPERTY_VALUE, error);
+		status = snap_column_open(&reader->property_values, reader, SNAP_PROPERTY_VALUE,
+					  error);
 	return status;
 }
 
-enum snap_status snap_reader_property(struct snap_reader *reader, const char *key, const char **bytes,
-				      size_t *size, struct snap_error *error)
+enum snap_status snap_reader_property(struct snap_reader *reader, const char *key,
+				      const char **bytes, size_t *size, struct snap_error *error)
 {
 	enum snap_status status = open_properties(reader, error);
 	size_t key_size = strlen(key);
@@ -127,10 +130,12 @@ enum snap_status snap_reader_property(struct snap_reader *reader, const char *ke
 			status = SNAP_OK;
 			continue;
 		}
-		if (status != SNAP_OK || found_size != key_size || memcmp(found, key, key_size) != 0)
+		if (status != SNAP_OK || found_size != key_size ||
+		    memcmp(found, key, key_size) != 0)
 			continue;
 		status = snap_column_read(reader->property_values, row, 1, &id, error);
-		return status == SNAP_OK ? snap_reader_string(reader, id, bytes, size, error) : status;
+		return status == SNAP_OK ? snap_reader_string(reader, id, bytes, size, error)
+					 : status;
 	}
 	return status == SNAP_OK ? SNAP_END : status;
 }

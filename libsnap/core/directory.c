@@ -1,11 +1,13 @@
-/* The directory: where each block lies, and which belong to which column (FORMAT.md, sections 5.1 and 7). */
+/* The directory: where each block lies, and which belong
+ * to which column (FORMAT.md, sections 5.1 and 7). */
 #include <string.h>
 
 #include "reader.h"
 
 #define CHUNK_ENTRIES ((uint32_t)400)
 
-void libsnap_block_from(struct libsnap_block *out, const struct snapfmt_block *block, uint64_t offset)
+void libsnap_block_from(struct libsnap_block *out, const struct snapfmt_block *block,
+			uint64_t offset)
 {
 	*out = (struct libsnap_block){
 		.offset = offset,
@@ -22,7 +24,8 @@ void libsnap_block_from(struct libsnap_block *out, const struct snapfmt_block *b
 	};
 }
 
-enum snap_status libsnap_reserve_blocks(struct snap_reader *reader, size_t count, struct snap_error *error)
+enum snap_status libsnap_reserve_blocks(struct snap_reader *reader, size_t count,
+					struct snap_error *error)
 {
 	if (reader->blocks && count <= reader->block_capacity)
 		return SNAP_OK;
@@ -30,8 +33,8 @@ enum snap_status libsnap_reserve_blocks(struct snap_reader *reader, size_t count
 	if (wanted < count)
 		wanted = count;
 	void *blocks = reader->blocks;
-	enum snap_status status = libsnap_reader_resize(reader, &blocks, reader->block_capacity, wanted,
-							sizeof *reader->blocks, error);
+	enum snap_status status = libsnap_reader_resize(reader, &blocks, reader->block_capacity,
+							wanted, sizeof *reader->blocks, error);
 	if (status != SNAP_OK)
 		return status;
 	reader->blocks = blocks;
@@ -71,7 +74,8 @@ static enum snap_status take_entries(const uint8_t *bytes, uint32_t first, uint3
 static enum snap_status read_start(struct snap_reader *reader, struct libsnap_directory *directory,
 				   uint8_t bytes[16], struct snap_error *error)
 {
-	enum snap_status status = libsnap_source_read(&reader->source, directory->offset, bytes, 16, error);
+	enum snap_status status =
+		libsnap_source_read(&reader->source, directory->offset, bytes, 16, error);
 	if (status != SNAP_OK)
 		return status;
 	struct cursor c = cursor_over(bytes, 16);
@@ -79,7 +83,8 @@ static enum snap_status read_start(struct snap_reader *reader, struct libsnap_di
 	uint32_t count;
 	enum snapfmt_result result = snapfmt_read_directory_start(&c, &count, &reason);
 	if (result != SNAPFMT_GOOD)
-		return libsnap_fail(error, libsnap_result_status(result), directory->offset, "%s", reason);
+		return libsnap_fail(error, libsnap_result_status(result), directory->offset, "%s",
+				    reason);
 	if (count != directory->count)
 		return libsnap_fail(error, SNAP_CORRUPT, directory->offset,
 				    "the directory has %u blocks, its trailer says %u", count,
@@ -87,7 +92,8 @@ static enum snap_status read_start(struct snap_reader *reader, struct libsnap_di
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_read_directory(struct snap_reader *reader, struct libsnap_directory *directory,
+enum snap_status libsnap_read_directory(struct snap_reader *reader,
+					struct libsnap_directory *directory,
 					libsnap_take_entry *take, void *context,
 					struct snap_error *error)
 {
@@ -158,20 +164,24 @@ static enum snap_status load_entry(void *context, const struct snapfmt_block *bl
 }
 
 /* A snapshot of one batch has no directory: the batch lies between header and trailer. */
-static enum snap_status load_only_batch(struct loading *loading, bool small, struct snap_error *error)
+static enum snap_status load_only_batch(struct loading *loading, bool small,
+					struct snap_error *error)
 {
 	uint8_t bytes[SNAPFMT_BATCH_HEADER_SIZE];
 	uint64_t at = loading->offset;
 	size_t size = loading->end - at < sizeof bytes ? (size_t)(loading->end - at) : sizeof bytes;
-	enum snap_status status = libsnap_source_read(&loading->reader->source, at, bytes, size, error);
+	enum snap_status status =
+		libsnap_source_read(&loading->reader->source, at, bytes, size, error);
 	if (status != SNAP_OK)
 		return status;
 	struct cursor c = cursor_over(bytes, size);
 	struct snapfmt_block batch;
 	const char *reason;
 	enum snapfmt_result result = snapfmt_read_block(&c, &batch, &reason);
-	if (result != SNAPFMT_GOOD || !snapfmt_is_batch(&batch) || batch.sequence != 0 || batch.small != small)
-		return libsnap_fail(error, SNAP_CORRUPT, at, "there is no directory, and no batch after the header");
+	if (result != SNAPFMT_GOOD || !snapfmt_is_batch(&batch) || batch.sequence != 0 ||
+	    batch.small != small)
+		return libsnap_fail(error, SNAP_CORRUPT, at,
+				    "there is no directory, and no batch after the header");
 	return load_entry(loading, &batch, error);
 }
 
@@ -185,7 +195,8 @@ enum snap_status libsnap_load_directory(struct snap_reader *reader, struct libsn
 		.end = member->start + trailer->directory_offset,
 	};
 	if (loading.offset > loading.end)
-		return libsnap_fail(error, SNAP_CORRUPT, loading.end, "the directory lies in the header");
+		return libsnap_fail(error, SNAP_CORRUPT, loading.end,
+				    "the directory lies in the header");
 	snapfmt_hasher_begin(&loading.identity);
 	add_hash(&loading.identity, member->header.hash);
 	struct libsnap_directory directory = {.offset = loading.end,
@@ -207,7 +218,8 @@ enum snap_status libsnap_load_directory(struct snap_reader *reader, struct libsn
 	if (trailer->small)
 		trailer->identity = identity;
 	if (!libsnap_hash_agrees(trailer->identity, identity))
-		return libsnap_fail(error, SNAP_CORRUPT, member->start + member->size - SNAPFMT_TRAILER_SIZE,
+		return libsnap_fail(error, SNAP_CORRUPT,
+				    member->start + member->size - SNAPFMT_TRAILER_SIZE,
 				    "the trailer's identity is not that of the snapshot");
 	return SNAP_OK;
 }
@@ -229,7 +241,8 @@ const struct libsnap_column *libsnap_find_column(const struct snap_reader *reade
 	return NULL;
 }
 
-size_t libsnap_block_at(const struct snap_reader *reader, const struct libsnap_column *column, uint64_t row)
+size_t libsnap_block_at(const struct snap_reader *reader, const struct libsnap_column *column,
+			uint64_t row)
 {
 	size_t low = 0, high = column->count;
 	while (low < high) {

@@ -69,7 +69,7 @@ static const char *words_of_posix(int result, const char *buffer)
 }
 
 #define WORDS_OF(result, buffer) \
-	_Generic((result), int: words_of_posix, default: words_of_gnu)(result, buffer)
+	_Generic((result), int : words_of_posix, default : words_of_gnu)(result, buffer)
 
 enum snap_status libsnap_fail_io(struct snap_error *error, int os_errno, uint64_t offset,
 				 const char *format, ...)

@@ -32,17 +32,20 @@ static enum snap_status need_zstd(struct libsnap_decoder *decoder, struct snap_e
 	enum snap_status status =
 		libsnap_decompressor_new(&decoder->zstd, decoder->reader->allocator, error);
 	if (status == SNAP_OK)
-		__atomic_add_fetch(&decoder->reader->used_memory, DECOMPRESSOR_MEMORY, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&decoder->reader->used_memory, DECOMPRESSOR_MEMORY,
+				   __ATOMIC_RELAXED);
 	return status;
 }
 
 /* The stored bytes, header and all: where they lie in memory, else read. */
-static enum snap_status need_stored(struct libsnap_decoder *decoder, const struct libsnap_block *block,
-				    const uint8_t **stored, struct snap_error *error)
+static enum snap_status need_stored(struct libsnap_decoder *decoder,
+				    const struct libsnap_block *block, const uint8_t **stored,
+				    struct snap_error *error)
 {
 	const struct libsnap_source *source = &decoder->reader->source;
 	size_t size = libsnap_block_header_size(block) + (size_t)block->stored_size;
-	if (source->memory && block->offset <= source->size && size <= source->size - block->offset) {
+	if (source->memory && block->offset <= source->size &&
+	    size <= source->size - block->offset) {
 		*stored = source->memory + block->offset;
 		return SNAP_OK;
 	}
@@ -81,8 +84,8 @@ static enum snap_status check_header(const struct libsnap_block *block, const ui
 				    "the header of block %u is not what the directory says",
 				    block->sequence);
 	if (!libsnap_hash_agrees(snapfmt_block_hash(&wanted, stored + size), block->hash))
-		return libsnap_fail(error, SNAP_CORRUPT, block->offset, "the hash of block %u is wrong",
-				    block->sequence);
+		return libsnap_fail(error, SNAP_CORRUPT, block->offset,
+				    "the hash of block %u is wrong", block->sequence);
 	return SNAP_OK;
 }
 
@@ -90,10 +93,11 @@ enum snap_status libsnap_fetch(struct libsnap_decoder *decoder, const struct lib
 			       uint8_t *raw, struct snap_error *error)
 {
 	if (libsnap_is_lost(block))
-		return libsnap_fail(error, SNAP_CORRUPT, block->offset, "block %u is lost or damaged",
-				    block->sequence);
+		return libsnap_fail(error, SNAP_CORRUPT, block->offset,
+				    "block %u is lost or damaged", block->sequence);
 	if (block->batch) {
-		memcpy(raw, decoder->reader->batches[block->batch - 1].raw + block->inside, block->raw_size);
+		memcpy(raw, decoder->reader->batches[block->batch - 1].raw + block->inside,
+		       block->raw_size);
 		return SNAP_OK;
 	}
 	const uint8_t *stored;
@@ -104,68 +108,80 @@ enum snap_status libsnap_fetch(struct libsnap_decoder *decoder, const struct lib
 		status = check_header(block, stored, error);
 	if (status != SNAP_OK)
 		return status;
-	return libsnap_decompress(decoder->zstd, stored + libsnap_block_header_size(block), block->stored_size, raw,
-				  block->raw_size, block->offset, error);
+	return libsnap_decompress(decoder->zstd, stored + libsnap_block_header_size(block),
+				  block->stored_size, raw, block->raw_size, block->offset, error);
 }
 
 /* Into the decoder's own buffer. */
-static enum snap_status fetch_raw(struct libsnap_decoder *decoder, const struct libsnap_block *block,
-				  struct snap_error *error)
+static enum snap_status fetch_raw(struct libsnap_decoder *decoder,
+				  const struct libsnap_block *block, struct snap_error *error)
 {
 	void *buffer = decoder->raw;
-	enum snap_status status = libsnap_reader_reserve(decoder->reader, &buffer, &decoder->raw_capacity,
-							 block->raw_size, 1, error);
+	enum snap_status status = libsnap_reader_reserve(
+		decoder->reader, &buffer, &decoder->raw_capacity, block->raw_size, 1, error);
 	decoder->raw = buffer;
 	return status == SNAP_OK ? libsnap_fetch(decoder, block, decoder->raw, error) : status;
 }
 
 static enum snap_status fail_encoding(const struct libsnap_block *block, struct snap_error *error)
 {
-	return libsnap_fail(error, SNAP_CORRUPT, block->offset, "block %u breaks the rules of encoding %s",
-			    block->sequence, snap_encoding_name(block->encoding));
+	return libsnap_fail(error, SNAP_CORRUPT, block->offset,
+			    "block %u breaks the rules of encoding %s", block->sequence,
+			    snap_encoding_name(block->encoding));
 }
 
-static enum snap_status fetch_some(struct libsnap_decoder *decoder, const struct libsnap_block *block,
-				   uint64_t *values, size_t count, struct snap_error *error)
+static enum snap_status fetch_some(struct libsnap_decoder *decoder,
+				   const struct libsnap_block *block, uint64_t *values,
+				   size_t count, struct snap_error *error)
 {
 	enum snap_status status = fetch_raw(decoder, block, error);
-	if (status == SNAP_OK && !snapfmt_decode(block->encoding, decoder->raw, block->raw_size, values, count))
+	if (status == SNAP_OK &&
+	    !snapfmt_decode(block->encoding, decoder->raw, block->raw_size, values, count))
 		status = fail_encoding(block, error);
 	return status;
 }
 
-/* The sizes of the objects whose addresses a block has; NULL if it cannot have any by this encoding. */
-static const struct libsnap_block *sizes_of(const struct snap_reader *reader, const struct libsnap_block *block)
+/* The sizes of the objects whose addresses a block
+ * has; NULL if it cannot have any by this encoding. */
+static const struct libsnap_block *sizes_of(const struct snap_reader *reader,
+					    const struct libsnap_block *block)
 {
 	const struct libsnap_column *column = libsnap_find_column(reader, SNAP_OBJECT_SIZE);
 	if (block->column != SNAP_OBJECT_ADDRESS || !column)
 		return NULL;
 	size_t at = libsnap_block_at(reader, column, block->first_row);
-	const struct libsnap_block *sizes = at < column->count ? libsnap_block_of(reader, column, at) : NULL;
-	return sizes && sizes->first_row == block->first_row && sizes->row_count == block->row_count ? sizes : NULL;
+	const struct libsnap_block *sizes =
+		at < column->count ? libsnap_block_of(reader, column, at) : NULL;
+	return sizes && sizes->first_row == block->first_row && sizes->row_count == block->row_count
+		       ? sizes
+		       : NULL;
 }
 
-static enum snap_status fetch_adjacent(struct libsnap_decoder *decoder, const struct libsnap_block *block,
-				       uint64_t *values, struct snap_error *error)
+static enum snap_status fetch_adjacent(struct libsnap_decoder *decoder,
+				       const struct libsnap_block *block, uint64_t *values,
+				       struct snap_error *error)
 {
 	const struct libsnap_block *of = sizes_of(decoder->reader, block);
 	if (!of)
 		return fail_encoding(block, error);
 	void *sizes = decoder->sizes;
-	enum snap_status status = libsnap_reader_reserve(decoder->reader, &sizes, &decoder->size_capacity,
-							 of->row_count, sizeof *decoder->sizes, error);
+	enum snap_status status =
+		libsnap_reader_reserve(decoder->reader, &sizes, &decoder->size_capacity,
+				       of->row_count, sizeof *decoder->sizes, error);
 	decoder->sizes = sizes;
 	if (status == SNAP_OK)
 		status = fetch_some(decoder, of, decoder->sizes, of->row_count, error);
 	if (status == SNAP_OK)
 		status = fetch_raw(decoder, block, error);
-	if (status == SNAP_OK && !snapfmt_decode_adjacent(decoder->raw, block->raw_size, decoder->sizes, values, block->row_count))
+	if (status == SNAP_OK && !snapfmt_decode_adjacent(decoder->raw, block->raw_size,
+							  decoder->sizes, values, block->row_count))
 		status = fail_encoding(block, error);
 	return status;
 }
 
-enum snap_status libsnap_fetch_values(struct libsnap_decoder *decoder, const struct libsnap_block *block,
-				      uint64_t *values, struct snap_error *error)
+enum snap_status libsnap_fetch_values(struct libsnap_decoder *decoder,
+				      const struct libsnap_block *block, uint64_t *values,
+				      struct snap_error *error)
 {
 	if (block->encoding == SNAPFMT_ADJACENT)
 		return fetch_adjacent(decoder, block, values, error);
@@ -197,7 +213,8 @@ static size_t find_over(const uint64_t *values, size_t count, uint64_t minimum, 
 	return at;
 }
 
-static size_t find_bad_label(const uint64_t *values, size_t count, uint64_t strings, uint64_t objects)
+static size_t find_bad_label(const uint64_t *values, size_t count, uint64_t strings,
+			     uint64_t objects)
 {
 	/* The largest n for each tag, and the least. */
 	const uint64_t least[4] = {1, 0, 1, 0};
@@ -230,27 +247,27 @@ static size_t find_bad(const struct snap_reader *reader, const struct snapfmt_co
 	default: break;
 	}
 	switch (known->unit) {
-	case SNAPFMT_ID:
-		return rows ? find_over(values, count, 1, rows) : 0;
-	case SNAPFMT_OPTIONAL_ID:
-		return find_over(values, count, 0, rows);
+	case SNAPFMT_ID: return rows ? find_over(values, count, 1, rows) : 0;
+	case SNAPFMT_OPTIONAL_ID: return find_over(values, count, 0, rows);
 	case SNAPFMT_LABEL:
 		return find_bad_label(values, count, reader->rows[SNAP_STRINGS],
 				      reader->rows[SNAP_OBJECTS]);
-	case SNAPFMT_NUMBER:
-		break;
+	case SNAPFMT_NUMBER: break;
 	}
 	return count;
 }
 
-enum snap_status libsnap_check_values(const struct snap_reader *reader, const struct snapfmt_column *known,
+enum snap_status libsnap_check_values(const struct snap_reader *reader,
+				      const struct snapfmt_column *known,
 				      const struct libsnap_block *block, uint64_t first_row,
-				      const uint64_t *values, size_t count, struct snap_error *error)
+				      const uint64_t *values, size_t count,
+				      struct snap_error *error)
 {
 	size_t bad = find_bad(reader, known, first_row, values, count);
 	if (bad == count)
 		return SNAP_OK;
-	return libsnap_fail(error, SNAP_CORRUPT, block->offset, "row %llu of %s.%s is %llu, which cannot be",
-			    (unsigned long long)first_row + bad, known->table_name, known->column_name,
-			    (unsigned long long)values[bad]);
+	return libsnap_fail(error, SNAP_CORRUPT, block->offset,
+			    "row %llu of %s.%s is %llu, which cannot be",
+			    (unsigned long long)first_row + bad, known->table_name,
+			    known->column_name, (unsigned long long)values[bad]);
 }

@@ -1,4 +1,5 @@
-/* From a list of blocks to columns and tables, and what must be true of them (FORMAT.md, sections 4 and 7). */
+/* From a list of blocks to columns and tables, and what
+ * must be true of them (FORMAT.md, sections 4 and 7). */
 #include "reader.h"
 
 /* A heap sort: it needs no memory and no luck. */
@@ -36,10 +37,12 @@ void libsnap_forget_blocks(struct snap_reader *reader)
 {
 	libsnap_reader_free(reader, reader->blocks, reader->block_capacity, sizeof *reader->blocks);
 	libsnap_reader_free(reader, reader->order, reader->order_capacity, sizeof *reader->order);
-	libsnap_reader_free(reader, reader->columns, reader->column_capacity, sizeof *reader->columns);
+	libsnap_reader_free(reader, reader->columns, reader->column_capacity,
+			    sizeof *reader->columns);
 	for (size_t i = 0; i < reader->batch_count; i++)
 		libsnap_reader_free(reader, reader->batches[i].raw, reader->batches[i].raw_size, 1);
-	libsnap_reader_free(reader, reader->batches, reader->batch_capacity, sizeof *reader->batches);
+	libsnap_reader_free(reader, reader->batches, reader->batch_capacity,
+			    sizeof *reader->batches);
 	reader->batches = NULL;
 	reader->batch_count = reader->batch_capacity = 0;
 	reader->blocks = NULL;
@@ -56,8 +59,8 @@ static enum snap_status sort_blocks(struct snap_reader *reader, struct snap_erro
 {
 	size_t count = reader->block_count;
 	void *keys_memory = NULL, *order = NULL;
-	enum snap_status status = libsnap_reader_resize(reader, &keys_memory, 0, count, sizeof(uint64_t),
-							error);
+	enum snap_status status =
+		libsnap_reader_resize(reader, &keys_memory, 0, count, sizeof(uint64_t), error);
 	if (status != SNAP_OK)
 		return status;
 	uint64_t *keys = keys_memory;
@@ -81,9 +84,9 @@ static enum snap_status add_column(struct snap_reader *reader, uint32_t id, uint
 	if (reader->column_count == reader->column_capacity) {
 		size_t wanted = reader->column_capacity * 2 + 64;
 		void *columns = reader->columns;
-		enum snap_status status = libsnap_reader_resize(
-			reader, &columns, reader->column_capacity, wanted, sizeof *reader->columns,
-			error);
+		enum snap_status status =
+			libsnap_reader_resize(reader, &columns, reader->column_capacity, wanted,
+					      sizeof *reader->columns, error);
 		if (status != SNAP_OK)
 			return status;
 		reader->columns = columns;
@@ -98,19 +101,22 @@ static enum snap_status add_column(struct snap_reader *reader, uint32_t id, uint
 }
 
 /* What is wrong with one block of a known column, or NULL. */
-static const char *wrong_with_block(const struct snapfmt_column *known, const struct libsnap_block *block)
+static const char *wrong_with_block(const struct snapfmt_column *known,
+				    const struct libsnap_block *block)
 {
 	bool critical = block->flags & SNAPFMT_BLOCK_CRITICAL;
 	if (critical != known->critical)
 		return critical ? "is marked critical" : "is not marked critical";
-	if (block->encoding < SNAPFMT_ENCODING_COUNT && (block->encoding == SNAPFMT_TEXT) != known->is_text)
+	if (block->encoding < SNAPFMT_ENCODING_COUNT &&
+	    (block->encoding == SNAPFMT_TEXT) != known->is_text)
 		return known->is_text ? "is no text" : "is text";
 	return NULL;
 }
 
-/* A newer column may be ignored if it says so; a newer encoding of a known one would give wrong answers. */
-static enum snap_status check_known(struct libsnap_column *column, const struct libsnap_block *block,
-				    struct snap_error *error)
+/* A newer column may be ignored if it says so; a newer
+ * encoding of a known one would give wrong answers. */
+static enum snap_status check_known(struct libsnap_column *column,
+				    const struct libsnap_block *block, struct snap_error *error)
 {
 	bool newer = column->known ? block->encoding >= SNAPFMT_ENCODING_COUNT
 				   : (block->flags & SNAPFMT_BLOCK_CRITICAL) != 0;
@@ -121,7 +127,8 @@ static enum snap_status check_known(struct libsnap_column *column, const struct 
 	return SNAP_OK;
 }
 
-/* Adds a block to its column.  Salvaged blocks may leave gaps, and those that contradict are left out. */
+/* Adds a block to its column.  Salvaged blocks may leave
+ * gaps, and those that contradict are left out. */
 static enum snap_status add_block(struct snap_reader *reader, struct libsnap_column *column,
 				  struct libsnap_block *block, bool salvaged, bool *keep,
 				  struct snap_error *error)
@@ -134,11 +141,11 @@ static enum snap_status add_block(struct snap_reader *reader, struct libsnap_col
 	enum snap_status status = SNAP_OK;
 	if (wrong)
 		status = libsnap_fail(&own, SNAP_CORRUPT, block->offset, "block %u of %s.%s %s",
-				      block->sequence, registered->table_name, registered->column_name,
-				      wrong);
+				      block->sequence, registered->table_name,
+				      registered->column_name, wrong);
 	/* The first row of a block is at most what all blocks before it could hold. */
 	else if (salvaged ? block->first_row < column->row_count ||
-			    block->first_row > (uint64_t)block->sequence * SNAPFMT_MAX_ROWS
+				    block->first_row > (uint64_t)block->sequence * SNAPFMT_MAX_ROWS
 			  : block->first_row != column->row_count)
 		status = libsnap_fail(&own, SNAP_CORRUPT, block->offset,
 				      "block %u begins at row %llu, not at %llu", block->sequence,
@@ -158,7 +165,8 @@ static enum snap_status add_block(struct snap_reader *reader, struct libsnap_col
 	return status;
 }
 
-static enum snap_status group_blocks(struct snap_reader *reader, bool salvaged, struct snap_error *error)
+static enum snap_status group_blocks(struct snap_reader *reader, bool salvaged,
+				     struct snap_error *error)
 {
 	uint32_t kept = 0;
 	for (size_t i = 0; i < reader->block_count; i++) {
@@ -182,7 +190,8 @@ static enum snap_status group_blocks(struct snap_reader *reader, bool salvaged, 
 	return SNAP_OK;
 }
 
-static enum snap_status count_rows(struct snap_reader *reader, bool salvaged, struct snap_error *error)
+static enum snap_status count_rows(struct snap_reader *reader, bool salvaged,
+				   struct snap_error *error)
 {
 	for (size_t i = 0; i < reader->column_count; i++) {
 		const struct libsnap_column *column = &reader->columns[i];
@@ -190,20 +199,22 @@ static enum snap_status count_rows(struct snap_reader *reader, bool salvaged, st
 		uint32_t table = column->column >> 16;
 		if (!salvaged && before && before->column >> 16 == table &&
 		    before->row_count != column->row_count)
-			return libsnap_fail(error, SNAP_CORRUPT,
-					    libsnap_block_of(reader, column, 0)->offset,
-					    "column %u of table %u has %llu rows, column %u has %llu",
-					    column->column & 0xffff, table,
-					    (unsigned long long)column->row_count, before->column & 0xffff,
-					    (unsigned long long)before->row_count);
-		if (table >= 1 && table <= SNAPFMT_TABLE_COUNT && reader->rows[table] < column->row_count)
+			return libsnap_fail(
+				error, SNAP_CORRUPT, libsnap_block_of(reader, column, 0)->offset,
+				"column %u of table %u has %llu rows, column %u has %llu",
+				column->column & 0xffff, table,
+				(unsigned long long)column->row_count, before->column & 0xffff,
+				(unsigned long long)before->row_count);
+		if (table >= 1 && table <= SNAPFMT_TABLE_COUNT &&
+		    reader->rows[table] < column->row_count)
 			reader->rows[table] = column->row_count;
 	}
 	return SNAP_OK;
 }
 
 /* A table whose necessary column cannot be read but may be ignored is ignored with it. */
-static enum snap_status check_tables(struct snap_reader *reader, bool salvaged, struct snap_error *error)
+static enum snap_status check_tables(struct snap_reader *reader, bool salvaged,
+				     struct snap_error *error)
 {
 	for (size_t i = 0; i < snapfmt_column_count; i++) {
 		const struct snapfmt_column *known = &snapfmt_columns[i];
@@ -220,7 +231,8 @@ static enum snap_status check_tables(struct snap_reader *reader, bool salvaged, 
 	}
 	static const uint8_t not_in_totals[] = {7, 8, 10, 11, 12, 13, 14, 15, 16};
 	for (size_t i = 0; i < sizeof not_in_totals && !salvaged; i++) {
-		if ((reader->info.flags & SNAP_SNAPSHOT_TOTALS_ONLY) && reader->rows[not_in_totals[i]])
+		if ((reader->info.flags & SNAP_SNAPSHOT_TOTALS_ONLY) &&
+		    reader->rows[not_in_totals[i]])
 			return libsnap_fail(error, SNAP_CORRUPT, reader->info.offset,
 					    "the snapshot has totals only, but table %u has rows",
 					    not_in_totals[i]);
@@ -228,7 +240,8 @@ static enum snap_status check_tables(struct snap_reader *reader, bool salvaged, 
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_index_blocks(struct snap_reader *reader, bool salvaged, struct snap_error *error)
+enum snap_status libsnap_index_blocks(struct snap_reader *reader, bool salvaged,
+				      struct snap_error *error)
 {
 	for (size_t table = 0; table <= SNAPFMT_TABLE_COUNT; table++)
 		reader->doubtful_from[table] = UINT64_MAX;

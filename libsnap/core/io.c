@@ -12,7 +12,8 @@
 /* A file is its descriptor and one bit, so that opening one needs no memory; never NULL. */
 static void *file_of(int descriptor, bool temporary)
 {
-	return (void *)((intptr_t)descriptor * 2 + temporary + 2); /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	return (void *)((intptr_t)descriptor * 2 + temporary + 2);
 }
 
 static int descriptor_of(const void *file)
@@ -117,7 +118,8 @@ static int system_read_at(void *context, void *file, uint64_t offset, void *buff
 	return 0;
 }
 
-static int system_write_at(void *context, void *file, uint64_t offset, const void *buffer, size_t size)
+static int system_write_at(void *context, void *file, uint64_t offset, const void *buffer,
+			   size_t size)
 {
 	(void)context;
 	int descriptor = descriptor_of(file);
@@ -126,9 +128,9 @@ static int system_write_at(void *context, void *file, uint64_t offset, const voi
 		return EFBIG;
 	while (done < size) {
 		const uint8_t *from = (const uint8_t *)buffer + done;
-		ssize_t more = is_temporary(file)
-			? pwrite(descriptor, from, size - done, (off_t)(offset + done))
-			: write(descriptor, from, size - done);
+		ssize_t more = is_temporary(file) ? pwrite(descriptor, from, size - done,
+							   (off_t)(offset + done))
+						  : write(descriptor, from, size - done);
 		if (more > 0)
 			done += (size_t)more;
 		else if (more == 0)

@@ -4,13 +4,14 @@
 #include "reader.h"
 
 #define DEFAULT_MEMORY ((uint64_t)256 << 20)
-#define LEAST_MEMORY ((uint64_t)16 << 20)
-#define LEAST_WHOLE (SNAPFMT_HEADER_SIZE + SNAPFMT_DIRECTORY_SIZE(0) + SNAPFMT_TRAILER_SIZE)
+#define LEAST_MEMORY   ((uint64_t)16 << 20)
+#define LEAST_WHOLE    (SNAPFMT_HEADER_SIZE + SNAPFMT_DIRECTORY_SIZE(0) + SNAPFMT_TRAILER_SIZE)
 
 /* ---- memory and damage ---- */
 
 enum snap_status libsnap_reader_resize(struct snap_reader *reader, void **pointer, size_t old_count,
-				       size_t new_count, size_t element_size, struct snap_error *error)
+				       size_t new_count, size_t element_size,
+				       struct snap_error *error)
 {
 	uint64_t old_size = *pointer ? (uint64_t)old_count * element_size : 0;
 	uint64_t new_size;
@@ -34,7 +35,8 @@ enum snap_status libsnap_reader_resize(struct snap_reader *reader, void **pointe
 	return SNAP_OK;
 }
 
-void libsnap_reader_free(struct snap_reader *reader, void *pointer, size_t count, size_t element_size)
+void libsnap_reader_free(struct snap_reader *reader, void *pointer, size_t count,
+			 size_t element_size)
 {
 	if (!pointer)
 		return;
@@ -42,8 +44,9 @@ void libsnap_reader_free(struct snap_reader *reader, void *pointer, size_t count
 	__atomic_sub_fetch(&reader->used_memory, (uint64_t)count * element_size, __ATOMIC_RELAXED);
 }
 
-enum snap_status libsnap_reader_reserve(struct snap_reader *reader, void **pointer, size_t *capacity,
-					size_t count, size_t element_size, struct snap_error *error)
+enum snap_status libsnap_reader_reserve(struct snap_reader *reader, void **pointer,
+					size_t *capacity, size_t count, size_t element_size,
+					struct snap_error *error)
 {
 	if (*pointer && *capacity >= count)
 		return SNAP_OK;
@@ -51,7 +54,8 @@ enum snap_status libsnap_reader_reserve(struct snap_reader *reader, void **point
 	libsnap_reader_free(reader, *pointer, *capacity, element_size);
 	*pointer = NULL;
 	*capacity = 0;
-	enum snap_status status = libsnap_reader_resize(reader, pointer, 0, count, element_size, error);
+	enum snap_status status =
+		libsnap_reader_resize(reader, pointer, 0, count, element_size, error);
 	if (status == SNAP_OK)
 		*capacity = count;
 	return status;
@@ -73,7 +77,8 @@ bool libsnap_is_lost(const struct libsnap_block *block)
 	return __atomic_load_n(&block->lost, __ATOMIC_ACQUIRE);
 }
 
-void libsnap_note_damage(struct snap_reader *reader, uint64_t lost_blocks, const struct snap_error *error)
+void libsnap_note_damage(struct snap_reader *reader, uint64_t lost_blocks,
+			 const struct snap_error *error)
 {
 	pthread_mutex_lock(&reader->lock);
 	if (!reader->info.damaged)
@@ -105,7 +110,10 @@ static const char *what_else(const uint8_t *bytes, size_t size)
 		return ": it is compressed with gzip (a Java heap dump may be: see snap-import hprof)";
 	if (begins(bytes, size, "\x28\xb5\x2f\xfd", 4))
 		return ": it is compressed with zstd once more, or is another zstd file";
-	if (begins(bytes, size, "\xfd" "7zXZ", 5))
+	if (begins(bytes, size,
+		   "\xfd"
+		   "7zXZ",
+		   5))
 		return ": it is compressed with xz";
 	if (begins(bytes, size, "{\"snapshot\"", 11))
 		return ": it looks like a V8 heap snapshot (see snap-import v8)";
@@ -125,15 +133,18 @@ static enum snap_status check_trailer(const struct snapfmt_trailer *trailer, uin
 {
 	const char *wrong = NULL;
 	const bool has_directory = !(trailer->flags & SNAPFMT_NO_DIRECTORY);
-	const uint64_t directory_size = has_directory ? SNAPFMT_DIRECTORY_SIZE(trailer->block_count) : 0;
-	if (trailer->block_count > SNAPFMT_MAX_BLOCKS || (!has_directory && trailer->block_count != 1))
+	const uint64_t directory_size =
+		has_directory ? SNAPFMT_DIRECTORY_SIZE(trailer->block_count) : 0;
+	if (trailer->block_count > SNAPFMT_MAX_BLOCKS ||
+	    (!has_directory && trailer->block_count != 1))
 		wrong = "an impossible number of blocks";
 	else if (trailer->snapshot_size < LEAST_WHOLE ||
 		 trailer->snapshot_size - SNAPFMT_TRAILER_SIZE > at)
 		wrong = "an impossible size";
 	else if (trailer->directory_offset < SNAPFMT_HEADER_SIZE ||
 		 trailer->directory_offset > trailer->snapshot_size ||
-		 trailer->snapshot_size - trailer->directory_offset != directory_size + SNAPFMT_TRAILER_SIZE)
+		 trailer->snapshot_size - trailer->directory_offset !=
+			 directory_size + SNAPFMT_TRAILER_SIZE)
 		wrong = "an impossible directory offset";
 	else if (trailer->sampling_interval && !(trailer->flags & SNAP_SNAPSHOT_SAMPLED))
 		wrong = "a sampling interval, but is not sampled";
@@ -151,15 +162,17 @@ static enum snap_status read_trailer(struct snap_reader *reader, uint64_t end,
 		return libsnap_fail(error, SNAP_CORRUPT, end, "the snapshot was cut short");
 	uint64_t at = end - size;
 	uint8_t bytes[SNAPFMT_TRAILER_SIZE];
-	enum snap_status status = libsnap_source_read(&reader->source, at, bytes, (size_t)size, error);
+	enum snap_status status =
+		libsnap_source_read(&reader->source, at, bytes, (size_t)size, error);
 	if (status != SNAP_OK)
 		return status;
 	const char *reason;
 	struct snapfmt_trailer trailer;
 	enum snapfmt_result result = snapfmt_read_end(bytes, (size_t)size, &trailer, &reason);
 	if (result == SNAPFMT_NOT_THIS)
-		return libsnap_fail(error, SNAP_CORRUPT, at,
-				    "no trailer: the snapshot was cut short, or something was added");
+		return libsnap_fail(
+			error, SNAP_CORRUPT, at,
+			"no trailer: the snapshot was cut short, or something was added");
 	if (result != SNAPFMT_GOOD)
 		return libsnap_fail(error, libsnap_result_status(result), at, "%s", reason);
 	if (trailer.small && trailer.snapshot_size > end)
@@ -176,17 +189,20 @@ static enum snap_status read_trailer(struct snap_reader *reader, uint64_t end,
 static enum snap_status check_is_snapshot(struct snap_reader *reader, struct snap_error *error)
 {
 	uint8_t bytes[16];
-	size_t size = reader->source.size < sizeof bytes ? (size_t)reader->source.size : sizeof bytes;
+	size_t size =
+		reader->source.size < sizeof bytes ? (size_t)reader->source.size : sizeof bytes;
 	enum snap_status status = libsnap_source_read(&reader->source, 0, bytes, size, error);
 	if (status != SNAP_OK)
 		return status;
-	if (size && size < sizeof bytes && memcmp(bytes, "\x53\x2a\x4d\x18", size < 4 ? size : 4) == 0)
+	if (size && size < sizeof bytes &&
+	    memcmp(bytes, "\x53\x2a\x4d\x18", size < 4 ? size : 4) == 0)
 		return libsnap_fail(error, SNAP_CORRUPT, size, "the snapshot was cut short");
 	if (begins(bytes, size, "\x53\x2a\x4d\x18", 4) && memcmp(bytes + 8, "SNAPHEAP", 8) == 0)
 		return SNAP_OK;
 	struct libsnap_member last;
 	if (read_trailer(reader, reader->source.size, &last, NULL) == SNAP_OK)
-		return libsnap_fail(error, SNAP_CORRUPT, 0, "the first header is damaged or not there");
+		return libsnap_fail(error, SNAP_CORRUPT, 0,
+				    "the first header is damaged or not there");
 	return libsnap_fail(error, SNAP_CORRUPT, 0, "not a snapshot%s", what_else(bytes, size));
 }
 
@@ -196,7 +212,8 @@ static enum snap_status walk_members(struct snap_reader *reader, uint64_t wanted
 				     struct libsnap_member *member, struct snap_error *error)
 {
 	uint64_t seen = 0;
-	for (uint64_t end = reader->source.size; end > 0 && (seen < wanted || wanted == 0); seen++) {
+	for (uint64_t end = reader->source.size; end > 0 && (seen < wanted || wanted == 0);
+	     seen++) {
 		enum snap_status status = read_trailer(reader, end, member, error);
 		if (status != SNAP_OK)
 			return status;
@@ -237,31 +254,36 @@ static enum snap_status read_header(struct snap_reader *reader, struct libsnap_m
 {
 	uint8_t bytes[SNAPFMT_HEADER_MAX_SIZE];
 	size_t size = member->size < sizeof bytes ? (size_t)member->size : sizeof bytes;
-	enum snap_status status = libsnap_source_read(&reader->source, member->start, bytes, size, error);
+	enum snap_status status =
+		libsnap_source_read(&reader->source, member->start, bytes, size, error);
 	if (status != SNAP_OK)
 		return status;
 	struct cursor c = cursor_over(bytes, size);
 	const char *reason;
 	enum snapfmt_result result = snapfmt_read_header(&c, &member->header, &reason);
 	if (result != SNAPFMT_GOOD)
-		return libsnap_fail(error, libsnap_result_status(result), member->start, "%s", reason);
+		return libsnap_fail(error, libsnap_result_status(result), member->start, "%s",
+				    reason);
 	if (member->header.small != member->trailer.small)
-		return libsnap_fail(error, SNAP_CORRUPT, member->start, "header and end are not of one snapshot");
+		return libsnap_fail(error, SNAP_CORRUPT, member->start,
+				    "header and end are not of one snapshot");
 	return SNAP_OK;
 }
 
-static enum snap_status open_batches(struct snap_reader *reader, const struct libsnap_member *member,
-				     struct snap_error *error)
+static enum snap_status open_batches(struct snap_reader *reader,
+				     const struct libsnap_member *member, struct snap_error *error)
 {
 	uint64_t lost;
 	enum snap_status status = libsnap_open_batches(reader, false, &lost, error);
-	if (status == SNAP_OK && reader->batch_count && !(member->header.required_features & SNAPFMT_FEATURE_BATCHES))
+	if (status == SNAP_OK && reader->batch_count &&
+	    !(member->header.required_features & SNAPFMT_FEATURE_BATCHES))
 		return libsnap_fail(error, SNAP_CORRUPT, member->start,
 				    "the header does not say that there are batches");
 	return status;
 }
 
-static enum snap_status open_member(struct snap_reader *reader, int64_t wanted, struct snap_error *error)
+static enum snap_status open_member(struct snap_reader *reader, int64_t wanted,
+				    struct snap_error *error)
 {
 	struct libsnap_member member = {0};
 	enum snap_status status = check_is_snapshot(reader, error);
@@ -287,7 +309,8 @@ static enum snap_status open_member(struct snap_reader *reader, int64_t wanted, 
 
 /* ---- opening ---- */
 
-static enum snap_status new_reader(struct snap_reader **out, const struct snap_reader_options *given,
+static enum snap_status new_reader(struct snap_reader **out,
+				   const struct snap_reader_options *given,
 				   struct snap_reader_options *options, struct snap_error *error)
 {
 	*options = (struct snap_reader_options)SNAP_READER_OPTIONS_INIT;
@@ -341,8 +364,8 @@ enum snap_status snap_reader_open(struct snap_reader **out, const char *path,
 	enum snap_status status = new_reader(&reader, given, &options, error);
 	if (!reader)
 		return status;
-	status = libsnap_source_open_path(&reader->source, path, &reader->io, options.temporary_folder,
-					  reader->allocator, error);
+	status = libsnap_source_open_path(&reader->source, path, &reader->io,
+					  options.temporary_folder, reader->allocator, error);
 	if (status == SNAP_OK)
 		return open_source(out, reader, options.member, error);
 	snap_reader_close(reader);
@@ -385,7 +408,8 @@ enum snap_status snap_reader_open_source(struct snap_reader **out, const struct 
 					 struct snap_error *error)
 {
 	if (!source || !source->read_at)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "the source has no read_at");
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+				    "the source has no read_at");
 	struct snap_reader_options options;
 	struct snap_reader *reader = NULL;
 	enum snap_status status = new_reader(&reader, given, &options, error);

@@ -46,12 +46,13 @@ void libsnap_source_close(struct libsnap_source *);
 struct libsnap_block {
 	uint64_t offset; /* of its header in the file; of its batch's, if it lies in one */
 	uint64_t first_row, hash;
-	uint32_t column; /* SNAP_COLUMN; 0: a batch, not opened yet, with its tables' bits, if known, as first_row */
+	/* SNAP_COLUMN; 0: a batch, not opened yet, with its tables' bits, if known, as first_row */
+	uint32_t column;
 	uint32_t batch;  /* number from 1 of the batch that it lies in; 0: a block of its own */
 	uint32_t inside; /* where in the batch */
 	uint32_t row_count, raw_size, stored_size, sequence;
 	uint8_t encoding, flags;
-	uint8_t lost; /* set and read atomically */
+	uint8_t lost;  /* set and read atomically */
 	uint8_t small; /* a batch that is a small snapshot */
 };
 
@@ -130,8 +131,9 @@ static inline size_t libsnap_block_header_size(const struct libsnap_block *block
 {
 	return block->column ? SNAPFMT_BLOCK_HEADER_SIZE : SNAPFMT_BATCH_HEADER_SIZE;
 }
-/* Puts the columns that are in batches in the place of the batches (batches.c).  A salvaged batch that is not whole is
- * left out, and the bits of its tables are added to *lost_tables: all of them if that is not known. */
+/* Puts the columns that are in batches in the place of the batches
+ * (batches.c).  A salvaged batch that is not whole is left out, and the bits of
+ * its tables are added to *lost_tables: all of them if that is not known. */
 enum snap_status libsnap_open_batches(struct snap_reader *, bool salvaged, uint64_t *lost_tables,
 				      struct snap_error *);
 /* Forgets blocks, batches, columns and rows (index.c). */
@@ -156,8 +158,13 @@ size_t libsnap_block_at(const struct snap_reader *, const struct libsnap_column 
 
 /* ---- salvage (salvage.c, walk.c) ---- */
 
-enum libsnap_frame_kind { LIBSNAP_FRAME_NONE, LIBSNAP_FRAME_HEADER, LIBSNAP_FRAME_BLOCK,
-			  LIBSNAP_FRAME_DIRECTORY, LIBSNAP_FRAME_TRAILER };
+enum libsnap_frame_kind {
+	LIBSNAP_FRAME_NONE,
+	LIBSNAP_FRAME_HEADER,
+	LIBSNAP_FRAME_BLOCK,
+	LIBSNAP_FRAME_DIRECTORY,
+	LIBSNAP_FRAME_TRAILER
+};
 
 struct libsnap_sound_frame {
 	enum libsnap_frame_kind kind;
@@ -179,17 +186,19 @@ struct libsnap_walk {
 	uint64_t window_offset;
 	size_t window_size;
 };
-enum snap_status libsnap_walk_begin(struct libsnap_walk *, struct snap_reader *, struct snap_error *);
+enum snap_status libsnap_walk_begin(struct libsnap_walk *, struct snap_reader *,
+				    struct snap_error *);
 /* SNAP_END at the end of the file. */
-enum snap_status libsnap_walk_next(struct libsnap_walk *, struct libsnap_sound_frame *, struct snap_error *);
+enum snap_status libsnap_walk_next(struct libsnap_walk *, struct libsnap_sound_frame *,
+				   struct snap_error *);
 void libsnap_walk_end(struct libsnap_walk *);
 
 /* Finds the wanted member by walking; damage says why, and is what remains if nothing is found. */
 /* Rows that nothing but a claim of other tables speaks for: no more are believed. */
 #define LIBSNAP_MAX_ROWS_KNOWN ((uint64_t)1 << 46)
 enum snap_status libsnap_extend_layout(struct snap_reader *, struct snap_error *error);
-enum snap_status libsnap_salvage(struct snap_reader *, int64_t wanted, const struct snap_error *damage,
-				 struct snap_error *);
+enum snap_status libsnap_salvage(struct snap_reader *, int64_t wanted,
+				 const struct snap_error *damage, struct snap_error *);
 
 /* ---- blocks to values (fetch.c) ---- */
 
@@ -248,7 +257,8 @@ static inline bool libsnap_is_layer(uint32_t column)
 enum snap_status libsnap_read_header(const struct snap_reader *, uint8_t *bytes, size_t *size,
 				     struct snapfmt_header *, struct snap_error *);
 /* As snap_reader_index, for any reader that met no damage. */
-enum snap_status libsnap_find_index(struct snap_reader *, struct snap_index_info *out, struct snap_error *);
+enum snap_status libsnap_find_index(struct snap_reader *, struct snap_index_info *out,
+				    struct snap_error *);
 /* What an index is tied to: the header and the first so many of reader->blocks. */
 enum snap_status libsnap_layer_base(const struct snap_reader *, uint64_t blocks, uint64_t *base,
 				    struct snap_error *);
@@ -268,7 +278,8 @@ enum snap_status libsnap_stream_open(struct libsnap_stream *, struct snap_reader
 /* SNAP_CORRUPT if there are no more rows. */
 enum snap_status libsnap_stream_next(struct libsnap_stream *, uint64_t *value, struct snap_error *);
 void libsnap_stream_close(struct libsnap_stream *);
-/* A whole column as an array of as many values as its table has rows, to be given to libsnap_reader_free. */
+/* A whole column as an array of as many values as its
+ * table has rows, to be given to libsnap_reader_free. */
 enum snap_status libsnap_load_column(struct snap_reader *, uint32_t column, uint64_t **values,
 				     struct snap_error *);
 

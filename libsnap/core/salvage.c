@@ -42,7 +42,8 @@ static void follow(struct members *members, const struct libsnap_sound_frame *fr
 		members->ended = true;
 }
 
-static enum snap_status count_members(struct snap_reader *reader, uint64_t *count, struct snap_error *error)
+static enum snap_status count_members(struct snap_reader *reader, uint64_t *count,
+				      struct snap_error *error)
 {
 	struct libsnap_walk walk;
 	struct members members = {0};
@@ -101,8 +102,7 @@ static enum snap_status collect(struct salvaged *s, const struct libsnap_sound_f
 		s->reader->info.major_version = frame->header.major;
 		s->reader->info.minor_version = frame->header.minor;
 		break;
-	case LIBSNAP_FRAME_BLOCK:
-		return collect_block(s, frame, error);
+	case LIBSNAP_FRAME_BLOCK: return collect_block(s, frame, error);
 	case LIBSNAP_FRAME_DIRECTORY:
 		s->has_directory = true;
 		s->directory = (struct libsnap_directory){.offset = frame->offset,
@@ -112,13 +112,13 @@ static enum snap_status collect(struct salvaged *s, const struct libsnap_sound_f
 		s->has_trailer = true;
 		s->trailer = frame->trailer;
 		break;
-	case LIBSNAP_FRAME_NONE:
-		break;
+	case LIBSNAP_FRAME_NONE: break;
 	}
 	return SNAP_OK;
 }
 
-static enum snap_status collect_member(struct salvaged *s, uint64_t number, struct snap_error *error)
+static enum snap_status collect_member(struct salvaged *s, uint64_t number,
+				       struct snap_error *error)
 {
 	struct libsnap_walk walk;
 	struct members members = {0};
@@ -169,7 +169,8 @@ static bool is_same(const struct libsnap_block *a, const struct snapfmt_block *b
 	       a->column == SNAP_COLUMN(b->table, b->column) &&
 	       (snapfmt_is_batch(b) || a->first_row == b->first_row) &&
 	       a->row_count == b->row_count && a->raw_size == b->raw_size &&
-	       a->stored_size == b->stored_size && a->encoding == b->encoding && a->flags == b->flags;
+	       a->stored_size == b->stored_size && a->encoding == b->encoding &&
+	       a->flags == b->flags;
 }
 
 static enum snap_status match_entry(void *context, const struct snapfmt_block *entry,
@@ -200,8 +201,10 @@ static enum snap_status use_directory(struct salvaged *s, const uint64_t *keys, 
 							sizeof *reader->blocks, error);
 	if (status != SNAP_OK)
 		return status;
-	struct matching matching = {.found = reader->blocks, .keys = keys,
-				    .found_count = reader->block_count, .blocks = blocks};
+	struct matching matching = {.found = reader->blocks,
+				    .keys = keys,
+				    .found_count = reader->block_count,
+				    .blocks = blocks};
 	status = libsnap_read_directory(reader, &s->directory, match_entry, &matching, error);
 	if (status != SNAP_OK) {
 		libsnap_reader_free(reader, blocks, s->directory.count, sizeof *reader->blocks);
@@ -220,8 +223,8 @@ static enum snap_status use_sequence(struct salvaged *s, const uint64_t *keys, u
 	struct snap_reader *reader = s->reader;
 	void *memory = NULL;
 	size_t capacity = reader->block_count;
-	enum snap_status status = libsnap_reader_resize(reader, &memory, 0, capacity,
-							sizeof *reader->blocks, error);
+	enum snap_status status =
+		libsnap_reader_resize(reader, &memory, 0, capacity, sizeof *reader->blocks, error);
 	if (status != SNAP_OK)
 		return status;
 	struct libsnap_block *blocks = memory;
@@ -260,8 +263,9 @@ static uint64_t count_row_gaps(const struct snap_reader *reader)
 	return gaps;
 }
 
-/* From which row of the last block's table columns may be missing that were yet to be written.  If blocks come
- * row by row, all columns of some rows and then all of the next, those before the last block's are complete. */
+/* From which row of the last block's table columns may be missing that were
+ * yet to be written.  If blocks come row by row, all columns of some rows
+ * and then all of the next, those before the last block's are complete. */
 static uint64_t last_whole_row(const struct snap_reader *reader, const struct libsnap_block *last)
 {
 	uint64_t row = 0;
@@ -278,15 +282,16 @@ static uint64_t last_whole_row(const struct snap_reader *reader, const struct li
 	return several ? last->first_row : 0;
 }
 
-/* Without a directory, a column of which no block was found is taken as absent only where all missing blocks
- * are known to be others, and its table is known to have been finished. */
+/* Without a directory, a column of which no block was found is taken as absent only where all
+ * missing blocks are known to be others, and its table is known to have been finished. */
 static void find_doubts(const struct salvaged *s, uint64_t lost_blocks, uint64_t lost_tables)
 {
 	struct snap_reader *reader = s->reader;
 	bool explained = lost_blocks <= count_row_gaps(reader);
 	const struct libsnap_block *last =
 		reader->block_count ? &reader->blocks[reader->block_count - 1] : NULL;
-	/* A trailer says how many blocks there were: if none of them is lost, nothing is behind the last. */
+	/* A trailer says how many blocks there were: if none
+	 * of them is lost, nothing is behind the last. */
 	if (s->has_trailer && lost_blocks == 0)
 		last = NULL;
 	for (uint16_t table = 0; table <= SNAPFMT_TABLE_COUNT; table++) {
@@ -318,9 +323,9 @@ static void know_labels(struct snap_reader *reader, const uint64_t *values, size
 	}
 }
 
-static enum snap_status know_block(struct libsnap_decoder *decoder, const struct snapfmt_column *known,
-				   struct libsnap_block *block, uint64_t *values,
-				   struct snap_error *error)
+static enum snap_status know_block(struct libsnap_decoder *decoder,
+				   const struct snapfmt_column *known, struct libsnap_block *block,
+				   uint64_t *values, struct snap_error *error)
 {
 	struct snap_error own;
 	enum snap_status status = libsnap_fetch_values(decoder, block, values, &own);
@@ -344,7 +349,8 @@ static enum snap_status know_block(struct libsnap_decoder *decoder, const struct
 	return SNAP_OK;
 }
 
-/* Without a directory the end of a table may be lost unseen, but ids must stay within their tables. */
+/* Without a directory the end of a table may be lost
+ * unseen, but ids must stay within their tables. */
 static enum snap_status extend_rows(struct snap_reader *reader, struct snap_error *error)
 {
 	struct libsnap_decoder decoder;
@@ -354,12 +360,13 @@ static enum snap_status extend_rows(struct snap_reader *reader, struct snap_erro
 	enum snap_status status = SNAP_OK;
 	for (size_t i = 0; i < reader->column_count && status == SNAP_OK; i++) {
 		const struct libsnap_column *column = &reader->columns[i];
-		if (!column->known || (!column->known->refers_to && column->known->unit != SNAPFMT_LABEL))
+		if (!column->known ||
+		    (!column->known->refers_to && column->known->unit != SNAPFMT_LABEL))
 			continue;
 		for (uint32_t k = 0; k < column->count && status == SNAP_OK; k++) {
 			struct libsnap_block *block = libsnap_block_of(reader, column, k);
-			status = libsnap_reader_reserve(reader, &memory, &capacity, block->row_count,
-							sizeof(uint64_t), error);
+			status = libsnap_reader_reserve(reader, &memory, &capacity,
+							block->row_count, sizeof(uint64_t), error);
 			if (status == SNAP_OK)
 				status = know_block(&decoder, column->known, block, memory, error);
 		}

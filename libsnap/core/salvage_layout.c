@@ -1,4 +1,5 @@
-/* How many rows a table must have had, by what other tables say of it (FORMAT.md, sections 7.2, 7.3 and 8). */
+/* How many rows a table must have had, by what other tables
+ * say of it (FORMAT.md, sections 7.2, 7.3 and 8). */
 #include "reader.h"
 
 #define BATCH 1024
@@ -21,8 +22,8 @@ static enum snap_status take(struct layout *layout, enum snap_status status)
 	return SNAP_OK;
 }
 
-static enum snap_status load(struct layout *layout, uint32_t id, uint64_t **values, size_t *capacity,
-			     struct snap_error *error)
+static enum snap_status load(struct layout *layout, uint32_t id, uint64_t **values,
+			     size_t *capacity, struct snap_error *error)
 {
 	struct snap_reader *reader = layout->reader;
 	uint64_t rows = reader->rows[SNAP_SHAPES];
@@ -30,8 +31,8 @@ static enum snap_status load(struct layout *layout, uint32_t id, uint64_t **valu
 	void *memory = NULL;
 	if (rows > SIZE_MAX / sizeof(**values))
 		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "too many shapes");
-	enum snap_status status =
-		libsnap_reader_reserve(reader, &memory, capacity, (size_t)rows, sizeof(**values), error);
+	enum snap_status status = libsnap_reader_reserve(reader, &memory, capacity, (size_t)rows,
+							 sizeof(**values), error);
 	if (status != SNAP_OK)
 		return status;
 	*values = memory;
@@ -76,18 +77,19 @@ static enum snap_status add_runs(struct layout *layout, struct snap_error *error
 }
 
 /* The tails of a run's objects. */
-static enum snap_status add_run_tails(struct layout *layout, struct snap_column *lengths, uint64_t tail,
-				      uint64_t rows, struct snap_error *error)
+static enum snap_status add_run_tails(struct layout *layout, struct snap_column *lengths,
+				      uint64_t tail, uint64_t rows, struct snap_error *error)
 {
 	uint64_t values[BATCH];
 	while (rows > 0 && layout->whole) {
 		size_t count = rows < BATCH ? (size_t)rows : BATCH;
-		enum snap_status status =
-			take(layout, snap_column_read(lengths, layout->tail_row, count, values, error));
+		enum snap_status status = take(
+			layout, snap_column_read(lengths, layout->tail_row, count, values, error));
 		if (status != SNAP_OK)
 			return status;
 		for (size_t i = 0; i < count && layout->whole; i++) {
-			layout->whole = !libsnap_add_overflows(layout->references, values[i], &layout->references);
+			layout->whole = !libsnap_add_overflows(layout->references, values[i],
+							       &layout->references);
 			layout->labels += tail == SNAP_TAIL_LABELLED ? values[i] : 0;
 		}
 		layout->tail_row += count;
@@ -105,7 +107,8 @@ static enum snap_status add_tails(struct layout *layout, struct snap_error *erro
 	uint64_t first;
 	size_t count;
 	const uint64_t *const *values;
-	enum snap_status status = snap_column_open(&lengths, layout->reader, SNAP_TAIL_LENGTH, error);
+	enum snap_status status =
+		snap_column_open(&lengths, layout->reader, SNAP_TAIL_LENGTH, error);
 	if (status == SNAP_OK)
 		status = snap_scan_open(&scan, layout->reader, columns, 2, error);
 	while (status == SNAP_OK && layout->whole &&
@@ -132,7 +135,8 @@ enum snap_status libsnap_extend_layout(struct snap_reader *reader, struct snap_e
 	enum snap_status status =
 		load(&layout, SNAP_SHAPE_SLOT_COUNT, &layout.slots, &layout.slots_capacity, error);
 	if (status == SNAP_OK)
-		status = load(&layout, SNAP_SHAPE_TAIL, &layout.tails, &layout.tails_capacity, error);
+		status = load(&layout, SNAP_SHAPE_TAIL, &layout.tails, &layout.tails_capacity,
+			      error);
 	if (status == SNAP_OK && layout.whole)
 		status = add_runs(&layout, error);
 	if (status == SNAP_OK && layout.whole) {

@@ -15,10 +15,12 @@ struct snap_scan {
 	uint64_t *repeated[SNAP_SCAN_MAX_COLUMNS]; /* values that are all alike; filled once */
 };
 
-static enum snap_status check_columns(const uint32_t *columns, size_t count, struct snap_error *error)
+static enum snap_status check_columns(const uint32_t *columns, size_t count,
+				      struct snap_error *error)
 {
 	if (count == 0 || count > SNAP_SCAN_MAX_COLUMNS)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "a scan of %zu columns", count);
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "a scan of %zu columns",
+				    count);
 	for (size_t i = 0; i < count; i++) {
 		const struct snapfmt_column *known =
 			snapfmt_find_column((uint16_t)(columns[i] >> 16), (uint16_t)columns[i]);
@@ -31,7 +33,8 @@ static enum snap_status check_columns(const uint32_t *columns, size_t count, str
 }
 
 enum snap_status snap_scan_open(struct snap_scan **out, struct snap_reader *reader,
-				const uint32_t *columns, size_t column_count, struct snap_error *error)
+				const uint32_t *columns, size_t column_count,
+				struct snap_error *error)
 {
 	enum snap_status status = check_columns(columns, column_count, error);
 	if (status != SNAP_OK)
@@ -45,7 +48,8 @@ enum snap_status snap_scan_open(struct snap_scan **out, struct snap_reader *read
 	libsnap_decoder_init(&scan->decoder, reader);
 	for (; scan->column_count < column_count; scan->column_count++) {
 		status = libsnap_column_open_shared(&scan->columns[scan->column_count], reader,
-						    columns[scan->column_count], &scan->decoder, error);
+						    columns[scan->column_count], &scan->decoder,
+						    error);
 		if (status != SNAP_OK) {
 			snap_scan_close(scan);
 			return status;
@@ -62,7 +66,8 @@ void snap_scan_close(struct snap_scan *scan)
 	struct snap_reader *reader = scan->reader;
 	for (size_t i = 0; i < scan->column_count; i++) {
 		snap_column_close(scan->columns[i]);
-		libsnap_reader_free(reader, scan->repeated[i], BATCH_ROWS, sizeof *scan->repeated[i]);
+		libsnap_reader_free(reader, scan->repeated[i], BATCH_ROWS,
+				    sizeof *scan->repeated[i]);
 	}
 	libsnap_decoder_end(&scan->decoder);
 	libsnap_reader_free(reader, scan, 1, sizeof *scan);
@@ -73,14 +78,17 @@ uint64_t snap_scan_lost_rows(const struct snap_scan *scan)
 	return scan->lost;
 }
 
-/* Looks at all columns from the current row on: to which row they are alike, and whether one is lost. */
-static enum snap_status look(struct snap_scan *scan, uint64_t *end, bool *lost, struct snap_error *error)
+/* Looks at all columns from the current row on: to
+ * which row they are alike, and whether one is lost. */
+static enum snap_status look(struct snap_scan *scan, uint64_t *end, bool *lost,
+			     struct snap_error *error)
 {
 	*end = scan->rows;
 	*lost = false;
 	for (size_t i = 0; i < scan->column_count; i++) {
 		struct libsnap_view *view = &scan->views[i];
-		enum snap_status status = libsnap_column_view(scan->columns[i], scan->row, view, error);
+		enum snap_status status =
+			libsnap_column_view(scan->columns[i], scan->row, view, error);
 		if (status != SNAP_OK)
 			return status;
 		/* What is lost of one column is lost to its end, whatever the others have. */
@@ -100,8 +108,8 @@ static enum snap_status repeat(struct snap_scan *scan, size_t column, uint64_t v
 	uint64_t *values = scan->repeated[column];
 	if (!values) {
 		void *memory = NULL;
-		enum snap_status status = libsnap_reader_resize(scan->reader, &memory, 0, BATCH_ROWS,
-								sizeof *values, error);
+		enum snap_status status = libsnap_reader_resize(scan->reader, &memory, 0,
+								BATCH_ROWS, sizeof *values, error);
 		if (status != SNAP_OK)
 			return status;
 		values = scan->repeated[column] = memory;
@@ -127,7 +135,8 @@ enum snap_status snap_scan_next(struct snap_scan *scan, uint64_t *first_row, siz
 		if (status != SNAP_OK)
 			return status;
 		if (lost && !scan->reader->partial)
-			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "rows from %llu are lost",
+			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					    "rows from %llu are lost",
 					    (unsigned long long)scan->row);
 		if (lost) {
 			scan->lost += end - scan->row;

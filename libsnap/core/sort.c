@@ -48,7 +48,7 @@ static void list_entries(struct libsnap_sorter *s)
 		const uint8_t *at = chunk->bytes;
 		while (at < chunk->bytes + chunk->used) {
 			uint64_t zigzag = libsnap_get(&at);
-			key += zigzag >> 1 ^ (uint64_t) - (int64_t)(zigzag & 1);
+			key += snapfmt_unzigzag(zigzag);
 			uint64_t place = (uint64_t)(at - chunk->bytes);
 			s->entries[count++] = (struct libsnap_sort_entry){
 				key, (uint64_t)i << LIBSNAP_TAPE_SHIFT | place};
@@ -178,7 +178,8 @@ static enum snap_status next_entry(struct libsnap_sort_walk *w, struct libsnap_r
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *w, struct libsnap_record *record)
+enum snap_status libsnap_sort_next_in_memory(struct libsnap_sort_walk *w,
+					     struct libsnap_record *record)
 {
 	return w->sorter->ascending ? libsnap_sort_next_as_added(w, record) : next_entry(w, record);
 }

@@ -17,8 +17,8 @@ struct libsnap_sort_run {
 	uint64_t offset, size;
 };
 
-/* What comes first of records of equal keys.  Except for the order in which they were added, the first
- * byte of a record says how many more of its bytes are compared. */
+/* What comes first of records of equal keys.  Except for the order in which they were
+ * added, the first byte of a record says how many more of its bytes are compared. */
 enum libsnap_sort_ties {
 	LIBSNAP_TIES_IN_ORDER,
 	LIBSNAP_TIES_BY_SIZE, /* the one with fewer such bytes, then by these */
@@ -53,8 +53,8 @@ void libsnap_sorter_free(struct libsnap_sorter *);
 enum snap_status libsnap_sorter_add(struct libsnap_sorter *, uint64_t key, const uint8_t *bytes,
 				    size_t size, struct snap_error *);
 /* Takes a record into the sorter, of which bytes from room up to end were written. */
-static inline void libsnap_sorter_commit(struct libsnap_sorter *s, uint64_t key, const uint8_t *room,
-					 const uint8_t *end)
+static inline void libsnap_sorter_commit(struct libsnap_sorter *s, uint64_t key,
+					 const uint8_t *room, const uint8_t *end)
 {
 	libsnap_tape_commit(&s->tape, (size_t)(end - room));
 	s->ascending = s->ascending && key >= s->last_key && !(s->ties && key == s->last_key);
@@ -63,12 +63,14 @@ static inline void libsnap_sorter_commit(struct libsnap_sorter *s, uint64_t key,
 	s->record_count++;
 }
 /* A record that is one varint; false: no memory. */
-static inline bool libsnap_sorter_add_number(struct libsnap_sorter *s, uint64_t key, uint64_t number)
+static inline bool libsnap_sorter_add_number(struct libsnap_sorter *s, uint64_t key,
+					     uint64_t number)
 {
 	uint8_t *room = libsnap_tape_room(&s->tape, 3 * LIBSNAP_VARINT_MAX);
 	if (!room)
 		return false;
-	uint8_t *size = libsnap_put(room, snapfmt_zigzag(key - s->last_key)), *end = libsnap_put(size + 1, number);
+	uint8_t *size = libsnap_put(room, snapfmt_zigzag(key - s->last_key)),
+		*end = libsnap_put(size + 1, number);
 	*size = (uint8_t)(end - size - 1);
 	libsnap_sorter_commit(s, key, room, end);
 	return true;
@@ -76,7 +78,8 @@ static inline bool libsnap_sorter_add_number(struct libsnap_sorter *s, uint64_t 
 /* What it needs now, with what sorting it would take. */
 static inline uint64_t libsnap_sorter_memory(const struct libsnap_sorter *s)
 {
-	uint64_t sorting = s->ascending ? 0 : s->tape_records * 2 * sizeof(struct libsnap_sort_entry);
+	uint64_t sorting =
+		s->ascending ? 0 : s->tape_records * 2 * sizeof(struct libsnap_sort_entry);
 	return s->tape.memory_bytes + sorting;
 }
 enum snap_status libsnap_sorter_spill(struct libsnap_sorter *, struct snap_error *);
@@ -109,9 +112,11 @@ enum snap_status libsnap_sort_walk_begin(struct libsnap_sort_walk *, struct libs
  * sorter. */
 enum snap_status libsnap_sort_walk_next(struct libsnap_sort_walk *, struct libsnap_record *,
 					struct snap_error *);
-/* Without runs: records in the order in which they were added; the walk needs no more than its sorter. */
+/* Without runs: records in the order in which they were
+ * added; the walk needs no more than its sorter. */
 bool libsnap_sort_next_chunk(struct libsnap_sort_walk *);
-static inline enum snap_status libsnap_sort_next_as_added(struct libsnap_sort_walk *w, struct libsnap_record *record)
+static inline enum snap_status libsnap_sort_next_as_added(struct libsnap_sort_walk *w,
+							  struct libsnap_record *record)
 {
 	if (w->at == w->end && !libsnap_sort_next_chunk(w))
 		return SNAP_END;

@@ -7,8 +7,8 @@
 #define SPOOL_CHUNK ((size_t)262144)
 
 /* Copies what cannot seek into a file without a name.  On success *source reads from that. */
-static enum snap_status spool(struct libsnap_source *source, const struct snap_io *from_io, void *from,
-			      const struct snap_io *io, const char *folder,
+static enum snap_status spool(struct libsnap_source *source, const struct snap_io *from_io,
+			      void *from, const struct snap_io *io, const char *folder,
 			      const struct snap_allocator *allocator, struct snap_error *error)
 {
 	folder = libsnap_temporary_folder(folder);
@@ -83,11 +83,12 @@ enum snap_status libsnap_source_open_descriptor(struct libsnap_source *source, i
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_source_read(const struct libsnap_source *source, uint64_t offset, void *buffer,
-				     size_t size, struct snap_error *error)
+enum snap_status libsnap_source_read(const struct libsnap_source *source, uint64_t offset,
+				     void *buffer, size_t size, struct snap_error *error)
 {
 	if (offset > source->size || size > source->size - offset)
-		return libsnap_fail(error, SNAP_CORRUPT, offset, "%zu bytes lie beyond the end", size);
+		return libsnap_fail(error, SNAP_CORRUPT, offset, "%zu bytes lie beyond the end",
+				    size);
 	if (size == 0)
 		return SNAP_OK;
 	if (source->memory) {
@@ -99,12 +100,13 @@ enum snap_status libsnap_source_read(const struct libsnap_source *source, uint64
 	if (source->caller.read_at)
 		failure = source->caller.read_at(source->caller.context, offset, buffer, size);
 	else
-		failure = source->io->read_at(source->io->context, source->file, offset, buffer, size,
-					      &got);
+		failure = source->io->read_at(source->io->context, source->file, offset, buffer,
+					      size, &got);
 	if (failure)
 		return libsnap_fail_io(error, failure, offset, "cannot read");
 	if (got < size)
-		return libsnap_fail_io(error, EIO, offset, "the file became shorter while it was read");
+		return libsnap_fail_io(error, EIO, offset,
+				       "the file became shorter while it was read");
 	return SNAP_OK;
 }
 

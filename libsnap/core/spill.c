@@ -334,7 +334,8 @@ static enum snap_status spill_sorted(struct libsnap_sorter *s, struct snap_error
 	return copy_run(s, &tape_alone, error);
 }
 
-static enum snap_status spill_part(struct libsnap_sorter *s, struct libsnap_sorter *part, struct snap_error *error)
+static enum snap_status spill_part(struct libsnap_sorter *s, struct libsnap_sorter *part,
+				   struct snap_error *error)
 {
 	enum snap_status status = libsnap_sorter_sort_tape(part, error);
 	if (status == SNAP_OK)

@@ -120,7 +120,8 @@ uint32_t libsnap_intern_find(const struct libsnap_intern *t, uint32_t hash,
 	}
 }
 
-static void place(struct libsnap_intern_slot *slots, size_t slot_count, struct libsnap_intern_slot slot)
+static void place(struct libsnap_intern_slot *slots, size_t slot_count,
+		  struct libsnap_intern_slot slot)
 {
 	size_t i = slot.hash & (slot_count - 1);
 	while (slots[i].id)
@@ -131,7 +132,8 @@ static void place(struct libsnap_intern_slot *slots, size_t slot_count, struct l
 static bool widen(struct libsnap_intern *t)
 {
 	size_t slot_count = t->slot_count ? t->slot_count * 2 : 64;
-	struct libsnap_intern_slot *slots = libsnap_alloc_zeroed(t->allocator, slot_count, sizeof(*slots));
+	struct libsnap_intern_slot *slots =
+		libsnap_alloc_zeroed(t->allocator, slot_count, sizeof(*slots));
 	if (!slots)
 		return false;
 	for (size_t i = 0; i < t->slot_count; i++)

@@ -76,10 +76,11 @@ static enum snap_status verify_text(struct buffers *b, const struct libsnap_bloc
 		libsnap_reader_reserve(reader, &b->offsets, &b->offset_capacity,
 				       (size_t)block->row_count + 1, sizeof(uint32_t), error);
 	const char *bytes;
-	if (status == SNAP_OK && !snapfmt_decode_text(b->raw, block->raw_size, block->row_count,
-						      b->offsets, &bytes))
-		status = libsnap_fail(error, SNAP_CORRUPT, block->offset,
-				      "block %u breaks the rules of encoding text", block->sequence);
+	if (status == SNAP_OK &&
+	    !snapfmt_decode_text(b->raw, block->raw_size, block->row_count, b->offsets, &bytes))
+		status =
+			libsnap_fail(error, SNAP_CORRUPT, block->offset,
+				     "block %u breaks the rules of encoding text", block->sequence);
 	return status;
 }
 

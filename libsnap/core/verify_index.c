@@ -1,4 +1,5 @@
-/* Verification: the index is of this snapshot, its trees have no circles, and its sums agree (FORMAT.md, 7.5). */
+/* Verification: the index is of this snapshot, its trees
+ * have no circles, and its sums agree (FORMAT.md, 7.5). */
 #include "reader.h"
 
 #define STRETCH   65536u
@@ -23,9 +24,11 @@ static enum snap_status wrong(struct snap_error *error, const char *what)
 
 /* ---- objects ---- */
 
-static const char *check_row(struct checking *c, uint64_t row, const uint64_t *const *values, size_t i)
+static const char *check_row(struct checking *c, uint64_t row, const uint64_t *const *values,
+			     size_t i)
 {
-	uint64_t dominator = values[0][i], held = values[1][i], parent = values[2][i], own, retained;
+	uint64_t dominator = values[0][i], held = values[1][i], parent = values[2][i], own,
+		 retained;
 	bool reached = dominator != row + 1;
 	c->all_bytes += values[4][i] * values[5][i];
 	c->all_count += values[5][i];
@@ -33,7 +36,8 @@ static const char *check_row(struct checking *c, uint64_t row, const uint64_t *c
 	c->dominator[row] = reached ? (uint32_t)dominator : 0;
 	c->parent[row] = (uint32_t)(parent != 0 ? parent : c->dominator[row]);
 	if (!reached)
-		return held || parent ? "what no root reaches holds something or has a parent" : NULL;
+		return held || parent ? "what no root reaches holds something or has a parent"
+				      : NULL;
 	if (libsnap_multiply_overflows(values[4][i], values[5][i], &own) ||
 	    libsnap_add_overflows(own, held, &retained))
 		return "an object retains more than 2^64 - 1 bytes";
@@ -46,8 +50,9 @@ static const char *check_row(struct checking *c, uint64_t row, const uint64_t *c
 /* Objects and what the index says of each lie in different tables, with the same rows. */
 static enum snap_status check_rows(struct checking *c, struct snap_error *error)
 {
-	static const uint32_t columns[] = {SNAP_INDEX_DOMINATOR, SNAP_INDEX_HELD, SNAP_INDEX_PARENT,
-					   SNAP_INDEX_CYCLE,     SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
+	static const uint32_t columns[] = {SNAP_INDEX_DOMINATOR, SNAP_INDEX_HELD,
+					   SNAP_INDEX_PARENT,    SNAP_INDEX_CYCLE,
+					   SNAP_OBJECT_SIZE,     SNAP_OBJECT_COUNT};
 	struct snap_column *cursors[6] = {NULL};
 	enum { BATCH = 1024 };
 	uint64_t values[6][BATCH];
@@ -58,10 +63,12 @@ static enum snap_status check_rows(struct checking *c, struct snap_error *error)
 		status = snap_column_open(&cursors[i], c->reader, columns[i], error);
 		rows[i] = values[i];
 	}
-	for (uint64_t first = 0, count; status == SNAP_OK && !reason && first < c->objects; first += count) {
+	for (uint64_t first = 0, count; status == SNAP_OK && !reason && first < c->objects;
+	     first += count) {
 		count = c->objects - first < BATCH ? c->objects - first : BATCH;
 		for (size_t i = 0; status == SNAP_OK && i < 6; i++)
-			status = snap_column_read(cursors[i], first, (size_t)count, values[i], error);
+			status = snap_column_read(cursors[i], first, (size_t)count, values[i],
+						  error);
 		for (size_t i = 0; status == SNAP_OK && !reason && i < count; i++)
 			reason = check_row(c, first + i, rows, i);
 	}
@@ -98,7 +105,8 @@ static enum snap_status take(struct checking *c, uint32_t **array, struct snap_e
 static enum snap_status check_objects(struct checking *c, struct snap_error *error)
 {
 	if (c->objects >= UINT32_MAX)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "an index of too many objects");
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "an index of too many objects");
 	enum snap_status status = take(c, &c->dominator, error);
 	if (status == SNAP_OK)
 		status = take(c, &c->parent, error);
@@ -224,7 +232,8 @@ static enum snap_status check_trees(struct checking *c, struct snap_error *error
 	uint64_t rows = c->reader->rows[SNAP_INDEX_CLASSES];
 	void *memory = NULL;
 	if (rows >= UINT32_MAX)
-		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "an index of too many classes");
+		return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
+				    "an index of too many classes");
 	enum snap_status status = libsnap_reader_resize(c->reader, &memory, 0, (size_t)rows,
 							sizeof(*c->tree_of), error);
 	c->tree_of = memory;
@@ -234,8 +243,9 @@ static enum snap_status check_trees(struct checking *c, struct snap_error *error
 		status = wrong(error, "the classes of a tree are not all objects");
 	if (status == SNAP_OK)
 		status = each_batch(c, nodes, 3, check_node_rows, error);
-	if (status == SNAP_OK && (c->tree_bytes != 0 ||
-				  (c->tree != c->trees && c->info.facts[SNAP_FACT_REACHED_BYTES] != 0)))
+	if (status == SNAP_OK &&
+	    (c->tree_bytes != 0 ||
+	     (c->tree != c->trees && c->info.facts[SNAP_FACT_REACHED_BYTES] != 0)))
 		status = wrong(error, "what the nodes of a tree retain is not what is reached");
 	libsnap_reader_free(c->reader, memory, (size_t)rows, sizeof(*c->tree_of));
 	return status;
@@ -243,7 +253,8 @@ static enum snap_status check_trees(struct checking *c, struct snap_error *error
 
 static enum snap_status check_classes(struct checking *c, struct snap_error *error)
 {
-	static const uint32_t steps[] = {SNAP_INDEX_STEP_PARENT}, roots[] = {SNAP_INDEX_ROOT_PARENT};
+	static const uint32_t steps[] = {SNAP_INDEX_STEP_PARENT},
+			      roots[] = {SNAP_INDEX_ROOT_PARENT};
 	enum snap_status status = check_trees(c, error);
 	if (status == SNAP_OK)
 		status = each_batch(c, steps, 1, check_parents, error);

@@ -1,16 +1,18 @@
-/* Runs, shapes, slots, tails and references agree in their numbers (FORMAT.md, sections 7.2 and 7.3). */
+/* Runs, shapes, slots, tails and references agree in
+ * their numbers (FORMAT.md, sections 7.2 and 7.3). */
 #include "reader.h"
 
 struct layout {
 	struct snap_reader *reader;
 	uint64_t *slot_counts, *tails;
-	struct libsnap_stream shapes, rows, lengths; /* of runs, runs, tails */
+	struct libsnap_stream shapes, rows, lengths;  /* of runs, runs, tails */
 	uint64_t objects, tailed, references, labels; /* how many rows there must be */
 };
 
 static enum snap_status overflows(struct snap_error *error)
 {
-	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "the numbers of references overflow");
+	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+			    "the numbers of references overflow");
 }
 
 static enum snap_status count_slots(const struct layout *layout, struct snap_error *error)
@@ -22,10 +24,10 @@ static enum snap_status count_slots(const struct layout *layout, struct snap_err
 			return overflows(error);
 	}
 	if (slots != reader->rows[SNAP_SLOTS])
-		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-				    "the shapes have %llu slots, but the table of slots has %llu rows",
-				    (unsigned long long)slots,
-				    (unsigned long long)reader->rows[SNAP_SLOTS]);
+		return libsnap_fail(
+			error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+			"the shapes have %llu slots, but the table of slots has %llu rows",
+			(unsigned long long)slots, (unsigned long long)reader->rows[SNAP_SLOTS]);
 	return SNAP_OK;
 }
 
@@ -33,7 +35,8 @@ static enum snap_status add_tails(struct layout *layout, uint64_t rows, bool lab
 				  struct snap_error *error)
 {
 	uint64_t sum = 0;
-	/* Without the table all tails are empty.  With it, a claim of many rows ends where the lengths do. */
+	/* Without the table all tails are empty.  With it, a
+	 * claim of many rows ends where the lengths do. */
 	for (uint64_t i = 0; i < rows && layout->reader->rows[SNAP_TAILS]; i++) {
 		uint64_t length;
 		enum snap_status status = libsnap_stream_next(&layout->lengths, &length, error);

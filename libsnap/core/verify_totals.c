@@ -8,8 +8,9 @@ struct totals {
 	size_t rows;
 	uint64_t *dimension, *key, *bytes, *count; /* as the file says */
 	uint64_t *sum_bytes, *sum_count;           /* as the objects say */
-	size_t first[DIMENSIONS + 1];              /* rows of a dimension: first[d] to first[d + 1] */
-	size_t last[DIMENSIONS];                   /* neighbours are mostly alike */
+	/* rows of a dimension: first[d] to first[d + 1] */
+	size_t first[DIMENSIONS + 1];
+	size_t last[DIMENSIONS]; /* neighbours are mostly alike */
 	uint64_t *shape_types;
 	struct libsnap_stream run_shapes, run_rows;
 	uint64_t run_left, shape, type;
@@ -18,8 +19,9 @@ struct totals {
 static enum snap_status wrong(const struct totals *t, size_t row, const char *words,
 			      struct snap_error *error)
 {
-	return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "totals of dimension %llu, key %llu: %s",
-			    (unsigned long long)t->dimension[row], (unsigned long long)t->key[row], words);
+	return libsnap_fail(
+		error, SNAP_CORRUPT, SNAP_NO_OFFSET, "totals of dimension %llu, key %llu: %s",
+		(unsigned long long)t->dimension[row], (unsigned long long)t->key[row], words);
 }
 
 static uint16_t table_of(uint64_t dimension)
@@ -118,9 +120,10 @@ static enum snap_status add_object(struct totals *t, uint64_t row, const uint64_
 			continue;
 		size_t at = absent ? t->rows : find_row(t, d, keys[d]);
 		if (at == t->rows)
-			return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					    "object row %llu has key %llu in dimension %u, which totals lack",
-					    (unsigned long long)row, (unsigned long long)keys[d], d);
+			return libsnap_fail(
+				error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+				"object row %llu has key %llu in dimension %u, which totals lack",
+				(unsigned long long)row, (unsigned long long)keys[d], d);
 		if (libsnap_add_overflows(t->sum_bytes[at], bytes, &t->sum_bytes[at]) ||
 		    libsnap_add_overflows(t->sum_count[at], count, &t->sum_count[at]))
 			return wrong(t, at, "the sum of the objects overflows", error);
@@ -156,9 +159,12 @@ static enum snap_status add_batch(struct totals *t, uint64_t first_row, size_t c
 					    "size times count of object row %llu overflows",
 					    (unsigned long long)first_row + i);
 		const uint64_t keys[DIMENSIONS] = {
-			[SNAP_BY_TYPE] = t->type, [SNAP_BY_STACK] = values[2][i],
-			[SNAP_BY_THREAD] = values[3][i], [SNAP_BY_DOMAIN] = values[4][i],
-			[SNAP_BY_GENERATION] = values[5][i], [SNAP_BY_SHAPE] = t->shape,
+			[SNAP_BY_TYPE] = t->type,
+			[SNAP_BY_STACK] = values[2][i],
+			[SNAP_BY_THREAD] = values[3][i],
+			[SNAP_BY_DOMAIN] = values[4][i],
+			[SNAP_BY_GENERATION] = values[5][i],
+			[SNAP_BY_SHAPE] = t->shape,
 			[SNAP_BY_SIZE] = bucket_of(size),
 		};
 		status = add_object(t, first_row + i, keys, bytes, values[1][i], error);
@@ -171,12 +177,12 @@ static enum snap_status add_batch(struct totals *t, uint64_t first_row, size_t c
 static enum snap_status add_objects(struct totals *t, struct snap_error *error)
 {
 	static const uint32_t columns[] = {
-		SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK,
+		SNAP_OBJECT_SIZE,   SNAP_OBJECT_COUNT,  SNAP_OBJECT_STACK,
 		SNAP_OBJECT_THREAD, SNAP_OBJECT_DOMAIN, SNAP_OBJECT_GENERATION,
 	};
 	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, t->reader, columns,
-						 sizeof columns / sizeof *columns, error);
+	enum snap_status status =
+		snap_scan_open(&scan, t->reader, columns, sizeof columns / sizeof *columns, error);
 	while (status == SNAP_OK) {
 		uint64_t first_row;
 		size_t count;
@@ -238,6 +244,7 @@ enum snap_status libsnap_verify_totals(struct snap_reader *reader, struct snap_e
 	uint64_t *arrays[] = {t.dimension, t.key, t.bytes, t.count, t.sum_bytes, t.sum_count};
 	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
 		libsnap_reader_free(reader, arrays[i], t.rows, sizeof(uint64_t));
-	libsnap_reader_free(reader, t.shape_types, (size_t)reader->rows[SNAP_SHAPES], sizeof(uint64_t));
+	libsnap_reader_free(reader, t.shape_types, (size_t)reader->rows[SNAP_SHAPES],
+			    sizeof(uint64_t));
 	return status;
 }

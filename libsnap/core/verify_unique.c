@@ -1,4 +1,5 @@
-/* What must be unique is, and what may not be referred to is not (FORMAT.md, sections 7.1 to 7.3). */
+/* What must be unique is, and what may not be referred
+ * to is not (FORMAT.md, sections 7.1 to 7.3). */
 #include "reader.h"
 
 static enum snap_status duplicate(uint64_t value, const char *what, struct snap_error *error)
@@ -39,7 +40,8 @@ static enum snap_status check_inlining(struct snap_reader *reader, struct snap_e
 		return SNAP_OK;
 	uint64_t *into, *walks;
 	size_t count = (size_t)reader->rows[SNAP_FRAMES];
-	enum snap_status status = libsnap_load_column(reader, SNAP_FRAME_INLINED_INTO, &into, error);
+	enum snap_status status =
+		libsnap_load_column(reader, SNAP_FRAME_INLINED_INTO, &into, error);
 	if (status != SNAP_OK)
 		return status;
 	void *memory = NULL;
@@ -53,7 +55,8 @@ static enum snap_status check_inlining(struct snap_reader *reader, struct snap_e
 			walks[id - 1] = i + 1;
 		if (id && walks[id - 1] == i + 1)
 			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					      "frame %llu is inlined into itself", (unsigned long long)id);
+					      "frame %llu is inlined into itself",
+					      (unsigned long long)id);
 	}
 	libsnap_reader_free(reader, into, count, sizeof *into);
 	libsnap_reader_free(reader, walks, count, sizeof *walks);
@@ -182,10 +185,10 @@ static enum snap_status mark_counted(struct counted *c, struct snap_error *error
 			uint64_t row = first_row + i;
 			c->bits[row / 8] |= (uint8_t)(1u << row % 8);
 			if (values[1][i])
-				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-						      "object row %llu has count %llu and an address",
-						      (unsigned long long)row,
-						      (unsigned long long)values[0][i]);
+				status = libsnap_fail(
+					error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					"object row %llu has count %llu and an address",
+					(unsigned long long)row, (unsigned long long)values[0][i]);
 		}
 	}
 	snap_scan_close(scan);
@@ -204,11 +207,12 @@ static enum snap_status check_targets(const struct counted *c, struct snap_error
 		status = snap_scan_next(scan, &first_row, &count, &values, error);
 		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
 			if (is_counted(c, values[0][i]))
-				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-						      "reference %llu leads to object %llu, which stands "
-						      "for several",
-						      (unsigned long long)first_row + i,
-						      (unsigned long long)values[0][i]);
+				status = libsnap_fail(
+					error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					"reference %llu leads to object %llu, which stands "
+					"for several",
+					(unsigned long long)first_row + i,
+					(unsigned long long)values[0][i]);
 		}
 	}
 	snap_scan_close(scan);

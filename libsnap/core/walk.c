@@ -1,4 +1,5 @@
-/* A walk over the sound frames of a damaged file, within bounded memory and work (FORMAT.md, section 8). */
+/* A walk over the sound frames of a damaged file, within
+ * bounded memory and work (FORMAT.md, section 8). */
 #include <string.h>
 
 #include "reader.h"
@@ -52,11 +53,12 @@ static enum snap_status look(struct libsnap_walk *walk, uint64_t offset, size_t 
 	return SNAP_OK;
 }
 
-/* ---- frames ----
- * Each try_ sets frame->kind if such a sound frame begins at frame->offset, where left bytes are left. */
+/* ---- frames ---- Each try_ sets frame->kind if such a sound
+ * frame begins at frame->offset, where left bytes are left. */
 
 /* Of what may be newer, every bit counts. */
-static uint64_t hash_of(const struct libsnap_sound_frame *frame, const uint8_t *bytes, size_t header_size)
+static uint64_t hash_of(const struct libsnap_sound_frame *frame, const uint8_t *bytes,
+			size_t header_size)
 {
 	struct snapfmt_hasher hasher;
 	if (frame->block.small)
@@ -190,13 +192,11 @@ static enum snap_status try_frame(struct libsnap_walk *walk, struct libsnap_soun
 {
 	static const struct {
 		char tag[4];
-		enum snap_status (*try_it)(struct libsnap_walk *, struct libsnap_sound_frame *, uint64_t,
-					   struct snap_error *);
+		enum snap_status (*try_it)(struct libsnap_walk *, struct libsnap_sound_frame *,
+					   uint64_t, struct snap_error *);
 	} kinds[] = {
-		{{'S', 'N', 'A', 'P'}, try_header},
-		{{'S', 'B', 'L', 'K'}, try_block},
-		{{'S', 'B', 'A', 'T'}, try_block},
-		{{'S', 'D', 'I', 'R'}, try_directory},
+		{{'S', 'N', 'A', 'P'}, try_header},  {{'S', 'B', 'L', 'K'}, try_block},
+		{{'S', 'B', 'A', 'T'}, try_block},   {{'S', 'D', 'I', 'R'}, try_directory},
 		{{'S', 'E', 'N', 'D'}, try_trailer},
 	};
 	uint64_t left = walk->reader->source.size - frame->offset;

@@ -1,10 +1,11 @@
 /* The writer from the inside.
  *
- * Names are interned at once (writer_names).  An object gets its shape as soon as it is complete (writer_log,
- * writer_shapes), and its record (writer_record) goes to the lane of that shape (writer_lanes); which id has which
- * shape is sorted by id.  Objects without id are sorted by type and stack.  At the end ids get rows (writer_order,
- * writer_map), lane by lane is read and targets are looked up (writer_rows), and rows become columns
- * (writer_columns), blocks and bytes (writer_file). */
+ * Names are interned at once (writer_names).  An object gets its shape as soon as it is
+ * complete (writer_log, writer_shapes), and its record (writer_record) goes to the lane
+ * of that shape (writer_lanes); which id has which shape is sorted by id.  Objects
+ * without id are sorted by type and stack.  At the end ids get rows (writer_order,
+ * writer_map), lane by lane is read and targets are looked up (writer_rows), and rows
+ * become columns (writer_columns), blocks and bytes (writer_file). */
 #ifndef LIBSNAP_WRITER_H
 #define LIBSNAP_WRITER_H
 
@@ -26,8 +27,9 @@ struct libsnap_keyed_sums {
 	uint32_t last; /* id of the key used last */
 };
 
-/* What objects that came one after the other add up to under the keys that they have in common.  The sum of a stack
- * goes to that of the others, which change less often, and that to the sum of all. */
+/* What objects that came one after the other add up to under the keys
+ * that they have in common.  The sum of a stack goes to that of the
+ * others, which change less often, and that to the sum of all. */
 struct libsnap_common {
 	uint32_t stack;
 	struct libsnap_sum of_stack;
@@ -37,7 +39,7 @@ struct libsnap_common {
 
 struct libsnap_totals {
 	struct libsnap_sum all;
-	struct libsnap_common common; /* not yet among the sums of its keys */
+	struct libsnap_common common;                      /* not yet among the sums of its keys */
 	struct libsnap_pages by_type, by_stack, by_thread; /* struct libsnap_sum, by id */
 	struct libsnap_keyed_sums by_domain, by_generation;
 	struct libsnap_sum by_size[65];
@@ -104,7 +106,8 @@ struct libsnap_row {
 	uint64_t id;
 	const struct libsnap_shape *shape;
 	uint32_t mask;
-	uint64_t fields[LIBSNAP_FIELDS]; /* those in mask; the others are defaults, and unknown here */
+	/* those in mask; the others are defaults, and unknown here */
+	uint64_t fields[LIBSNAP_FIELDS];
 	uint64_t tail_count;
 	const uint8_t *references; /* slots, then tail */
 };
@@ -133,14 +136,16 @@ struct libsnap_shapes {
 	uint32_t *in_order; /* ids by number - 1 */
 	uint64_t *next_row; /* by number - 1; at first where its rows with an id begin */
 	size_t count;
-	/* Ids of rows where ranges of objects begin that are alike: large shapes and groups of small ones */
+	/* Ids of rows where ranges of objects begin that are
+	 * alike: large shapes and groups of small ones */
 	uint64_t ranges[SNAPFMT_MAX_RANGES];
 	size_t range_count;
 };
 
 /* ---- objects by shape (writer_lanes.c) ---- */
 
-/* Records in the order in which they came: the id's zigzag difference to the one before, and the record. */
+/* Records in the order in which they came: the id's
+ * zigzag difference to the one before, and the record. */
 struct libsnap_lane {
 	struct libsnap_tape tape;
 	uint64_t last_id;
@@ -170,10 +175,12 @@ void libsnap_lanes_free(struct snap_writer *, struct libsnap_lanes *);
 enum snap_status libsnap_lane_add(struct snap_writer *, struct libsnap_lanes *, uint32_t shape,
 				  uint64_t id, const uint8_t *bytes, size_t size);
 /* The lane of a shape, which does not move; NULL: no memory. */
-struct libsnap_lane *libsnap_lane_reach(struct snap_writer *, struct libsnap_lanes *, uint32_t shape);
-/* Where a record of at most so many bytes is to be written, its id first; committed to the lane's tape.  NULL: no
- * memory. */
-static inline uint8_t *libsnap_lane_room(struct libsnap_lanes *lanes, struct libsnap_lane *lane, size_t most)
+struct libsnap_lane *libsnap_lane_reach(struct snap_writer *, struct libsnap_lanes *,
+					uint32_t shape);
+/* Where a record of at most so many bytes is to be written, its
+ * id first; committed to the lane's tape.  NULL: no memory. */
+static inline uint8_t *libsnap_lane_room(struct libsnap_lanes *lanes, struct libsnap_lane *lane,
+					 size_t most)
 {
 	const uint64_t before = lane->tape.memory_bytes;
 	uint8_t *room = libsnap_tape_room(&lane->tape, LIBSNAP_VARINT_MAX + most);
@@ -195,7 +202,8 @@ void libsnap_lane_free(struct libsnap_lanes *, struct libsnap_lane *);
 void libsnap_lane_walk_begin(struct libsnap_lane_walk *, struct libsnap_lanes *, uint32_t shape);
 enum snap_status libsnap_lane_walk_more(struct snap_writer *, struct libsnap_lane_walk *);
 void libsnap_lane_walk_end(struct snap_writer *, struct libsnap_lane_walk *);
-/* The next id; the record is at walk->at, which the caller moves to its end.  SNAP_END after the last. */
+/* The next id; the record is at walk->at, which the
+ * caller moves to its end.  SNAP_END after the last. */
 static inline enum snap_status libsnap_lane_walk_next(struct snap_writer *w,
 						      struct libsnap_lane_walk *walk)
 {
@@ -219,9 +227,9 @@ struct libsnap_made {
 
 struct libsnap_make {
 	uint32_t type, slot_count;
-	uint64_t first_slot; /* in layout_slots: struct libsnap_reference without target */
+	uint64_t first_slot;         /* in layout_slots: struct libsnap_reference without target */
 	struct libsnap_made made[2]; /* without elements, with */
-	bool labelled; /* references say their labels themselves */
+	bool labelled;               /* references say their labels themselves */
 };
 
 /* ---- from ids to rows (writer_map.c) ---- */
@@ -253,7 +261,7 @@ struct libsnap_map {
 	struct libsnap_map_word *words;
 	uint64_t word_count, words_per_place, low; /* low: what ids have in the bits below shift */
 	unsigned shift;
-	struct libsnap_map_place *places; /* as the writer's places lie; entry 0: free */
+	struct libsnap_map_place *places;     /* as the writer's places lie; entry 0: free */
 	const struct libsnap_map_place *near; /* where the last one was */
 	size_t place_slots;
 	uint32_t *rows; /* of the ids in order */
@@ -321,17 +329,18 @@ struct libsnap_batch_out {
 
 /* ---- rows of one table (writer_columns.c) ---- */
 
-#define LIBSNAP_BLOCK_ROWS  65536u
+#define LIBSNAP_BLOCK_ROWS 65536u
 /* A code for each of so many is what zstd takes in one bite. */
 #define LIBSNAP_BLOCK_TARGETS 131072u
-#define LIBSNAP_COLUMNS_MAX 16
-#define LIBSNAP_SAMPLE_ROWS 4096u
+#define LIBSNAP_COLUMNS_MAX   16
+#define LIBSNAP_SAMPLE_ROWS   4096u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;
-	uint64_t same; /* the value of all rows so far, while they do not vary */
+	uint64_t same;          /* the value of all rows so far, while they do not vary */
 	const uint64_t *bounds; /* of ranges that values lie in, for the encoding of that name */
 	size_t bound_count;
-	const uint64_t *sizes; /* of the objects whose addresses values are, where they go with a block of their own */
+	/* of the objects whose addresses values are, where they go with a block of their own */
+	const uint64_t *sizes;
 	uint64_t deferred; /* rows of default that are not written unless something else comes */
 	uint64_t written;
 	uint8_t encoding;
@@ -341,7 +350,8 @@ struct libsnap_table_out {
 	struct snap_writer *writer;
 	struct libsnap_column_out columns[LIBSNAP_COLUMNS_MAX];
 	size_t column_count, block_rows, value_rows, rows; /* rows: in the block */
-	/* Of the block, by bit: columns that have had another value than their default, and more than one value */
+	/* Of the block, by bit: columns that have had another
+	 * value than their default, and more than one value */
 	uint32_t live, varied;
 	uint64_t *values[LIBSNAP_COLUMNS_MAX]; /* of a column that varies, or has varied before */
 	uint64_t row_count;
@@ -358,7 +368,7 @@ struct libsnap_direct {
 
 /* ---- a whole heap at once (writer_heap.c) ---- */
 
-#define LIBSNAP_LABELLED_WORDS 3u /* of a reference that says its label */
+#define LIBSNAP_LABELLED_WORDS 3u  /* of a reference that says its label */
 #define LIBSNAP_AHEAD          16u /* so many objects before it is read, memory is asked for one */
 struct libsnap_heap {
 	struct snap_heap arrays;
@@ -391,8 +401,9 @@ struct snap_writer {
 	struct libsnap_sorter anonymous;
 	struct libsnap_sorter loose; /* by id: references that did not come with their object */
 	struct libsnap_places places;
-	uint64_t lowest_id, highest_id, id_bits; /* id_bits: in which ids differ from the lowest so far */
-	struct snap_object *recent;              /* without id, not logged yet; by hash */
+	/* id_bits: in which ids differ from the lowest so far */
+	uint64_t lowest_id, highest_id, id_bits;
+	struct snap_object *recent; /* without id, not logged yet; by hash */
 	uint64_t loose_count;
 	struct libsnap_pages roots, timeline, mappings, layouts, layout_slots;
 	struct libsnap_order order;
@@ -418,11 +429,12 @@ static inline bool libsnap_writer_failed(const struct snap_writer *w)
 }
 enum snap_status libsnap_misuse(struct snap_writer *, const char *format, ...) LIBSNAP_PRINTF(2, 3);
 
-/* Instead of snap_writer_finish, for what is not made of rows: write puts out a header and all blocks, with what it
- * cannot do in w->problem. */
+/* Instead of snap_writer_finish, for what is not made of rows: write puts
+ * out a header and all blocks, with what it cannot do in w->problem. */
 typedef enum snap_status libsnap_write_copy(struct snap_writer *, void *context);
-enum snap_status libsnap_writer_finish_copy(struct snap_writer *, libsnap_write_copy *write, void *context,
-					    struct snap_writer_summary *out, struct snap_error *error);
+enum snap_status libsnap_writer_finish_copy(struct snap_writer *, libsnap_write_copy *write,
+					    void *context, struct snap_writer_summary *out,
+					    struct snap_error *error);
 
 /* writer.c: before the first block; later calls do nothing. */
 enum snap_status libsnap_writer_begin_output(struct snap_writer *);
@@ -432,7 +444,8 @@ void libsnap_totals_init(struct libsnap_totals *, const struct snap_allocator *)
 void libsnap_totals_free(struct libsnap_totals *);
 enum snap_status libsnap_totals_object(struct snap_writer *, const struct snap_object *);
 /* Of many objects at once, one dimension: all are to be given. */
-enum snap_status libsnap_totals_sum(struct snap_writer *, enum snap_dimension, uint64_t key, const struct libsnap_sum *);
+enum snap_status libsnap_totals_sum(struct snap_writer *, enum snap_dimension, uint64_t key,
+				    const struct libsnap_sum *);
 static inline unsigned libsnap_size_bucket(uint64_t size)
 {
 	return size ? 64 - (unsigned)__builtin_clzll(size) : 0;
@@ -461,10 +474,11 @@ enum snap_status libsnap_log_object(struct snap_writer *, const struct snap_obje
 enum snap_status libsnap_log_sums(struct snap_writer *, const struct snap_object *);
 void libsnap_take_fields(const struct snap_object *, uint64_t *fields);
 /* A record of an object with an id, in w->record; size is the object's. */
-enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape, uint64_t size, uint64_t count);
+enum snap_status libsnap_log_record(struct snap_writer *, uint64_t id, uint32_t shape,
+				    uint64_t size, uint64_t count);
 /* After the record went to its lane. */
-enum snap_status libsnap_log_id(struct snap_writer *, uint64_t id, uint32_t shape_id, struct libsnap_shape *,
-				uint64_t size, uint64_t count);
+enum snap_status libsnap_log_id(struct snap_writer *, uint64_t id, uint32_t shape_id,
+				struct libsnap_shape *, uint64_t size, uint64_t count);
 /* In the place of a loose reference: here the object itself came. */
 #define LIBSNAP_CAME_HERE 1
 
@@ -473,17 +487,19 @@ enum snap_status libsnap_log_merge(struct snap_writer *);
 
 /* writer_record.c */
 #define LIBSNAP_USUAL 1 /* a target: the shape's usual one */
-#define LIBSNAP_RECORD_FIXED \
-	160 /* bytes that a record needs at most, beside an object's references */
+/* bytes that a record needs at most, beside an object's references */
+#define LIBSNAP_RECORD_FIXED 160
 size_t libsnap_put_loose(uint8_t *bytes, uint64_t from, const struct libsnap_reference *);
 size_t libsnap_put_anonymous(uint8_t *bytes, const uint64_t *fields);
 uint8_t *libsnap_buffer_room(struct snap_writer *, struct libsnap_buffer *, size_t size);
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields);
 /* The fields of an object with an id. */
 uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *);
-uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets, size_t count);
+uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets,
+			     size_t count);
 /* Reads an object's record but for its references, which begin where *at then is. */
-void libsnap_parse_object(const struct libsnap_shape *, uint64_t id, const uint8_t **at, struct libsnap_row *);
+void libsnap_parse_object(const struct libsnap_shape *, uint64_t id, const uint8_t **at,
+			  struct libsnap_row *);
 /* Where the record ends. */
 const uint8_t *libsnap_skip_references(const struct libsnap_row *);
 void libsnap_parse_anonymous(const uint8_t *bytes, uint64_t key, uint32_t *type, uint64_t *fields);
@@ -498,7 +514,8 @@ static inline uint64_t libsnap_get_target(const uint8_t **at, uint64_t id)
 	return to ? to : id;
 }
 /* The same for the first slot of a shape. */
-static inline uint64_t libsnap_get_first_target(const uint8_t **at, uint64_t id, const struct libsnap_shape *shape)
+static inline uint64_t libsnap_get_first_target(const uint8_t **at, uint64_t id,
+						const struct libsnap_shape *shape)
 {
 	if (**at != LIBSNAP_USUAL)
 		return libsnap_get_target(at, id);
@@ -557,8 +574,8 @@ static inline uint8_t libsnap_slot_kind(uint64_t slot)
 enum snap_status libsnap_order_begin(struct snap_writer *);
 /* Adds all records of a shape to a sorter by id: its number, then the record. */
 enum snap_status libsnap_order_copy(struct snap_writer *, struct libsnap_sorter *, uint32_t shape);
-/* The rows of the shape with that number, one after the other.  After each, what has read its references says where
- * they end. */
+/* The rows of the shape with that number, one after the other.
+ * After each, what has read its references says where they end. */
 enum snap_status libsnap_order_shape(struct snap_writer *, uint32_t shape_number);
 enum snap_status libsnap_order_next(struct snap_writer *, struct libsnap_row *);
 static inline void libsnap_order_read(struct snap_writer *w, const uint8_t *end)
@@ -575,11 +592,12 @@ static inline bool libsnap_place_note(struct snap_writer *w, uint64_t id)
 	uint64_t place = id >> LIBSNAP_PLACE_SHIFT;
 	return place + 1 == w->places.last || w->places.too_many || libsnap_place_add(w, place);
 }
-/* Whether all ids so far lie so close together that each can be a bit; *bytes: what the map takes in memory. */
+/* Whether all ids so far lie so close together that each
+ * can be a bit; *bytes: what the map takes in memory. */
 bool libsnap_map_is_close(const struct snap_writer *, uint64_t *bytes);
 enum snap_status libsnap_map_begin(struct snap_writer *);
-/* Where map.words is not NULL, ids may come in any order: all are marked (false: it was there), then counted, and then
- * each has a place for its row, in their order. */
+/* Where map.words is not NULL, ids may come in any order: all are marked (false: it
+ * was there), then counted, and then each has a place for its row, in their order. */
 bool libsnap_map_mark(struct libsnap_map *, uint64_t id);
 void libsnap_map_count(struct libsnap_map *);
 uint32_t *libsnap_map_row(struct libsnap_map *, uint64_t id);
@@ -600,15 +618,18 @@ enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *v
 enum snap_status libsnap_table_row_of(struct libsnap_table_out *, const uint64_t *values,
 				      uint32_t given);
 /* Many rows of a table with one column. */
-enum snap_status libsnap_table_values(struct libsnap_table_out *, const uint64_t *values, size_t count);
+enum snap_status libsnap_table_values(struct libsnap_table_out *, const uint64_t *values,
+				      size_t count);
 /* Many rows of a table that always gets the same columns, as arrays; the others are defaults. */
-enum snap_status libsnap_table_rows_of(struct libsnap_table_out *, const uint64_t *const *values, uint32_t given, size_t count);
+enum snap_status libsnap_table_rows_of(struct libsnap_table_out *, const uint64_t *const *values,
+				       uint32_t given, size_t count);
 /* Ends the blocks here, whole or not. */
 enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);
 void libsnap_table_free(struct libsnap_table_out *);
 /* Compresses what a column's rows were encoded to, and writes it. */
-enum snap_status libsnap_write_block(struct snap_writer *, struct snapfmt_block *, const uint8_t *raw, size_t raw_size);
+enum snap_status libsnap_write_block(struct snap_writer *, struct snapfmt_block *,
+				     const uint8_t *raw, size_t raw_size);
 enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
 				    uint64_t first_row, uint32_t row_count, bool only_block);
 
@@ -621,8 +642,8 @@ enum snap_status libsnap_direct_object(struct snap_writer *, const struct snap_o
 enum snap_status libsnap_direct_end(struct snap_writer *);
 
 /* writer_layout.c */
-enum snap_status libsnap_layout_add(struct snap_writer *, uint32_t type, const struct snap_slot *slots, size_t count,
-				    uint32_t *id);
+enum snap_status libsnap_layout_add(struct snap_writer *, uint32_t type,
+				    const struct snap_slot *slots, size_t count, uint32_t *id);
 
 /* writer_heap.c, writer_heap_rows.c */
 enum snap_status libsnap_heap_settle(struct snap_writer *);
@@ -640,9 +661,11 @@ enum snap_status libsnap_batch_flush(struct snap_writer *);
 void libsnap_batch_free(struct snap_writer *);
 
 /* writer_rows.c, writer_tables.c */
-typedef enum snap_status libsnap_text_at(struct snap_writer *, void *context, size_t i, const char **bytes, size_t *size);
+typedef enum snap_status libsnap_text_at(struct snap_writer *, void *context, size_t i,
+					 const char **bytes, size_t *size);
 /* The table of strings; each text is asked for twice, and wanted until the next is. */
-enum snap_status libsnap_write_texts(struct snap_writer *, size_t count, libsnap_text_at *, void *context);
+enum snap_status libsnap_write_texts(struct snap_writer *, size_t count, libsnap_text_at *,
+				     void *context);
 enum snap_status libsnap_write_rows(struct snap_writer *);
 enum snap_status libsnap_write_tables(struct snap_writer *);
 enum snap_status libsnap_write_roots(struct snap_writer *);

@@ -20,7 +20,8 @@ static enum snap_status make_room(struct snap_writer *w)
 {
 	struct libsnap_batch_out *b = &w->batch;
 	if (!b->columns)
-		b->columns = libsnap_alloc(w->allocator, SNAPFMT_BATCH_MAX_COLUMNS, sizeof(*b->columns));
+		b->columns =
+			libsnap_alloc(w->allocator, SNAPFMT_BATCH_MAX_COLUMNS, sizeof(*b->columns));
 	if (!b->bytes)
 		b->bytes = libsnap_alloc(w->allocator, SNAPFMT_BATCH_MAX_SIZE, 1);
 	if (!b->raw)
@@ -68,8 +69,8 @@ enum snap_status libsnap_batch_add(struct snap_writer *w, const struct snapfmt_b
 	return SNAP_OK;
 }
 
-/* Of a file cut short, no table may seem to lack the columns that it has in a batch; and the small tables should be
- * there before the long columns begin. */
+/* Of a file cut short, no table may seem to lack the columns that it has in a
+ * batch; and the small tables should be there before the long columns begin. */
 enum snap_status libsnap_batch_precede(struct snap_writer *w, const struct snapfmt_block *block)
 {
 	if (has_table(&w->batch, block->table) || block->row_count >= LIBSNAP_BLOCK_ROWS)
@@ -88,7 +89,8 @@ static size_t put_together(const struct libsnap_batch_out *b)
 	return (size_t)(s.at - b->raw);
 }
 
-/* Strings come last where nothing else follows: text is compressed better apart.  Where it begins in the batch, or 0. */
+/* Strings come last where nothing else follows: text is compressed
+ * better apart.  Where it begins in the batch, or 0. */
 static size_t put_text_last(struct libsnap_batch_out *b)
 {
 	for (size_t i = 0; i < b->count; i++) {
@@ -102,8 +104,8 @@ static size_t put_text_last(struct libsnap_batch_out *b)
 	return 0;
 }
 
-static enum snap_status compress(struct snap_writer *w, size_t raw_size, size_t split, uint8_t *payload,
-				 size_t *stored_size)
+static enum snap_status compress(struct snap_writer *w, size_t raw_size, size_t split,
+				 uint8_t *payload, size_t *stored_size)
 {
 	struct libsnap_compressor *compressor;
 	enum snap_status status =
@@ -111,11 +113,12 @@ static enum snap_status compress(struct snap_writer *w, size_t raw_size, size_t 
 	if (status != SNAP_OK)
 		return status;
 	if (split)
-		status = libsnap_compress_parts(compressor, w->batch.raw, (size_t[]){split, raw_size}, 2, payload,
+		status = libsnap_compress_parts(compressor, w->batch.raw,
+						(size_t[]){split, raw_size}, 2, payload,
 						LIBSNAP_STORED_BOUND, stored_size, &w->problem);
 	else
-		status = libsnap_compress(compressor, w->batch.raw, raw_size, payload, LIBSNAP_STORED_BOUND,
-					  stored_size, &w->problem);
+		status = libsnap_compress(compressor, w->batch.raw, raw_size, payload,
+					  LIBSNAP_STORED_BOUND, stored_size, &w->problem);
 	libsnap_compressor_free(compressor);
 	return status;
 }

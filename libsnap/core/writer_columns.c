@@ -4,23 +4,23 @@
 
 #include "writer.h"
 
-/* A block of more rows is judged by stretches of it: all encodings by short ones, those that come near the best by
- * longer ones. */
+/* A block of more rows is judged by stretches of it: all encodings
+ * by short ones, those that come near the best by longer ones. */
 #define SAMPLE_ROWS      LIBSNAP_SAMPLE_ROWS
 #define FEW_ROWS         2048u
 #define SAMPLE_STRETCHES 4u
 #define RAW_SIZE         SNAPFMT_MAX_RAW
 
-enum snap_status libsnap_write_block(struct snap_writer *w, struct snapfmt_block *block, const uint8_t *raw,
-				     size_t raw_size)
+enum snap_status libsnap_write_block(struct snap_writer *w, struct snapfmt_block *block,
+				     const uint8_t *raw, size_t raw_size)
 {
 	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
 	size_t stored_size, ends[SNAPFMT_MAX_PARTS];
 	size_t parts = snapfmt_find_parts(block->encoding, raw, raw_size, block->row_count, ends);
 	enum snap_status status = libsnap_batch_precede(w, block);
 	if (status == SNAP_OK)
-		status = libsnap_compress_parts(w->compressor, raw, ends, parts, payload, LIBSNAP_STORED_BOUND,
-						&stored_size, &w->problem);
+		status = libsnap_compress_parts(w->compressor, raw, ends, parts, payload,
+						LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
 	if (status != SNAP_OK)
 		return status;
 	block->raw_size = (uint32_t)raw_size;
@@ -53,7 +53,9 @@ static size_t encode(const struct libsnap_column_out *c, uint8_t encoding, const
 		     const uint64_t *sizes, size_t count, uint8_t *raw)
 {
 	if (encoding == SNAPFMT_RANGES)
-		return c->bound_count ? snapfmt_encode_ranges(values, count, c->bounds, c->bound_count, raw, RAW_SIZE) : 0;
+		return c->bound_count ? snapfmt_encode_ranges(values, count, c->bounds,
+							      c->bound_count, raw, RAW_SIZE)
+				      : 0;
 	if (encoding == SNAPFMT_ADJACENT)
 		return sizes ? snapfmt_encode_adjacent(values, sizes, count, raw, RAW_SIZE) : 0;
 	return snapfmt_codecs[encoding].encode(values, count, raw, RAW_SIZE);
@@ -72,11 +74,12 @@ static bool comes_near(size_t size, size_t best_size)
 
 /* Those of *left that come near the best remain there. */
 static enum snap_status try_encodings(struct snap_writer *w, const struct libsnap_column_out *c,
-				      const uint64_t *values, const uint64_t *sizes, size_t count, uint32_t *left,
-				      uint8_t *best)
+				      const uint64_t *values, const uint64_t *sizes, size_t count,
+				      uint32_t *left, uint8_t *best)
 {
-	static const uint8_t tried[] = {SNAPFMT_STEPS, SNAPFMT_DELTA,  SNAPFMT_PLANES,  SNAPFMT_DICTIONARY,
-					SNAPFMT_RUNS,  SNAPFMT_RANGES, SNAPFMT_ADJACENT};
+	static const uint8_t tried[] = {SNAPFMT_STEPS,      SNAPFMT_DELTA, SNAPFMT_PLANES,
+					SNAPFMT_DICTIONARY, SNAPFMT_RUNS,  SNAPFMT_RANGES,
+					SNAPFMT_ADJACENT};
 	size_t stored_size[sizeof(tried)], best_size = SIZE_MAX;
 	for (size_t i = 0; i < sizeof(tried); i++) {
 		stored_size[i] = SIZE_MAX;
@@ -85,8 +88,9 @@ static enum snap_status try_encodings(struct snap_writer *w, const struct libsna
 		size_t raw_size = encode(c, tried[i], values, sizes, count, w->raw);
 		if (raw_size == 0)
 			continue;
-		enum snap_status status = libsnap_compress(w->trial, w->raw, raw_size, w->stored,
-							   LIBSNAP_STORED_BOUND, &stored_size[i], &w->problem);
+		enum snap_status status =
+			libsnap_compress(w->trial, w->raw, raw_size, w->stored,
+					 LIBSNAP_STORED_BOUND, &stored_size[i], &w->problem);
 		if (status != SNAP_OK)
 			return status;
 		if (stored_size[i] < best_size) {
@@ -100,15 +104,17 @@ static enum snap_status try_encodings(struct snap_writer *w, const struct libsna
 	return SNAP_OK;
 }
 
-static enum snap_status try_sample(struct snap_writer *w, const struct libsnap_column_out *c, const uint64_t *values,
-				   size_t count, size_t sample_rows, uint32_t *left, uint8_t *best)
+static enum snap_status try_sample(struct snap_writer *w, const struct libsnap_column_out *c,
+				   const uint64_t *values, size_t count, size_t sample_rows,
+				   uint32_t *left, uint8_t *best)
 {
 	if (count <= sample_rows)
 		return try_encodings(w, c, values, c->sizes, count, left, best);
 	take_sample(w->sample, sample_rows, values, count);
 	if (c->sizes)
 		take_sample(w->size_sample, sample_rows, c->sizes, count);
-	return try_encodings(w, c, w->sample, c->sizes ? w->size_sample : NULL, sample_rows, left, best);
+	return try_encodings(w, c, w->sample, c->sizes ? w->size_sample : NULL, sample_rows, left,
+			     best);
 }
 
 static enum snap_status choose_encoding(struct snap_writer *w, const struct libsnap_column_out *c,
@@ -143,7 +149,8 @@ static enum snap_status encode_values(struct snap_writer *w, struct libsnap_colu
 	return *raw_size ? SNAP_OK : too_large(w);
 }
 
-static struct snapfmt_block block_of(const struct libsnap_column_out *c, uint8_t encoding, size_t count)
+static struct snapfmt_block block_of(const struct libsnap_column_out *c, uint8_t encoding,
+				     size_t count)
 {
 	return (struct snapfmt_block){.table = c->info->table,
 				      .column = c->info->column,
@@ -278,7 +285,8 @@ void libsnap_table_begin(struct libsnap_table_out *t, struct snap_writer *w, uin
 static enum snap_status column_varies(struct libsnap_table_out *t, size_t i)
 {
 	if (!t->values[i])
-		t->values[i] = libsnap_alloc(t->writer->allocator, t->value_rows, sizeof(*t->values[i]));
+		t->values[i] =
+			libsnap_alloc(t->writer->allocator, t->value_rows, sizeof(*t->values[i]));
 	if (!t->values[i])
 		return libsnap_fail_memory(&t->writer->problem);
 	for (size_t row = 0; row < t->rows; row++)
@@ -288,7 +296,8 @@ static enum snap_status column_varies(struct libsnap_table_out *t, size_t i)
 }
 
 /* All columns that have had one value so far may have another now. */
-static __attribute__((noinline)) enum snap_status look_at_same(struct libsnap_table_out *t, const uint64_t *values)
+static __attribute__((noinline)) enum snap_status look_at_same(struct libsnap_table_out *t,
+							       const uint64_t *values)
 {
 	for (uint32_t same = t->live & ~t->varied; same; same &= same - 1) {
 		size_t i = (size_t)__builtin_ctz(same);
@@ -313,7 +322,8 @@ static inline enum snap_status put_row(struct libsnap_table_out *t, const uint64
 	return ++t->rows == t->block_rows ? libsnap_table_flush(t) : SNAP_OK;
 }
 
-static __attribute__((noinline)) enum snap_status put_odd_row(struct libsnap_table_out *t, const uint64_t *values)
+static __attribute__((noinline)) enum snap_status put_odd_row(struct libsnap_table_out *t,
+							      const uint64_t *values)
 {
 	enum snap_status status = look_at_same(t, values);
 	return status == SNAP_OK ? put_row(t, values) : status;
@@ -345,7 +355,8 @@ static size_t same_values(const uint64_t *values, size_t count, uint64_t value)
 	return same;
 }
 
-enum snap_status libsnap_table_values(struct libsnap_table_out *t, const uint64_t *values, size_t count)
+enum snap_status libsnap_table_values(struct libsnap_table_out *t, const uint64_t *values,
+				      size_t count)
 {
 	enum snap_status status = SNAP_OK;
 	while (count > 0 && status == SNAP_OK) {
@@ -378,7 +389,8 @@ static bool are_all(const uint64_t *values, size_t count, uint64_t value)
 	return differ == 0;
 }
 
-static enum snap_status put_column(struct libsnap_table_out *t, size_t i, const uint64_t *values, size_t count)
+static enum snap_status put_column(struct libsnap_table_out *t, size_t i, const uint64_t *values,
+				   size_t count)
 {
 	struct libsnap_column_out *c = &t->columns[i];
 	if (!(t->varied >> i & 1)) {
@@ -394,10 +406,12 @@ static enum snap_status put_column(struct libsnap_table_out *t, size_t i, const 
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_table_rows_of(struct libsnap_table_out *t, const uint64_t *const *values, uint32_t given, size_t count)
+enum snap_status libsnap_table_rows_of(struct libsnap_table_out *t, const uint64_t *const *values,
+				       uint32_t given, size_t count)
 {
 	for (size_t done = 0; done < count;) {
-		const size_t room = t->block_rows - t->rows, taken = count - done < room ? count - done : room;
+		const size_t room = t->block_rows - t->rows,
+			     taken = count - done < room ? count - done : room;
 		enum snap_status status = SNAP_OK;
 		t->live |= given;
 		for (size_t i = 0; i < t->column_count && status == SNAP_OK; i++)
@@ -428,7 +442,8 @@ static enum snap_status keep_row_count(struct libsnap_table_out *t)
 void libsnap_table_free(struct libsnap_table_out *t)
 {
 	for (size_t i = 0; i < t->column_count; i++)
-		libsnap_free(t->writer->allocator, t->values[i], t->value_rows, sizeof(*t->values[i]));
+		libsnap_free(t->writer->allocator, t->values[i], t->value_rows,
+			     sizeof(*t->values[i]));
 	t->column_count = 0;
 }
 
@@ -436,7 +451,8 @@ enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status
 {
 	const bool only_block = t->rows == t->row_count;
 	know_sizes(t);
-	for (size_t i = 0; i < t->column_count && t->rows > 0 && only_block && status == SNAP_OK; i++)
+	for (size_t i = 0; i < t->column_count && t->rows > 0 && only_block && status == SNAP_OK;
+	     i++)
 		status = batch_column(t, i);
 	if (status == SNAP_OK)
 		status = libsnap_table_flush(t);

@@ -1,7 +1,7 @@
 /* Copies a snapshot block by block, with other frames and more strings (FORMAT.md, section 7.1).
  *
- * Blocks keep their compressed bytes; only their numbers, and so their hashes, are new.  What is derived from the
- * blocks of one file, as an index, is left out. */
+ * Blocks keep their compressed bytes; only their numbers, and so their hashes, are
+ * new.  What is derived from the blocks of one file, as an index, is left out. */
 #include <string.h>
 
 #include "reader.h"
@@ -15,7 +15,8 @@ struct copy {
 	bool strings_done, frames_done;
 };
 
-static enum snap_status text_at(struct snap_writer *w, void *context, size_t i, const char **bytes, size_t *size)
+static enum snap_status text_at(struct snap_writer *w, void *context, size_t i, const char **bytes,
+				size_t *size)
 {
 	struct copy *c = context;
 	uint64_t old_count = c->reader->rows[SNAP_STRINGS];
@@ -41,7 +42,8 @@ static enum snap_status write_frames(struct copy *c)
 	libsnap_table_begin(&t, c->writer, SNAP_FRAMES, c->naming->frame_count);
 	for (size_t i = 0; i < c->naming->frame_count && status == SNAP_OK; i++) {
 		const struct snap_frame *f = &c->naming->frames[i];
-		const uint64_t values[] = {f->function, f->file, f->line, f->module, f->offset, f->inlined_into};
+		const uint64_t values[] = {f->function, f->file,   f->line,
+					   f->module,   f->offset, f->inlined_into};
 		status = libsnap_table_row(&t, values);
 	}
 	return libsnap_table_end(&t, status);
@@ -52,8 +54,9 @@ static enum snap_status read_stored(struct copy *c, const struct libsnap_block *
 {
 	struct snap_writer *w = c->writer;
 	uint64_t payload = block->offset + SNAPFMT_BLOCK_HEADER_SIZE;
-	return libsnap_source_read(&c->reader->source, payload, w->stored + SNAPFMT_BLOCK_HEADER_SIZE,
-				   block->stored_size, &w->problem);
+	return libsnap_source_read(&c->reader->source, payload,
+				   w->stored + SNAPFMT_BLOCK_HEADER_SIZE, block->stored_size,
+				   &w->problem);
 }
 
 static enum snap_status copy_block(struct copy *c, const struct libsnap_block *block)
@@ -80,7 +83,9 @@ static enum snap_status copy_block(struct copy *c, const struct libsnap_block *b
 	status = libsnap_batch_precede(w, &header);
 	if (status == SNAP_OK)
 		status = read_stored(c, block);
-	return status == SNAP_OK ? libsnap_out_block(w, &header, w->stored + SNAPFMT_BLOCK_HEADER_SIZE) : status;
+	return status == SNAP_OK
+		       ? libsnap_out_block(w, &header, w->stored + SNAPFMT_BLOCK_HEADER_SIZE)
+		       : status;
 }
 
 static enum snap_status copy_or_replace(struct copy *c, const struct libsnap_block *block)
@@ -105,7 +110,8 @@ static enum snap_status copy_all(struct copy *c)
 }
 
 /* Every frame that a stack names is still there. */
-static enum snap_status check_stacks(struct snap_writer *w, struct snap_reader *from, size_t frame_count)
+static enum snap_status check_stacks(struct snap_writer *w, struct snap_reader *from,
+				     size_t frame_count)
 {
 	static const uint32_t column = SNAP_STACK_FRAME;
 	struct snap_scan *scan;
@@ -134,8 +140,8 @@ static enum snap_status check_naming(struct snap_writer *w, struct snap_reader *
 		return libsnap_misuse(w, "a damaged snapshot is not copied");
 	for (size_t i = 0; i < naming->frame_count; i++) {
 		const struct snap_frame *f = &naming->frames[i];
-		if (f->function > strings || f->file > strings || f->module > from->rows[SNAP_MODULES] ||
-		    f->inlined_into > naming->frame_count)
+		if (f->function > strings || f->file > strings ||
+		    f->module > from->rows[SNAP_MODULES] || f->inlined_into > naming->frame_count)
 			return libsnap_misuse(w, "frame %zu refers to what is not there", i + 1);
 	}
 	for (size_t i = 0; i < naming->text_count; i++)
@@ -159,7 +165,8 @@ static enum snap_status write_copy(struct snap_writer *w, void *context)
 }
 
 enum snap_status snap_writer_finish_renamed(struct snap_writer *w, struct snap_reader *from,
-					    const struct snap_naming *naming, struct snap_writer_summary *out,
+					    const struct snap_naming *naming,
+					    struct snap_writer_summary *out,
 					    struct snap_error *error)
 {
 	struct copy copy = {.writer = w, .reader = from, .naming = naming};

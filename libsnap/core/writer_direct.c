@@ -1,11 +1,13 @@
-/* Objects that come in their order and without references: they are written as they come (FORMAT.md, section 7.2).
+/* Objects that come in their order and without references:
+ * they are written as they come (FORMAT.md, section 7.2).
  *
- * Nothing is kept of them but a block of rows.  Shapes, which are numbered when all are known, and so runs, come behind. */
+ * Nothing is kept of them but a block of rows.  Shapes, which
+ * are numbered when all are known, and so runs, come behind. */
 #include <inttypes.h>
 
 #include "writer.h"
 
-#define PLACE(column) ((column) & 0xffff) /* of its values in a row */
+#define PLACE(column) ((column)&0xffff) /* of its values in a row */
 
 struct run {
 	uint64_t rows;
@@ -59,10 +61,14 @@ static inline enum snap_status add_to_run(struct snap_writer *w, const struct sn
 enum snap_status libsnap_direct_check(struct snap_writer *w, const struct snap_object *o)
 {
 	if (o->name || o->content)
-		return libsnap_misuse(w, "object %" PRIu64 ", which is written directly, has a name or content", o->id);
+		return libsnap_misuse(
+			w, "object %" PRIu64 ", which is written directly, has a name or content",
+			o->id);
 	if (o->id && o->id <= w->direct.last_id)
-		return libsnap_misuse(w, "object %" PRIu64 " comes after %" PRIu64 ", though they are written directly", o->id,
-				      w->direct.last_id);
+		return libsnap_misuse(w,
+				      "object %" PRIu64 " comes after %" PRIu64
+				      ", though they are written directly",
+				      o->id, w->direct.last_id);
 	return SNAP_OK;
 }
 
@@ -101,7 +107,8 @@ enum snap_status libsnap_direct_end(struct snap_writer *w)
 	libsnap_table_begin(&runs, w, SNAP_RUNS, w->direct.runs.count);
 	for (uint64_t i = 0; i < w->direct.runs.count && status == SNAP_OK; i++) {
 		const struct run *run = libsnap_pages_at(&w->direct.runs, i);
-		const uint64_t values[] = {libsnap_shape_at(&w->shapes, run->shape)->number, run->rows};
+		const uint64_t values[] = {libsnap_shape_at(&w->shapes, run->shape)->number,
+					   run->rows};
 		status = libsnap_table_row(&runs, values);
 	}
 	status = libsnap_table_end(&runs, status);

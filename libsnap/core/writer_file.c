@@ -143,8 +143,8 @@ static enum snap_status open_to_append(struct snap_writer *w)
 	}
 	failed = w->io->size(w->io->context, out->file, &out->appended_to);
 	if (failed == ESPIPE)
-		return SNAP_OK; /* a device or pipe: nothing is before, and nothing can be taken
-				   back */
+		/* a device or pipe: nothing is before, and nothing can be taken back */
+		return SNAP_OK;
 	if (failed)
 		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET,
 				       "cannot tell the size of %s", out->path);
@@ -292,7 +292,8 @@ enum snap_status libsnap_out_finish(struct snap_writer *w, uint64_t *identity)
 	if (status == SNAP_OK && out->blocks.count == 0)
 		status = put_header(w, 0);
 	uint64_t directory_offset = out->offset;
-	bool one_batch = out->blocks.count == 1 && snapfmt_is_batch(libsnap_pages_at(&out->blocks, 0));
+	bool one_batch =
+		out->blocks.count == 1 && snapfmt_is_batch(libsnap_pages_at(&out->blocks, 0));
 	if (status == SNAP_OK && !one_batch)
 		status = put_directory(w);
 	if (status == SNAP_OK)

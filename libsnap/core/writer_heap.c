@@ -3,15 +3,19 @@
 
 #include "writer.h"
 
-enum snap_status snap_writer_labelled_layout(struct snap_writer *w, uint32_t type, uint32_t *id, struct snap_error *error)
+enum snap_status snap_writer_labelled_layout(struct snap_writer *w, uint32_t type, uint32_t *id,
+					     struct snap_error *error)
 {
-	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : libsnap_layout_add(w, type, NULL, 0, id);
+	enum snap_status status = libsnap_writer_failed(w)
+					  ? w->failure.status
+					  : libsnap_layout_add(w, type, NULL, 0, id);
 	if (status == SNAP_OK)
 		((struct libsnap_make *)libsnap_pages_at(&w->layouts, *id - 1))->labelled = true;
 	return libsnap_writer_end_call(w, status, error);
 }
 
-enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap *heap, struct snap_error *error)
+enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap *heap,
+				  struct snap_error *error)
 {
 	struct snap_heap whole = SNAP_HEAP_INIT;
 	if (libsnap_writer_failed(w))
@@ -19,8 +23,8 @@ enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap 
 	enum snap_status status = libsnap_copy_options(&whole, sizeof(whole), heap, &w->problem);
 	if (status == SNAP_OK && (w->heap.given || w->is_direct || w->totals_only))
 		status = libsnap_misuse(w, "a heap, after another or where rows are not kept");
-	if (status == SNAP_OK &&
-	    ((whole.count > 0 && (!whole.order || !whole.objects)) || (whole.word_count > 0 && !whole.words)))
+	if (status == SNAP_OK && ((whole.count > 0 && (!whole.order || !whole.objects)) ||
+				  (whole.word_count > 0 && !whole.words)))
 		status = libsnap_misuse(w, "a heap that lacks an array");
 	if (status == SNAP_OK && whole.count == UINT32_MAX)
 		status = libsnap_misuse(w, "a heap of 2^32 - 1 objects");
@@ -41,37 +45,46 @@ void libsnap_heap_free(struct snap_writer *w)
 /* ---- shapes ---- */
 
 /* Whether an object has the references that its layout says, and where it says. */
-static bool has_references(const struct snap_heap *h, const struct snap_heap_object *o, const struct libsnap_make *make)
+static bool has_references(const struct snap_heap *h, const struct snap_heap_object *o,
+			   const struct libsnap_make *make)
 {
-	const uint64_t words = o->reference_count * (uint64_t)(make->labelled ? LIBSNAP_LABELLED_WORDS : 1);
+	const uint64_t words =
+		o->reference_count * (uint64_t)(make->labelled ? LIBSNAP_LABELLED_WORDS : 1);
 	return o->reference_count >= make->slot_count &&
-	       (words == 0 || (o->references <= h->word_count && words <= h->word_count - o->references));
+	       (words == 0 ||
+		(o->references <= h->word_count && words <= h->word_count - o->references));
 }
 
-/* What a labelled layout's object says of its references; targets are looked at when they are written. */
+/* What a labelled layout's object says of its references;
+ * targets are looked at when they are written. */
 static enum snap_status use_labels(struct snap_writer *w, const struct snap_heap_object *o)
 {
 	const uint32_t *words = w->heap.arrays.words + o->references;
 	for (uint32_t i = 0; i < o->reference_count; i++, words += LIBSNAP_LABELLED_WORDS) {
 		const uint32_t kind = words[1] / 4, tag = words[1] % 4, value = words[2];
-		if (kind > 31 || (tag == LIBSNAP_TAG_STRING && (value == 0 || value > w->names.strings.count)) ||
+		if (kind > 31 ||
+		    (tag == LIBSNAP_TAG_STRING && (value == 0 || value > w->names.strings.count)) ||
 		    (tag == LIBSNAP_TAG_OBJECT && (value == 0 || value > w->heap.arrays.count)) ||
 		    (tag == LIBSNAP_TAG_NONE && value != 0))
-			return libsnap_misuse(w, "object %" PRIu64 ": kind %" PRIu32 " with label %" PRIu32 " is none", o->id,
-					      kind, value);
+			return libsnap_misuse(w,
+					      "object %" PRIu64 ": kind %" PRIu32
+					      " with label %" PRIu32 " is none",
+					      o->id, kind, value);
 		if (tag == LIBSNAP_TAG_STRING)
 			libsnap_string_use(&w->names, value);
 	}
 	return SNAP_OK;
 }
 
-static enum snap_status find_labelled(struct snap_writer *w, const struct libsnap_make *make, uint32_t *shape)
+static enum snap_status find_labelled(struct snap_writer *w, const struct libsnap_make *make,
+				      uint32_t *shape)
 {
 	struct libsnap_layout layout = {.tail = SNAP_TAIL_LABELLED, .all_in_tail = true};
 	return libsnap_shape_intern(w, make->type, NULL, 0, &layout, shape);
 }
 
-static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_make *make, bool elements, uint32_t *shape)
+static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_make *make,
+				   bool elements, uint32_t *shape)
 {
 	if (make->labelled && elements)
 		return find_labelled(w, make, shape);
@@ -79,14 +92,16 @@ static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_m
 	for (size_t i = 0; i < make->slot_count + (size_t)elements; i++) {
 		struct libsnap_reference r = {.kind = SNAP_REF_ELEMENT, .tag = LIBSNAP_TAG_INDEX};
 		if (i < make->slot_count)
-			r = *(struct libsnap_reference *)libsnap_pages_at(&w->layout_slots, make->first_slot + i);
+			r = *(struct libsnap_reference *)libsnap_pages_at(&w->layout_slots,
+									  make->first_slot + i);
 		if (r.tag == LIBSNAP_TAG_STRING)
 			libsnap_string_use(&w->names, (uint32_t)r.value);
 		if (!libsnap_group_add(w, &w->group, &r))
 			return libsnap_fail_memory(&w->problem);
 	}
 	struct libsnap_layout layout = libsnap_layout_of(w->group.references, w->group.count);
-	return libsnap_shape_intern(w, make->type, w->group.references, w->group.count, &layout, shape);
+	return libsnap_shape_intern(w, make->type, w->group.references, w->group.count, &layout,
+				    shape);
 }
 
 static enum snap_status make_shape(struct snap_writer *w, struct libsnap_make *make, bool elements)
@@ -94,8 +109,8 @@ static enum snap_status make_shape(struct snap_writer *w, struct libsnap_make *m
 	uint32_t id;
 	enum snap_status status = find_shape(w, make, elements, &id);
 	if (status == SNAP_OK)
-		make->made[elements] =
-			(struct libsnap_made){.shape_id = id, .shape = libsnap_shape_at(&w->shapes, id)};
+		make->made[elements] = (struct libsnap_made){
+			.shape_id = id, .shape = libsnap_shape_at(&w->shapes, id)};
 	return status;
 }
 
@@ -114,7 +129,8 @@ static void add(struct libsnap_sum *sum, uint64_t bytes)
 	sum->count++;
 }
 
-static enum snap_status add_object(struct snap_writer *w, struct sums *sums, const struct snap_heap_object *o, uint32_t stack)
+static enum snap_status add_object(struct snap_writer *w, struct sums *sums,
+				   const struct snap_heap_object *o, uint32_t stack)
 {
 	const struct libsnap_sum one = {o->size, 1};
 	if (libsnap_add_overflows(sums->bytes, o->size, &sums->bytes))
@@ -125,7 +141,9 @@ static enum snap_status add_object(struct snap_writer *w, struct sums *sums, con
 	enum snap_status status = SNAP_OK;
 	if (o->generation >= GENERATIONS)
 		status = libsnap_totals_sum(w, SNAP_BY_GENERATION, o->generation, &one);
-	return status == SNAP_OK && w->heap.arrays.stacks ? libsnap_totals_sum(w, SNAP_BY_STACK, stack, &one) : status;
+	return status == SNAP_OK && w->heap.arrays.stacks
+		       ? libsnap_totals_sum(w, SNAP_BY_STACK, stack, &one)
+		       : status;
 }
 
 static enum snap_status add_up(struct snap_writer *w, const struct sums *sums)
@@ -152,12 +170,16 @@ static enum snap_status check_object(struct snap_writer *w, uint32_t number, uin
 	const struct snap_heap_object *o = &h->objects[number - 1];
 	*id_before = o->id;
 	if (o->layout == 0 || o->layout > w->layouts.count)
-		return libsnap_misuse(w, "object %" PRIu64 ": layout %" PRIu32 " is not known", o->id, o->layout);
+		return libsnap_misuse(w, "object %" PRIu64 ": layout %" PRIu32 " is not known",
+				      o->id, o->layout);
 	if (!has_references(h, o, libsnap_pages_at(&w->layouts, o->layout - 1)))
-		return libsnap_misuse(w, "object %" PRIu64 " has not the references that its layout says", o->id);
-	if (o->name > w->names.strings.count || (h->stacks && h->stacks[number - 1] > w->names.stacks.rows.count) ||
+		return libsnap_misuse(
+			w, "object %" PRIu64 " has not the references that its layout says", o->id);
+	if (o->name > w->names.strings.count ||
+	    (h->stacks && h->stacks[number - 1] > w->names.stacks.rows.count) ||
 	    (h->contents && h->contents[number - 1] > w->names.contents.rows.count))
-		return libsnap_misuse(w, "object %" PRIu64 ": its name, stack or content is not known", o->id);
+		return libsnap_misuse(
+			w, "object %" PRIu64 ": its name, stack or content is not known", o->id);
 	return SNAP_OK;
 }
 
@@ -204,7 +226,8 @@ static void number_rows(struct snap_writer *w)
 	const struct snap_heap *h = &w->heap.arrays;
 	for (uint32_t i = 0; i < h->count; i++) {
 		const uint32_t number = h->order[i];
-		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, w->heap.rows[number - 1]);
+		const struct libsnap_shape *shape =
+			libsnap_shape_at(&w->shapes, w->heap.rows[number - 1]);
 		shape = libsnap_shape_at(&w->shapes, shape->instead);
 		const uint64_t row = w->shapes.next_row[shape->number - 1]++;
 		w->heap.numbers[row] = number;

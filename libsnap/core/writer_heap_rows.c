@@ -1,5 +1,6 @@
-/* Objects and references of a whole heap, from the first row to the last (FORMAT.md, sections 7.2 and 7.3).  What a row
- * needs lies where its number says; columns are filled without a record in between. */
+/* Objects and references of a whole heap, from the first row to the
+ * last (FORMAT.md, sections 7.2 and 7.3).  What a row needs lies where
+ * its number says; columns are filled without a record in between. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -8,9 +9,10 @@
 #define RUN_ROWS_MAX  131072u
 #define RUN_SLOTS_MAX 524288u
 #define RUN_TAIL_MAX  131072u
-#define ROWS_ALONE    8192u /* targets of a slot that get blocks of their own: they are like no others */
-#define QUEUE         4096u
-#define BATCH         1024u
+/* targets of a slot that get blocks of their own: they are like no others */
+#define ROWS_ALONE 8192u
+#define QUEUE      4096u
+#define BATCH      1024u
 
 /* Of the objects' table. */
 enum column { ID, SIZE, STACK, GENERATION, FLAGS, NAME, CONTENT, REFCOUNT, COLUMNS };
@@ -23,7 +25,7 @@ struct heap_out {
 	uint64_t targets[QUEUE];
 	size_t target_count;
 	uint64_t batch[COLUMNS][BATCH]; /* of objects, column by column */
-	uint32_t *slots; /* of a run, row by row */
+	uint32_t *slots;                /* of a run, row by row */
 	size_t slot_capacity;
 };
 
@@ -42,7 +44,8 @@ static enum snap_status flush_targets(struct heap_out *o)
 	for (size_t i = 0; i < o->target_count; i++) {
 		const uint64_t number = o->targets[i];
 		if (number > o->heap->count)
-			return libsnap_misuse(w, "number %" PRIu64 " is no object of the heap", number);
+			return libsnap_misuse(w, "number %" PRIu64 " is no object of the heap",
+					      number);
 		o->targets[i] = number ? w->heap.rows[number - 1] : 0;
 		w->written_references += number != 0;
 	}
@@ -64,7 +67,8 @@ static enum snap_status end_targets(struct heap_out *o)
 	return status == SNAP_OK ? libsnap_table_flush(&o->references) : status;
 }
 
-static const struct snap_heap_object *object_at(const struct heap_out *o, const struct run *run, size_t row)
+static const struct snap_heap_object *object_at(const struct heap_out *o, const struct run *run,
+						size_t row)
 {
 	if (row + LIBSNAP_AHEAD < run->rows)
 		__builtin_prefetch(&o->heap->objects[run->numbers[row + LIBSNAP_AHEAD] - 1]);
@@ -77,8 +81,8 @@ static bool gather_slots(struct heap_out *o, const struct run *run)
 	const uint32_t count = run->shape->slot_count;
 	const size_t wanted = run->rows * count;
 	if (o->slot_capacity < wanted) {
-		uint32_t *slots =
-			libsnap_grow(o->writer->allocator, o->slots, &o->slot_capacity, wanted, sizeof(*slots));
+		uint32_t *slots = libsnap_grow(o->writer->allocator, o->slots, &o->slot_capacity,
+					       wanted, sizeof(*slots));
 		if (!slots)
 			return false;
 		o->slots = slots;
@@ -88,7 +92,8 @@ static bool gather_slots(struct heap_out *o, const struct run *run)
 			const uint32_t soon = run->numbers[i + LIBSNAP_AHEAD / 2];
 			__builtin_prefetch(o->heap->words + o->heap->objects[soon - 1].references);
 		}
-		memcpy(o->slots + i * count, o->heap->words + object_at(o, run, i)->references, count * sizeof(*o->slots));
+		memcpy(o->slots + i * count, o->heap->words + object_at(o, run, i)->references,
+		       count * sizeof(*o->slots));
 	}
 	return true;
 }
@@ -97,7 +102,8 @@ static enum snap_status write_slots(struct heap_out *o, const struct run *run)
 {
 	const bool alone = run->rows >= ROWS_ALONE;
 	const uint32_t count = run->shape->slot_count;
-	enum snap_status status = gather_slots(o, run) ? SNAP_OK : libsnap_fail_memory(&o->writer->problem);
+	enum snap_status status =
+		gather_slots(o, run) ? SNAP_OK : libsnap_fail_memory(&o->writer->problem);
 	for (uint32_t slot = 0; slot < count && status == SNAP_OK; slot++) {
 		if (alone)
 			status = end_targets(o);
@@ -113,13 +119,15 @@ static enum snap_status write_elements(struct heap_out *o, const struct run *run
 	for (size_t i = 0; i < run->rows; i++) {
 		const struct snap_heap_object *object = object_at(o, run, i);
 		const uint32_t *targets = o->heap->words + object->references;
-		for (uint32_t at = run->shape->slot_count; at < object->reference_count && status == SNAP_OK; at++)
+		for (uint32_t at = run->shape->slot_count;
+		     at < object->reference_count && status == SNAP_OK; at++)
 			status = put_target(o, targets[at]);
 	}
 	return status;
 }
 
-static enum snap_status put_labelled(struct heap_out *o, uint32_t to, uint32_t kind, uint32_t tag, uint64_t value)
+static enum snap_status put_labelled(struct heap_out *o, uint32_t to, uint32_t kind, uint32_t tag,
+				     uint64_t value)
 {
 	if (tag == LIBSNAP_TAG_STRING)
 		value = libsnap_number(o->writer->numbers.strings, (uint32_t)value);
@@ -130,17 +138,20 @@ static enum snap_status put_labelled(struct heap_out *o, uint32_t to, uint32_t k
 	return status == SNAP_OK ? libsnap_table_row(&o->labels, row) : status;
 }
 
-/* References of an object that has a layout, though its shape has not: the layout's labels become theirs. */
+/* References of an object that has a layout, though its
+ * shape has not: the layout's labels become theirs. */
 static enum snap_status label_slots(struct heap_out *o, const struct snap_heap_object *object,
 				    const struct libsnap_make *make)
 {
 	const uint32_t *targets = o->heap->words + object->references;
 	enum snap_status status = SNAP_OK;
 	for (uint32_t i = 0; i < object->reference_count && status == SNAP_OK; i++) {
-		struct libsnap_reference r = {
-			.value = i - make->slot_count, .kind = SNAP_REF_ELEMENT, .tag = LIBSNAP_TAG_INDEX};
+		struct libsnap_reference r = {.value = i - make->slot_count,
+					      .kind = SNAP_REF_ELEMENT,
+					      .tag = LIBSNAP_TAG_INDEX};
 		if (i < make->slot_count)
-			r = *(struct libsnap_reference *)libsnap_pages_at(&o->writer->layout_slots, make->first_slot + i);
+			r = *(struct libsnap_reference *)libsnap_pages_at(&o->writer->layout_slots,
+									  make->first_slot + i);
 		status = put_labelled(o, targets[i], r.kind, r.tag, r.value);
 	}
 	return status;
@@ -151,13 +162,15 @@ static enum snap_status write_labelled(struct heap_out *o, const struct run *run
 	enum snap_status status = SNAP_OK;
 	for (size_t i = 0; i < run->rows && status == SNAP_OK; i++) {
 		const struct snap_heap_object *object = object_at(o, run, i);
-		const struct libsnap_make *make = libsnap_pages_at(&o->writer->layouts, object->layout - 1);
+		const struct libsnap_make *make =
+			libsnap_pages_at(&o->writer->layouts, object->layout - 1);
 		if (!make->labelled) {
 			status = label_slots(o, object, make);
 			continue;
 		}
 		const uint32_t *at = o->heap->words + object->references;
-		for (uint32_t left = object->reference_count; left > 0 && status == SNAP_OK; left--) {
+		for (uint32_t left = object->reference_count; left > 0 && status == SNAP_OK;
+		     left--) {
 			status = put_labelled(o, at[0], at[1] / 4, at[1] % 4, at[2]);
 			at += LIBSNAP_LABELLED_WORDS;
 		}
@@ -189,8 +202,9 @@ static void fill_batch(struct heap_out *o, const struct run *run, size_t first, 
 static enum snap_status write_objects(struct heap_out *o, const struct run *run)
 {
 	const uint64_t *const columns[LIBSNAP_COLUMNS_MAX] = {
-		[0] = o->batch[ID],          [1] = o->batch[SIZE],  [3] = o->batch[STACK],    [7] = o->batch[GENERATION],
-		[8] = o->batch[FLAGS],       [10] = o->batch[NAME], [11] = o->batch[CONTENT], [12] = o->batch[REFCOUNT],
+		[0] = o->batch[ID],         [1] = o->batch[SIZE],      [3] = o->batch[STACK],
+		[7] = o->batch[GENERATION], [8] = o->batch[FLAGS],     [10] = o->batch[NAME],
+		[11] = o->batch[CONTENT],   [12] = o->batch[REFCOUNT],
 	};
 	const uint32_t given = 1u << 0 | 1u << 1 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 12 |
 			       (o->heap->stacks ? 1u << 3 : 0) | (o->heap->contents ? 1u << 11 : 0);
@@ -208,14 +222,15 @@ static enum snap_status write_lengths(struct heap_out *o, const struct run *run)
 {
 	enum snap_status status = SNAP_OK;
 	for (size_t i = 0; i < run->rows && status == SNAP_OK; i++) {
-		const uint64_t length = object_at(o, run, i)->reference_count - run->shape->slot_count;
+		const uint64_t length =
+			object_at(o, run, i)->reference_count - run->shape->slot_count;
 		status = libsnap_table_row(&o->tails, &length);
 	}
 	return status;
 }
 
-/* Objects are of no use without their runs and tails: these do not wait for the end, so that a file cut short has
- * them for nearly all its objects. */
+/* Objects are of no use without their runs and tails: these do not wait for
+ * the end, so that a file cut short has them for nearly all its objects. */
 static enum snap_status explain_rows(struct heap_out *o)
 {
 	if (o->objects.row_count - o->rows_explained < LIBSNAP_BLOCK_ROWS)
@@ -239,7 +254,8 @@ static enum snap_status write_run(struct heap_out *o, const struct run *run)
 		status = write_slots(o, run);
 	if (status != SNAP_OK || run->shape->tail == SNAP_TAIL_NONE)
 		return status;
-	return run->shape->tail == SNAP_TAIL_LABELLED ? write_labelled(o, run) : write_elements(o, run);
+	return run->shape->tail == SNAP_TAIL_LABELLED ? write_labelled(o, run)
+						      : write_elements(o, run);
 }
 
 /* So many rows as one run may have. */
@@ -265,7 +281,8 @@ static enum snap_status write_all(struct heap_out *o)
 	enum snap_status status = SNAP_OK;
 	for (uint32_t i = 0; i < w->shapes.count; i++) {
 		struct run run = {.shape = libsnap_shape_at(&w->shapes, w->shapes.in_order[i])};
-		for (uint64_t left = run.shape->rows; left > 0 && status == SNAP_OK; left -= run.rows) {
+		for (uint64_t left = run.shape->rows; left > 0 && status == SNAP_OK;
+		     left -= run.rows) {
 			run.numbers = numbers;
 			run.rows = (size_t)left;
 			run.rows = rows_of_run(o, &run);

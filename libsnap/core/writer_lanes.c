@@ -1,4 +1,5 @@
-/* Lanes: the records of each shape's objects, one after the other, in memory and before that in a temporary file. */
+/* Lanes: the records of each shape's objects, one after the
+ * other, in memory and before that in a temporary file. */
 #include <errno.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ struct libsnap_lane *libsnap_lane_at(const struct libsnap_lanes *lanes, uint32_t
 	return shape <= lanes->lanes.count ? libsnap_pages_at(&lanes->lanes, shape - 1) : NULL;
 }
 
-struct libsnap_lane *libsnap_lane_reach(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape)
+struct libsnap_lane *libsnap_lane_reach(struct snap_writer *w, struct libsnap_lanes *lanes,
+					uint32_t shape)
 {
 	while (lanes->lanes.count < shape) {
 		struct libsnap_lane *lane = libsnap_pages_add(&lanes->lanes);
@@ -58,8 +60,8 @@ struct libsnap_lane *libsnap_lane_reach(struct snap_writer *w, struct libsnap_la
 	return libsnap_lane_at(lanes, shape);
 }
 
-enum snap_status libsnap_lane_add(struct snap_writer *w, struct libsnap_lanes *lanes, uint32_t shape,
-				  uint64_t id, const uint8_t *bytes, size_t size)
+enum snap_status libsnap_lane_add(struct snap_writer *w, struct libsnap_lanes *lanes,
+				  uint32_t shape, uint64_t id, const uint8_t *bytes, size_t size)
 {
 	struct libsnap_lane *lane = libsnap_lane_reach(w, lanes, shape);
 	uint8_t *room = lane ? libsnap_lane_room(lanes, lane, size) : NULL;
@@ -114,8 +116,9 @@ static bool add_run(struct lanes_writer *o, struct libsnap_lane *lane, uint64_t 
 		last->size += size;
 		return true;
 	}
-	struct libsnap_sort_run *runs = libsnap_grow(o->writer->allocator, lane->runs, &lane->run_capacity,
-						     lane->run_count + 1, sizeof(*runs));
+	struct libsnap_sort_run *runs =
+		libsnap_grow(o->writer->allocator, lane->runs, &lane->run_capacity,
+			     lane->run_count + 1, sizeof(*runs));
 	if (!runs)
 		return false;
 	lane->runs = runs;
@@ -138,7 +141,8 @@ static enum snap_status spill_lane(struct lanes_writer *o, struct libsnap_lane *
 enum snap_status libsnap_lanes_spill(struct snap_writer *w, struct libsnap_lanes *lanes)
 {
 	if (!lanes->file) {
-		int failed = w->io->open(w->io->context, w->folder, SNAP_IO_TEMPORARY, &lanes->file);
+		int failed =
+			w->io->open(w->io->context, w->folder, SNAP_IO_TEMPORARY, &lanes->file);
 		if (failed) {
 			lanes->file = NULL;
 			return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET,
@@ -159,7 +163,8 @@ enum snap_status libsnap_lanes_spill(struct snap_writer *w, struct libsnap_lanes
 
 /* ---- and back ---- */
 
-void libsnap_lane_walk_begin(struct libsnap_lane_walk *walk, struct libsnap_lanes *lanes, uint32_t shape)
+void libsnap_lane_walk_begin(struct libsnap_lane_walk *walk, struct libsnap_lanes *lanes,
+			     uint32_t shape)
 {
 	walk->lanes = lanes;
 	walk->lane = libsnap_lane_at(lanes, shape);
@@ -175,7 +180,8 @@ static enum snap_status read_run(struct snap_writer *w, struct libsnap_lane_walk
 	uint8_t *bytes = libsnap_buffer_room(w, &walk->buffer, size);
 	if (!bytes)
 		return libsnap_fail_memory(&w->problem);
-	int failed = w->io->read_at(w->io->context, walk->lanes->file, run->offset, bytes, size, &got);
+	int failed =
+		w->io->read_at(w->io->context, walk->lanes->file, run->offset, bytes, size, &got);
 	if (!failed && got != size)
 		failed = EIO;
 	if (failed)
@@ -196,7 +202,8 @@ enum snap_status libsnap_lane_walk_more(struct snap_writer *w, struct libsnap_la
 		if (piece >= lane->run_count + lane->tape.chunk_count)
 			return SNAP_END;
 		if (piece >= lane->run_count) {
-			const struct libsnap_tape_chunk *chunk = &lane->tape.chunks[piece - lane->run_count];
+			const struct libsnap_tape_chunk *chunk =
+				&lane->tape.chunks[piece - lane->run_count];
 			walk->at = chunk->bytes;
 			walk->end = chunk->bytes + chunk->used;
 			continue;

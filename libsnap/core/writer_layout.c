@@ -14,12 +14,13 @@ static enum snap_status check_slot(struct snap_writer *w, const struct snap_slot
 	if (slot->label == SNAP_LABEL_NONE)
 		return SNAP_OK;
 	if ((slot->label & 3) != LIBSNAP_TAG_STRING || value == 0 || value > w->names.strings.count)
-		return libsnap_misuse(w, "layout: label %" PRIu64 " is no known string", slot->label);
+		return libsnap_misuse(w, "layout: label %" PRIu64 " is no known string",
+				      slot->label);
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_layout_add(struct snap_writer *w, uint32_t type, const struct snap_slot *slots,
-				   size_t count, uint32_t *id)
+enum snap_status libsnap_layout_add(struct snap_writer *w, uint32_t type,
+				    const struct snap_slot *slots, size_t count, uint32_t *id)
 {
 	enum snap_status status = SNAP_OK;
 	if (type > w->names.types.rows.count)
@@ -43,16 +44,19 @@ enum snap_status libsnap_layout_add(struct snap_writer *w, uint32_t type, const 
 	struct libsnap_make *make = libsnap_pages_add(&w->layouts);
 	if (!make)
 		return libsnap_fail_memory(&w->problem);
-	*make = (struct libsnap_make){.type = type, .slot_count = (uint32_t)count, .first_slot = first};
+	*make = (struct libsnap_make){
+		.type = type, .slot_count = (uint32_t)count, .first_slot = first};
 	*id = (uint32_t)w->layouts.count;
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_layout(struct snap_writer *w, uint32_t type, const struct snap_slot *slots,
-				    size_t count, uint32_t *id, struct snap_error *error)
+enum snap_status snap_writer_layout(struct snap_writer *w, uint32_t type,
+				    const struct snap_slot *slots, size_t count, uint32_t *id,
+				    struct snap_error *error)
 {
-	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status
-							   : libsnap_layout_add(w, type, slots, count, id);
+	enum snap_status status = libsnap_writer_failed(w)
+					  ? w->failure.status
+					  : libsnap_layout_add(w, type, slots, count, id);
 	return libsnap_writer_end_call(w, status, error);
 }
 
@@ -61,10 +65,12 @@ static bool gather(struct snap_writer *w, const struct libsnap_make *make, const
 {
 	w->group.count = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct libsnap_reference r = {
-			.value = i - make->slot_count, .kind = SNAP_REF_ELEMENT, .tag = LIBSNAP_TAG_INDEX};
+		struct libsnap_reference r = {.value = i - make->slot_count,
+					      .kind = SNAP_REF_ELEMENT,
+					      .tag = LIBSNAP_TAG_INDEX};
 		if (i < make->slot_count)
-			r = *(struct libsnap_reference *)libsnap_pages_at(&w->layout_slots, make->first_slot + i);
+			r = *(struct libsnap_reference *)libsnap_pages_at(&w->layout_slots,
+									  make->first_slot + i);
 		r.to = targets[i];
 		if (!libsnap_group_add(w, &w->group, &r))
 			return false;
@@ -72,26 +78,30 @@ static bool gather(struct snap_writer *w, const struct libsnap_make *make, const
 	return true;
 }
 
-/* Whether all objects with slots alone, or all with elements too, have one shape: then it is made->shape. */
-static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_make *make, struct libsnap_made *made)
+/* Whether all objects with slots alone, or all with
+ * elements too, have one shape: then it is made->shape. */
+static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_make *make,
+				   struct libsnap_made *made)
 {
 	struct libsnap_layout layout = libsnap_layout_of(w->group.references, w->group.count);
 	uint32_t id = 0;
 	if (make->slot_count > SLOTS_PLAIN)
 		return SNAP_OK;
-	enum snap_status status = libsnap_shape_intern(w, make->type, w->group.references, w->group.count,
-						       &layout, &id);
+	enum snap_status status = libsnap_shape_intern(w, make->type, w->group.references,
+						       w->group.count, &layout, &id);
 	if (status != SNAP_OK || layout.all_in_tail)
 		return status;
 	struct libsnap_lane *lane = libsnap_lane_reach(w, &w->lanes, id);
 	if (!lane)
 		return libsnap_fail_memory(&w->problem);
-	*made = (struct libsnap_made){.shape_id = id, .shape = libsnap_shape_at(&w->shapes, id), .lane = lane};
+	*made = (struct libsnap_made){
+		.shape_id = id, .shape = libsnap_shape_at(&w->shapes, id), .lane = lane};
 	return SNAP_OK;
 }
 
-static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make, const struct libsnap_shape *shape,
-			   const struct snap_object *o, const uint64_t *targets, size_t count)
+static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make,
+			   const struct libsnap_shape *shape, const struct snap_object *o,
+			   const uint64_t *targets, size_t count)
 {
 	at = libsnap_put_object(at, o);
 	if (count > make->slot_count)
@@ -99,7 +109,8 @@ static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make, const s
 	return libsnap_put_targets(at, o->id, make->slot_count ? shape->usual : 0, targets, count);
 }
 
-/* Written where it belongs; a large one, for which that would be much more room than it needs, elsewhere first. */
+/* Written where it belongs; a large one, for which that
+ * would be much more room than it needs, elsewhere first. */
 static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_make *make,
 				  const struct libsnap_made *made, const struct snap_object *o,
 				  const uint64_t *targets, size_t count)
@@ -144,7 +155,9 @@ static enum snap_status add_object(struct snap_writer *w, uint32_t id, const str
 	if (make->labelled)
 		return libsnap_misuse(w, "layout %u is for a heap", (unsigned)id);
 	if (o->type != make->type || o->id == 0 || count < make->slot_count)
-		return libsnap_misuse(w, "object %" PRIu64 ", of type %u with %zu targets, is not what layout %u says",
+		return libsnap_misuse(w,
+				      "object %" PRIu64
+				      ", of type %u with %zu targets, is not what layout %u says",
 				      o->id, (unsigned)o->type, count, (unsigned)id);
 	enum snap_status status = libsnap_log_sums(w, o);
 	if (status != SNAP_OK || w->totals_only)
@@ -156,15 +169,18 @@ static enum snap_status add_object(struct snap_writer *w, uint32_t id, const str
 		return libsnap_fail_memory(&w->problem);
 	status = find_shape(w, make, made);
 	if (status == SNAP_OK)
-		status = made->shape_id ? log_plain(w, make, made, o, targets, count) : log_grouped(w, o);
+		status = made->shape_id ? log_plain(w, make, made, o, targets, count)
+					: log_grouped(w, o);
 	w->group.count = 0;
 	return status;
 }
 
-enum snap_status snap_writer_object_of(struct snap_writer *w, uint32_t layout, const struct snap_object *o,
-				       const uint64_t *targets, size_t count, struct snap_error *error)
+enum snap_status snap_writer_object_of(struct snap_writer *w, uint32_t layout,
+				       const struct snap_object *o, const uint64_t *targets,
+				       size_t count, struct snap_error *error)
 {
-	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status
-							   : add_object(w, layout, o, targets, count);
+	enum snap_status status = libsnap_writer_failed(w)
+					  ? w->failure.status
+					  : add_object(w, layout, o, targets, count);
 	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
 }

@@ -6,14 +6,15 @@
 
 /* Of the memory that the caller allows, the part for what else is needed while objects are added.
  */
-#define RESERVE 16
-#define LITTLE  8 /* of it, where freeing no more than that is no use */
+#define RESERVE   16
+#define LITTLE    8  /* of it, where freeing no more than that is no use */
 #define UNCHECKED 64 /* small records, which need little */
-/* So many ids in order are a run: sorting them with one that is not would take more memory than they need. */
+/* So many ids in order are a run: sorting them with one
+ * that is not would take more memory than they need. */
 #define PRESORTED 65536
 
-/* Whether ids, as they are now, lie so close together that there will be a map of bits of them in memory, for which
- * they need not be sorted. */
+/* Whether ids, as they are now, lie so close together that there will be
+ * a map of bits of them in memory, for which they need not be sorted. */
 static bool stay_unsorted(const struct snap_writer *w, uint64_t *map_bytes)
 {
 	return !w->named.ascending && !libsnap_sorter_spilled(&w->named) &&
@@ -24,7 +25,8 @@ static bool stay_unsorted(const struct snap_writer *w, uint64_t *map_bytes)
 static enum snap_status spill_largest(struct snap_writer *w, uint64_t allowed)
 {
 	uint64_t map_bytes, named = libsnap_sorter_memory(&w->named), lanes = w->lanes.memory_bytes,
-		 anonymous = libsnap_sorter_memory(&w->anonymous), loose = libsnap_sorter_memory(&w->loose);
+			    anonymous = libsnap_sorter_memory(&w->anonymous),
+			    loose = libsnap_sorter_memory(&w->loose);
 	const bool unsorted = stay_unsorted(w, &map_bytes);
 	if (unsorted)
 		named = w->named.tape.memory_bytes + map_bytes;
@@ -52,7 +54,8 @@ static enum snap_status spill_if_large(struct snap_writer *w)
 	return most <= allowed ? SNAP_OK : spill_largest(w, allowed);
 }
 
-/* Whether the tape of ids, of which the last one is before those on it, would be better off as a run that is in order. */
+/* Whether the tape of ids, of which the last one is before those
+ * on it, would be better off as a run that is in order. */
 static bool ends_ascent(const struct snap_writer *w, uint64_t id)
 {
 	uint64_t bytes;
@@ -80,17 +83,19 @@ static void note_id(struct snap_writer *w, uint64_t id)
 	w->id_bits |= id ^ w->lowest_id;
 }
 
-enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t shape_id, uint64_t size, uint64_t count)
+enum snap_status libsnap_log_record(struct snap_writer *w, uint64_t id, uint32_t shape_id,
+				    uint64_t size, uint64_t count)
 {
 	enum snap_status status =
 		libsnap_lane_add(w, &w->lanes, shape_id, id, w->record.bytes, w->record.size);
 	if (status == SNAP_OK)
-		status = libsnap_log_id(w, id, shape_id, libsnap_shape_at(&w->shapes, shape_id), size, count);
+		status = libsnap_log_id(w, id, shape_id, libsnap_shape_at(&w->shapes, shape_id),
+					size, count);
 	return status == SNAP_OK ? spill_if_large(w) : status;
 }
 
-enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id, struct libsnap_shape *shape,
-				uint64_t size, uint64_t count)
+enum snap_status libsnap_log_id(struct snap_writer *w, uint64_t id, uint32_t shape_id,
+				struct libsnap_shape *shape, uint64_t size, uint64_t count)
 {
 	const uint8_t came_here = LIBSNAP_CAME_HERE;
 	enum snap_status status = SNAP_OK;
@@ -122,7 +127,8 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 	if (status != SNAP_OK)
 		return status;
 	use_label_strings(w, shape_id);
-	status = libsnap_log_record(w, group->id, shape_id, group->fields[LIBSNAP_SIZE], group->fields[LIBSNAP_COUNT]);
+	status = libsnap_log_record(w, group->id, shape_id, group->fields[LIBSNAP_SIZE],
+				    group->fields[LIBSNAP_COUNT]);
 	group->open = false;
 	group->count = 0;
 	return status;
@@ -130,9 +136,10 @@ enum snap_status libsnap_log_flush(struct snap_writer *w)
 
 static inline bool is_sound(const struct libsnap_names *n, const struct snap_object *o)
 {
-	return (o->count == 1 || (o->count == 0) == (o->id != 0)) && o->type <= n->types.rows.count &&
-	       o->stack <= n->stacks.rows.count && o->thread <= n->threads.rows.count &&
-	       o->name <= n->strings.count && o->content <= n->contents.rows.count;
+	return (o->count == 1 || (o->count == 0) == (o->id != 0)) &&
+	       o->type <= n->types.rows.count && o->stack <= n->stacks.rows.count &&
+	       o->thread <= n->threads.rows.count && o->name <= n->strings.count &&
+	       o->content <= n->contents.rows.count;
 }
 
 static enum snap_status refuse_object(struct snap_writer *w, const struct snap_object *o)
@@ -226,8 +233,8 @@ enum snap_status libsnap_log_recent(struct snap_writer *w)
 
 enum snap_status libsnap_log_sums(struct snap_writer *w, const struct snap_object *o)
 {
-	enum snap_status status = is_sound(&w->names, o) ? libsnap_totals_object(w, o)
-							 : refuse_object(w, o);
+	enum snap_status status =
+		is_sound(&w->names, o) ? libsnap_totals_object(w, o) : refuse_object(w, o);
 	if (status != SNAP_OK || w->totals_only)
 		return status;
 	libsnap_string_use(&w->names, o->name);
@@ -255,8 +262,8 @@ enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_obj
 enum snap_status snap_writer_object(struct snap_writer *w, const struct snap_object *o,
 				    struct snap_error *error)
 {
-	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status
-							   : libsnap_log_object(w, o);
+	enum snap_status status =
+		libsnap_writer_failed(w) ? w->failure.status : libsnap_log_object(w, o);
 	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
 }
 

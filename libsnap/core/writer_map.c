@@ -1,5 +1,6 @@
-/* From ids to rows, many at a time.  Ids that lie close together are bits, which are counted; others are sorted, and
- * so are those that are asked for, which are then found in one sweep, in memory or page by page in a temporary file. */
+/* From ids to rows, many at a time.  Ids that lie close together are bits, which
+ * are counted; others are sorted, and so are those that are asked for, which are
+ * then found in one sweep, in memory or page by page in a temporary file. */
 #include <errno.h>
 #include <string.h>
 
@@ -70,7 +71,8 @@ static enum snap_status number_places(struct snap_writer *w)
 {
 	struct libsnap_map *m = &w->map;
 	const struct libsnap_places *p = &w->places;
-	struct libsnap_sort_entry *order = libsnap_alloc(w->allocator, 2 * p->count, sizeof(*order));
+	struct libsnap_sort_entry *order =
+		libsnap_alloc(w->allocator, 2 * p->count, sizeof(*order));
 	if (!order)
 		return libsnap_fail_memory(&w->problem);
 	size_t count = 0;
@@ -89,7 +91,8 @@ static enum snap_status begin_memory(struct snap_writer *w, bool dense)
 {
 	struct libsnap_map *m = &w->map;
 	if (dense) {
-		m->words = libsnap_alloc_zeroed(w->allocator, (size_t)m->word_count, sizeof(*m->words));
+		m->words = libsnap_alloc_zeroed(w->allocator, (size_t)m->word_count,
+						sizeof(*m->words));
 		m->rows = libsnap_alloc(w->allocator, (size_t)m->capacity, sizeof(*m->rows));
 		m->places = libsnap_alloc_zeroed(w->allocator, m->place_slots, sizeof(*m->places));
 		if (!m->words || !m->rows || !m->places)
@@ -146,7 +149,8 @@ static enum snap_status write_page(struct snap_writer *w)
 	if (!first)
 		return libsnap_fail_memory(&w->problem);
 	*first = m->page[0].key;
-	int failed = w->io->write_at(w->io->context, m->file, m->pages * PAGE_SIZE, m->page, PAGE_SIZE);
+	int failed =
+		w->io->write_at(w->io->context, m->file, m->pages * PAGE_SIZE, m->page, PAGE_SIZE);
 	if (failed)
 		return libsnap_fail_io(&w->problem, failed, SNAP_NO_OFFSET,
 				       "cannot write a temporary file in %s", w->folder);
@@ -168,7 +172,8 @@ static inline const struct libsnap_map_place *place_at(const struct libsnap_map 
 }
 
 /* The word that has an id's bit; NULL: no id is near. */
-static inline struct libsnap_map_word *word_of(const struct libsnap_map *m, uint64_t id, uint64_t *bit)
+static inline struct libsnap_map_word *word_of(const struct libsnap_map *m, uint64_t id,
+					       uint64_t *bit)
 {
 	const struct libsnap_map_place *place = place_at(m, (id >> LIBSNAP_PLACE_SHIFT) + 1);
 	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
@@ -271,7 +276,8 @@ static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id)
 }
 
 /* In two steps, each of which waits for memory in many places at once. */
-static void resolve_close(const struct libsnap_map *m, uint64_t *ids, size_t count, uint64_t *unknown)
+static void resolve_close(const struct libsnap_map *m, uint64_t *ids, size_t count,
+			  uint64_t *unknown)
 {
 	uint64_t last = 0, place = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -297,7 +303,8 @@ static enum snap_status load_page(struct snap_writer *w, uint64_t page)
 	if (m->loaded == page + 1)
 		return SNAP_OK;
 	m->loaded = 0;
-	int failed = w->io->read_at(w->io->context, m->file, page * PAGE_SIZE, m->page, PAGE_SIZE, &got);
+	int failed =
+		w->io->read_at(w->io->context, m->file, page * PAGE_SIZE, m->page, PAGE_SIZE, &got);
 	if (!failed && got != PAGE_SIZE)
 		failed = EIO;
 	if (failed)

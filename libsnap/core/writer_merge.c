@@ -1,5 +1,5 @@
-/* References that did not come with their objects: all objects are taken out of their lanes, get what is theirs, and are
- * put back, now in the order of their ids. */
+/* References that did not come with their objects: all objects are taken out of their
+ * lanes, get what is theirs, and are put back, now in the order of their ids. */
 #include <string.h>
 
 #include "writer.h"
@@ -10,8 +10,9 @@ struct merge {
 	struct libsnap_sort_walk object_walk, loose_walk;
 	struct libsnap_record object, loose;
 	bool has_object, has_loose;
-	struct libsnap_group apart; /* loose references of one id, in the order in which they came */
-	size_t place;               /* of the object's own ones among them */
+	/* loose references of one id, in the order in which they came */
+	struct libsnap_group apart;
+	size_t place; /* of the object's own ones among them */
 };
 
 static enum snap_status next(struct merge *m, struct libsnap_sort_walk *walk,
@@ -114,7 +115,8 @@ static enum snap_status merge_next(struct merge *m)
 	while (status == SNAP_OK && m->has_object && m->object.key == id) {
 		const uint8_t *at = m->object.bytes;
 		uint32_t shape = (uint32_t)libsnap_get(&at);
-		status = m->apart.count > 0 ? log_merged(m, shape, at) : log_as_it_was(m, shape, at);
+		status =
+			m->apart.count > 0 ? log_merged(m, shape, at) : log_as_it_was(m, shape, at);
 		if (status == SNAP_OK)
 			status = next(m, &m->object_walk, &m->object, &m->has_object);
 	}
@@ -153,6 +155,7 @@ enum snap_status libsnap_log_merge(struct snap_writer *w)
 	libsnap_sort_walk_end(&m.loose_walk);
 	libsnap_sorter_free(&m.objects);
 	libsnap_sorter_free(&w->loose);
-	libsnap_free(w->allocator, m.apart.references, m.apart.capacity, sizeof(*m.apart.references));
+	libsnap_free(w->allocator, m.apart.references, m.apart.capacity,
+		     sizeof(*m.apart.references));
 	return status;
 }

@@ -231,7 +231,7 @@ enum snap_status snap_writer_frame(struct snap_writer *w, const struct snap_fram
 	if (status == SNAP_OK)
 		status = check_id(w, "frame", &w->names.frames.rows, f->inlined_into, false);
 	struct libsnap_frame_row row = {f->function, f->file,         f->line, f->module,
-				    f->offset,   f->inlined_into, 0};
+					f->offset,   f->inlined_into, 0};
 	if (status == SNAP_OK)
 		status = add_row(w, &w->names.frames, &row, id);
 	return libsnap_writer_end_call(w, status, error);
@@ -291,8 +291,8 @@ enum snap_status snap_writer_content(struct snap_writer *w, uint64_t length, uin
 
 #define CONTENTS_AT_ONCE 64u
 
-static enum snap_status add_contents(struct snap_writer *w, const uint64_t *lengths, const uint64_t *hashes,
-				     size_t count, uint32_t *ids)
+static enum snap_status add_contents(struct snap_writer *w, const uint64_t *lengths,
+				     const uint64_t *hashes, size_t count, uint32_t *ids)
 {
 	struct libsnap_set *set = &w->names.contents;
 	uint32_t hash[CONTENTS_AT_ONCE];
@@ -310,8 +310,9 @@ static enum snap_status add_contents(struct snap_writer *w, const uint64_t *leng
 	return SNAP_OK;
 }
 
-enum snap_status snap_writer_contents(struct snap_writer *w, const uint64_t *lengths, const uint64_t *hashes,
-				      size_t count, uint32_t *ids, struct snap_error *error)
+enum snap_status snap_writer_contents(struct snap_writer *w, const uint64_t *lengths,
+				      const uint64_t *hashes, size_t count, uint32_t *ids,
+				      struct snap_error *error)
 {
 	enum snap_status status = w->failure.status;
 	for (size_t i = 0, more; i < count && status == SNAP_OK; i += more) {

@@ -1,4 +1,5 @@
-/* Names of a snapshot that is being written: texts and the rows that are made of them, each once (writer_names.c). */
+/* Names of a snapshot that is being written: texts and the
+ * rows that are made of them, each once (writer_names.c). */
 #ifndef LIBSNAP_WRITER_NAMES_H
 #define LIBSNAP_WRITER_NAMES_H
 
@@ -40,8 +41,8 @@ struct libsnap_property {
 
 struct libsnap_names {
 	struct libsnap_tape text;
-	struct libsnap_pages
-		strings; /* uint64_t: a position on the tape, with LIBSNAP_STRING_USED */
+	/* uint64_t: a position on the tape, with LIBSNAP_STRING_USED */
+	struct libsnap_pages strings;
 	struct libsnap_intern string_ids;
 	struct libsnap_set modules, frames, stacks, types, threads, contents;
 	struct libsnap_pages properties;

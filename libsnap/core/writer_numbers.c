@@ -39,7 +39,8 @@ static void mark_stacks(struct snap_writer *w)
 			n->stacks[stack->parent - 1] = 1;
 	}
 	for (uint64_t id = w->names.frames.rows.count; id > 0; id--) {
-		const struct libsnap_frame_row *frame = libsnap_set_at(&w->names.frames, (uint32_t)id);
+		const struct libsnap_frame_row *frame =
+			libsnap_set_at(&w->names.frames, (uint32_t)id);
 		if (!n->frames[id - 1])
 			continue;
 		if (frame->inlined_into)
@@ -117,7 +118,8 @@ static void keep_names(struct snap_writer *w)
 static void keep_mappings(struct snap_writer *w)
 {
 	for (uint64_t i = 0; i < w->mappings.count; i++)
-		keep_string(&w->numbers, ((struct snap_mapping *)libsnap_pages_at(&w->mappings, i))->name);
+		keep_string(&w->numbers,
+			    ((struct snap_mapping *)libsnap_pages_at(&w->mappings, i))->name);
 }
 
 static void keep_labels(struct snap_writer *w)

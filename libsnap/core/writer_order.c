@@ -1,4 +1,5 @@
-/* Rows: all objects in the order in which they are written, by shape, then without id, then by id. */
+/* Rows: all objects in the order in which they are
+ * written, by shape, then without id, then by id. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ static enum snap_status anonymous_next(struct snap_writer *w, struct anonymous *
 		a->has_ahead = !a->done;
 		if (a->done || (!first && (a->ahead.key != key ||
 					   libsnap_sort_ties_before(LIBSNAP_TIES_BY_SIZE, a->last,
-							    a->ahead.bytes))))
+								    a->ahead.bytes))))
 			break;
 		if (first)
 			memcpy(a->last, a->ahead.bytes, a->ahead.size);
@@ -61,7 +62,8 @@ static enum snap_status keep_nameless(struct snap_writer *w, uint32_t type, cons
 	shape->blocks += fields[LIBSNAP_COUNT];
 	size_t size = (size_t)(libsnap_put_fields(bytes, fields) - bytes);
 	status = libsnap_lane_add(w, &w->nameless, id, 0, bytes, size);
-	if (status == SNAP_OK && w->max_memory_bytes && w->nameless.memory_bytes > w->max_memory_bytes / 4)
+	if (status == SNAP_OK && w->max_memory_bytes &&
+	    w->nameless.memory_bytes > w->max_memory_bytes / 4)
 		status = libsnap_lanes_spill(w, &w->nameless);
 	return status;
 }
@@ -74,7 +76,8 @@ static enum snap_status add_nameless(struct snap_writer *w)
 	uint32_t type;
 	enum snap_status status = libsnap_sorter_finish(&w->anonymous, &w->problem);
 	if (status == SNAP_OK)
-		status = libsnap_sort_walk_begin(&a.walk, &w->anonymous, walk_buffer(w), &w->problem);
+		status = libsnap_sort_walk_begin(&a.walk, &w->anonymous, walk_buffer(w),
+						 &w->problem);
 	while (status == SNAP_OK && (status = anonymous_next(w, &a, &type, fields)) == SNAP_OK)
 		status = keep_nameless(w, type, fields);
 	libsnap_sort_walk_end(&a.walk);
@@ -168,14 +171,15 @@ enum snap_status libsnap_order_begin(struct snap_writer *w)
 		status = libsnap_map_begin(w);
 	if (status == SNAP_OK)
 		status = w->map.words && !libsnap_sorter_spilled(&w->named) ? place_as_added(w)
-									     : place_sorted(w);
+									    : place_sorted(w);
 	libsnap_sorter_free(&w->named);
 	return status;
 }
 
 /* ---- and one after the other ---- */
 
-enum snap_status libsnap_order_copy(struct snap_writer *w, struct libsnap_sorter *sorter, uint32_t shape)
+enum snap_status libsnap_order_copy(struct snap_writer *w, struct libsnap_sorter *sorter,
+				    uint32_t shape)
 {
 	struct libsnap_lane_walk walk = {.lane = NULL};
 	enum snap_status status;
@@ -193,7 +197,8 @@ enum snap_status libsnap_order_copy(struct snap_writer *w, struct libsnap_sorter
 		}
 		uint8_t *at = libsnap_put(bytes, shape);
 		memcpy(at, start, size);
-		status = libsnap_sorter_add(sorter, walk.id, bytes, (size_t)(at - bytes) + size, &w->problem);
+		status = libsnap_sorter_add(sorter, walk.id, bytes, (size_t)(at - bytes) + size,
+					    &w->problem);
 		if (status == SNAP_OK && w->max_memory_bytes &&
 		    libsnap_sorter_memory(sorter) > w->max_memory_bytes / 2)
 			status = libsnap_sorter_spill(sorter, &w->problem);

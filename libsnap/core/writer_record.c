@@ -1,8 +1,8 @@
 /* Records of the log: objects, references that came apart from them, and rows without id.
  *
- * Object: fields; with a tail, varint length; target of each slot, then of the tail.
- * Loose reference: a 0; kind and tag; value; target, or a 1 where the object itself came.  Row without id: see libsnap_put_anonymous().
- */
+ * Object: fields; with a tail, varint length; target of each slot, then of
+ * the tail.  Loose reference: a 0; kind and tag; value; target, or a 1 where
+ * the object itself came.  Row without id: see libsnap_put_anonymous().  / */
 #include <string.h>
 
 #include "writer.h"
@@ -19,7 +19,8 @@ uint8_t *libsnap_buffer_room(struct snap_writer *w, struct libsnap_buffer *buffe
 	return buffer->bytes;
 }
 
-/* A count of 1 is that of most, and takes no byte as what 0 is for other fields: the lowest bit is the other way round. */
+/* A count of 1 is that of most, and takes no byte as what 0 is
+ * for other fields: the lowest bit is the other way round. */
 static uint64_t turned(const uint64_t *fields, unsigned field)
 {
 	return fields[field] ^ (field == LIBSNAP_COUNT);
@@ -75,9 +76,9 @@ static inline const uint8_t *get_fields(const uint8_t *at, uint64_t *fields, uin
 }
 
 /* Targets are near their object: 0 is none, else the zigzag difference.  A difference of 0 would
- * look like none, so it is written as the one that would lead to id 0, which nothing has.  A none
- * that was given takes two bytes, one that only fills an index between others takes one; and so does
- * a target that is the usual one, for which what it looks like takes two. */
+ * look like none, so it is written as the one that would lead to id 0, which nothing has.  A
+ * none that was given takes two bytes, one that only fills an index between others takes one;
+ * and so does a target that is the usual one, for which what it looks like takes two. */
 static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 {
 	if (to == 0) {
@@ -94,7 +95,8 @@ static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 	return libsnap_put(at, value);
 }
 
-uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets, size_t count)
+uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets,
+			     size_t count)
 {
 	size_t i = 0;
 	if (count > 0 && targets[0] == usual && usual != 0) {
@@ -140,7 +142,8 @@ struct libsnap_reference libsnap_parse_loose(uint64_t id, const uint8_t *bytes)
 	return libsnap_get_labelled(&bytes, id);
 }
 
-void libsnap_parse_object(const struct libsnap_shape *shape, uint64_t id, const uint8_t **at, struct libsnap_row *row)
+void libsnap_parse_object(const struct libsnap_shape *shape, uint64_t id, const uint8_t **at,
+			  struct libsnap_row *row)
 {
 	row->id = id;
 	row->shape = shape;

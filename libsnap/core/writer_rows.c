@@ -10,8 +10,9 @@
 #define RUN_ROWS_MAX  131072u
 #define RUN_SLOTS_MAX 524288u
 #define RUN_TAIL_MAX  131072u
-#define ROWS_ALONE    8192u   /* targets of a slot that get blocks of their own: they are like no others */
-#define QUEUE           LIBSNAP_BATCH
+/* targets of a slot that get blocks of their own: they are like no others */
+#define ROWS_ALONE 8192u
+#define QUEUE      LIBSNAP_BATCH
 
 /* Ids on their way to a column of references or labels. */
 struct queue {
@@ -102,8 +103,8 @@ static enum snap_status queue_label(struct rows_out *o, const struct libsnap_ref
 
 /* ---- a run ---- */
 
-/* Objects are of no use without their runs and tails: these do not wait for the end, so that a file cut short has
- * them for nearly all its objects. */
+/* Objects are of no use without their runs and tails: these do not wait for
+ * the end, so that a file cut short has them for nearly all its objects. */
 static enum snap_status explain_rows(struct rows_out *o)
 {
 	if (o->objects.row_count - o->rows_explained < LIBSNAP_BLOCK_ROWS)
@@ -166,10 +167,10 @@ static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *
 static enum snap_status write_object(struct rows_out *o, const struct libsnap_row *row)
 {
 	static const uint8_t columns[LIBSNAP_FIELDS] = {
-		[LIBSNAP_SIZE] = 1,         [LIBSNAP_COUNT] = 2,      [LIBSNAP_STACK] = 3,
-		[LIBSNAP_THREAD] = 4,       [LIBSNAP_BIRTH_SERIAL] = 5, [LIBSNAP_BIRTH_TIME] = 6,
-		[LIBSNAP_GENERATION] = 7,   [LIBSNAP_FLAGS] = 8,      [LIBSNAP_DOMAIN] = 9,
-		[LIBSNAP_NAME] = 10,        [LIBSNAP_CONTENT] = 11,   [LIBSNAP_REFCOUNT] = 12,
+		[LIBSNAP_SIZE] = 1,       [LIBSNAP_COUNT] = 2,        [LIBSNAP_STACK] = 3,
+		[LIBSNAP_THREAD] = 4,     [LIBSNAP_BIRTH_SERIAL] = 5, [LIBSNAP_BIRTH_TIME] = 6,
+		[LIBSNAP_GENERATION] = 7, [LIBSNAP_FLAGS] = 8,        [LIBSNAP_DOMAIN] = 9,
+		[LIBSNAP_NAME] = 10,      [LIBSNAP_CONTENT] = 11,     [LIBSNAP_REFCOUNT] = 12,
 	};
 	uint64_t values[] = {row->id, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 	uint32_t given = 1;
@@ -275,7 +276,8 @@ static enum snap_status write_all(struct rows_out *o)
 {
 	struct snap_writer *w = o->writer;
 	for (uint32_t i = 0; i < w->shapes.count; i++) {
-		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
+		const struct libsnap_shape *shape =
+			libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
 		struct libsnap_row row;
 		enum snap_status status = libsnap_order_shape(w, i + 1);
 		for (uint64_t left = shape->rows; left > 0 && status == SNAP_OK; left--) {

@@ -4,8 +4,8 @@
 #define TEXT_RAW 262144u /* a block of strings is closed when it has so many bytes */
 
 /* As many texts from at on as one block takes. */
-static enum snap_status write_some_texts(struct snap_writer *w, size_t count, libsnap_text_at *text_at,
-					 void *context, size_t *at)
+static enum snap_status write_some_texts(struct snap_writer *w, size_t count,
+					 libsnap_text_at *text_at, void *context, size_t *at)
 {
 	size_t size, first = *at, end = first;
 	uint64_t raw_size = 0;
@@ -25,11 +25,12 @@ static enum snap_status write_some_texts(struct snap_writer *w, size_t count, li
 		sink_bytes(&s, bytes, size);
 	}
 	*at = end;
-	return libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), first, (uint32_t)(end - first),
-				  end - first == count);
+	return libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), first,
+				  (uint32_t)(end - first), end - first == count);
 }
 
-enum snap_status libsnap_write_texts(struct snap_writer *w, size_t count, libsnap_text_at *text_at, void *context)
+enum snap_status libsnap_write_texts(struct snap_writer *w, size_t count, libsnap_text_at *text_at,
+				     void *context)
 {
 	enum snap_status status = SNAP_OK;
 	for (size_t at = 0; at < count && status == SNAP_OK;)
@@ -37,7 +38,8 @@ enum snap_status libsnap_write_texts(struct snap_writer *w, size_t count, libsna
 	return status;
 }
 
-static enum snap_status own_text(struct snap_writer *w, void *context, size_t i, const char **bytes, size_t *size)
+static enum snap_status own_text(struct snap_writer *w, void *context, size_t i, const char **bytes,
+				 size_t *size)
 {
 	(void)context;
 	*bytes = libsnap_names_text(&w->names, w->numbers.string_order[i], size);
@@ -129,7 +131,8 @@ static enum snap_status write_contents(struct snap_writer *w)
 	for (uint32_t id = 1; id <= contents->rows.count && status == SNAP_OK; id++) {
 		const struct libsnap_content *c = libsnap_set_at(contents, id);
 		const uint64_t hash = w->number_contents && !c->text ? id : c->hash;
-		const uint64_t values[] = {c->length, hash, libsnap_number(w->numbers.strings, c->text)};
+		const uint64_t values[] = {c->length, hash,
+					   libsnap_number(w->numbers.strings, c->text)};
 		status = libsnap_table_row(&t, values);
 	}
 	return libsnap_table_end(&t, status);
@@ -155,7 +158,12 @@ static enum snap_status write_mappings(struct snap_writer *w)
 	libsnap_table_begin(&t, w, SNAP_MAPPINGS, w->mappings.count);
 	for (uint64_t i = 0; i < w->mappings.count && status == SNAP_OK; i++) {
 		const struct snap_mapping *m = libsnap_pages_at(&w->mappings, i);
-		const uint64_t values[] = {m->address, m->size, m->resident, m->live, m->kind, m->flags,
+		const uint64_t values[] = {m->address,
+					   m->size,
+					   m->resident,
+					   m->live,
+					   m->kind,
+					   m->flags,
 					   libsnap_number(w->numbers.strings, m->name)};
 		status = libsnap_table_row(&t, values);
 	}

@@ -34,7 +34,7 @@ void libsnap_totals_free(struct libsnap_totals *t)
 }
 
 static inline enum snap_status add(struct snap_writer *w, struct libsnap_sum *to, uint64_t bytes,
-			    uint64_t count)
+				   uint64_t count)
 {
 	if (libsnap_add_overflows(to->bytes, bytes, &to->bytes) ||
 	    libsnap_add_overflows(to->count, count, &to->count))
@@ -62,8 +62,8 @@ static enum snap_status add_by_key(struct snap_writer *w, struct libsnap_keyed_s
 	return add(w, libsnap_pages_at(&k->sums, k->last - 1), bytes, count);
 }
 
-static inline enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
-			       uint64_t bytes, uint64_t count)
+static inline enum snap_status add_to(struct snap_writer *w, enum snap_dimension dimension,
+				      uint64_t key, uint64_t bytes, uint64_t count)
 {
 	struct libsnap_totals *t = &w->totals;
 	if (key != 0)
@@ -82,8 +82,8 @@ static inline enum snap_status add_to(struct snap_writer *w, enum snap_dimension
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_totals_sum(struct snap_writer *w, enum snap_dimension dimension, uint64_t key,
-				    const struct libsnap_sum *sum)
+enum snap_status libsnap_totals_sum(struct snap_writer *w, enum snap_dimension dimension,
+				    uint64_t key, const struct libsnap_sum *sum)
 {
 	return sum->count ? add_to(w, dimension, key, sum->bytes, sum->count) : SNAP_OK;
 }
@@ -96,7 +96,8 @@ static inline enum snap_status add_of_stack(struct snap_writer *w)
 	if (sum.count == 0)
 		return SNAP_OK;
 	enum snap_status status = add(w, &common->of_others, sum.bytes, sum.count);
-	return status == SNAP_OK ? add_to(w, SNAP_BY_STACK, common->stack, sum.bytes, sum.count) : status;
+	return status == SNAP_OK ? add_to(w, SNAP_BY_STACK, common->stack, sum.bytes, sum.count)
+				 : status;
 }
 
 static enum snap_status add_of_others(struct snap_writer *w)
@@ -123,7 +124,8 @@ static enum snap_status add_common(struct snap_writer *w)
 }
 
 /* Ends what the objects so far have in common, and begins with what this one has. */
-static __attribute__((noinline)) enum snap_status change_common(struct snap_writer *w, const struct snap_object *o)
+static __attribute__((noinline)) enum snap_status change_common(struct snap_writer *w,
+								const struct snap_object *o)
 {
 	struct libsnap_common *common = &w->totals.common;
 	enum snap_status status = add_of_stack(w);
@@ -146,16 +148,17 @@ enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_
 	if (libsnap_multiply_overflows(o->size, o->count, &bytes))
 		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "an object of over 2^64 bytes");
-	if (o->stack != common->stack || o->thread != common->thread || o->domain != common->domain ||
-	    o->generation != common->generation)
+	if (o->stack != common->stack || o->thread != common->thread ||
+	    o->domain != common->domain || o->generation != common->generation)
 		status = change_common(w, o);
 	if (status == SNAP_OK)
 		status = add(w, &common->of_stack, bytes, o->count);
 	/* Where there are objects, their shapes have the sums of types. */
 	if (status == SNAP_OK && w->totals_only)
 		status = add_to(w, SNAP_BY_TYPE, o->type, bytes, o->count);
-	return status == SNAP_OK ? add_to(w, SNAP_BY_SIZE, libsnap_size_bucket(o->size), bytes, o->count)
-				 : status;
+	return status == SNAP_OK
+		       ? add_to(w, SNAP_BY_SIZE, libsnap_size_bucket(o->size), bytes, o->count)
+		       : status;
 }
 
 static enum snap_status check_total(struct snap_writer *w, enum snap_dimension dimension,
@@ -323,7 +326,8 @@ static enum snap_status add_types(struct snap_writer *w)
 {
 	enum snap_status status = SNAP_OK;
 	for (size_t i = 0; i < w->shapes.count && status == SNAP_OK; i++) {
-		const struct libsnap_shape *shape = libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
+		const struct libsnap_shape *shape =
+			libsnap_shape_at(&w->shapes, w->shapes.in_order[i]);
 		status = add_to(w, SNAP_BY_TYPE, shape->type, shape->bytes, shape->blocks);
 	}
 	return status;
@@ -338,8 +342,8 @@ enum snap_status libsnap_totals_check(struct snap_writer *w)
 	return o.status;
 }
 
-/* Few objects are added up as quickly as their totals are read; but of samples, what is estimated from totals is not what
- * is estimated from objects. */
+/* Few objects are added up as quickly as their totals are read; but of samples,
+ * what is estimated from totals is not what is estimated from objects. */
 static bool needs_totals(const struct snap_writer *w)
 {
 	uint64_t rows = 0;

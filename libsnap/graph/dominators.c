@@ -114,9 +114,9 @@ static void walk_preorder(const struct adjacency *graph, struct preorder *pre,
 struct predecessors {
 	const struct adjacency *graph;
 	const uint32_t *number;
-	uint32_t
-		*start; /* by number: where its list ends, and once it is filled, where it begins */
-	uint32_t *from; /* the lists from `first` on */
+	/* by number: where its list ends, and once it is filled, where it begins */
+	uint32_t *start;
+	uint32_t *from;    /* the lists from `first` on */
 	uint32_t capacity; /* of from */
 	uint32_t first, base;
 };

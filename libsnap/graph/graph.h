@@ -73,31 +73,33 @@ struct snap_graph {
 	struct numbers group;            /* of snap_graph_attribute_roots */
 	struct group *groups;
 	size_t group_count, group_capacity;
-	uint32_t *dominator; /* of snap_graph_dominate: of a row, NONE where the roots are, or nothing */
-	uint64_t *retained;  /* of a row, 0 where no root leads */
-	struct outside {    /* what memory has no room for */
-		struct pages *pages;                             /* NULL: all is in memory */
-		struct paged start, to;                          /* as in held */
+	/* of snap_graph_dominate: of a row, NONE where the roots are, or nothing */
+	uint32_t *dominator;
+	uint64_t *retained;             /* of a row, 0 where no root leads */
+	struct outside {                /* what memory has no room for */
+		struct pages *pages;    /* NULL: all is in memory */
+		struct paged start, to; /* as in held */
 		struct paged number, order, dominator, retained; /* while they are found */
 		struct paged dominator_of, retained_of;          /* of a row */
 		bool dominated;
 	} outside;
-	bool may_move;        /* all is in memory, and could go outside */
-	struct indexed { /* what the snapshot's index answers: indexed.c */
+	bool may_move;                  /* all is in memory, and could go outside */
+	struct indexed {                /* what the snapshot's index answers: indexed.c */
 		bool is_there, is_lazy; /* is_lazy: references were not loaded */
 		bool dominated, found_cycles;
 		uint64_t cost, last[12]; /* of single values; by column the block read last */
-		struct numbers dominator, retained; /* of a row, where single values cost too much */
+		/* of a row, where single values cost too much */
+		struct numbers dominator, retained;
 		enum snap_status failed; /* the first failure: then answers lead nowhere */
 		struct snap_error error;
 	} indexed;
-	struct chain {        /* of snap_graph_dominate_row: that row and its dominators */
+	struct chain { /* of snap_graph_dominate_row: that row and its dominators */
 		uint64_t row;
-		uint64_t *stays;   /* rows that are reached without it */
-		struct marks rows; /* bits is NULL: of no row */
+		uint64_t *stays;                    /* rows that are reached without it */
+		struct marks rows;                  /* bits is NULL: of no row */
 		struct numbers dominator, retained; /* by rank */
 	} chain;
-	struct component { /* of snap_graph_find_cycle_of */
+	struct component {         /* of snap_graph_find_cycle_of */
 		uint64_t *members; /* NULL: of no row */
 		bool is_cycle;
 		struct snap_graph_cycle cycle;
@@ -105,7 +107,7 @@ struct snap_graph {
 	struct numbers cycle; /* of snap_graph_find_cycles: by row */
 	struct numbers cycle_order, cycle_bytes, cycle_objects, cycle_first;
 	uint64_t cycle_count;
-	struct numbers keepers; /* of snap_graph_find_keepers */
+	struct numbers keepers;  /* of snap_graph_find_keepers */
 	struct numbers *numbers; /* all that are open */
 
 	struct snap_column *columns[28]; /* opened on demand: values.c */
@@ -224,7 +226,8 @@ uint64_t libsnap_indexed_dominator(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_indexed_retained(const struct snap_graph *, uint64_t row);
 void libsnap_indexed_cycle(const struct snap_graph *, uint64_t index, struct snap_graph_cycle *out);
 bool libsnap_indexed_has_keepers(const struct snap_graph *);
-void libsnap_indexed_keeper(const struct snap_graph *, uint64_t cycle, struct snap_graph_keeper *out);
+void libsnap_indexed_keeper(const struct snap_graph *, uint64_t cycle,
+			    struct snap_graph_keeper *out);
 bool libsnap_indexed_has_spans(const struct snap_graph *);
 enum snap_status libsnap_indexed_find_address(struct snap_graph *, uint64_t address, uint64_t *row,
 					      struct snap_error *error);

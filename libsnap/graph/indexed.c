@@ -1,8 +1,9 @@
-/* Answers from the index of a snapshot (FORMAT.md, section 7.5): value by value, and from whole columns once it is
- * seen that many are asked for. */
+/* Answers from the index of a snapshot (FORMAT.md, section 7.5): value by
+ * value, and from whole columns once it is seen that many are asked for. */
 #include "graph.h"
 
-/* What single values may cost before columns are read: a block that must be decoded counts a thousand. */
+/* What single values may cost before columns are read:
+ * a block that must be decoded counts a thousand. */
 #define PATIENCE 1000000u
 #define MISS     1000u
 #define BLOCK    65536u
@@ -73,10 +74,10 @@ static enum snap_status circle(struct snap_error *error, const char *what)
 }
 
 /* Calls take for all rows of up to two columns. */
-static enum snap_status
-each_row(struct snap_graph *graph, const uint32_t *columns, size_t count,
-	 void (*take)(struct snap_graph *, uint64_t row, uint64_t first, uint64_t second),
-	 struct snap_error *error)
+static enum snap_status each_row(struct snap_graph *graph, const uint32_t *columns, size_t count,
+				 void (*take)(struct snap_graph *, uint64_t row, uint64_t first,
+					      uint64_t second),
+				 struct snap_error *error)
 {
 	struct stream stream;
 	const uint64_t *values[STREAM_COLUMNS] = {NULL};
@@ -265,8 +266,8 @@ static uint64_t read_distance(struct snap_graph *graph, uint64_t row)
 
 void libsnap_indexed_search(struct snap_graph *graph)
 {
-	graph->distance = (struct numbers){
-		.graph = graph, .count = graph->objects, .read = read_distance};
+	graph->distance =
+		(struct numbers){.graph = graph, .count = graph->objects, .read = read_distance};
 	graph->parent =
 		(struct numbers){.graph = graph, .count = graph->objects, .read = read_parent};
 }

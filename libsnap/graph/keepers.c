@@ -53,7 +53,8 @@ enum snap_status snap_graph_find_keepers(struct snap_graph *graph, struct snap_e
 		return SNAP_OK;
 	enum snap_status status = libsnap_graph_prepare(graph, cycles * FIELDS * 4, error);
 	if (status == SNAP_OK)
-		status = libsnap_numbers_open(&graph->keepers, graph, cycles * FIELDS, false, error);
+		status =
+			libsnap_numbers_open(&graph->keepers, graph, cycles * FIELDS, false, error);
 	for (uint64_t row = 0; status == SNAP_OK && row < graph->objects; row++) {
 		uint64_t cycle = snap_graph_cycle_of(graph, row);
 		if (cycle == SNAP_GRAPH_NONE)
@@ -70,7 +71,8 @@ enum snap_status snap_graph_find_keepers(struct snap_graph *graph, struct snap_e
 	return status;
 }
 
-void snap_graph_keeper(const struct snap_graph *graph, uint64_t cycle, struct snap_graph_keeper *out)
+void snap_graph_keeper(const struct snap_graph *graph, uint64_t cycle,
+		       struct snap_graph_keeper *out)
 {
 	if (libsnap_indexed_has_keepers(graph)) {
 		libsnap_indexed_keeper(graph, cycle, out);

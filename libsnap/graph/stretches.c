@@ -1,5 +1,5 @@
-/* Stretches of columns that may hold what is looked for, as the index's maps say; all of them without an index
- * (FORMAT.md, sections 7.3 and 7.5). */
+/* Stretches of columns that may hold what is looked for, as the index's maps
+ * say; all of them without an index (FORMAT.md, sections 7.3 and 7.5). */
 #include "graph.h"
 
 #include <string.h>
@@ -68,8 +68,8 @@ enum snap_status libsnap_indexed_find_address(struct snap_graph *graph, uint64_t
 
 bool libsnap_indexed_has_spans(const struct snap_graph *graph)
 {
-	return graph->indexed.is_there && snap_reader_row_count(graph->reader, SNAP_INDEX_SPANS) ==
-						  stretches(graph->objects);
+	return graph->indexed.is_there &&
+	       snap_reader_row_count(graph->reader, SNAP_INDEX_SPANS) == stretches(graph->objects);
 }
 
 /* ---- maps ---- */
@@ -79,7 +79,7 @@ struct finder {
 	uint64_t part_size;
 	uint64_t first_map; /* of the column that is searched */
 	bool has_maps;
-	uint64_t *bits;     /* of rows that are looked for */
+	uint64_t *bits; /* of rows that are looked for */
 	uint64_t parts[MAP_WORDS];
 	uint64_t *values;
 	struct snap_column *maps, *column;
@@ -109,10 +109,11 @@ static enum snap_status begin_finder(struct finder *finder, struct snap_graph *g
 	*finder = (struct finder){.graph = graph};
 	finder->part_size = (graph->objects + (uint64_t)MAP_PARTS - 1) / MAP_PARTS;
 	finder->first_map = column == SNAP_REFERENCE_TARGET ? 0 : references;
-	finder->has_maps = graph->indexed.is_there &&
-			   snap_reader_row_count(graph->reader, SNAP_INDEX_MAPS) == maps * MAP_WORDS;
-	enum snap_status status = libsnap_graph_reserve(
-		graph, "a search for references", graph->objects / 8 + STRETCH * 8ull, error);
+	finder->has_maps =
+		graph->indexed.is_there &&
+		snap_reader_row_count(graph->reader, SNAP_INDEX_MAPS) == maps * MAP_WORDS;
+	enum snap_status status = libsnap_graph_reserve(graph, "a search for references",
+							graph->objects / 8 + STRETCH * 8ull, error);
 	if (status != SNAP_OK)
 		return status;
 	status = libsnap_bits_open(&finder->bits, graph, error);
@@ -134,9 +135,8 @@ static enum snap_status is_worth_it(struct finder *finder, uint64_t stretch, boo
 	*worth = true;
 	if (!finder->has_maps)
 		return SNAP_OK;
-	enum snap_status status =
-		snap_column_read(finder->maps, (finder->first_map + stretch) * MAP_WORDS,
-				 MAP_WORDS, map, error);
+	enum snap_status status = snap_column_read(
+		finder->maps, (finder->first_map + stretch) * MAP_WORDS, MAP_WORDS, map, error);
 	for (size_t i = 0; status == SNAP_OK && i < MAP_WORDS; i++)
 		common |= map[i] & finder->parts[i];
 	*worth = common != 0;
@@ -150,9 +150,9 @@ struct place {
 	struct finder finder;
 	uint32_t run;
 	bool in_tail;
-	uint64_t tail;             /* row of the table of tails */
-	uint64_t begin, end;       /* of its elements, among those of the run */
-	uint64_t sum;              /* of the tails before the run */
+	uint64_t tail;       /* row of the table of tails */
+	uint64_t begin, end; /* of its elements, among those of the run */
+	uint64_t sum;        /* of the tails before the run */
 };
 
 static uint64_t end_of_run(const struct snap_graph *graph, uint32_t run)
@@ -181,7 +181,8 @@ static enum snap_status move_to(struct place *place, const struct run *run, uint
 				struct snap_error *error)
 {
 	struct snap_graph *graph = place->finder.graph;
-	uint64_t low = place->tail / TAILS_PER_MARK, high = (run[1].first_tail - 1) / TAILS_PER_MARK;
+	uint64_t low = place->tail / TAILS_PER_MARK,
+		 high = (run[1].first_tail - 1) / TAILS_PER_MARK;
 	while (low < high) {
 		uint64_t middle = low + (high - low + 1) / 2;
 		if (libsnap_numbers_get(&graph->tail_marks, middle) <= place->sum + offset)
@@ -191,15 +192,16 @@ static enum snap_status move_to(struct place *place, const struct run *run, uint
 	}
 	if (low * TAILS_PER_MARK > place->tail) {
 		place->tail = low * TAILS_PER_MARK;
-		place->begin = place->end = libsnap_numbers_get(&graph->tail_marks, low) - place->sum;
+		place->begin = place->end =
+			libsnap_numbers_get(&graph->tail_marks, low) - place->sum;
 	} else {
 		place->begin = place->end;
 		place->tail++;
 	}
 	for (;; place->tail++) {
 		uint64_t length;
-		enum snap_status status = libsnap_graph_value(graph, SNAP_TAIL_LENGTH, place->tail,
-							      &length, error);
+		enum snap_status status =
+			libsnap_graph_value(graph, SNAP_TAIL_LENGTH, place->tail, &length, error);
 		if (status != SNAP_OK)
 			return status;
 		place->begin = place->end;
@@ -293,17 +295,17 @@ static enum snap_status visit_stretch(struct place *place, uint64_t first, uint6
 	return status;
 }
 
-enum snap_status snap_graph_references_to(struct snap_graph *graph, const struct snap_graph_set *set,
-					  snap_graph_visit *visit, void *context,
-					  struct snap_error *error)
+enum snap_status snap_graph_references_to(struct snap_graph *graph,
+					  const struct snap_graph_set *set, snap_graph_visit *visit,
+					  void *context, struct snap_error *error)
 {
 	struct place place = {.run = 0};
 	struct finder *finder = &place.finder;
 	uint64_t all = snap_reader_row_count(graph->reader, SNAP_REFERENCES);
 	bool go_on = true;
 	enum snap_status status = begin_finder(finder, graph, SNAP_REFERENCE_TARGET, error);
-	for (uint64_t row = snap_graph_set_next(set, 0); status == SNAP_OK && row != SNAP_GRAPH_NONE;
-	     row = snap_graph_set_next(set, row + 1))
+	for (uint64_t row = snap_graph_set_next(set, 0);
+	     status == SNAP_OK && row != SNAP_GRAPH_NONE; row = snap_graph_set_next(set, row + 1))
 		seek_row(finder, row);
 	for (uint64_t i = 0; status == SNAP_OK && go_on && i < stretches(all); i++) {
 		bool worth;
@@ -323,7 +325,7 @@ enum snap_status snap_graph_references_to(struct snap_graph *graph, const struct
 
 struct below {
 	struct finder finder;
-	uint64_t *found; /* bits */
+	uint64_t *found;       /* bits */
 	uint64_t *rows, *next; /* of the last level, and of the one below */
 	size_t row_capacity, next_capacity, row_count, next_count;
 	uint64_t reads;
@@ -351,7 +353,8 @@ static enum snap_status look_below(struct below *below, uint64_t stretch, struct
 		snap_column_read(finder->column, first, (size_t)count, finder->values, error);
 	for (uint64_t i = 0; status == SNAP_OK && i < count; i++) {
 		uint64_t id = finder->values[i];
-		if (id != 0 && libsnap_has_bit(finder->bits, id - 1) && !libsnap_has_bit(below->found, first + i))
+		if (id != 0 && libsnap_has_bit(finder->bits, id - 1) &&
+		    !libsnap_has_bit(below->found, first + i))
 			status = add_below(below, first + i, error);
 	}
 	return status;
@@ -477,8 +480,8 @@ enum snap_status libsnap_indexed_freed_by(struct snap_graph *graph, uint64_t top
 		count = UINT64_MAX;
 	}
 	if (status == SNAP_OK)
-		status = tell_all(&below, count,
-				  &(struct telling){below.found, tell, context}, error);
+		status = tell_all(&below, count, &(struct telling){below.found, tell, context},
+				  error);
 	libsnap_graph_give(graph, below.rows, below.row_capacity, sizeof(*below.rows));
 	libsnap_graph_give(graph, below.next, below.next_capacity, sizeof(*below.next));
 	libsnap_graph_give(graph, below.found, words, 8);

@@ -1,7 +1,9 @@
-/* libsnap: answers kept in the snapshot, so that they need not be found again (FORMAT.md, section 7.5).
+/* libsnap: answers kept in the snapshot, so that they
+ * need not be found again (FORMAT.md, section 7.5).
  *
- * snap_graph and snap_query use the index of a snapshot where there is one that was made of it (snap_reader_index), and
- * give the same answers as without.  Contract for memory, threads, safety and errors: snap.h. */
+ * snap_graph and snap_query use the index of a snapshot where there is one
+ * that was made of it (snap_reader_index), and give the same answers as
+ * without.  Contract for memory, threads, safety and errors: snap.h. */
 #ifndef SNAP_INDEX_H
 #define SNAP_INDEX_H
 
@@ -31,22 +33,25 @@ struct snap_index_options {
 	const struct snap_allocator *allocator; /* NULL: malloc */
 	const struct snap_io *io;               /* NULL: the system's */
 	const char *temporary_folder;           /* NULL: $TMPDIR, else /tmp */
-	void (*progress)(void *context, const char *what, uint64_t done, uint64_t total); /* may be NULL */
+	/* may be NULL */
+	void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
 	void *progress_context;
 	uint64_t suspect_percent; /* of the suspects; 0: they were not looked for */
 	const struct snap_index_suspect *suspects; /* in order */
 	const struct snap_index_part *parts;
 	size_t suspect_count, part_count;
-	struct snap_graph *graph; /* of this reader, which follows only what holds, used if not NULL */
+	/* of this reader, which follows only what holds, used if not NULL */
+	struct snap_graph *graph;
 };
 #define SNAP_INDEX_OPTIONS_INIT { .struct_size = sizeof(struct snap_index_options) }
 
-/* Writes the reader's snapshot anew, block for block, without the index that it may have, and with a new one unless
- * options are NULL.  The writer must be fresh; it is finished and freed in every case, and its own options for what
- * the snapshot holds do not count.  SNAP_MISUSE: the snapshot has no objects or no roots, is sampled, or the reader
- * is partial. */
+/* Writes the reader's snapshot anew, block for block, without the index that it may have, and
+ * with a new one unless options are NULL.  The writer must be fresh; it is finished and freed
+ * in every case, and its own options for what the snapshot holds do not count.  SNAP_MISUSE:
+ * the snapshot has no objects or no roots, is sampled, or the reader is partial. */
 SNAP_API SNAP_MUST_USE enum snap_status
-snap_index_write(struct snap_writer *, struct snap_reader *, const struct snap_index_options *options,
+snap_index_write(struct snap_writer *, struct snap_reader *,
+		 const struct snap_index_options *options,
 		 struct snap_writer_summary *out, struct snap_error *error);
 
 #ifdef __cplusplus

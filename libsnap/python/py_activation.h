@@ -1,4 +1,5 @@
-/* Running functions, where each version of CPython keeps them: their code, instruction and caller. */
+/* Running functions, where each version of CPython
+ * keeps them: their code, instruction and caller. */
 #ifndef SNAP_PY_ACTIVATION_H
 #define SNAP_PY_ACTIVATION_H
 

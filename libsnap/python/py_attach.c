@@ -1,4 +1,5 @@
-/* The extension in a process that never imported it: snap-record has loaded it into the process, and waits. */
+/* The extension in a process that never imported it:
+ * snap-record has loaded it into the process, and waits. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -15,8 +16,8 @@
 #include "py_tracer.h"
 #include "snap_attach.h"
 
-#define STACK_SIZE   ((size_t)2 << 20)
-#define CHILD_MS     600000 /* for the child to write */
+#define STACK_SIZE ((size_t)2 << 20)
+#define CHILD_MS   600000 /* for the child to write */
 
 SNAP_API struct snap_attach snap_python_attach = {.size = sizeof(struct snap_attach)};
 
@@ -32,7 +33,9 @@ static PyObject *thread_names(void)
 {
 	PyObject *names = PyDict_New();
 	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
-	PyObject *active = module && PyModule_Check(module) ? PyDict_GetItemString(PyModule_GetDict(module), "_active") : NULL;
+	PyObject *active = module && PyModule_Check(module)
+				   ? PyDict_GetItemString(PyModule_GetDict(module), "_active")
+				   : NULL;
 	PyObject *ident, *thread;
 	PyObject *known = active && PyDict_CheckExact(active) ? PyDict_Copy(active) : NULL;
 	for (Py_ssize_t at = 0; names && known && PyDict_Next(known, &at, &ident, &thread);) {
@@ -67,7 +70,9 @@ static size_t trace_limit(void)
 static void program_name(char *out, size_t size)
 {
 	PyObject *arguments = PySys_GetObject("argv"); /* borrowed */
-	PyObject *first = arguments && PyList_Check(arguments) && PyList_GET_SIZE(arguments) > 0 ? PyList_GET_ITEM(arguments, 0) : NULL;
+	PyObject *first = arguments && PyList_Check(arguments) && PyList_GET_SIZE(arguments) > 0
+				  ? PyList_GET_ITEM(arguments, 0)
+				  : NULL;
 	py_text(first, out, first ? size : 1);
 }
 
@@ -77,8 +82,12 @@ static void program_name(char *out, size_t size)
 static bool dump(bool plain, struct py_fork *forked)
 {
 	char program[4096];
-	struct py_options options = {.path = snap_python_attach.output, .descriptor = -1, .graph = true, .plain = plain,
-				     .program = program, .thread_names = thread_names()};
+	struct py_options options = {.path = snap_python_attach.output,
+				     .descriptor = -1,
+				     .graph = true,
+				     .plain = plain,
+				     .program = program,
+				     .thread_names = thread_names()};
 	options.trace_limit = trace_limit();
 	options.traces = options.trace_limit > 0;
 	program_name(program, sizeof(program));
@@ -115,10 +124,8 @@ static bool dump_and_wait(bool plain, bool *died)
 	*died = false;
 	if (!dump(plain, &forked))
 		return false;
-	Py_BEGIN_ALLOW_THREADS
-	*died = !wait_for(&forked, &outcome);
-	Py_END_ALLOW_THREADS
-	outcome.message[sizeof(outcome.message) - 1] = '\0';
+	Py_BEGIN_ALLOW_THREADS *died = !wait_for(&forked, &outcome);
+	Py_END_ALLOW_THREADS outcome.message[sizeof(outcome.message) - 1] = '\0';
 	if (!*died && outcome.status != SNAP_OK)
 		say(outcome.message);
 	if (*died)
@@ -126,7 +133,8 @@ static bool dump_and_wait(bool plain, bool *died)
 	return !*died && outcome.status == SNAP_OK;
 }
 
-/* Called by the interpreter, so that this thread has a frame by which private structures can be tried. */
+/* Called by the interpreter, so that this thread has a
+ * frame by which private structures can be tried. */
 static PyObject *take(PyObject *module, PyObject *unused)
 {
 	bool died, done = dump_and_wait(false, &died);
@@ -148,7 +156,9 @@ static bool run(void)
 		return false;
 	}
 	PyObject *function = PyCFunction_New(&take_method, NULL), *builtins = PyEval_GetBuiltins();
-	PyObject *scope = function ? Py_BuildValue("{s:O,s:O}", "take", function, "__builtins__", builtins) : NULL;
+	PyObject *scope =
+		function ? Py_BuildValue("{s:O,s:O}", "take", function, "__builtins__", builtins)
+			 : NULL;
 	PyObject *result = scope ? PyRun_String("take()", Py_eval_input, scope, scope) : NULL;
 	bool done = result == Py_True;
 	PyErr_Clear();
@@ -180,7 +190,8 @@ static bool take_with_lock(void)
 		return false;
 	}
 	PyGILState_STATE before = PyGILState_Ensure();
-	bool cancelled = __atomic_load_n(&snap_python_attach.cancelled, __ATOMIC_ACQUIRE), done = !cancelled && run();
+	bool cancelled = __atomic_load_n(&snap_python_attach.cancelled, __ATOMIC_ACQUIRE),
+	     done = !cancelled && run();
 	PyGILState_Release(before);
 	return done;
 }
@@ -222,7 +233,8 @@ bool py_attach_begin(const char *path)
 	struct snap_attach *a = &snap_python_attach;
 	sigset_t all, before;
 	errno = strlen(path) >= sizeof(a->output) ? ENAMETOOLONG : EBUSY;
-	if (errno == ENAMETOOLONG || __atomic_load_n(&a->state, __ATOMIC_ACQUIRE) == SNAP_ATTACH_BEGUN)
+	if (errno == ENAMETOOLONG ||
+	    __atomic_load_n(&a->state, __ATOMIC_ACQUIRE) == SNAP_ATTACH_BEGUN)
 		return false;
 	strcpy(a->output, path);
 	a->cancelled = 0;

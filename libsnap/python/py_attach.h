@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* Begins it, in a thread of its own.  False, with errno: the path is too long, or another is not done. */
+/* Begins it, in a thread of its own.  False, with errno:
+ * the path is too long, or another is not done. */
 bool py_attach_begin(const char *path);
 
 #endif

@@ -1,10 +1,11 @@
-/* A hash table of live blocks.  Rows lie in the order of their hashes, so that it grows in one pass from front to back. */
+/* A hash table of live blocks.  Rows lie in the order of their
+ * hashes, so that it grows in one pass from front to back. */
 #include "py_tracer.h"
 
-#define FIRST_CAPACITY   ((size_t)1 << 12)
-#define ADDRESS_BITS     45 /* of an address, which is divisible by 8 */
-#define ADDRESS_MASK     (((uint64_t)1 << ADDRESS_BITS) - 1)
-#define SIZE_MAX_TOLD    (((uint64_t)1 << (32 + 64 - ADDRESS_BITS)) - 1)
+#define FIRST_CAPACITY ((size_t)1 << 12)
+#define ADDRESS_BITS   45 /* of an address, which is divisible by 8 */
+#define ADDRESS_MASK   (((uint64_t)1 << ADDRESS_BITS) - 1)
+#define SIZE_MAX_TOLD  (((uint64_t)1 << (32 + 64 - ADDRESS_BITS)) - 1)
 
 struct py_block_row {
 	uint64_t key; /* address / 8, and above it what size_low leaves of the size */
@@ -38,7 +39,8 @@ static struct py_block_row *place_of(const struct py_blocks *blocks, uint64_t ad
 
 static bool grow(struct py_blocks *blocks)
 {
-	struct py_blocks larger = {.capacity = blocks->capacity ? blocks->capacity / 4 * 5 : FIRST_CAPACITY,
+	struct py_blocks larger = {.capacity = blocks->capacity ? blocks->capacity / 4 * 5
+								: FIRST_CAPACITY,
 				   .count = blocks->count};
 	if (larger.capacity > UINT32_MAX)
 		return false;
@@ -55,7 +57,8 @@ static bool grow(struct py_blocks *blocks)
 
 bool py_blocks_put(struct py_blocks *blocks, const void *pointer, size_t size, uint32_t stack)
 {
-	uint64_t address = (uintptr_t)pointer / 8, told = size < SIZE_MAX_TOLD ? size : SIZE_MAX_TOLD;
+	uint64_t address = (uintptr_t)pointer / 8,
+		 told = size < SIZE_MAX_TOLD ? size : SIZE_MAX_TOLD;
 	if (blocks->count >= blocks->capacity / 5 * 4 && !grow(blocks))
 		return false;
 	struct py_block_row *row = place_of(blocks, address);
@@ -101,7 +104,8 @@ bool py_blocks_take(struct py_blocks *blocks, const void *address, struct py_blo
 
 bool py_blocks_find(const struct py_blocks *blocks, const void *address, struct py_block *out)
 {
-	const struct py_block_row *row = blocks->count ? place_of(blocks, (uintptr_t)address / 8) : NULL;
+	const struct py_block_row *row =
+		blocks->count ? place_of(blocks, (uintptr_t)address / 8) : NULL;
 	if (!row || !row->key)
 		return false;
 	*out = block_of(row);

@@ -38,17 +38,18 @@ static void note(struct py_walk *w, PyGC_Head *link, unsigned generation)
 
 #define STRIDE 8u /* links; a power of two */
 
-/* Objects that were made one after the other mostly lie so, too: where the link is that comes as far behind this one as this
- * one comes behind an earlier. */
+/* Objects that were made one after the other mostly lie so, too: where the link
+ * is that comes as far behind this one as this one comes behind an earlier. */
 static inline void expect_stride(PyGC_Head *link, PyGC_Head **earlier, size_t turn)
 {
 	PyGC_Head **place = &earlier[turn % STRIDE];
-	__builtin_prefetch((const void *)((uintptr_t)link * 2 - (uintptr_t)*place)); /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	__builtin_prefetch((const void *)((uintptr_t)link * 2 - (uintptr_t)*place));
 	*place = link;
 }
 
-/* From both ends, so that two links are waited for at once.  The way back is believed only as far as the way there agrees,
- * and what was found on it comes in the order of the list. */
+/* From both ends, so that two links are waited for at once.  The way back is believed only as
+ * far as the way there agrees, and what was found on it comes in the order of the list. */
 static void note_generation(struct py_walk *w, PyGC_Head *head, unsigned generation)
 {
 	struct py_area back = {0};

@@ -1,4 +1,5 @@
-/* Lengths and keyed hashes of strings and bytes: equal contents can be found without being stored.  The hash is SipHash-1-3. */
+/* Lengths and keyed hashes of strings and bytes: equal contents
+ * can be found without being stored.  The hash is SipHash-1-3. */
 #include <string.h>
 
 #include "py_walk.h"

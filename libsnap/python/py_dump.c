@@ -80,10 +80,14 @@ static uint32_t name_of(struct py_walk *w, PyObject *object, const struct py_typ
 {
 	char text[512];
 	switch (type->layout) {
-	case PY_FUNCTION: return (uint32_t)(py_name_label(w, ((PyFunctionObject *)object)->func_qualname) / 4);
+	case PY_FUNCTION:
+		return (uint32_t)(py_name_label(w, ((PyFunctionObject *)object)->func_qualname) /
+				  4);
 	case PY_CODE: return py_code_name(w, (PyCodeObject *)object);
 	case PY_FRAME: return w->layouts ? py_frame_name(w, object) : 0;
-	case PY_TYPE: py_type_name(w, (PyTypeObject *)object, text, sizeof(text)); return py_string(w, text);
+	case PY_TYPE:
+		py_type_name(w, (PyTypeObject *)object, text, sizeof(text));
+		return py_string(w, text);
 	case PY_GENERATOR: return (uint32_t)(py_name_label(w, py_generator_name(object)) / 4);
 	case PY_C_FUNCTION: return py_string(w, ((PyCFunctionObject *)object)->m_ml->ml_name);
 	case PY_MODULE: {
@@ -94,7 +98,8 @@ static uint32_t name_of(struct py_walk *w, PyObject *object, const struct py_typ
 	}
 }
 
-static void describe_object(struct py_walk *w, uint32_t id, PyObject *object, const struct py_type *type)
+static void describe_object(struct py_walk *w, uint32_t id, PyObject *object,
+			    const struct py_type *type)
 {
 	const size_t at = id - 1;
 	struct snap_heap_object *row = py_row_of(w, id);
@@ -102,7 +107,8 @@ static void describe_object(struct py_walk *w, uint32_t id, PyObject *object, co
 	row->refcount = py_refcount(object);
 	row->name = name_of(w, object, type);
 	if (w->options->traces && py_going(w))
-		((uint32_t *)(void *)w->traces.bytes)[at] = py_trace_of(w, (const char *)object - type->before);
+		((uint32_t *)(void *)w->traces.bytes)[at] =
+			py_trace_of(w, (const char *)object - type->before);
 	if (w->options->hashes && py_going(w))
 		((uint32_t *)(void *)w->contents.bytes)[at] = py_content_of(w, object, type);
 }
@@ -122,7 +128,8 @@ static void visit(struct py_walk *w, uint32_t id)
 	py_refer_end(w, id, type);
 }
 
-/* A closure's variables are said by the function, whether it was visited as a plain tuple before or will be after. */
+/* A closure's variables are said by the function, whether it
+ * was visited as a plain tuple before or will be after. */
 static void visit_closure(struct py_walk *w, PyFunctionObject *function)
 {
 	uint32_t id = py_note(w, function->func_closure);
@@ -143,7 +150,8 @@ static void visit_with_parts(struct py_walk *w, uint32_t id)
 	uint32_t dict = w->own_dict;
 	if (dict && !(*py_marks_of(w, dict) & PY_VISITED) && py_going(w))
 		visit(w, dict);
-	if (Py_TYPE(object) == &PyFunction_Type && ((PyFunctionObject *)object)->func_closure && py_going(w))
+	if (Py_TYPE(object) == &PyFunction_Type && ((PyFunctionObject *)object)->func_closure &&
+	    py_going(w))
 		visit_closure(w, (PyFunctionObject *)object);
 }
 
@@ -167,10 +175,12 @@ static void visit_or_defer(struct py_walk *w, uint32_t id)
 static inline PyDictObject *own_dict(const PyObject *object)
 {
 	const Py_ssize_t offset = Py_TYPE(object)->tp_dictoffset;
-	return offset > 0 ? *(PyDictObject *const *)(const void *)((const char *)object + offset) : NULL;
+	return offset > 0 ? *(PyDictObject *const *)(const void *)((const char *)object + offset)
+			  : NULL;
 }
 
-/* Memory is asked for what is soon to be read.  Always inline: a call of it seems to GCC to do nothing, and is left out. */
+/* Memory is asked for what is soon to be read.  Always inline:
+ * a call of it seems to GCC to do nothing, and is left out. */
 static inline __attribute__((always_inline)) void prefetch_parts(const PyObject *object)
 {
 	if (Py_TYPE(object) == &PyList_Type)
@@ -213,7 +223,8 @@ static void visit_later(struct py_walk *w)
 		const uint32_t *ids = (const uint32_t *)(void *)w->later.bytes + i;
 		if (i + AHEAD < w->later.size / sizeof(*ids)) {
 			__builtin_prefetch(py_object_at(w, ids[AHEAD]));
-			prefetch_keys((const PyDictObject *)(const void *)py_object_at(w, ids[AHEAD / 2]));
+			prefetch_keys((const PyDictObject *)(const void *)py_object_at(
+				w, ids[AHEAD / 2]));
 		}
 		if (!(*py_marks_of(w, *ids) & PY_VISITED))
 			visit(w, *ids);
@@ -221,9 +232,11 @@ static void visit_later(struct py_walk *w)
 	w->later.size = 0;
 }
 
-#define SPARSE 64 /* slots of the index for each object, at most, where it is read to put objects in order */
+/* slots of the index for each object, at most, where it is read to put objects in order */
+#define SPARSE 64
 
-/* The ids of objects after those that have been visited, in the order of their addresses if there are many. */
+/* The ids of objects after those that have been visited,
+ * in the order of their addresses if there are many. */
 static bool next_ids(struct py_walk *w, uint32_t visited)
 {
 	uint32_t count = w->object_count - visited;
@@ -289,8 +302,10 @@ static void give_heap(struct py_walk *w)
 static void mark_garbage(struct py_walk *w)
 {
 	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "gc");
-	PyObject *garbage = module ? PyDict_GetItemString(PyModule_GetDict(module), "garbage") : NULL;
-	for (Py_ssize_t i = 0; garbage && PyList_CheckExact(garbage) && i < PyList_GET_SIZE(garbage); i++) {
+	PyObject *garbage =
+		module ? PyDict_GetItemString(PyModule_GetDict(module), "garbage") : NULL;
+	for (Py_ssize_t i = 0;
+	     garbage && PyList_CheckExact(garbage) && i < PyList_GET_SIZE(garbage); i++) {
 		uint32_t id = py_note(w, PyList_GET_ITEM(garbage, i));
 		if (id)
 			py_row_of(w, id)->flags = SNAP_OBJECT_UNCOLLECTABLE;
@@ -320,7 +335,8 @@ static void set_properties(struct py_walk *w)
 	set_property(w, "time", w->options->time);
 	const char *version = Py_GetVersion();
 	size_t length = strcspn(version, " ");
-	PyOS_snprintf(text, sizeof(text), "CPython %.*s", (int)(length < 40 ? length : 40), version);
+	PyOS_snprintf(text, sizeof(text), "CPython %.*s", (int)(length < 40 ? length : 40),
+		      version);
 	set_property(w, "runtime", text);
 	set_property(w, "producer", "snap.dump " SNAP_VERSION);
 	PyOS_snprintf(text, sizeof(text), "%lu", w->options->pid);
@@ -351,9 +367,10 @@ static void open_writer(struct py_walk *w, const struct snap_allocator *allocato
 		options.flags |= SNAP_SNAPSHOT_SAMPLED;
 		options.sampling_interval_bytes = py_tracer_interval();
 	}
-	w->status = w->options->path ?
-		snap_writer_open(&w->writer, w->options->path, &options, &w->error) :
-		snap_writer_open_descriptor(&w->writer, w->options->descriptor, &options, &w->error);
+	w->status = w->options->path
+			    ? snap_writer_open(&w->writer, w->options->path, &options, &w->error)
+			    : snap_writer_open_descriptor(&w->writer, w->options->descriptor,
+							  &options, &w->error);
 }
 
 void py_dump(struct py_walk *w, const struct py_options *options)
@@ -373,7 +390,8 @@ void py_dump(struct py_walk *w, const struct py_options *options)
 	else if (options->traces)
 		py_trace_rows(w);
 	if (py_going(w))
-		w->status = snap_writer_timeline(w->writer, options->time_ns, 0, 0, options->resident_bytes, &w->error);
+		w->status = snap_writer_timeline(w->writer, options->time_ns, 0, 0,
+						 options->resident_bytes, &w->error);
 	if (py_going(w))
 		w->status = snap_writer_finish(w->writer, NULL, &w->error);
 	else

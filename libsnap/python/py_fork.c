@@ -24,8 +24,8 @@ static void close_between(int first, int last)
 		close(fd);
 }
 
-/* The program's sockets and pipes must not live longer because of us, nor may its signal handlers write to what the
- * child opens under their numbers. */
+/* The program's sockets and pipes must not live longer because of us, nor may
+ * its signal handlers write to what the child opens under their numbers. */
 static void leave_program(int pipe_end, int descriptor)
 {
 	static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
@@ -103,7 +103,8 @@ static bool fill_options(struct py_options *options, char *time_text, size_t siz
 	options->time_ns = nanoseconds(CLOCK_REALTIME);
 	options->resident_bytes = resident_bytes();
 	options->pid = (unsigned long)getpid();
-	return getrandom(options->hash_key, sizeof(options->hash_key), 0) == (ssize_t)sizeof(options->hash_key);
+	return getrandom(options->hash_key, sizeof(options->hash_key), 0) ==
+	       (ssize_t)sizeof(options->hash_key);
 }
 
 bool py_fork_dump(struct py_options *options, struct py_fork *out)

@@ -14,7 +14,8 @@ struct py_outcome {
 	int32_t status, os_errno;
 	char message[232];
 };
-/* To be called with the interpreter's lock; adds what options say of the moment.  False with errno. */
+/* To be called with the interpreter's lock; adds what
+ * options say of the moment.  False with errno. */
 bool py_fork_dump(struct py_options *, struct py_fork *);
 
 #endif

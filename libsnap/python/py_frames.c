@@ -1,4 +1,5 @@
-/* Frames: the local variables of functions that run, wait in a generator, or are kept by a traceback. */
+/* Frames: the local variables of functions that run,
+ * wait in a generator, or are kept by a traceback. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@ uint32_t py_code_name(struct py_walk *w, PyCodeObject *code)
 }
 
 /* "function (file:line)", or "variable in function (file)" */
-static void describe_place(PyCodeObject *code, int line, const char *variable, char *text, size_t size)
+static void describe_place(PyCodeObject *code, int line, const char *variable, char *text,
+			   size_t size)
 {
 	char function[200], file[512], number[24] = "";
 	py_text(py_code_qualname(code), function, sizeof(function));
@@ -18,7 +20,8 @@ static void describe_place(PyCodeObject *code, int line, const char *variable, c
 	const char *base = strrchr(file, '/');
 	if (line > 0)
 		snprintf(number, sizeof(number), ":%d", line);
-	snprintf(text, size, "%s%s%s (%s%s)", variable, *variable ? " in " : "", function, base ? base + 1 : file, number);
+	snprintf(text, size, "%s%s%s (%s%s)", variable, *variable ? " in " : "", function,
+		 base ? base + 1 : file, number);
 }
 
 static uint32_t add_stack(struct py_walk *w, uint32_t parent, PyCodeObject *code, int line)
@@ -41,9 +44,10 @@ struct place {
 	uint32_t thread, stack;
 };
 
-/* Holds an object in a variable, or (name NULL) otherwise.  The label has no line, so that it is the same in the next
- * snapshot: the root's stack has it. */
-static void root_local(struct py_walk *w, const struct place *place, PyObject *object, PyObject *name)
+/* Holds an object in a variable, or (name NULL) otherwise.  The label has no
+ * line, so that it is the same in the next snapshot: the root's stack has it. */
+static void root_local(struct py_walk *w, const struct place *place, PyObject *object,
+		       PyObject *name)
 {
 	char variable[200] = "", text[1024];
 	if (!object)
@@ -107,7 +111,8 @@ void py_claim_generator(struct py_walk *w, PyObject *generator)
 #if PY_SINCE(3, 14)
 	claim_activation(w, &((PyGenObject *)generator)->gi_iframe);
 #else
-	claim_activation(w, (const py_activation *)(const void *)((PyGenObject *)generator)->gi_iframe);
+	claim_activation(
+		w, (const py_activation *)(const void *)((PyGenObject *)generator)->gi_iframe);
 #endif
 }
 
@@ -116,7 +121,8 @@ bool py_generator_holds(PyObject *generator, PyObject *names, PyObject *values)
 #if PY_SINCE(3, 14)
 	const py_activation *a = &((PyGenObject *)generator)->gi_iframe;
 #else
-	const py_activation *a = (const py_activation *)(const void *)((PyGenObject *)generator)->gi_iframe;
+	const py_activation *a =
+		(const py_activation *)(const void *)((PyGenObject *)generator)->gi_iframe;
 #endif
 	PyCodeObject *code = py_code_of(a);
 	if (!code || code != (PyCodeObject *)((PyFunctionObject *)function_of(a))->func_code)
@@ -124,7 +130,8 @@ bool py_generator_holds(PyObject *generator, PyObject *names, PyObject *values)
 	int found = 0;
 	for (int i = 0; i < code->co_nlocalsplus; i++)
 		for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); k++)
-			found += PyTuple_GET_ITEM(code->co_localsplusnames, i) == PyTuple_GET_ITEM(names, k) &&
+			found += PyTuple_GET_ITEM(code->co_localsplusnames, i) ==
+					 PyTuple_GET_ITEM(names, k) &&
 				 local_of(a, i) == PyTuple_GET_ITEM(values, k);
 	return found == PyTuple_GET_SIZE(names);
 }
@@ -140,7 +147,8 @@ bool py_thread_runs(PyCodeObject *expected)
 static void root_activation(struct py_walk *w, const py_activation *a, const struct place *place)
 {
 	for (int i = 0; i < place->code->co_nlocalsplus && py_going(w); i++)
-		root_local(w, place, local_of(a, i), PyTuple_GET_ITEM(place->code->co_localsplusnames, i));
+		root_local(w, place, local_of(a, i),
+			   PyTuple_GET_ITEM(place->code->co_localsplusnames, i));
 	root_local(w, place, function_of(a), NULL);
 	root_local(w, place, (PyObject *)place->code, NULL);
 	if (a->f_locals != a->f_globals) /* else they are a module's */
@@ -199,7 +207,8 @@ static PyObject *variable_name(PyCodeObject *code, Py_ssize_t i)
 
 static Py_ssize_t variable_count(PyCodeObject *code)
 {
-	return code->co_nlocals + PyTuple_GET_SIZE(code->co_cellvars) + PyTuple_GET_SIZE(code->co_freevars);
+	return code->co_nlocals + PyTuple_GET_SIZE(code->co_cellvars) +
+	       PyTuple_GET_SIZE(code->co_freevars);
 }
 
 void py_claim_frame(struct py_walk *w, PyObject *object)
@@ -269,7 +278,9 @@ static uint32_t add_thread(struct py_walk *w, unsigned long number)
 {
 	PyObject *names = w->options->thread_names, *key = PyLong_FromUnsignedLong(number);
 	PyObject *name = names && key ? PyDict_GetItemWithError(names, key) : NULL;
-	uint32_t string = name && PyUnicode_Check(name) ? (uint32_t)(py_name_label(w, name) / 4) : 0, id = 0;
+	uint32_t string =
+			 name && PyUnicode_Check(name) ? (uint32_t)(py_name_label(w, name) / 4) : 0,
+		 id = 0;
 	Py_XDECREF(key);
 	PyErr_Clear();
 	if (py_going(w))
@@ -287,7 +298,8 @@ void py_frame_roots(struct py_walk *w)
 	PyThreadState *thread = PyInterpreterState_ThreadHead(interpreter);
 	for (; thread && py_going(w); thread = PyThreadState_Next(thread)) {
 		uint32_t id = add_thread(w, thread->thread_id);
-		const struct snap_root locals = {.kind = SNAP_ROOT_TLS, .label = py_string(w, "thread locals"),
+		const struct snap_root locals = {.kind = SNAP_ROOT_TLS,
+						 .label = py_string(w, "thread locals"),
 						 .thread = id};
 		py_root(w, thread->dict, &locals);
 #if PY_SINCE(3, 11)

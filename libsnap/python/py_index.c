@@ -64,7 +64,8 @@ uint32_t *py_index_seek(struct py_index *index, const void *address)
 
 void py_index_put(struct py_index *index, const void *address, uint32_t *slot, uint32_t id)
 {
-	struct py_index_chunk *chunk = &index->chunks[place(index, (uintptr_t)address >> PY_CHUNK_LOG)];
+	struct py_index_chunk *chunk =
+		&index->chunks[place(index, (uintptr_t)address >> PY_CHUNK_LOG)];
 	chunk->used |= (uint64_t)1 << (size_t)(slot - chunk->ids) / PART;
 	*slot = id;
 }
@@ -82,7 +83,8 @@ static void sort(struct py_index_chunk *chunks, size_t count)
 }
 
 /* Parts that were never written are not to be read: they have no pages yet. */
-static size_t order_chunk(const struct py_index_chunk *chunk, uint32_t after, uint32_t last, uint32_t *out)
+static size_t order_chunk(const struct py_index_chunk *chunk, uint32_t after, uint32_t last,
+			  uint32_t *out)
 {
 	size_t count = 0;
 	for (uint64_t parts = chunk->used; parts; parts &= parts - 1) {
@@ -95,7 +97,8 @@ static size_t order_chunk(const struct py_index_chunk *chunk, uint32_t after, ui
 	return count;
 }
 
-bool py_index_order(const struct py_index *index, uint32_t after, uint32_t last, struct py_area *ids)
+bool py_index_order(const struct py_index *index, uint32_t after, uint32_t last,
+		    struct py_area *ids)
 {
 	struct py_index_chunk *chunks = py_map_pages(index->capacity * sizeof(*chunks) + 1);
 	/* One more is written than counts. */

@@ -26,14 +26,16 @@ static PyObject *dict_at_offset(PyObject *object)
 	return offset > 0 ? *(PyObject **)(void *)((char *)object + offset) : NULL;
 }
 
-/* Attributes that a dict of the instance's own keeps are said of the instance, too: where they are kept differs between
- * versions and even between instances, and is not what a path should be about. */
+/* Attributes that a dict of the instance's own keeps are said of the
+ * instance, too: where they are kept differs between versions and
+ * even between instances, and is not what a path should be about. */
 static void claim_dict(struct py_walk *w, PyObject *dict)
 {
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 	py_claim_internal(w, dict, "__dict__");
-	if (!dict || !PyDict_CheckExact(dict) || Py_REFCNT(dict) != 1 || PyDict_GET_SIZE(dict) > OWN_DICT_MAX ||
+	if (!dict || !PyDict_CheckExact(dict) || Py_REFCNT(dict) != 1 ||
+	    PyDict_GET_SIZE(dict) > OWN_DICT_MAX ||
 	    (((PyDictObject *)dict)->ma_values && py_values_are_embedded(dict)))
 		return;
 	while (py_going(w) && PyDict_Next(dict, &at, &name, &value))
@@ -125,7 +127,8 @@ bool py_instance_holds(PyObject *instance, PyObject *names, PyObject *values)
 	return true;
 }
 
-/* Since 3.14 it is the dict that reports the values inside the instance, if there is one: it refers to none, then. */
+/* Since 3.14 it is the dict that reports the values inside
+ * the instance, if there is one: it refers to none, then. */
 static void claim_value(struct py_walk *w, PyObject *value, uint64_t label)
 {
 	if (value && !py_claim(w, value, SNAP_REF_FIELD, label) && py_going(w))
@@ -139,7 +142,8 @@ static void claim_attributes(struct py_walk *w, PyObject *object)
 	if (found.values && keys) {
 		const PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
 		for (Py_ssize_t i = 0; i < keys->dk_nentries && py_going(w); i++)
-			claim_value(w, found.values->values[i], py_name_label(w, entries[i].me_key));
+			claim_value(w, found.values->values[i],
+				    py_name_label(w, entries[i].me_key));
 	}
 	claim_dict(w, found.dict);
 }
@@ -171,7 +175,8 @@ bool py_instance_holds(PyObject *instance, PyObject *names, PyObject *values)
 {
 	PyObject *dict = dict_at_offset(instance);
 	for (Py_ssize_t i = 0; dict && i < PyTuple_GET_SIZE(names); i++)
-		if (PyDict_GetItemWithError(dict, PyTuple_GET_ITEM(names, i)) != PyTuple_GET_ITEM(values, i))
+		if (PyDict_GetItemWithError(dict, PyTuple_GET_ITEM(names, i)) !=
+		    PyTuple_GET_ITEM(values, i))
 			return false;
 	return dict != NULL;
 }

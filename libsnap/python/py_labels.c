@@ -33,7 +33,8 @@ static bool take_reported(struct py_walk *w, PyObject *to)
 	size_t most = w->searches < SEARCHES_MAX || count < FEW ? count : FEW;
 	/* Mostly they are asked for in the order in which they were reported. */
 	for (size_t tried = 0; to && tried < most; tried++) {
-		size_t i = w->visited_at + tried < count ? w->visited_at + tried : w->visited_at + tried - count;
+		size_t i = w->visited_at + tried < count ? w->visited_at + tried
+							 : w->visited_at + tried - count;
 		if (*visited_at(w, i) != to)
 			continue;
 		*visited_at(w, i) = NULL;
@@ -88,13 +89,15 @@ void py_refer_closure(struct py_walk *w, PyFunctionObject *function)
 	for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple) && py_going(w); i++) {
 		bool named = first + i < PyTuple_GET_SIZE(names);
 		py_refer(w, PyTuple_GET_ITEM(tuple, i), SNAP_REF_LOCAL,
-			 named ? py_name_label(w, PyTuple_GET_ITEM(names, first + i)) : SNAP_LABEL_INDEX(i));
+			 named ? py_name_label(w, PyTuple_GET_ITEM(names, first + i))
+			       : SNAP_LABEL_INDEX(i));
 	}
 }
 
 static bool is_identifier(PyObject *key)
 {
-	if (!PyUnicode_CheckExact(key) || !PyUnicode_IS_COMPACT_ASCII(key) || !PyUnicode_CHECK_INTERNED(key))
+	if (!PyUnicode_CheckExact(key) || !PyUnicode_IS_COMPACT_ASCII(key) ||
+	    !PyUnicode_CHECK_INTERNED(key))
 		return false;
 	Py_ssize_t length = PyUnicode_GET_LENGTH(key);
 	const unsigned char *text = PyUnicode_DATA(key);
@@ -104,8 +107,9 @@ static bool is_identifier(PyObject *key)
 	return length > 0 && length <= 64 && !Py_ISDIGIT(text[0]);
 }
 
-/* The label of a dict's key, if it may be told.  Names in namespaces are the program's; other keys are contents, of which
- * only those are told that look like names and that the interpreter keeps as such. */
+/* The label of a dict's key, if it may be told.  Names in namespaces
+ * are the program's; other keys are contents, of which only those are
+ * told that look like names and that the interpreter keeps as such. */
 static bool tell_key(struct py_walk *w, PyObject *key, bool is_namespace, uint64_t *label)
 {
 	if (!PyUnicode_Check(key))
@@ -118,7 +122,8 @@ static bool tell_key(struct py_walk *w, PyObject *key, bool is_namespace, uint64
 	if (!is_namespace && !w->options->keys && !is_identifier(key))
 		return false;
 	*label = py_name_label(w, key);
-	if (!is_namespace && !w->options->keys && py_going(w) && !py_map_put(&w->told_keys, key, (uint32_t)(*label / 4)))
+	if (!is_namespace && !w->options->keys && py_going(w) &&
+	    !py_map_put(&w->told_keys, key, (uint32_t)(*label / 4)))
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for names");
 	return true;
 }
@@ -142,7 +147,8 @@ static void refer_dict(struct py_walk *w, PyObject *dict, bool is_namespace)
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 	bool split = is_split(dict);
-	/* Before 3.13 a split dict has its values; since then it may show those that the instance has. */
+	/* Before 3.13 a split dict has its values; since
+	 * then it may show those that the instance has. */
 	bool borrowed = split && py_values_are_embedded(dict);
 	while (py_going(w) && PyDict_Next(dict, &at, &key, &value)) {
 		if (!split)
@@ -154,7 +160,8 @@ static void refer_dict(struct py_walk *w, PyObject *dict, bool is_namespace)
 
 /* ---- everything else: what tp_traverse reports, with the labels that we know ---- */
 
-/* Keys that are all strings are not reported; an ordered dict reports keys before all of the dict. */
+/* Keys that are all strings are not reported; an
+ * ordered dict reports keys before all of the dict. */
 static void claim_dict_items(struct py_walk *w, PyObject *dict)
 {
 	PyObject *key, *value;
@@ -170,7 +177,8 @@ static void claim_dict_items(struct py_walk *w, PyObject *dict)
 static PyObject *const *items_of(PyObject *object, enum py_layout layout, Py_ssize_t *count)
 {
 	*count = layout == PY_LIST || layout == PY_TUPLE ? Py_SIZE(object) : 0;
-	return layout == PY_LIST ? ((PyListObject *)object)->ob_item : ((PyTupleObject *)object)->ob_item;
+	return layout == PY_LIST ? ((PyListObject *)object)->ob_item
+				 : ((PyTupleObject *)object)->ob_item;
 }
 
 /* They are reported from the last to the first. */
@@ -228,7 +236,9 @@ static void claim_special(struct py_walk *w, PyObject *object, const struct py_t
 	case PY_FRAME: py_claim_frame(w, object); return;
 	case PY_GENERATOR: py_claim_generator(w, object); return;
 	case PY_EXCEPTION: claim_exception(w, (PyBaseExceptionObject *)object); return;
-	case PY_CELL: py_claim_internal(w, ((PyCellObject *)object)->ob_ref, "cell_contents"); return;
+	case PY_CELL:
+		py_claim_internal(w, ((PyCellObject *)object)->ob_ref, "cell_contents");
+		return;
 	case PY_C_FUNCTION:
 		py_claim_field(w, ((PyCFunctionObject *)object)->m_self, "__self__");
 		py_claim_internal(w, ((PyCFunctionObject *)object)->m_module, "__module__");
@@ -241,7 +251,8 @@ static void claim_special(struct py_walk *w, PyObject *object, const struct py_t
 	}
 }
 
-static void claim_members(struct py_walk *w, PyObject *object, const struct py_type *type, bool reported)
+static void claim_members(struct py_walk *w, PyObject *object, const struct py_type *type,
+			  bool reported)
 {
 	for (size_t i = 0; i < type->member_count && py_going(w); i++) {
 		struct py_member member =
@@ -265,7 +276,8 @@ static void refer_weak(struct py_walk *w, PyObject *reference)
 
 static bool is_static_type(PyObject *object, const struct py_type *type)
 {
-	return type->layout == PY_TYPE && !(((PyTypeObject *)object)->tp_flags & Py_TPFLAGS_HEAPTYPE);
+	return type->layout == PY_TYPE &&
+	       !(((PyTypeObject *)object)->tp_flags & Py_TPFLAGS_HEAPTYPE);
 }
 
 static void refer_traversed(struct py_walk *w, PyObject *object, const struct py_type *type)
@@ -295,9 +307,11 @@ void py_references(struct py_walk *w, uint32_t id, const struct py_type *type)
 {
 	PyObject *object = py_object_at(w, id);
 	if (type->exact && type->layout == PY_LIST)
-		py_refer_items(w, ((PyListObject *)object)->ob_item, (size_t)PyList_GET_SIZE(object));
+		py_refer_items(w, ((PyListObject *)object)->ob_item,
+			       (size_t)PyList_GET_SIZE(object));
 	else if (type->exact && type->layout == PY_TUPLE)
-		py_refer_items(w, ((PyTupleObject *)object)->ob_item, (size_t)PyTuple_GET_SIZE(object));
+		py_refer_items(w, ((PyTupleObject *)object)->ob_item,
+			       (size_t)PyTuple_GET_SIZE(object));
 	else if (type->exact && type->layout == PY_DICT)
 		refer_dict(w, object, *py_marks_of(w, id) & PY_NAMESPACE);
 	else if (is_static_type(object, type))

@@ -1,21 +1,21 @@
 /* A trial of the private structures on objects of which everything is known. */
 #include "py_walk.h"
 
-static const char known_source[] =
-	"class Known:\n"
-	"    def __init__(self, values):\n"
-	"        self.first, self.second = values\n"
-	"def wait(values):\n"
-	"    first, second = values\n"
-	"    del values\n"
-	"    yield\n"
-	"values = ([], {})\n"
-	"names = ('first', 'second')\n"
-	"instance = Known(values)\n"
-	"generator = wait(values)\n"
-	"next(generator)\n";
+static const char known_source[] = "class Known:\n"
+				   "    def __init__(self, values):\n"
+				   "        self.first, self.second = values\n"
+				   "def wait(values):\n"
+				   "    first, second = values\n"
+				   "    del values\n"
+				   "    yield\n"
+				   "values = ([], {})\n"
+				   "names = ('first', 'second')\n"
+				   "instance = Known(values)\n"
+				   "generator = wait(values)\n"
+				   "next(generator)\n";
 
-/* The extension's, made when it is loaded.  Nobody else is to find the instance: to ask for its __dict__ changes it. */
+/* The extension's, made when it is loaded.  Nobody else is to
+ * find the instance: to ask for its __dict__ changes it. */
 static PyObject *known, *known_instance;
 
 static bool hide_instance(PyObject *scope)
@@ -60,7 +60,8 @@ void py_layouts_forget(void)
 
 bool py_layouts_hold(void)
 {
-	PyObject *names = PyDict_GetItemString(known, "names"), *values = PyDict_GetItemString(known, "values");
+	PyObject *names = PyDict_GetItemString(known, "names"),
+		 *values = PyDict_GetItemString(known, "values");
 	PyObject *generator = PyDict_GetItemString(known, "generator");
 	PyFrameObject *frame = PyEval_GetFrame();
 	if (!frame)

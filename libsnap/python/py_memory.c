@@ -1,4 +1,5 @@
-/* Memory for the walk, mapped by the child itself: malloc's locks and the interpreter's pools are left alone. */
+/* Memory for the walk, mapped by the child itself: malloc's
+ * locks and the interpreter's pools are left alone. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -6,18 +7,21 @@
 
 #include "py_walk.h"
 
-#define AREA_FIRST  ((size_t)1 << 16)
-#define SMALL_LOG   4 /* of the smallest class */
-#define SMALL_MAX   ((size_t)1 << 15)
-#define CHUNK       ((size_t)1 << 20)
-#define HUGE_WORTH  ((size_t)4 << 20)
-#define PAGE        ((size_t)4096)
+#define AREA_FIRST ((size_t)1 << 16)
+#define SMALL_LOG  4 /* of the smallest class */
+#define SMALL_MAX  ((size_t)1 << 15)
+#define CHUNK      ((size_t)1 << 20)
+#define HUGE_WORTH ((size_t)4 << 20)
+#define PAGE       ((size_t)4096)
 
-/* Without libc, so that who watches its mmap is not told: it may be in the midst of asking for a stack. */
+/* Without libc, so that who watches its mmap is not
+ * told: it may be in the midst of asking for a stack. */
 static void *system_pages(size_t size)
 {
-	long address = syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return address == -1 ? NULL : (void *)(uintptr_t)address; /* NOLINT(performance-no-int-to-ptr) */
+	long address = syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	return address == -1 ? NULL : (void *)(uintptr_t)address;
 }
 
 void *py_map_pages(size_t size)
@@ -54,7 +58,8 @@ bool py_area_reserve(struct py_area *area, size_t size)
 		return true;
 	while (capacity - area->size < size)
 		capacity *= 2;
-	char *bytes = area->bytes ? remap_pages(area->bytes, area->capacity, capacity) : py_map_pages(capacity);
+	char *bytes = area->bytes ? remap_pages(area->bytes, area->capacity, capacity)
+				  : py_map_pages(capacity);
 	if (!bytes)
 		return false;
 	area->bytes = bytes;
@@ -74,7 +79,7 @@ static unsigned class_of(size_t size)
 {
 	unsigned class = 0;
 	while (((size_t)1 << (class + SMALL_LOG)) < size)
-		class++;
+		class ++;
 	return class;
 }
 
@@ -129,7 +134,8 @@ static void *resize(void *context, void *block, size_t old_size, size_t new_size
 	if (old_size > SMALL_MAX && new_size > SMALL_MAX && new_size <= PTRDIFF_MAX)
 		return remap_pages(block, (old_size + PAGE - 1) & ~(PAGE - 1),
 				   (new_size + PAGE - 1) & ~(PAGE - 1));
-	if (old_size <= SMALL_MAX && new_size <= SMALL_MAX && class_of(old_size) == class_of(new_size))
+	if (old_size <= SMALL_MAX && new_size <= SMALL_MAX &&
+	    class_of(old_size) == class_of(new_size))
 		return block;
 	void *moved = take(memory, new_size);
 	if (!moved)
@@ -164,7 +170,8 @@ uint32_t py_map_get(const struct py_map *map, const void *key)
 
 static bool map_grow(struct py_map *map)
 {
-	struct py_map larger = {.capacity = map->capacity ? map->capacity * 2 : MAP_FIRST, .count = map->count};
+	struct py_map larger = {.capacity = map->capacity ? map->capacity * 2 : MAP_FIRST,
+				.count = map->count};
 	larger.entries = py_map_pages(larger.capacity * sizeof(*larger.entries));
 	if (!larger.entries)
 		return false;

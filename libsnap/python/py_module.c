@@ -7,11 +7,12 @@
 #include "py_fork.h"
 #include "py_tracer.h"
 
-PyDoc_STRVAR(start_dump_doc,
-	     "start_dump(path, descriptor, program, threads, graph, traces, trace_limit, hashes, keys, plain)\n"
-	     "--\n\n"
-	     "Forks a child that writes a snapshot.  Returns its pid, a descriptor from which its outcome\n"
-	     "can be read, and for how many seconds this process stood still.");
+PyDoc_STRVAR(
+	start_dump_doc,
+	"start_dump(path, descriptor, program, threads, graph, traces, trace_limit, hashes, keys, plain)\n"
+	"--\n\n"
+	"Forks a child that writes a snapshot.  Returns its pid, a descriptor from which its outcome\n"
+	"can be read, and for how many seconds this process stood still.");
 
 static PyObject *start_dump(PyObject *module, PyObject *arguments)
 {
@@ -21,8 +22,9 @@ static PyObject *start_dump(PyObject *module, PyObject *arguments)
 	int graph, traces, hashes, keys, plain;
 	Py_ssize_t limit;
 	(void)module;
-	if (!PyArg_ParseTuple(arguments, "OisO!ppnppp:start_dump", &path, &options.descriptor, &options.program,
-			      &PyDict_Type, &threads, &graph, &traces, &limit, &hashes, &keys, &plain))
+	if (!PyArg_ParseTuple(arguments, "OisO!ppnppp:start_dump", &path, &options.descriptor,
+			      &options.program, &PyDict_Type, &threads, &graph, &traces, &limit,
+			      &hashes, &keys, &plain))
 		return NULL;
 	if (path != Py_None && !PyBytes_Check(path))
 		return PyErr_Format(PyExc_TypeError, "path must be bytes or None");
@@ -39,7 +41,8 @@ static PyObject *start_dump(PyObject *module, PyObject *arguments)
 	return Py_BuildValue("iid", (int)forked.child, forked.result, forked.stopped_seconds);
 }
 
-PyDoc_STRVAR(outcome_doc, "outcome(bytes)\n--\n\nUnpacks what a child said: (status, errno, message).");
+PyDoc_STRVAR(outcome_doc,
+	     "outcome(bytes)\n--\n\nUnpacks what a child said: (status, errno, message).");
 
 static PyObject *unpack_outcome(PyObject *module, PyObject *bytes)
 {
@@ -49,17 +52,18 @@ static PyObject *unpack_outcome(PyObject *module, PyObject *bytes)
 		return PyErr_Format(PyExc_ValueError, "no outcome");
 	memcpy(&outcome, PyBytes_AS_STRING(bytes), sizeof(outcome));
 	outcome.message[sizeof(outcome.message) - 1] = 0;
-	PyObject *message = PyUnicode_DecodeUTF8(outcome.message, (Py_ssize_t)strlen(outcome.message),
-						 "surrogateescape");
+	PyObject *message = PyUnicode_DecodeUTF8(
+		outcome.message, (Py_ssize_t)strlen(outcome.message), "surrogateescape");
 	return message ? Py_BuildValue("siN", snap_status_name((enum snap_status)outcome.status),
-				       (int)outcome.os_errno, message) :
-			 NULL;
+				       (int)outcome.os_errno, message)
+		       : NULL;
 }
 
-PyDoc_STRVAR(start_trace_doc,
-	     "start_trace(limit, interval)\n--\n\n"
-	     "Begins to record the stacks of allocations: so many levels of each; of all blocks, or (interval not 0) of a\n"
-	     "sample, one in so many bytes.");
+PyDoc_STRVAR(
+	start_trace_doc,
+	"start_trace(limit, interval)\n--\n\n"
+	"Begins to record the stacks of allocations: so many levels of each; of all blocks, or (interval not 0) of a\n"
+	"sample, one in so many bytes.");
 
 static PyObject *start_trace(PyObject *module, PyObject *arguments)
 {
@@ -71,13 +75,15 @@ static PyObject *start_trace(PyObject *module, PyObject *arguments)
 	if (limit < 1 || limit > PY_TRACE_LIMIT_MAX)
 		return PyErr_Format(PyExc_ValueError, "frames: 1 to %d", PY_TRACE_LIMIT_MAX);
 	if (!py_layouts_hold())
-		return PyErr_Format(PyExc_NotImplementedError, "the frames of this interpreter are not as they are known");
+		return PyErr_Format(PyExc_NotImplementedError,
+				    "the frames of this interpreter are not as they are known");
 	if (!py_tracer_start((size_t)limit, interval))
 		return NULL;
 	Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(stop_trace_doc, "stop_trace()\n--\n\nForgets what start_trace() recorded, and records no more.");
+PyDoc_STRVAR(stop_trace_doc,
+	     "stop_trace()\n--\n\nForgets what start_trace() recorded, and records no more.");
 
 static PyObject *stop_trace(PyObject *module, PyObject *unused)
 {
@@ -87,7 +93,8 @@ static PyObject *stop_trace(PyObject *module, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(trace_limit_doc, "trace_limit()\n--\n\nHow many levels of each stack are recorded; 0: none.");
+PyDoc_STRVAR(trace_limit_doc,
+	     "trace_limit()\n--\n\nHow many levels of each stack are recorded; 0: none.");
 
 static PyObject *trace_limit(PyObject *module, PyObject *unused)
 {
@@ -127,10 +134,8 @@ static PyObject *wait_signal(PyObject *module, PyObject *unused)
 	bool came;
 	(void)module;
 	(void)unused;
-	Py_BEGIN_ALLOW_THREADS
-	came = py_signal_wait();
-	Py_END_ALLOW_THREADS
-	return PyBool_FromLong(came);
+	Py_BEGIN_ALLOW_THREADS came = py_signal_wait();
+	Py_END_ALLOW_THREADS return PyBool_FromLong(came);
 }
 
 PyDoc_STRVAR(attach_doc, "attach(path)\n--\n\nBegins a snapshot that snap-record waits for.");
@@ -172,8 +177,9 @@ SNAP_API PyMODINIT_FUNC PyInit__snap(void)
 	if (!py_layouts_prepare())
 		return NULL;
 	PyObject *module = PyModule_Create(&definition);
-	if (module && (PyModule_AddIntConstant(module, "OUTCOME_SIZE", (long)sizeof(struct py_outcome)) < 0 ||
-		       PyModule_AddStringConstant(module, "__version__", SNAP_VERSION) < 0))
+	if (module &&
+	    (PyModule_AddIntConstant(module, "OUTCOME_SIZE", (long)sizeof(struct py_outcome)) < 0 ||
+	     PyModule_AddStringConstant(module, "__version__", SNAP_VERSION) < 0))
 		Py_CLEAR(module);
 	if (module)
 		py_track_begin();

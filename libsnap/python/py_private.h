@@ -1,5 +1,6 @@
-/* CPython's private structures, as far as they are read.  They differ between minor versions, for each of which this is
- * compiled anew; py_layout.c tries them on known objects before they are believed. */
+/* CPython's private structures, as far as they are read.  They differ
+ * between minor versions, for each of which this is compiled anew;
+ * py_layout.c tries them on known objects before they are believed. */
 #ifndef SNAP_PY_PRIVATE_H
 #define SNAP_PY_PRIVATE_H
 

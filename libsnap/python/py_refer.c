@@ -1,4 +1,5 @@
-/* Objects get ids, and the references of the object at hand are gathered, as libsnap takes a whole heap. */
+/* Objects get ids, and the references of the object at
+ * hand are gathered, as libsnap takes a whole heap. */
 #include "py_walk.h"
 
 #define TAG_INDEX   1u
@@ -41,7 +42,8 @@ uint32_t py_note_new(struct py_walk *w, const PyObject *object)
 	if (!py_going(w))
 		return 0;
 	uint32_t *slot = py_index_slot(&w->index, object);
-	if (!slot || (w->object_count == w->object_room && (w->object_room == UINT32_MAX - 1 || !make_room(w)))) {
+	if (!slot || (w->object_count == w->object_room &&
+		      (w->object_room == UINT32_MAX - 1 || !make_room(w)))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
 		return 0;
 	}
@@ -54,7 +56,8 @@ uint32_t py_note_new(struct py_walk *w, const PyObject *object)
 
 bool py_refer_room(struct py_walk *w)
 {
-	if (py_area_reserve(&w->words, ROOM * sizeof(uint32_t)) && py_area_reserve(&w->slots, ROOM * sizeof(uint64_t)))
+	if (py_area_reserve(&w->words, ROOM * sizeof(uint32_t)) &&
+	    py_area_reserve(&w->slots, ROOM * sizeof(uint64_t)))
 		return true;
 	py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
 	return false;
@@ -100,14 +103,16 @@ static unsigned kind_of(uint64_t slot)
 	return slot & ((1u << PY_KIND_BITS) - 1);
 }
 
-/* How many references come before the first that has an index or a key; the others must be elements in order. */
+/* How many references come before the first that has an
+ * index or a key; the others must be elements in order. */
 static bool divide(const uint64_t *slots, size_t count, size_t *named)
 {
 	size_t i = 0;
 	while (i < count && tag_of(slots[i]) != TAG_INDEX && tag_of(slots[i]) != PY_TAG_KEY)
 		i++;
 	*named = i;
-	while (i < count && slots[i] == (SNAP_LABEL_INDEX(i - *named) << PY_KIND_BITS | SNAP_REF_ELEMENT))
+	while (i < count &&
+	       slots[i] == (SNAP_LABEL_INDEX(i - *named) << PY_KIND_BITS | SNAP_REF_ELEMENT))
 		i++;
 	return i == count && *named <= SLOTS_MAX;
 }
@@ -123,10 +128,13 @@ static uint64_t hash_of(uint32_t type, const uint64_t *slots, size_t count)
 }
 
 /* What the walk itself has to know of a layout that the writer has just numbered. */
-static void keep_layout(struct py_walk *w, uint32_t layout, uint32_t type, const uint64_t *slots, size_t count, bool labelled)
+static void keep_layout(struct py_walk *w, uint32_t layout, uint32_t type, const uint64_t *slots,
+			size_t count, bool labelled)
 {
-	struct py_layout_info info = {
-		.first = w->layout_slots.size / sizeof(*slots), .count = (uint32_t)count, .type = type, .labelled = labelled};
+	struct py_layout_info info = {.first = w->layout_slots.size / sizeof(*slots),
+				      .count = (uint32_t)count,
+				      .type = type,
+				      .labelled = labelled};
 	uint64_t *kept = py_area_add(&w->layout_slots, count * sizeof(*slots));
 	if (!kept || !reach(&w->layout_infos, layout * sizeof(info))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for layouts");
@@ -144,7 +152,8 @@ static uint32_t add_layout(struct py_walk *w, uint32_t type, const uint64_t *slo
 	struct snap_slot wanted[SLOTS_MAX];
 	uint32_t layout = 0;
 	for (size_t i = 0; i < count; i++)
-		wanted[i] = (struct snap_slot){(enum snap_reference_kind)kind_of(slots[i]), slots[i] >> PY_KIND_BITS};
+		wanted[i] = (struct snap_slot){(enum snap_reference_kind)kind_of(slots[i]),
+					       slots[i] >> PY_KIND_BITS};
 	if (py_going(w))
 		w->status = snap_writer_layout(w->writer, type, wanted, count, &layout, &w->error);
 	if (py_going(w))
@@ -155,7 +164,8 @@ static uint32_t add_layout(struct py_walk *w, uint32_t type, const uint64_t *slo
 static uint32_t labelled_layout(struct py_walk *w, struct py_type *type)
 {
 	if (!type->labelled && py_going(w)) {
-		w->status = snap_writer_labelled_layout(w->writer, type->id, &type->labelled, &w->error);
+		w->status = snap_writer_labelled_layout(w->writer, type->id, &type->labelled,
+							&w->error);
 		if (py_going(w))
 			keep_layout(w, type->labelled, type->id, NULL, 0, true);
 	}
@@ -163,18 +173,21 @@ static uint32_t labelled_layout(struct py_walk *w, struct py_type *type)
 }
 
 /* 0: there are too many. */
-static uint32_t find_layout(struct py_walk *w, struct py_type *type, const uint64_t *slots, size_t count)
+static uint32_t find_layout(struct py_walk *w, struct py_type *type, const uint64_t *slots,
+			    size_t count)
 {
 	if (count == 0) {
 		if (!type->plain)
 			type->plain = add_layout(w, type->id, NULL, 0);
 		return type->plain;
 	}
-	const void *hash = (const void *)(uintptr_t)hash_of(type->id, slots, count); /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	const void *hash = (const void *)(uintptr_t)hash_of(type->id, slots, count);
 	uint32_t layout = py_map_get(&w->layout_numbers, hash);
 	if (layout) {
 		const struct py_layout_info *info = py_layout_at(w, layout);
-		const uint64_t *known = (const uint64_t *)(void *)w->layout_slots.bytes + info->first;
+		const uint64_t *known =
+			(const uint64_t *)(void *)w->layout_slots.bytes + info->first;
 		bool same = info->type == type->id && info->count == count &&
 			    memcmp(known, slots, count * sizeof(*slots)) == 0;
 		return same ? layout : 0;
@@ -196,7 +209,8 @@ static void label_words(struct py_walk *w, const uint64_t *slots, size_t count)
 	}
 	uint32_t *words = first_word(w);
 	for (size_t i = count; i-- > 0;) {
-		const uint32_t said[LABELLED] = {words[i], kind_of(slots[i]) << 2 | tag_of(slots[i]),
+		const uint32_t said[LABELLED] = {words[i],
+						 kind_of(slots[i]) << 2 | tag_of(slots[i]),
 						 (uint32_t)(slots[i] >> PY_KIND_BITS >> 2)};
 		memcpy(words + i * LABELLED, said, sizeof(said));
 	}

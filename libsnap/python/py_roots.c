@@ -19,7 +19,8 @@ void py_root(struct py_walk *w, PyObject *object, const struct snap_root *root)
 		py_fail(w, SNAP_NO_MEMORY, "out of memory");
 }
 
-static void root_named(struct py_walk *w, PyObject *object, enum snap_root_kind kind, const char *label)
+static void root_named(struct py_walk *w, PyObject *object, enum snap_root_kind kind,
+		       const char *label)
 {
 	const struct snap_root root = {.kind = kind, .label = py_string(w, label)};
 	py_root(w, object, &root);
@@ -32,7 +33,8 @@ static void root_modules(struct py_walk *w)
 	while (modules && py_going(w) && PyDict_Next(modules, &at, &name, &module)) {
 		const struct snap_root root = {
 			.kind = SNAP_ROOT_GLOBAL,
-			.label = PyUnicode_Check(name) ? (uint32_t)(py_name_label(w, name) / 4) : 0};
+			.label =
+				PyUnicode_Check(name) ? (uint32_t)(py_name_label(w, name) / 4) : 0};
 		py_root(w, module, &root);
 	}
 	root_named(w, modules, SNAP_ROOT_VM, "sys.modules");
@@ -86,7 +88,8 @@ struct edges {
 static inline struct edges edges_of(const struct py_walk *w, uint32_t id)
 {
 	const struct snap_heap_object *row = py_row_of(w, id);
-	return (struct edges){.words = (const uint32_t *)(const void *)w->words.bytes + row->references,
+	return (struct edges){.words = (const uint32_t *)(const void *)w->words.bytes +
+				       row->references,
 			      .layout = py_layout_at(w, row->layout),
 			      .count = row->reference_count};
 }
@@ -120,7 +123,8 @@ static void reach_targets(struct reach *r, uint32_t id)
 		reach(r, held_by(&edges, i));
 }
 
-#define WAITING 16u /* objects of which the row, then the words are on their way from memory; a power of two */
+/* objects of which the row, then the words are on their way from memory; a power of two */
+#define WAITING 16u
 
 static void reach_from(struct reach *r, uint32_t root)
 {
@@ -129,12 +133,14 @@ static void reach_from(struct reach *r, uint32_t root)
 	size_t left = WAITING; /* turns until none waits */
 	reach(r, root);
 	for (size_t turn = 0; left > 0 && py_going(w); turn++) {
-		uint32_t *place = &waiting[turn % WAITING], halfway = waiting[(turn + WAITING / 2) % WAITING];
+		uint32_t *place = &waiting[turn % WAITING],
+			 halfway = waiting[(turn + WAITING / 2) % WAITING];
 		if (*place)
 			reach_targets(r, *place);
 		*place = 0;
 		if (halfway)
-			__builtin_prefetch((const uint32_t *)(const void *)w->words.bytes + py_row_of(w, halfway)->references);
+			__builtin_prefetch((const uint32_t *)(const void *)w->words.bytes +
+					   py_row_of(w, halfway)->references);
 		left--;
 		if (r->stack.size == 0)
 			continue;

@@ -1,4 +1,5 @@
-/* A signal as a request: its handler wakes a thread, which may wait for the interpreter's lock as the handler may not. */
+/* A signal as a request: its handler wakes a thread, which may
+ * wait for the interpreter's lock as the handler may not. */
 #include <errno.h>
 #include <semaphore.h>
 #include <signal.h>

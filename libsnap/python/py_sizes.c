@@ -1,5 +1,6 @@
-/* Shallow sizes: the bytes of an object's own blocks, with what lies before it.  sys.getsizeof leaves out the values of
- * instances since CPython 3.11, and what lies before an object until then. */
+/* Shallow sizes: the bytes of an object's own blocks, with what
+ * lies before it.  sys.getsizeof leaves out the values of instances
+ * since CPython 3.11, and what lies before an object until then. */
 #include "py_walk.h"
 
 static size_t item_count(PyObject *object)
@@ -69,7 +70,9 @@ static size_t shallow(struct py_walk *w, PyObject *object, const struct py_type 
 	if (type->exact)
 		switch (type->layout) {
 		case PY_STRING: return string_size(object, type->size);
-		case PY_TUPLE: return (size_t)Py_TYPE(object)->tp_basicsize + item_count(object) * sizeof(void *);
+		case PY_TUPLE:
+			return (size_t)Py_TYPE(object)->tp_basicsize +
+			       item_count(object) * sizeof(void *);
 		case PY_LIST:
 			return (size_t)Py_TYPE(object)->tp_basicsize +
 			       (size_t)((PyListObject *)object)->allocated * sizeof(void *);

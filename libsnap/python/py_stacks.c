@@ -1,4 +1,5 @@
-/* The tree of stacks.  One that was seen lately is found by a hash of all its levels; else it is looked up level by level. */
+/* The tree of stacks.  One that was seen lately is found by a
+ * hash of all its levels; else it is looked up level by level. */
 #include <string.h>
 
 #include "py_activation.h"
@@ -147,7 +148,8 @@ static uint32_t tell(PyCodeObject *code, uint32_t caller, uint32_t line)
 	return snap_track_line(caller, function, file, line);
 }
 
-static uint32_t add_node(struct py_stacks *s, const struct py_level *level, uint32_t parent, size_t at)
+static uint32_t add_node(struct py_stacks *s, const struct py_level *level, uint32_t parent,
+			 size_t at)
 {
 	uint32_t id = py_stacks_count(s), code;
 	if (id > PY_STACK_MAX || !note_code(s, level->code, &code))
@@ -155,7 +157,9 @@ static uint32_t add_node(struct py_stacks *s, const struct py_level *level, uint
 	int line = PyCode_Addr2Line(level->code, level->offset);
 	uint32_t told = line > 0 ? (uint32_t)line : 0;
 	if (s->for_tracker) {
-		told = tell(level->code, parent < PY_STACK_FIRST ? parent : py_stacks_node(s, parent)->line, told);
+		told = tell(level->code,
+			    parent < PY_STACK_FIRST ? parent : py_stacks_node(s, parent)->line,
+			    told);
 		if (!told)
 			return PY_STACK_NONE;
 	}
@@ -198,7 +202,8 @@ static size_t walk(struct py_stacks *s, const PyThreadState *thread, uint32_t *r
 			break;
 		int32_t offset = py_offset_of(a, code);
 		now[count++] = (struct py_level){code, offset};
-		hash = (hash + ((uintptr_t)code ^ (uint64_t)(uint32_t)offset << 44)) * 0x9e3779b97f4a7c15u;
+		hash = (hash + ((uintptr_t)code ^ (uint64_t)(uint32_t)offset << 44)) *
+		       0x9e3779b97f4a7c15u;
 	}
 	*root = a ? PY_STACK_TRUNCATED : PY_STACK_NONE;
 	*out = (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9u + *root;
@@ -231,8 +236,8 @@ bool py_stacks_init(struct py_stacks *s, size_t limit)
 	s->epoch = 1;
 	s->now = py_map_pages(limit * sizeof(*s->now));
 	s->seen = py_map_pages(sizeof(*s->seen) << SEEN_LOG);
-	return s->now && s->seen && grow_table(s) && py_area_add(&s->nodes, PY_STACK_FIRST * sizeof(struct py_node)) &&
-	       watch(s);
+	return s->now && s->seen && grow_table(s) &&
+	       py_area_add(&s->nodes, PY_STACK_FIRST * sizeof(struct py_node)) && watch(s);
 }
 
 void py_stacks_free(struct py_stacks *s)

@@ -1,5 +1,6 @@
-/* The tracer: hooks around the interpreter's allocators.  The domains of memory and objects are used under its lock only,
- * the raw one without, so that its blocks have a table and a lock of their own. */
+/* The tracer: hooks around the interpreter's allocators.  The domains
+ * of memory and objects are used under its lock only, the raw one
+ * without, so that its blocks have a table and a lock of their own. */
 #include <pthread.h>
 #include <sys/random.h>
 
@@ -248,8 +249,8 @@ bool py_tracer_start(size_t limit, uint64_t interval)
 		tracer.has_fork_hooks = true;
 	tracer.interval = interval;
 	tracer.interpreter = PyThreadState_Get()->interp;
-	if (!tracer.has_fork_hooks || !begin(&tracer.held, interval) || !begin(&tracer.raw, interval) ||
-	    !py_stacks_init(&tracer.stacks, limit)) {
+	if (!tracer.has_fork_hooks || !begin(&tracer.held, interval) ||
+	    !begin(&tracer.raw, interval) || !py_stacks_init(&tracer.stacks, limit)) {
 		py_stacks_free(&tracer.stacks);
 		tracer.interval = 0;
 		PyErr_NoMemory();
@@ -300,7 +301,8 @@ const struct py_stacks *py_tracer_stacks(void)
 
 bool py_tracer_find(const void *address, struct py_block *out)
 {
-	return py_blocks_find(&tracer.held.blocks, address, out) || py_blocks_find(&tracer.raw.blocks, address, out);
+	return py_blocks_find(&tracer.held.blocks, address, out) ||
+	       py_blocks_find(&tracer.raw.blocks, address, out);
 }
 
 const struct py_blocks *py_tracer_blocks(unsigned number)

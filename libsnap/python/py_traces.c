@@ -5,17 +5,20 @@ PyAPI_FUNC(PyObject *) _PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_
 
 static uint32_t add_frame(struct py_walk *w, uint32_t parent, PyObject *place, uint32_t flags)
 {
-	struct snap_frame frame = {.file = (uint32_t)(py_name_label(w, PyTuple_GET_ITEM(place, 0)) / 4),
-				   .line = (uint32_t)PyLong_AsUnsignedLongMask(PyTuple_GET_ITEM(place, 1))};
+	struct snap_frame frame = {
+		.file = (uint32_t)(py_name_label(w, PyTuple_GET_ITEM(place, 0)) / 4),
+		.line = (uint32_t)PyLong_AsUnsignedLongMask(PyTuple_GET_ITEM(place, 1))};
 	uint32_t frame_id = 0, stack_id = 0;
 	if (py_going(w))
 		w->status = snap_writer_frame(w->writer, &frame, &frame_id, &w->error);
 	if (py_going(w))
-		w->status = snap_writer_stack(w->writer, parent, frame_id, flags, &stack_id, &w->error);
+		w->status =
+			snap_writer_stack(w->writer, parent, frame_id, flags, &stack_id, &w->error);
 	return stack_id;
 }
 
-/* traceback: (file, line) of each frame, the innermost first; count: of all frames that there were, or 0. */
+/* traceback: (file, line) of each frame, the innermost
+ * first; count: of all frames that there were, or 0. */
 static uint32_t add_traceback(struct py_walk *w, PyObject *traceback, size_t count)
 {
 	size_t kept = (size_t)PyTuple_GET_SIZE(traceback);
@@ -33,7 +36,9 @@ static void add_row(struct py_walk *w, PyObject *trace, struct py_map *stacks)
 	PyObject *traceback = PyTuple_GET_ITEM(trace, 2);
 	uint32_t stack = py_map_get(stacks, traceback);
 	if (!stack) {
-		size_t count = PyTuple_GET_SIZE(trace) > 3 ? PyLong_AsSize_t(PyTuple_GET_ITEM(trace, 3)) : 0;
+		size_t count = PyTuple_GET_SIZE(trace) > 3
+				       ? PyLong_AsSize_t(PyTuple_GET_ITEM(trace, 3))
+				       : 0;
 		stack = add_traceback(w, traceback, count);
 		if (py_going(w) && !py_map_put(stacks, traceback, stack))
 			py_fail(w, SNAP_NO_MEMORY, "out of memory");
@@ -75,11 +80,13 @@ static uint32_t add_node(struct py_walk *w, uint32_t parent, const struct py_nod
 	struct snap_frame frame = {.function = (uint32_t)(py_name_label(w, code->function) / 4),
 				   .file = (uint32_t)(py_name_label(w, code->file) / 4),
 				   .line = node->line};
-	uint32_t frame_id = 0, stack_id = 0, flags = node->parent == PY_STACK_TRUNCATED ? SNAP_STACK_TRUNCATED : 0;
+	uint32_t frame_id = 0, stack_id = 0,
+		 flags = node->parent == PY_STACK_TRUNCATED ? SNAP_STACK_TRUNCATED : 0;
 	if (py_going(w))
 		w->status = snap_writer_frame(w->writer, &frame, &frame_id, &w->error);
 	if (py_going(w))
-		w->status = snap_writer_stack(w->writer, parent, frame_id, flags, &stack_id, &w->error);
+		w->status =
+			snap_writer_stack(w->writer, parent, frame_id, flags, &stack_id, &w->error);
 	return stack_id;
 }
 
@@ -91,7 +98,8 @@ static uint32_t stack_of(struct py_walk *w, uint32_t node)
 	if (!w->stacks.size && !py_area_add(&w->stacks, py_stacks_count(stacks) * sizeof(uint32_t)))
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for stacks");
 	uint32_t at = node;
-	for (; py_going(w) && at >= PY_STACK_FIRST && !*known_stack(w, at); at = py_stacks_node(stacks, at)->parent) {
+	for (; py_going(w) && at >= PY_STACK_FIRST && !*known_stack(w, at);
+	     at = py_stacks_node(stacks, at)->parent) {
 		uint32_t *added = py_area_add(&chain, sizeof(*added));
 		if (added)
 			*added = at;
@@ -128,7 +136,8 @@ static struct sum *sum_of(const struct sums *sums, uint64_t size, uint32_t stack
 
 static bool grow_sums(struct sums *sums)
 {
-	struct sums larger = {.capacity = sums->capacity ? sums->capacity * 2 : 4096, .count = sums->count};
+	struct sums larger = {.capacity = sums->capacity ? sums->capacity * 2 : 4096,
+			      .count = sums->count};
 	larger.all = py_map_pages(larger.capacity * sizeof(*larger.all));
 	if (!larger.all)
 		return false;

@@ -1,5 +1,6 @@
-/* For snap-record's tracker, where it is in the process: which Python lines call malloc.  It asks in any thread, mostly
- * without the interpreter's lock; but a thread's own frames change only by itself, and keep their code alive. */
+/* For snap-record's tracker, where it is in the process: which Python lines call
+ * malloc.  It asks in any thread, mostly without the interpreter's lock; but a
+ * thread's own frames change only by itself, and keep their code alive. */
 #include <pthread.h>
 
 #include "py_activation.h"
@@ -9,7 +10,8 @@
 #define LEVELS 256
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct py_stacks stacks = {.for_tracker = true, .lock = &lock}; /* the process's, as the tracker is */
+/* the process's, as the tracker is */
+static struct py_stacks stacks = {.for_tracker = true, .lock = &lock};
 
 static void before_fork(void)
 {
@@ -38,7 +40,8 @@ void py_track_begin(void)
 {
 	if (!snap_tracker_interpreter || stacks.limit || !py_layouts_hold())
 		return;
-	if (pthread_atfork(before_fork, after_fork, after_fork) != 0 || !py_stacks_init(&stacks, LEVELS)) {
+	if (pthread_atfork(before_fork, after_fork, after_fork) != 0 ||
+	    !py_stacks_init(&stacks, LEVELS)) {
 		py_stacks_free(&stacks);
 		return;
 	}

@@ -68,10 +68,10 @@ static enum py_layout layout_of(const PyTypeObject *type)
 		unsigned long flag;
 		enum py_layout layout;
 	} by_flag[] = {
-		{Py_TPFLAGS_LIST_SUBCLASS, PY_LIST},     {Py_TPFLAGS_TUPLE_SUBCLASS, PY_TUPLE},
-		{Py_TPFLAGS_DICT_SUBCLASS, PY_DICT},     {Py_TPFLAGS_UNICODE_SUBCLASS, PY_STRING},
-		{Py_TPFLAGS_BYTES_SUBCLASS, PY_BYTES},   {Py_TPFLAGS_LONG_SUBCLASS, PY_INTEGER},
-		{Py_TPFLAGS_TYPE_SUBCLASS, PY_TYPE},     {Py_TPFLAGS_BASE_EXC_SUBCLASS, PY_EXCEPTION},
+		{Py_TPFLAGS_LIST_SUBCLASS, PY_LIST},   {Py_TPFLAGS_TUPLE_SUBCLASS, PY_TUPLE},
+		{Py_TPFLAGS_DICT_SUBCLASS, PY_DICT},   {Py_TPFLAGS_UNICODE_SUBCLASS, PY_STRING},
+		{Py_TPFLAGS_BYTES_SUBCLASS, PY_BYTES}, {Py_TPFLAGS_LONG_SUBCLASS, PY_INTEGER},
+		{Py_TPFLAGS_TYPE_SUBCLASS, PY_TYPE},   {Py_TPFLAGS_BASE_EXC_SUBCLASS, PY_EXCEPTION},
 	};
 	for (size_t i = 0; i < sizeof(by_flag) / sizeof(*by_flag); i++)
 		if (type->tp_flags & by_flag[i].flag)
@@ -80,14 +80,21 @@ static enum py_layout layout_of(const PyTypeObject *type)
 		const PyTypeObject *type;
 		enum py_layout layout;
 	} by_type[] = {
-		{&PySet_Type, PY_SET},           {&PyFrozenSet_Type, PY_SET},
-		{&PyFloat_Type, PY_FLOAT},       {&PyFunction_Type, PY_FUNCTION},
-		{&PyModule_Type, PY_MODULE},     {&PyFrame_Type, PY_FRAME},
-		{&PyTraceBack_Type, PY_TRACEBACK}, {&PyGen_Type, PY_GENERATOR},
-		{&PyCoro_Type, PY_GENERATOR},    {&PyAsyncGen_Type, PY_GENERATOR},
-		{&PyCode_Type, PY_CODE},         {&PyCell_Type, PY_CELL},
+		{&PySet_Type, PY_SET},
+		{&PyFrozenSet_Type, PY_SET},
+		{&PyFloat_Type, PY_FLOAT},
+		{&PyFunction_Type, PY_FUNCTION},
+		{&PyModule_Type, PY_MODULE},
+		{&PyFrame_Type, PY_FRAME},
+		{&PyTraceBack_Type, PY_TRACEBACK},
+		{&PyGen_Type, PY_GENERATOR},
+		{&PyCoro_Type, PY_GENERATOR},
+		{&PyAsyncGen_Type, PY_GENERATOR},
+		{&PyCode_Type, PY_CODE},
+		{&PyCell_Type, PY_CELL},
 		{&PyCFunction_Type, PY_C_FUNCTION},
-		{&_PyWeakref_RefType, PY_WEAK},  {&_PyWeakref_ProxyType, PY_WEAK},
+		{&_PyWeakref_RefType, PY_WEAK},
+		{&_PyWeakref_ProxyType, PY_WEAK},
 		{&_PyWeakref_CallableProxyType, PY_WEAK},
 	};
 	for (size_t i = 0; i < sizeof(by_type) / sizeof(*by_type); i++)
@@ -157,14 +164,16 @@ static PyCFunction find_sizeof(const struct py_walk *w, PyTypeObject *type)
 {
 	PyObject *order = type->tp_mro;
 	for (Py_ssize_t i = 0; order && i < PyTuple_GET_SIZE(order); i++) {
-		PyObject *method = own_attribute((PyTypeObject *)PyTuple_GET_ITEM(order, i), w->sizeof_name);
+		PyObject *method =
+			own_attribute((PyTypeObject *)PyTuple_GET_ITEM(order, i), w->sizeof_name);
 		if (!method)
 			continue;
 		if (Py_TYPE(method) != &PyMethodDescr_Type)
 			return NULL;
 		const PyMethodDef *definition = ((PyMethodDescrObject *)method)->d_method;
 		bool plain = (definition->ml_flags & METH_NOARGS) != 0;
-		return plain && definition->ml_meth != w->object_sizeof ? definition->ml_meth : NULL;
+		return plain && definition->ml_meth != w->object_sizeof ? definition->ml_meth
+									: NULL;
 	}
 	return NULL;
 }
@@ -186,7 +195,8 @@ static bool describe(struct py_walk *w, PyTypeObject *type, struct py_type *out)
 	out->member_count = w->members.size / sizeof(struct py_member) - out->member_first;
 	uint32_t string = py_string(w, name);
 	if (py_going(w))
-		w->status = snap_writer_type(w->writer, string, kind_of(out->layout), &out->id, &w->error);
+		w->status = snap_writer_type(w->writer, string, kind_of(out->layout), &out->id,
+					     &w->error);
 	return py_going(w);
 }
 

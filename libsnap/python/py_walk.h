@@ -1,5 +1,6 @@
-/* The walk over CPython's objects, from the inside.  It runs in a forked child that holds the interpreter's
- * lock: nothing here runs Python code or waits for a lock, and all memory is mapped by the child itself. */
+/* The walk over CPython's objects, from the inside.  It runs in a forked
+ * child that holds the interpreter's lock: nothing here runs Python code
+ * or waits for a lock, and all memory is mapped by the child itself. */
 #ifndef SNAP_PY_WALK_H
 #define SNAP_PY_WALK_H
 
@@ -56,7 +57,8 @@ struct py_memory {
 	char *chunk;
 	size_t chunk_left;
 };
-/* For libsnap: blocks up to 32 KiB are reused by size, larger ones mapped.  Ends with the process. */
+/* For libsnap: blocks up to 32 KiB are reused by size,
+ * larger ones mapped.  Ends with the process. */
 struct snap_allocator py_memory_allocator(struct py_memory *);
 
 /* Pointers to numbers other than 0. */
@@ -64,7 +66,7 @@ struct py_map {
 	struct py_map_entry {
 		const void *key;
 		uint32_t value;
-	} *entries;
+	} * entries;
 	size_t capacity, count;
 };
 uint32_t py_map_get(const struct py_map *, const void *key);
@@ -73,7 +75,8 @@ void py_map_free(struct py_map *);
 
 /* ---- addresses to ids (py_index.c) ---- */
 
-/* For each MiB of addresses that has objects, a table with one number for every 16 bytes: objects are at least so large. */
+/* For each MiB of addresses that has objects, a table with one
+ * number for every 16 bytes: objects are at least so large. */
 #define PY_CHUNK_LOG   20
 #define PY_CHUNK_SLOTS ((size_t)1 << (PY_CHUNK_LOG - 4))
 struct py_index {
@@ -81,11 +84,12 @@ struct py_index {
 		uintptr_t key;
 		uint32_t *ids;
 		uint64_t used; /* 64ths of it that have ids */
-	} *chunks;
+	} * chunks;
 	size_t capacity, count; /* capacity: a power of two, or 0 */
-	/* Where the next tables lie: many in one piece, which the system backs with few, large pages */
+	/* Where the next tables lie: many in one piece,
+	 * which the system backs with few, large pages */
 	uint32_t *pool;
-	size_t pool_left; /* tables */
+	size_t pool_left;     /* tables */
 	struct py_area pools; /* uint32_t *, in one piece each */
 };
 uint32_t *py_index_seek(struct py_index *, const void *address);
@@ -113,8 +117,25 @@ static inline uint32_t *py_index_slot(struct py_index *index, const void *addres
 /* ---- types (py_types.c) ---- */
 
 enum py_layout {
-	PY_OTHER, PY_LIST, PY_TUPLE, PY_DICT, PY_SET, PY_STRING, PY_BYTES, PY_INTEGER, PY_FLOAT, PY_FUNCTION,
-	PY_MODULE, PY_TYPE, PY_FRAME, PY_TRACEBACK, PY_GENERATOR, PY_CODE, PY_WEAK, PY_CELL, PY_C_FUNCTION,
+	PY_OTHER,
+	PY_LIST,
+	PY_TUPLE,
+	PY_DICT,
+	PY_SET,
+	PY_STRING,
+	PY_BYTES,
+	PY_INTEGER,
+	PY_FLOAT,
+	PY_FUNCTION,
+	PY_MODULE,
+	PY_TYPE,
+	PY_FRAME,
+	PY_TRACEBACK,
+	PY_GENERATOR,
+	PY_CODE,
+	PY_WEAK,
+	PY_CELL,
+	PY_C_FUNCTION,
 	PY_EXCEPTION,
 };
 
@@ -127,11 +148,13 @@ struct py_type {
 	PyTypeObject *type;
 	uint32_t id; /* in the snapshot */
 	enum py_layout layout;
-	bool exact;                 /* the type itself, not one derived from it */
+	bool exact; /* the type itself, not one derived from it */
 	bool is_lru_cache;
-	uint32_t plain, labelled;   /* the writer's layouts without slots, and with labels; 0: not yet */
-	size_t before;              /* bytes of a block before the object: collector's header, managed dict */
-	PyCFunction size;           /* __sizeof__, if it is written in C and not object's */
+	/* the writer's layouts without slots, and with labels; 0: not yet */
+	uint32_t plain, labelled;
+	/* bytes of a block before the object: collector's header, managed dict */
+	size_t before;
+	PyCFunction size; /* __sizeof__, if it is written in C and not object's */
 	size_t member_first, member_count;
 };
 
@@ -143,16 +166,16 @@ struct py_type {
 #define PY_LEAF      4u /* refers to nothing */
 
 struct py_options {
-	const char *path;  /* or NULL */
-	int descriptor;    /* if there is no path */
+	const char *path; /* or NULL */
+	int descriptor;   /* if there is no path */
 	bool graph, traces, hashes, keys;
-	bool plain;                /* private structures are not to be read */
+	bool plain;                 /* private structures are not to be read */
 	const char *program, *time; /* properties */
-	PyObject *thread_names;    /* dict of ident: name, or NULL */
-	size_t trace_limit;        /* frames that are kept of a stack */
+	PyObject *thread_names;     /* dict of ident: name, or NULL */
+	size_t trace_limit;         /* frames that are kept of a stack */
 	unsigned long pid;
 	uint64_t time_ns, resident_bytes;
-	uint64_t hash_key[2];      /* random */
+	uint64_t hash_key[2]; /* random */
 };
 
 #define PY_SOON 32u
@@ -161,7 +184,7 @@ struct py_walk {
 	struct snap_writer *writer;
 	enum snap_status status; /* the first failure; after it nothing more is done */
 	struct snap_error error;
-	bool layouts;            /* private structures are as we know them */
+	bool layouts; /* private structures are as we know them */
 
 	struct py_index index;
 	uint32_t object_count, object_room;
@@ -169,9 +192,11 @@ struct py_walk {
 	struct py_area objects;          /* struct snap_heap_object; id: the address */
 	struct py_area marks;            /* uint8_t */
 	struct py_area traces, contents; /* uint32_t */
-	struct py_area words; /* uint32_t: targets, as snap_writer_heap() wants them */
-	struct py_area order; /* uint32_t: the ids that are being visited, and in the end all by address */
-	struct py_area later; /* uint32_t: ids of dicts that are to be visited when all others have been */
+	struct py_area words;            /* uint32_t: targets, as snap_writer_heap() wants them */
+	/* uint32_t: the ids that are being visited, and in the end all by address */
+	struct py_area order;
+	/* uint32_t: ids of dicts that are to be visited when all others have been */
+	struct py_area later;
 	uint32_t soon[PY_SOON]; /* ids that wait to be visited; 0: none */
 	size_t turn;
 
@@ -184,20 +209,20 @@ struct py_walk {
 	PyCFunction object_sizeof;
 
 	/* of the object at hand */
-	struct py_area visited; /* PyObject *; NULL: has been labelled */
+	struct py_area visited;      /* PyObject *; NULL: has been labelled */
 	size_t visited_at, searches; /* the next one expected; in vain */
 	size_t first_word;
-	struct py_area slots;   /* uint64_t: a label and a kind for each word after that */
-	uint32_t own_dict;      /* id, or 0 */
+	struct py_area slots; /* uint64_t: a label and a kind for each word after that */
+	uint32_t own_dict;    /* id, or 0 */
 
 	struct py_map layout_numbers; /* from hashes to numbers in layout_infos + 1 */
 	struct py_area layout_infos;  /* struct py_layout_info */
 	struct py_area layout_slots;  /* uint64_t: as in slots */
 
-	struct py_map split_sizes;  /* of dicts by their shared keys */
-	uint32_t integer_sizes[4];  /* of int by digits; 0: not yet known */
-	struct py_area roots;       /* uint32_t: ids of known roots */
-	struct py_area stacks;      /* uint32_t: stacks of the tracer's nodes, or 0 */
+	struct py_map split_sizes; /* of dicts by their shared keys */
+	uint32_t integer_sizes[4]; /* of int by digits; 0: not yet known */
+	struct py_area roots;      /* uint32_t: ids of known roots */
+	struct py_area stacks;     /* uint32_t: stacks of the tracer's nodes, or 0 */
 };
 
 static inline bool py_going(const struct py_walk *w)
@@ -250,7 +275,9 @@ bool py_refer_room(struct py_walk *);
 static inline void py_refer_id(struct py_walk *w, uint32_t to, uint64_t slot)
 {
 	struct py_area *words = &w->words, *slots = &w->slots;
-	if (__builtin_expect(words->capacity - words->size < sizeof(to) || slots->capacity - slots->size < sizeof(slot), 0) &&
+	if (__builtin_expect(words->capacity - words->size < sizeof(to) ||
+				     slots->capacity - slots->size < sizeof(slot),
+			     0) &&
 	    !py_refer_room(w))
 		return;
 	memcpy(words->bytes + words->size, &to, sizeof(to));
@@ -259,7 +286,8 @@ static inline void py_refer_id(struct py_walk *w, uint32_t to, uint64_t slot)
 	slots->size += sizeof(slot);
 }
 /* A reference from the object at hand; to may be NULL. */
-static inline void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind, uint64_t label)
+static inline void py_refer(struct py_walk *w, PyObject *to, enum snap_reference_kind kind,
+			    uint64_t label)
 {
 	if (to)
 		py_refer_id(w, py_note(w, to), label << PY_KIND_BITS | kind);
@@ -267,7 +295,9 @@ static inline void py_refer(struct py_walk *w, PyObject *to, enum snap_reference
 static inline void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
 {
 	if (to)
-		py_refer_id(w, py_note(w, to), ((uint64_t)py_note(w, key) << 2 | PY_TAG_KEY) << PY_KIND_BITS | SNAP_REF_VALUE);
+		py_refer_id(w, py_note(w, to),
+			    ((uint64_t)py_note(w, key) << 2 | PY_TAG_KEY) << PY_KIND_BITS |
+				    SNAP_REF_VALUE);
 }
 /* All that a list or tuple holds. */
 void py_refer_items(struct py_walk *, PyObject *const *items, size_t count);
@@ -322,7 +352,8 @@ bool py_layouts_hold(void);
 /* Whether the values of an instance without a dict are those of a tuple. */
 bool py_instance_holds(PyObject *instance, PyObject *names, PyObject *values);
 bool py_values_are_embedded(PyObject *dict);
-PyObject *py_instance_dict(const struct py_walk *, PyObject *); /* borrowed, and only if there is one */
+/* borrowed, and only if there is one */
+PyObject *py_instance_dict(const struct py_walk *, PyObject *);
 size_t py_inline_values_size(PyObject *);
 void py_claim_instance(struct py_walk *, PyObject *, const struct py_type *);
 void py_claim_type(struct py_walk *, PyTypeObject *);
@@ -332,7 +363,8 @@ void py_refer_static_type(struct py_walk *, PyTypeObject *);
 void py_claim_frame(struct py_walk *, PyObject *frame);
 void py_claim_generator(struct py_walk *, PyObject *generator);
 PyObject *py_generator_name(PyObject *generator); /* borrowed */
-/* Whether a waiting generator's variables are these, and the thread's innermost frame is that of a code object. */
+/* Whether a waiting generator's variables are these, and
+ * the thread's innermost frame is that of a code object. */
 bool py_generator_holds(PyObject *generator, PyObject *names, PyObject *values);
 bool py_thread_runs(PyCodeObject *code);
 /* "function (file:line)" */

@@ -150,8 +150,8 @@ static enum snap_status match_frames(const struct filter *filter, struct names *
 	return status;
 }
 
-/* A stack matches by the frame that stands for it, or with all_frames by any, those it was inlined into
- * among them. */
+/* A stack matches by the frame that stands for it, or with
+ * all_frames by any, those it was inlined into among them. */
 static enum snap_status match_stacks(struct filter *filter, struct names *names,
 				     struct libsnap_array *frame_bits, struct snap_error *error)
 {

@@ -82,8 +82,8 @@ static bool set_has(struct text_at set, uint32_t character)
 		uint32_t low, high;
 		next_member(&set, &index, &search, &low, &high);
 		if (low > high)
-			continue; /* a reversed range is nothing, and lets a ! behind it come first
-				   */
+			/* a reversed range is nothing, and lets a ! behind it come first */
+			continue;
 		if (first && low == '!') {
 			negated = true;
 			if (high != low)

@@ -13,11 +13,11 @@
 #define MAP_PARTS (MAP_WORDS * 64u)
 /* So many of the largest owners are kept. */
 #define OWNERS_KEPT 4096u
-/* The types of the first cycles, and of those of more objects, are kept, as long as so many numbers are enough to count
- * them. */
-#define MEMBERS_OF  64u
+/* The types of the first cycles, and of those of more objects, are
+ * kept, as long as so many numbers are enough to count them. */
+#define MEMBERS_OF 64u
 /* For what so many cycles retain the graph is searched. */
-#define SEARCHES 10u
+#define SEARCHES    10u
 #define MEMBERS_FEW 65536u
 #define MEMBERS_MAX (UINT64_C(1) << 21)
 
@@ -38,8 +38,8 @@ struct making {
 /* index_owners.c */
 enum snap_status libsnap_index_find_owners(struct making *, struct snap_error *);
 /* index_classes.c */
-enum snap_status libsnap_index_ask(struct making *, enum snap_key, struct classing *, libsnap_harvest *,
-				   struct snap_error *);
+enum snap_status libsnap_index_ask(struct making *, enum snap_key, struct classing *,
+				   libsnap_harvest *, struct snap_error *);
 enum snap_status libsnap_index_write_classes(struct making *, struct snap_writer *);
 enum snap_status libsnap_index_write_fields(struct making *, struct snap_writer *);
 /* index_members.c */

@@ -1,8 +1,9 @@
-/* Classes of objects, their tree of dominators, the names that they need, and fields, for the index (FORMAT.md, section
- * 7.5). */
+/* Classes of objects, their tree of dominators, the names that they
+ * need, and fields, for the index (FORMAT.md, section 7.5). */
 #include "index.h"
 
-/* More classes or nodes than this, and they are not kept: answers would not come at once, and take room. */
+/* More classes or nodes than this, and they are not kept:
+ * answers would not come at once, and take room. */
 static uint64_t most_classes(const struct making *making)
 {
 	return 4096 + making->objects / 64;
@@ -14,8 +15,8 @@ static uint64_t most_nodes(const struct making *making)
 }
 
 #define PATTERNS (SNAP_PART_TYPE | SNAP_PART_STACK | SNAP_PART_DOMAIN)
-#define ALL                                                                                        \
-	(PATTERNS | SNAP_PART_SHAPE | SNAP_PART_THREAD | SNAP_PART_GENERATION | SNAP_PART_SIZE |   \
+#define ALL \
+	(PATTERNS | SNAP_PART_SHAPE | SNAP_PART_THREAD | SNAP_PART_GENERATION | SNAP_PART_SIZE | \
 	 SNAP_PART_PLACES)
 
 /* In order: what others tell already is left out.  What no object has all classes tell. */
@@ -140,8 +141,8 @@ static enum snap_status write_roots(struct making *making, struct side *side)
 		struct snap_graph_group group;
 		snap_graph_group(side->graph, i, &group);
 		uint64_t above = group.above == SNAP_GRAPH_NO_GROUP ? 0 : before + group.above + 1;
-		status = libsnap_table_row(&making->roots, (uint64_t[]){above, group.kind,
-									group.string, group.type});
+		status = libsnap_table_row(
+			&making->roots, (uint64_t[]){above, group.kind, group.string, group.type});
 	}
 	return status;
 }
@@ -166,8 +167,9 @@ static enum snap_status write_steps(struct making *making, struct side *side)
 		struct tuple step =
 			*(const struct tuple *)libsnap_array_at(&side->step_of_item, chain.item);
 		uint64_t parent = chain.before ? before + chain.before : 0;
-		status = libsnap_table_row(&making->steps, (uint64_t[]){parent, step.part[0],
-									step.part[1], label_of(&step)});
+		status = libsnap_table_row(
+			&making->steps,
+			(uint64_t[]){parent, step.part[0], step.part[1], label_of(&step)});
 	}
 	return status;
 }
@@ -211,9 +213,9 @@ static enum snap_status write_tree(struct growing *growing)
 	for (uint32_t i = 0; status == SNAP_OK && i < growing->nodes.count; i++) {
 		struct node node = node_at(growing, i);
 		status = libsnap_table_row(
-			&making->nodes,
-			(uint64_t[]){classes + node.class + 1, node.parent ? nodes + node.parent : 0,
-				     libsnap_array_get64(&growing->retained, i)});
+			&making->nodes, (uint64_t[]){classes + node.class + 1,
+						     node.parent ? nodes + node.parent : 0,
+						     libsnap_array_get64(&growing->retained, i)});
 	}
 	for (uint32_t i = 0; status == SNAP_OK && i < side->answer->space.groups.count; i++)
 		status = write_class(making, side, i);
@@ -262,7 +264,8 @@ static unsigned absent_parts(const struct making *making)
 /* Ids are packed in pairs. */
 static bool has_small_ids(const struct making *making)
 {
-	static const enum snap_table tables[] = {SNAP_TYPES, SNAP_SHAPES, SNAP_STACKS, SNAP_THREADS};
+	static const enum snap_table tables[] = {SNAP_TYPES, SNAP_SHAPES, SNAP_STACKS,
+						 SNAP_THREADS};
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (snap_reader_row_count(making->reader, tables[i]) > UINT32_MAX)
 			return false;
@@ -300,7 +303,8 @@ enum snap_status libsnap_index_write_classes(struct making *making, struct snap_
 
 /* ---- fields ---- */
 
-/* A field is named by the first of its labels, as the file has them; what has no references is the sum. */
+/* A field is named by the first of its labels, as the
+ * file has them; what has no references is the sum. */
 static enum snap_status take_fields(void *context, struct side *side, struct snap_error *error)
 {
 	struct making *making = context;
@@ -325,9 +329,9 @@ static enum snap_status take_fields(void *context, struct side *side, struct sna
 	}
 	libsnap_array_end(&told);
 	if (status == SNAP_OK)
-		status = libsnap_table_row(
-			table, (uint64_t[]){0, 0, SNAP_LABEL_NONE, 0, side->total.exact.bytes,
-					    answer->info.retained});
+		status = libsnap_table_row(table, (uint64_t[]){0, 0, SNAP_LABEL_NONE, 0,
+							       side->total.exact.bytes,
+							       answer->info.retained});
 	return status;
 }
 

@@ -1,5 +1,5 @@
-/* Where to look: which addresses a stretch of objects has, and to which parts of all objects a stretch of references,
- * or of dominators, leads (FORMAT.md, section 7.5). */
+/* Where to look: which addresses a stretch of objects has, and to which parts of all
+ * objects a stretch of references, or of dominators, leads (FORMAT.md, section 7.5). */
 #include <string.h>
 
 #include "index.h"

@@ -18,9 +18,9 @@ static enum snap_status write_cycle(struct libsnap_table_out *table, uint64_t cy
 				lowest = type;
 		if (lowest == types)
 			break;
-		status = libsnap_table_row(table, (uint64_t[]){cycle + 1, lowest,
-							       members[lowest].count,
-							       members[lowest].first + 1});
+		status = libsnap_table_row(table,
+					   (uint64_t[]){cycle + 1, lowest, members[lowest].count,
+							members[lowest].first + 1});
 		members[lowest].count = 0;
 	}
 	return status;
@@ -35,7 +35,8 @@ enum snap_status libsnap_index_write_members(struct making *making, struct snap_
 	uint32_t *place = libsnap_alloc_zeroed(memory, (size_t)cycles, sizeof(*place));
 	for (uint64_t i = 0; place != NULL && i < cycles; i++) {
 		snap_graph_cycle(making->graph, i, &cycle);
-		if ((i < MEMBERS_OF || cycle.objects > MEMBERS_FEW) && (large + 1) * types <= MEMBERS_MAX)
+		if ((i < MEMBERS_OF || cycle.objects > MEMBERS_FEW) &&
+		    (large + 1) * types <= MEMBERS_MAX)
 			place[i] = (uint32_t)++large;
 	}
 	size_t count = (size_t)(large * types);

@@ -98,8 +98,7 @@ static enum snap_status check_snapshot(const struct making *making, struct snap_
 		wrong = "the snapshot is sampled: what is retained cannot be known";
 	else if (making->options != NULL && making->objects == 0)
 		wrong = "the snapshot has no objects";
-	else if (making->options != NULL &&
-		 snap_reader_row_count(making->reader, SNAP_ROOTS) == 0)
+	else if (making->options != NULL && snap_reader_row_count(making->reader, SNAP_ROOTS) == 0)
 		wrong = "the snapshot has no roots";
 	return wrong ? libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "%s", wrong) : SNAP_OK;
 }
@@ -193,7 +192,8 @@ static enum snap_status write_owners(struct making *making, struct snap_writer *
 	return libsnap_table_end(&table, status);
 }
 
-/* Where several of its objects are entered, a search of the whole graph says what would be free without it. */
+/* Where several of its objects are entered, a search of
+ * the whole graph says what would be free without it. */
 static enum snap_status search_without(struct making *making, uint64_t number,
 				       const struct snap_graph_cycle *cycle, uint64_t *retained,
 				       struct snap_error *error)
@@ -248,16 +248,16 @@ static enum snap_status write_suspects(struct making *making, struct snap_writer
 	libsnap_table_begin(&table, w, SNAP_INDEX_SUSPECTS, options->suspect_count);
 	for (size_t i = 0; status == SNAP_OK && i < options->suspect_count; i++) {
 		const struct snap_index_suspect *s = &options->suspects[i];
-		status = libsnap_table_row(&table, (uint64_t[]){s->row + 1, s->type, s->count,
-								s->bytes, s->retained});
+		status = libsnap_table_row(
+			&table, (uint64_t[]){s->row + 1, s->type, s->count, s->bytes, s->retained});
 	}
 	status = libsnap_table_end(&table, status);
 	libsnap_table_begin(&table, w, SNAP_INDEX_SUSPECT_PARTS, options->part_count);
 	for (size_t i = 0; status == SNAP_OK && i < options->part_count; i++) {
 		const struct snap_index_part *p = &options->parts[i];
-		status = libsnap_table_row(&table, (uint64_t[]){p->suspect, p->part, p->type,
-								p->stack, p->count, p->bytes,
-								p->row + 1});
+		status = libsnap_table_row(&table,
+					   (uint64_t[]){p->suspect, p->part, p->type, p->stack,
+							p->count, p->bytes, p->row + 1});
 	}
 	return libsnap_table_end(&table, status);
 }
@@ -298,7 +298,8 @@ enum snap_status snap_index_write(struct snap_writer *w, struct snap_reader *rea
 {
 	struct snap_index_options options = SNAP_INDEX_OPTIONS_INIT;
 	struct snap_reader_info info;
-	struct making making = {.reader = reader, .objects = snap_reader_row_count(reader, SNAP_OBJECTS)};
+	struct making making = {.reader = reader,
+				.objects = snap_reader_row_count(reader, SNAP_OBJECTS)};
 	enum snap_status status = libsnap_copy_options(&options, sizeof(options), given, error);
 	if (options.max_memory_bytes == 0)
 		options.max_memory_bytes = DEFAULT_MEMORY;

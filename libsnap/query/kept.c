@@ -1,5 +1,5 @@
-/* What the index of a snapshot has instead of objects: classes of them and the tree of dominators of these, and fields
- * (FORMAT.md, section 7.5). */
+/* What the index of a snapshot has instead of objects: classes of them and
+ * the tree of dominators of these, and fields (FORMAT.md, section 7.5). */
 #include "query.h"
 
 enum snap_status libsnap_wrong_index(struct snap_error *error)
@@ -15,8 +15,7 @@ static enum snap_status each_batch(struct side *side, const uint32_t *columns, s
 				   take_rows *take, struct snap_error *error)
 {
 	struct snap_scan *scan = NULL;
-	enum snap_status status =
-		snap_scan_open(&scan, side->reader, columns, column_count, error);
+	enum snap_status status = snap_scan_open(&scan, side->reader, columns, column_count, error);
 	while (status == SNAP_OK) {
 		uint64_t first;
 		size_t count;
@@ -70,8 +69,7 @@ struct choice {
 static enum snap_status choose_classes(struct side *side, struct snap_error *error)
 {
 	static const uint32_t column[] = {SNAP_INDEX_CLASS_PARTS};
-	unsigned wanted =
-		parts_of_key(side->options->key) | parts_of_patterns(&side->filter);
+	unsigned wanted = parts_of_key(side->options->key) | parts_of_patterns(&side->filter);
 	struct snap_scan *scan = NULL;
 	bool ended = false;
 	enum snap_status status = snap_scan_open(&scan, side->reader, column, 1, error);
@@ -121,8 +119,23 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 /* ---- classes, instead of objects ---- */
 
 enum {
-	PARTS, TYPE, SHAPE, STACK, THREAD, DOMAIN, GENERATION, SIZE, REFCOUNT, ROOT, STEP, BYTES,
-	COUNT, PLACES, EMPTY, HOLLOW, COLUMNS
+	PARTS,
+	TYPE,
+	SHAPE,
+	STACK,
+	THREAD,
+	DOMAIN,
+	GENERATION,
+	SIZE,
+	REFCOUNT,
+	ROOT,
+	STEP,
+	BYTES,
+	COUNT,
+	PLACES,
+	EMPTY,
+	HOLLOW,
+	COLUMNS
 };
 
 struct taking {
@@ -133,8 +146,9 @@ struct taking {
 static struct query_row class_row(struct side *side, uint64_t row, const uint64_t *const *values,
 				  size_t i)
 {
-	side->kept.fill = (struct snap_fill){
-		.places = values[PLACES][i], .empty = values[EMPTY][i], .hollow = values[HOLLOW][i]};
+	side->kept.fill = (struct snap_fill){.places = values[PLACES][i],
+					     .empty = values[EMPTY][i],
+					     .hollow = values[HOLLOW][i]};
 	return (struct query_row){.row = row - side->kept.first_class,
 				  .type = values[TYPE][i],
 				  .shape = values[SHAPE][i],
@@ -162,9 +176,9 @@ static enum snap_status take_classes(void *context, uint64_t first, size_t count
 		if (side->options->key == SNAP_KEY_ROOT)
 			libsnap_array_set32(&side->path_of, row.row, (uint32_t)values[ROOT][i]);
 		if (side->options->key == SNAP_KEY_PATH)
-			libsnap_array_set32(&side->path_of, row.row,
-					    libsnap_array_get32(&side->kept.step_of,
-								values[STEP][i]));
+			libsnap_array_set32(
+				&side->path_of, row.row,
+				libsnap_array_get32(&side->kept.step_of, values[STEP][i]));
 		status = taking->take(side, &row, error);
 	}
 	return status;
@@ -181,7 +195,7 @@ static enum snap_status take_nodes(struct side *side, uint64_t first, size_t cou
 		if (values[0][i] <= kept->first_class || class >= side->object_count)
 			continue;
 		uint64_t number = kept->class_of.count, before = first + i - number;
-		uint32_t in_tree = (uint32_t)class;
+		uint32_t in_tree = (uint32_t) class;
 		uint32_t above = parent > before ? (uint32_t)(parent - before) : 0;
 		/* The nodes of a tree are together, and a parent comes first. */
 		if (parent != 0 && (above == 0 || above > number))

@@ -8,7 +8,8 @@ enum { PARENT, TYPE, KIND, LABEL };
 struct naming {
 	struct side *side;
 	struct labels labels;
-	struct libsnap_array parents, numbers; /* by row: the parent's id, and the number of the label */
+	/* by row: the parent's id, and the number of the label */
+	struct libsnap_array parents, numbers;
 	struct resolver resolver;
 	struct libsnap_array strings, types; /* of roots */
 };
@@ -40,10 +41,9 @@ static enum snap_status take_steps(void *context, uint64_t first, size_t count,
 		enum snap_status status =
 			parent ? libsnap_labels_find(&naming->labels, values[TYPE][i], &reference,
 						     &number, error)
-			       : libsnap_labels_find_root(&naming->labels, values[TYPE][i],
-							  values[KIND][i],
-							  label % 4 == 0 ? label / 4 : 0, &number,
-							  error);
+			       : libsnap_labels_find_root(
+					 &naming->labels, values[TYPE][i], values[KIND][i],
+					 label % 4 == 0 ? label / 4 : 0, &number, error);
 		if (status != SNAP_OK)
 			return status;
 		libsnap_array_set32(&naming->parents, first + i, (uint32_t)parent);
@@ -125,7 +125,8 @@ static enum snap_status take_roots(void *context, uint64_t first, size_t count,
 			return libsnap_wrong_index(error);
 		libsnap_array_set32(&naming->parents, first + i, (uint32_t)values[0][i]);
 		libsnap_array_set32(&naming->side->kept.kinds, first + i + 1,
-				    values[1][i] < UINT32_MAX ? (uint32_t)values[1][i] : UINT32_MAX);
+				    values[1][i] < UINT32_MAX ? (uint32_t)values[1][i]
+							      : UINT32_MAX);
 		libsnap_array_set64(&naming->strings, first + i, values[2][i]);
 		libsnap_array_set64(&naming->types, first + i, values[3][i]);
 		libsnap_resolver_mark(&naming->resolver, values[2][i]);
@@ -294,8 +295,8 @@ static enum snap_status add_field(struct listing *listing, const struct field *f
 	struct libsnap_array *sums = &answer->retained[side->number];
 	struct tuple key = libsnap_labels_step(&listing->labels, field->label);
 	uint32_t group;
-	enum snap_status status = libsnap_space_intern(&answer->space, &answer->space.groups, &key,
-						       &group, error);
+	enum snap_status status =
+		libsnap_space_intern(&answer->space, &answer->space.groups, &key, &group, error);
 	if (status == SNAP_OK)
 		status = libsnap_side_count(side, group, field->bytes, field->references, error);
 	side->total.exact.count += field->references;
@@ -309,9 +310,9 @@ static enum snap_status add_field(struct listing *listing, const struct field *f
 
 enum snap_status libsnap_kept_add_fields(struct side *side, struct snap_error *error)
 {
-	static const uint32_t columns[] = {SNAP_INDEX_FIELD_TYPE,       SNAP_INDEX_FIELD_KIND,
-					   SNAP_INDEX_FIELD_LABEL,      SNAP_INDEX_FIELD_REFERENCES,
-					   SNAP_INDEX_FIELD_BYTES,      SNAP_INDEX_FIELD_RETAINED};
+	static const uint32_t columns[] = {SNAP_INDEX_FIELD_TYPE,  SNAP_INDEX_FIELD_KIND,
+					   SNAP_INDEX_FIELD_LABEL, SNAP_INDEX_FIELD_REFERENCES,
+					   SNAP_INDEX_FIELD_BYTES, SNAP_INDEX_FIELD_RETAINED};
 	struct budget *budget = &side->answer->budget;
 	struct snap_answer_info *info = &side->answer->info;
 	struct listing listing = {.side = side};

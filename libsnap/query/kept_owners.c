@@ -12,7 +12,8 @@ static bool wants_first(const struct side *side)
 	       !side->answer->info.compared;
 }
 
-/* How many of the owners kept come first, ties with the last one included; 0: it cannot be known. */
+/* How many of the owners kept come first, ties with
+ * the last one included; 0: it cannot be known. */
 static enum snap_status count_owners(struct side *side, const uint64_t *ids, size_t kept,
 				     size_t *count, struct snap_error *error)
 {
@@ -109,9 +110,9 @@ enum snap_status libsnap_kept_read_owners(struct side *side, struct snap_error *
 
 enum snap_status libsnap_kept_owners(struct side *side, struct snap_error *error)
 {
-	enum snap_status status = libsnap_budget_array(&side->answer->budget, &side->bits,
-						       side->object_count / 64 + 1,
-						       sizeof(uint64_t), error);
+	enum snap_status status =
+		libsnap_budget_array(&side->answer->budget, &side->bits,
+				     side->object_count / 64 + 1, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
 		status = libsnap_resolver_begin(&side->resolver, &side->names, error);
 	if (status != SNAP_OK)

@@ -75,8 +75,8 @@ size_t libsnap_size_of_variable(const char *bytes, size_t size)
 	return is_offset ? end - 3 : size;
 }
 
-/* The size without an offset into a variable, and without digits that follow an @: there V8 names objects, and no two
- * snapshots' are the same.  to may be NULL. */
+/* The size without an offset into a variable, and without digits that follow an @:
+ * there V8 names objects, and no two snapshots' are the same.  to may be NULL. */
 static size_t drop_numbers(const char *bytes, size_t size, char *to)
 {
 	size_t kept = 0;

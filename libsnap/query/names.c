@@ -218,7 +218,8 @@ static enum snap_status read_stacks(struct names *names, struct snap_error *erro
 						  error);
 	if (status == SNAP_OK)
 		status = make_table(names, SNAP_STACKS,
-				    names->has_callers ? sizeof(struct stack_node) : sizeof(uint32_t),
+				    names->has_callers ? sizeof(struct stack_node)
+						       : sizeof(uint32_t),
 				    &names->stacks, error);
 	return status == SNAP_OK
 		       ? libsnap_query_each_batch(names, stack_columns, names->has_callers ? 2 : 1,

@@ -11,8 +11,7 @@ static void total_of_rows(struct snap_answer *answer, int side, union measure *t
 	enum snap_key key = answer->info.key;
 	if (key != SNAP_KEY_DOMINATOR && key != SNAP_KEY_DUPLICATE && key != SNAP_KEY_FILL)
 		return;
-	*total = (union measure){
-		.exact = {answer->all_owners.bytes, answer->all_owners.count}};
+	*total = (union measure){.exact = {answer->all_owners.bytes, answer->all_owners.count}};
 	if (answer->untold > 0)
 		return;
 	*total = (union measure){.exact = {0, 0}};

@@ -9,10 +9,11 @@
 
 /* ---- memory with a limit (space.c) ---- */
 
-/* All that a question needs.  Arrays take the room that there is; when something is wanted for which there is none, they
- * move to temporary files. */
+/* All that a question needs.  Arrays take the room that there is; when
+ * something is wanted for which there is none, they move to temporary files. */
 struct budget {
-	struct snap_allocator allocator; /* what the engine allocates with: counts, then asks below */
+	/* what the engine allocates with: counts, then asks below */
+	struct snap_allocator allocator;
 	const struct snap_allocator *below;
 	uint64_t used, limit; /* limit is not 0 */
 	bool exceeded;
@@ -25,8 +26,8 @@ uint64_t libsnap_budget_for_graph(const struct budget *);
 /* Why an allocation, or an array, failed. */
 enum snap_status libsnap_budget_fail(const struct budget *, struct snap_error *);
 /* Begins an array with count zeros; it has to end, also after a failure. */
-enum snap_status libsnap_budget_array(struct budget *, struct libsnap_array *, uint64_t count, size_t element_size,
-				      struct snap_error *);
+enum snap_status libsnap_budget_array(struct budget *, struct libsnap_array *, uint64_t count,
+				      size_t element_size, struct snap_error *);
 
 /* ---- distinct things, numbered (space.c) ---- */
 
@@ -34,8 +35,8 @@ enum snap_status libsnap_budget_array(struct budget *, struct libsnap_array *, u
 
 struct interner {
 	struct libsnap_array items, slots;
-	size_t identity_size; /* the first bytes of items, that tell them apart */
-	unsigned bits;        /* 1 << bits slots; 0: none */
+	size_t identity_size;   /* the first bytes of items, that tell them apart */
+	unsigned bits;          /* 1 << bits slots; 0: none */
 	uint32_t count, placed; /* placed: items that have slots */
 };
 
@@ -54,7 +55,8 @@ struct chain {
 	uint32_t first, next; /* one that is longer by an item, and another of those; 0: none */
 };
 
-/* Names and lists by content, shared by the snapshots that are compared.  Text and chain 0 are none. */
+/* Names and lists by content, shared by the snapshots
+ * that are compared.  Text and chain 0 are none. */
 struct space {
 	struct budget *budget;
 	struct interner texts, places, chains, groups;
@@ -64,24 +66,28 @@ struct space {
 	uint64_t seed;
 };
 
-void libsnap_interner_begin(struct interner *, struct budget *, size_t item_size, size_t identity_size);
+void libsnap_interner_begin(struct interner *, struct budget *, size_t item_size,
+			    size_t identity_size);
 void libsnap_interner_end(struct interner *);
 enum snap_status libsnap_space_begin(struct space *, struct budget *, struct snap_error *);
 void libsnap_space_end(struct space *);
-enum snap_status libsnap_space_text(struct space *, const char *bytes, size_t size, uint32_t *id, struct snap_error *);
-enum snap_status libsnap_space_intern(struct space *, struct interner *, const void *item, uint32_t *id,
-				      struct snap_error *);
+enum snap_status libsnap_space_text(struct space *, const char *bytes, size_t size, uint32_t *id,
+				    struct snap_error *);
+enum snap_status libsnap_space_intern(struct space *, struct interner *, const void *item,
+				      uint32_t *id, struct snap_error *);
 /* One more, which the caller knows to be none of those. */
-enum snap_status libsnap_space_append(struct space *, struct interner *, const void *item, uint32_t *id,
-				      struct snap_error *);
-enum snap_status libsnap_space_chain(struct space *, uint32_t before, uint32_t item, uint32_t *id, struct snap_error *);
+enum snap_status libsnap_space_append(struct space *, struct interner *, const void *item,
+				      uint32_t *id, struct snap_error *);
+enum snap_status libsnap_space_chain(struct space *, uint32_t before, uint32_t item, uint32_t *id,
+				     struct snap_error *);
 
 size_t libsnap_text_size(struct space *, uint32_t id);
 void libsnap_text_read(struct space *, uint32_t id, size_t first, size_t count, void *to);
 /* NULL: it is not in memory.  Until the next allocation. */
 const char *libsnap_text_in_memory(struct space *, uint32_t id);
 /* Until the next text is asked for, or the next allocation. */
-enum snap_status libsnap_space_text_at(struct space *, uint32_t id, struct text_item *out, struct snap_error *);
+enum snap_status libsnap_space_text_at(struct space *, uint32_t id, struct text_item *out,
+				       struct snap_error *);
 
 static inline struct tuple libsnap_tuple_at(struct interner *interner, uint32_t id)
 {
@@ -103,7 +109,8 @@ struct frame_name {
 	uint64_t line, offset;
 };
 struct stack_node {
-	uint32_t parent, frame; /* ids; parent 0 where callers are not needed, frame 0 only where it was lost */
+	/* ids; parent 0 where callers are not needed, frame 0 only where it was lost */
+	uint32_t parent, frame;
 };
 struct thread_name {
 	uint64_t number;
@@ -114,23 +121,25 @@ struct shape_name {
 	uint32_t tail, tail_kind;
 };
 
-#define NEED_TYPES 1u
-#define NEED_STACKS 2u
-#define NEED_FILES 4u
-#define NEED_FUNCTIONS 8u
-#define NEED_MODULES 16u
-#define NEED_THREADS 32u
+#define NEED_TYPES       1u
+#define NEED_STACKS      2u
+#define NEED_FILES       4u
+#define NEED_FUNCTIONS   8u
+#define NEED_MODULES     16u
+#define NEED_THREADS     32u
 #define NEED_SHAPE_TYPES 64u
-#define NEED_SLOTS 128u
-#define NEED_CALLERS 256u /* of stacks */
+#define NEED_SLOTS       128u
+#define NEED_CALLERS     256u /* of stacks */
 
 /* All arrays are indexed by id; row 0 is none. */
 struct names {
 	struct space *space;
 	struct snap_reader *reader;
-	const struct snap_query_options *rename; /* for its function_name; only while names are loaded */
+	/* for its function_name; only while names are loaded */
+	const struct snap_query_options *rename;
 	struct libsnap_array types, frames, stacks, threads, shapes; /* counts are rows + 1, or 0 */
-	struct libsnap_array sites; /* by stack: its frame that is not passed over, or 0; empty: the innermost */
+	/* by stack: its frame that is not passed over, or 0; empty: the innermost */
+	struct libsnap_array sites;
 	bool has_callers; /* else stacks are frame ids alone */
 	uint64_t lost_rows;
 	bool damaged; /* the reader is partial, and something is missing */
@@ -166,15 +175,18 @@ static inline uint32_t libsnap_site_at(struct names *names, uint64_t stack)
 	return site ? site : libsnap_stack_at(names, stack).frame;
 }
 
-enum snap_status libsnap_query_names_load(struct names *, struct space *, struct snap_reader *, unsigned needed,
-				    const struct snap_query_options *, struct snap_error *);
+enum snap_status libsnap_query_names_load(struct names *, struct space *, struct snap_reader *,
+					  unsigned needed, const struct snap_query_options *,
+					  struct snap_error *);
 void libsnap_query_names_free(struct names *);
 enum snap_status libsnap_shapes_load(struct names *, unsigned needed, struct snap_error *);
 
-/* Turns string ids into texts, reading each string once, in the order of the file: mark, load, ask. */
+/* Turns string ids into texts, reading each string
+ * once, in the order of the file: mark, load, ask. */
 struct resolver {
 	struct names *names;
-	struct libsnap_array marked, rank, texts; /* a bit for each id; marked ids before each word; by rank */
+	/* a bit for each id; marked ids before each word; by rank */
+	struct libsnap_array marked, rank, texts;
 };
 enum snap_status libsnap_resolver_begin(struct resolver *, struct names *, struct snap_error *);
 static inline void libsnap_resolver_mark(struct resolver *r, uint64_t id)
@@ -198,13 +210,15 @@ bool libsnap_query_is_damaged(const struct names *);
 /* Rows of some columns of a table, in batches. */
 typedef enum snap_status libsnap_take_rows(void *context, uint64_t first_row, size_t count,
 					   const uint64_t *const *values, struct snap_error *error);
-enum snap_status libsnap_query_each_batch(struct names *, const uint32_t *columns, size_t column_count,
-				    libsnap_take_rows *take, void *context, struct snap_error *error);
+enum snap_status libsnap_query_each_batch(struct names *, const uint32_t *columns,
+					  size_t column_count, libsnap_take_rows *take,
+					  void *context, struct snap_error *error);
 
-/* The frames of a stack's own entry: the frame and those that it was inlined into.  SNAP_CORRUPT for circles. */
+/* The frames of a stack's own entry: the frame and those
+ * that it was inlined into.  SNAP_CORRUPT for circles. */
 #define MAX_INLINED 256
-enum snap_status libsnap_frame_chain(struct names *, uint32_t frame, uint32_t ids[MAX_INLINED], size_t *count,
-				     struct snap_error *);
+enum snap_status libsnap_frame_chain(struct names *, uint32_t frame, uint32_t ids[MAX_INLINED],
+				     size_t *count, struct snap_error *);
 
 /* ---- patterns (filter.c) ---- */
 
@@ -212,32 +226,39 @@ struct filter {
 	const struct snap_pattern *patterns;
 	size_t count;
 	uint64_t includes, excludes, any, with_domain; /* a bit for each pattern */
-	struct libsnap_array stack_bits, type_bits;    /* by id: the patterns that match; empty: none of the kind */
+	/* by id: the patterns that match; empty: none of the kind */
+	struct libsnap_array stack_bits, type_bits;
 	struct budget *budget;
 	bool needs_stacks, needs_types, needs_domains;
 };
 
-enum snap_status libsnap_filter_begin(struct filter *, struct budget *, const struct snap_pattern *patterns,
-				      size_t count, struct snap_error *);
+enum snap_status libsnap_filter_begin(struct filter *, struct budget *,
+				      const struct snap_pattern *patterns, size_t count,
+				      struct snap_error *);
 enum snap_status libsnap_filter_load(struct filter *, struct names *, struct snap_error *);
 void libsnap_filter_end(struct filter *);
 bool libsnap_filter_keeps(struct filter *, uint64_t stack, uint64_t type, uint64_t domain);
 /* By frame: the patterns that match. */
-enum snap_status libsnap_filter_frames(const struct filter *, struct names *, struct libsnap_array *frame_bits,
-				       struct snap_error *);
+enum snap_status libsnap_filter_frames(const struct filter *, struct names *,
+				       struct libsnap_array *frame_bits, struct snap_error *);
 
 /* ---- what stands for a stack (sites.c) ---- */
 
 /* Whether anything may be passed over here. */
 bool libsnap_has_sites(struct snap_reader *, const struct snap_query_options *);
-enum snap_status libsnap_sites_load(struct names *, const struct snap_query_options *, struct snap_error *);
+enum snap_status libsnap_sites_load(struct names *, const struct snap_query_options *,
+				    struct snap_error *);
 
 /* ---- sums (sums.c) ---- */
 
 /* Exact sums, or estimates until they are rounded. */
 union measure {
-	struct { uint64_t bytes, count; } exact;
-	struct { double bytes, count; } estimate;
+	struct {
+		uint64_t bytes, count;
+	} exact;
+	struct {
+		double bytes, count;
+	} estimate;
 };
 #define SUM_MAX ((uint64_t)INT64_MAX)
 
@@ -257,7 +278,8 @@ bool libsnap_measure_finish(const struct weigher *, union measure *);
 struct variance {
 	double bytes, count;
 };
-void libsnap_variance_add(const struct weigher *, struct variance *, uint64_t bytes, uint64_t count);
+void libsnap_variance_add(const struct weigher *, struct variance *, uint64_t bytes,
+			  uint64_t count);
 /* The standard error, rounded; at most SUM_MAX. */
 uint64_t libsnap_error_of(double variance);
 
@@ -269,14 +291,15 @@ struct query_row {
 	uint64_t address, name, content, refcount;
 	uint64_t bytes, count;
 };
-typedef enum snap_status libsnap_take_row(void *context, const struct query_row *, struct snap_error *);
+typedef enum snap_status libsnap_take_row(void *context, const struct query_row *,
+					  struct snap_error *);
 
-#define DIMENSION(d) (1u << (unsigned)(d))
-#define NEED_ROWS DIMENSION(31) /* objects themselves, whatever the totals say */
+#define DIMENSION(d)  (1u << (unsigned)(d))
+#define NEED_ROWS     DIMENSION(31) /* objects themselves, whatever the totals say */
 #define NEED_REFCOUNT (NEED_ROWS | DIMENSION(27))
-#define NEED_ADDRESS (NEED_ROWS | DIMENSION(28))
-#define NEED_NAME (NEED_ROWS | DIMENSION(29))
-#define NEED_CONTENT (NEED_ROWS | DIMENSION(30))
+#define NEED_ADDRESS  (NEED_ROWS | DIMENSION(28))
+#define NEED_NAME     (NEED_ROWS | DIMENSION(29))
+#define NEED_CONTENT  (NEED_ROWS | DIMENSION(30))
 
 struct row_source {
 	struct names *names;
@@ -293,17 +316,21 @@ struct snap_answer {
 	struct budget budget;
 	struct space space;
 	struct snap_answer_info info;
-	uint64_t untold;         /* rows that count, but were not asked for: see max_rows */
+	uint64_t untold;             /* rows that count, but were not asked for: see max_rows */
 	struct query_row all_owners; /* then: their sums */
 	enum snap_order order;
 	uint64_t max_rows; /* as in the options */
-	struct libsnap_array sides[2];    /* measures by group: of the only or old and the new one */
-	struct libsnap_array retained[2]; /* bytes by group; this and fills as far as the side knew groups */
+	/* measures by group: of the only or old and the new one */
+	struct libsnap_array sides[2];
+	/* bytes by group; this and fills as far as the side knew groups */
+	struct libsnap_array retained[2];
 	struct libsnap_array fills[2];
 	struct libsnap_array variances[2]; /* where errors were asked for, of groups that count */
-	struct libsnap_array rows; /* groups in order */
-	struct libsnap_array group_of_path; /* of the key path, + 1: from the old side to the new one */
-	struct libsnap_tape told;  /* texts of the row told last, where they are not in memory anyway */
+	struct libsnap_array rows;         /* groups in order */
+	/* of the key path, + 1: from the old side to the new one */
+	struct libsnap_array group_of_path;
+	/* texts of the row told last, where they are not in memory anyway */
+	struct libsnap_tape told;
 	struct snap_place *frames;
 	struct snap_slot_text *slots;
 	struct snap_step_text *steps;
@@ -318,9 +345,12 @@ static inline union measure libsnap_sum_at(struct snap_answer *answer, int side,
 }
 static inline uint64_t libsnap_retained_at(struct snap_answer *answer, int side, uint32_t group)
 {
-	return group < answer->retained[side].count ? libsnap_array_get64(&answer->retained[side], group) : 0;
+	return group < answer->retained[side].count
+		       ? libsnap_array_get64(&answer->retained[side], group)
+		       : 0;
 }
-static inline struct variance libsnap_variance_at(struct snap_answer *answer, int side, uint32_t group)
+static inline struct variance libsnap_variance_at(struct snap_answer *answer, int side,
+						  uint32_t group)
 {
 	if (group >= answer->variances[side].count)
 		return (struct variance){0, 0};
@@ -352,8 +382,8 @@ bool libsnap_key_can_cumulate(enum snap_key key);
 enum label_class { LABEL_NONE = 0, LABEL_TEXT = 1, LABEL_INDEX = 2, LABEL_KEY = 3 };
 struct labels {
 	struct names *names;
-	struct interner raw;      /* of tuples: type, kind, class, string id, whether of a root */
-	struct tuple last;        /* the one found last, and its number */
+	struct interner raw; /* of tuples: type, kind, class, string id, whether of a root */
+	struct tuple last;   /* the one found last, and its number */
 	uint32_t last_number;
 	struct resolver resolver;
 	bool has_resolver;
@@ -361,15 +391,17 @@ struct labels {
 
 void libsnap_labels_begin(struct labels *, struct names *);
 void libsnap_labels_end(struct labels *);
-enum snap_status libsnap_labels_find(struct labels *, uint64_t type, const struct snap_graph_reference *,
-				     uint32_t *number, struct snap_error *);
-enum snap_status libsnap_labels_find_root(struct labels *, uint64_t type, uint64_t kind, uint64_t string,
-					  uint32_t *number, struct snap_error *);
+enum snap_status libsnap_labels_find(struct labels *, uint64_t type,
+				     const struct snap_graph_reference *, uint32_t *number,
+				     struct snap_error *);
+enum snap_status libsnap_labels_find_root(struct labels *, uint64_t type, uint64_t kind,
+					  uint64_t string, uint32_t *number, struct snap_error *);
 /* After the last one was found: texts of labels. */
 enum snap_status libsnap_labels_load(struct labels *, struct snap_error *);
 /* A label "variable+0x10" is of that variable; one that is an offset alone stays. */
 size_t libsnap_size_of_variable(const char *bytes, size_t size);
-/* Number as a step to or of its type: name, kind of the type; kind (roots above 2^32), class, text. */
+/* Number as a step to or of its type: name, kind of
+ * the type; kind (roots above 2^32), class, text. */
 #define STEP_ROOT ((uint64_t)1 << 32)
 struct tuple libsnap_labels_step(struct labels *, uint32_t number);
 
@@ -379,7 +411,7 @@ struct tuple libsnap_labels_step(struct labels *, uint32_t number);
 struct classing {
 	unsigned parts; /* of enum snap_class_part */
 	uint32_t most;
-	bool too_many;  /* then the answer is SNAP_LIMIT */
+	bool too_many; /* then the answer is SNAP_LIMIT */
 };
 
 /* What the index has instead of objects: classes of them, in the tree of dominators (kept.c). */
@@ -407,10 +439,10 @@ struct side {
 	struct libsnap_array list_of;  /* by stack: its frames, for traceback */
 	struct libsnap_array of_stack; /* cumulative: measures by stack */
 	union measure total;
-	struct variance variance;      /* of the total */
-	unsigned present;              /* DIMENSION()s of which a row had a value */
+	struct variance variance; /* of the total */
+	unsigned present;         /* DIMENSION()s of which a row had a value */
 	bool any_rows, scanned;
-	uint64_t object_count;         /* of what follows */
+	uint64_t object_count;             /* of what follows */
 	struct libsnap_array group_of_row; /* + 1; retained: by object */
 	struct libsnap_array bits;     /* dominator: owners; field: owners kept, or empty: all */
 	struct fields *fields;         /* of the key field */
@@ -418,19 +450,21 @@ struct side {
 	struct resolver resolver;      /* names of owners, texts of contents */
 	bool has_resolver;
 	struct libsnap_array places, filled; /* of the key fill, by object */
-	struct libsnap_array path_of;  /* of the key path, by object: a chain */
-	struct libsnap_array step_of_item; /* classing by path: labels as the file has them, by place */
+	struct libsnap_array path_of;        /* of the key path, by object: a chain */
+	/* classing by path: labels as the file has them, by place */
+	struct libsnap_array step_of_item;
 	struct classing *classing;    /* or NULL */
 	struct snap_index_info index; /* of the snapshot, if it may answer this */
 	struct kept kept;
-	uint64_t *owners;         /* of the key dominator: ids that it has */
+	uint64_t *owners; /* of the key dominator: ids that it has */
 	size_t owner_count, owner_capacity;
-	uint32_t group;           /* of the row that was taken last */
+	uint32_t group; /* of the row that was taken last */
 };
 
 static inline bool libsnap_side_bit(struct side *side, uint64_t row)
 {
-	return row < side->object_count && (libsnap_array_get64(&side->bits, row / 64) >> row % 64 & 1);
+	return row < side->object_count &&
+	       (libsnap_array_get64(&side->bits, row / 64) >> row % 64 & 1);
 }
 static inline void libsnap_side_set_bit(struct side *side, uint64_t row)
 {
@@ -440,30 +474,37 @@ static inline void libsnap_side_set_bit(struct side *side, uint64_t row)
 /* Opens the graph; SNAP_MISUSE if what is asked needs roots, and there are none. */
 enum snap_status libsnap_side_graph(struct side *, bool needs_roots, struct snap_error *);
 /* Reads the rows that are asked about, or all kept objects for another purpose. */
-enum snap_status libsnap_side_rows(struct side *, unsigned dimensions, libsnap_take_row *take, struct snap_error *);
+enum snap_status libsnap_side_rows(struct side *, unsigned dimensions, libsnap_take_row *take,
+				   struct snap_error *);
 bool libsnap_side_keeps(struct side *, const struct query_row *);
-/* side_key.c: the row's id in the table that group_of goes by, and its key.  SNAP_END: it is in no group. */
-enum snap_status libsnap_side_key(struct side *, const struct query_row *, uint64_t *id, struct tuple *key, struct snap_error *);
+/* side_key.c: the row's id in the table that group_of
+ * goes by, and its key.  SNAP_END: it is in no group. */
+enum snap_status libsnap_side_key(struct side *, const struct query_row *, uint64_t *id,
+				  struct tuple *key, struct snap_error *);
 struct tuple libsnap_side_frame_key(struct side *, uint32_t frame);
 /* list_of: of each stack. */
 enum snap_status libsnap_list_tracebacks(struct side *, struct snap_error *);
 /* Adds to the group's sum. */
-enum snap_status libsnap_side_count(struct side *, uint32_t group, uint64_t bytes, uint64_t count, struct snap_error *);
+enum snap_status libsnap_side_count(struct side *, uint32_t group, uint64_t bytes, uint64_t count,
+				    struct snap_error *);
 
-/* ---- questions of the graph and of contents (retained.c, fields.c, contents.c, fills.c, paths.c) ---- */
+/* ---- questions of the graph and of contents (retained.c,
+ * fields.c, contents.c, fills.c, paths.c) ---- */
 
 struct content {
 	uint64_t length, hash;
 	uint32_t text;
 };
 
-/* Dominators are found; then each row is told its group, and at last what groups retain is added up. */
+/* Dominators are found; then each row is told its
+ * group, and at last what groups retain is added up. */
 enum snap_status libsnap_retained_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_retained_add(struct side *, struct snap_error *);
-/* bits: kept objects that no other kept one dominates, synthetic ones left out; and texts of their names. */
+/* bits: kept objects that no other kept one dominates,
+ * synthetic ones left out; and texts of their names. */
 enum snap_status libsnap_owners_prepare(struct side *, struct snap_error *);
-/* What the index answers: whether it has classes, fields or owners for this; then their names, and they themselves
- * (kept.c, kept_names.c, kept_owners.c). */
+/* What the index answers: whether it has classes, fields or owners for this; then
+ * their names, and they themselves (kept.c, kept_names.c, kept_owners.c). */
 enum snap_status libsnap_kept_prepare(struct side *, struct snap_error *);
 static inline bool libsnap_is_kept(const struct side *side)
 {
@@ -476,16 +517,19 @@ enum snap_status libsnap_kept_roots(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_read_owners(struct side *, struct snap_error *);
 enum snap_status libsnap_wrong_index(struct snap_error *);
 enum snap_status libsnap_kept_owners(struct side *, struct snap_error *);
-enum snap_status libsnap_kept_add_owners(struct side *, libsnap_take_row *take, struct snap_error *);
+enum snap_status libsnap_kept_add_owners(struct side *, libsnap_take_row *take,
+					 struct snap_error *);
 enum snap_status libsnap_contents_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_fills_prepare(struct side *, struct snap_error *);
-enum snap_status libsnap_fills_add(struct side *, uint64_t row, uint32_t group, struct snap_error *);
+enum snap_status libsnap_fills_add(struct side *, uint64_t row, uint32_t group,
+				   struct snap_error *);
 enum snap_status libsnap_paths_prepare(struct side *, struct snap_error *);
 /* All of the key field. */
 enum snap_status libsnap_fields_add(struct side *, struct snap_error *);
 void libsnap_fields_end(struct side *);
 
-/* Groups of which a row is a member, for the key field: numbers with a mark for those whose owner dominates it. */
+/* Groups of which a row is a member, for the key field:
+ * numbers with a mark for those whose owner dominates it. */
 #define MEMBER_OWNED ((uint32_t)1 << 31)
 struct span {
 	uint32_t first, end;
@@ -494,26 +538,30 @@ struct span libsnap_fields_span(const struct side *, uint64_t row);
 uint32_t libsnap_fields_member(const struct side *, uint32_t index);
 
 /* The path that is one step longer than before, or one that it is folded into. */
-enum snap_status libsnap_path_add(struct space *, uint32_t before, uint32_t item, uint32_t *path, struct snap_error *);
+enum snap_status libsnap_path_add(struct space *, uint32_t before, uint32_t item, uint32_t *path,
+				  struct snap_error *);
 /* By path: itself, or the one of path_depth steps that it begins with. */
 enum snap_status libsnap_paths_cut(struct side *, struct libsnap_array *cut, struct snap_error *);
 /* The key field: how many labels there are, each one as the file has it, and its group. */
 uint32_t libsnap_fields_count(const struct side *);
 struct tuple libsnap_fields_label(struct side *, uint32_t number, uint32_t *group);
 
-/* Children of each object, or node, in the tree of dominators, the next one of the same parent: rows + 1, 0 is none.
- * The last entry of first stands for the roots. */
+/* Children of each object, or node, in the tree of dominators, the next one of the
+ * same parent: rows + 1, 0 is none.  The last entry of first stands for the roots. */
 struct tree {
 	struct side *side;
 	uint64_t rows;
 	struct libsnap_array first, next;
 };
-typedef enum snap_status libsnap_visit_tree(void *context, uint32_t row, bool enters, struct snap_error *error);
-/* What retains nothing, as all that no root reaches, is left out; a tree has to end in every case. */
+typedef enum snap_status libsnap_visit_tree(void *context, uint32_t row, bool enters,
+					    struct snap_error *error);
+/* What retains nothing, as all that no root reaches,
+ * is left out; a tree has to end in every case. */
 enum snap_status libsnap_tree_begin(struct tree *, struct side *, struct snap_error *);
 void libsnap_tree_end(struct tree *);
 /* Depth first: row is entered, then all below it, and it is left. */
-enum snap_status libsnap_tree_walk(struct tree *, libsnap_visit_tree *, void *context, struct snap_error *);
+enum snap_status libsnap_tree_walk(struct tree *, libsnap_visit_tree *, void *context,
+				   struct snap_error *);
 uint64_t libsnap_tree_retained(struct side *, uint64_t row);
 
 /* Reads, filters and groups; what the side used meanwhile is freed by _end, in every case. */
@@ -529,12 +577,14 @@ struct tuple_form {
 	const struct tuple_form *items; /* of the lists */
 };
 
-/* Numbers that compare as what they stand for: by id of texts, and of lists of items of that form. */
+/* Numbers that compare as what they stand for: by id
+ * of texts, and of lists of items of that form. */
 struct ranks {
 	struct space *space;
 	struct libsnap_array texts, chains;
 };
-enum snap_status libsnap_ranks_begin(struct ranks *, struct space *, const struct tuple_form *, struct snap_error *);
+enum snap_status libsnap_ranks_begin(struct ranks *, struct space *, const struct tuple_form *,
+				     struct snap_error *);
 void libsnap_ranks_end(struct ranks *);
 /* A part as a number. */
 uint64_t libsnap_rank(struct ranks *, const struct tuple_form *, unsigned part, uint64_t value);
@@ -547,8 +597,8 @@ struct number_sort {
 	struct budget *budget;
 };
 void libsnap_number_sort_begin(struct number_sort *, struct budget *);
-enum snap_status libsnap_number_sort_add(struct number_sort *, const uint64_t *numbers, size_t count, uint32_t id,
-					 struct snap_error *);
+enum snap_status libsnap_number_sort_add(struct number_sort *, const uint64_t *numbers,
+					 size_t count, uint32_t id, struct snap_error *);
 enum snap_status libsnap_number_sort_finish(struct number_sort *, struct snap_error *);
 /* SNAP_END after the last. */
 enum snap_status libsnap_number_sort_next(struct number_sort *, uint32_t *id, struct snap_error *);
@@ -558,10 +608,11 @@ enum snap_status libsnap_answer_sort(struct snap_answer *, struct snap_error *);
 
 /* ---- for the index (query.c) ---- */
 
-/* Calls harvest when one snapshot's groups or classes are known, and what groups retain; the graph, in which dominators
- * are found, stays the caller's. */
+/* Calls harvest when one snapshot's groups or classes are known, and what groups
+ * retain; the graph, in which dominators are found, stays the caller's. */
 typedef enum snap_status libsnap_harvest(void *context, struct side *, struct snap_error *);
-enum snap_status libsnap_query_side(struct snap_reader *, struct snap_graph *, const struct snap_query_options *,
-				    struct classing *, libsnap_harvest *, void *context, struct snap_error *);
+enum snap_status libsnap_query_side(struct snap_reader *, struct snap_graph *,
+				    const struct snap_query_options *, struct classing *,
+				    libsnap_harvest *, void *context, struct snap_error *);
 
 #endif

@@ -224,8 +224,8 @@ enum snap_status libsnap_owners_prepare(struct side *side, struct snap_error *er
 	if (status == SNAP_OK)
 		status = libsnap_tree_begin(&tree, side, error);
 	if (status == SNAP_OK)
-		status = libsnap_tree_walk(&tree, choose_owner, &(struct choosing){side, SNAP_GRAPH_NONE},
-				   error);
+		status = libsnap_tree_walk(&tree, choose_owner,
+					   &(struct choosing){side, SNAP_GRAPH_NONE}, error);
 	libsnap_tree_end(&tree);
 	if (status == SNAP_OK)
 		status = libsnap_resolver_begin(&side->resolver, &side->names, error);

@@ -31,8 +31,8 @@ struct slot_walk {
 	struct resolver resolver;
 	uint64_t shape; /* whose slots come now */
 	uint64_t end;   /* the row after its last slot */
-	struct libsnap_array
-		left; /* slot counts by shape: in names->shapes the list takes their place */
+	/* slot counts by shape: in names->shapes the list takes their place */
+	struct libsnap_array left;
 };
 
 static enum snap_status mark_labels(void *context, uint64_t first_row, size_t count,

@@ -323,7 +323,8 @@ static unsigned names_of(const struct side *side)
 	}
 	if ((needed & NEED_STACKS) && libsnap_has_sites(side->reader, side->options))
 		needed |= NEED_FILES | NEED_FUNCTIONS | NEED_MODULES | NEED_CALLERS;
-	if (side->options->key == SNAP_KEY_TRACEBACK || side->options->cumulative || side->options->pattern_count)
+	if (side->options->key == SNAP_KEY_TRACEBACK || side->options->cumulative ||
+	    side->options->pattern_count)
 		needed |= NEED_CALLERS;
 	if (side->kept.parts & SNAP_PART_ROOT)
 		needed |= NEED_TYPES;

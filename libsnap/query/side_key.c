@@ -53,13 +53,12 @@ static enum snap_status class_key(struct side *side, const struct query_row *row
 	if ((parts & SNAP_PART_PATH) && row->row < side->object_count)
 		way = libsnap_array_get32(&side->path_of, row->row);
 	bool is_holder = row->bytes == 0 && row->count == 0;
-	*key = (struct tuple){
-		{(parts & SNAP_PART_TYPE ? row->type : 0) |
-			 (parts & SNAP_PART_SHAPE ? row->shape : 0) << 32,
-		 row->stack | row->thread << 32, row->domain,
-		 parts & SNAP_PART_REFCOUNT ? row->refcount : row->generation,
-		 way | (parts & SNAP_PART_SIZE ? row->size_bucket : 0) << 32 |
-			 (uint64_t)is_holder << 40}};
+	*key = (struct tuple){{(parts & SNAP_PART_TYPE ? row->type : 0) |
+				       (parts & SNAP_PART_SHAPE ? row->shape : 0) << 32,
+			       row->stack | row->thread << 32, row->domain,
+			       parts & SNAP_PART_REFCOUNT ? row->refcount : row->generation,
+			       way | (parts & SNAP_PART_SIZE ? row->size_bucket : 0) << 32 |
+				       (uint64_t)is_holder << 40}};
 	return SNAP_OK;
 }
 

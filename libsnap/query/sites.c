@@ -20,8 +20,8 @@ static enum snap_status choose(struct names *names, struct libsnap_array *frame_
 			return status;
 		while (k < count && libsnap_array_get64(frame_bits, frames[k]))
 			k++;
-		uint32_t site = k < count ? frames[k]
-					  : libsnap_array_get32(&names->sites, stack.parent);
+		uint32_t site =
+			k < count ? frames[k] : libsnap_array_get32(&names->sites, stack.parent);
 		libsnap_array_set32(&names->sites, i, site);
 	}
 	return SNAP_OK;

@@ -69,11 +69,13 @@ bool libsnap_measure_finish(const struct weigher *weigher, union measure *sum)
 	return true;
 }
 
-void libsnap_variance_add(const struct weigher *weigher, struct variance *v, uint64_t bytes, uint64_t count)
+void libsnap_variance_add(const struct weigher *weigher, struct variance *v, uint64_t bytes,
+			  uint64_t count)
 {
 	if (!weigher->sampled || count == 0)
 		return;
-	double size = (double)bytes / (double)count, weight = libsnap_weight(size, weigher->interval);
+	double size = (double)bytes / (double)count,
+	       weight = libsnap_weight(size, weigher->interval);
 	double excess = (weight * weight - weight) * (double)count;
 	v->bytes += size * size * excess;
 	v->count += excess;

@@ -1,4 +1,5 @@
-/* Which bytes are samples, as the producers draw them (spec/FORMAT.md, section 7.4).  Needs no libm, and keeps nothing. */
+/* Which bytes are samples, as the producers draw them (spec/FORMAT.md,
+ * section 7.4).  Needs no libm, and keeps nothing. */
 #ifndef SAMPLE_H
 #define SAMPLE_H
 
@@ -24,7 +25,8 @@ static inline double sample_minus_log(double u)
 	return e * 0.69314718055994530942 - 2 * sum;
 }
 
-/* Bytes until the next sample: exponentially distributed, so that each byte is as likely as any other. */
+/* Bytes until the next sample: exponentially distributed,
+ * so that each byte is as likely as any other. */
 static inline int64_t sample_gap(uint64_t *random, uint64_t interval)
 {
 	double u = ((double)(sample_random(random) >> 11) + 0.5) / 9007199254740992.0;

@@ -1,7 +1,8 @@
-/* What the process's memory is for: an account of what is resident, by stretches of the address space.
+/* What the process's memory is for: an account of what
+ * is resident, by stretches of the address space.
  *
- * For the child of a snapshot.  What the program has for itself alone was copied by the fork, and cannot change; files
- * and what is shared were not, and are looked up in the program itself. */
+ * For the child of a snapshot.  What the program has for itself alone was copied by the fork, and
+ * cannot change; files and what is shared were not, and are looked up in the program itself. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +11,11 @@
 #include "snap.h"
 #include "track.h"
 
-#define ARENA         ((uintptr_t)64 << 20) /* what glibc reserves for one, aligned to its size */
-#define STACK_MAX     ((uintptr_t)1 << 26) /* larger stretches are not looked through */
-#define SHARED_MAX    ((uintptr_t)1 << 30) /* page tables of larger mappings are not gone through */
-#define PAGE          ((uintptr_t)4096)
-#define IS_CHILDS     ((uintptr_t)1)       /* in the start of a range, which is that of a page */
+#define ARENA      ((uintptr_t)64 << 20) /* what glibc reserves for one, aligned to its size */
+#define STACK_MAX  ((uintptr_t)1 << 26)  /* larger stretches are not looked through */
+#define SHARED_MAX ((uintptr_t)1 << 30)  /* page tables of larger mappings are not gone through */
+#define PAGE       ((uintptr_t)4096)
+#define IS_CHILDS  ((uintptr_t)1) /* in the start of a range, which is that of a page */
 
 struct cutting {
 	struct track_account *account;
@@ -77,14 +78,16 @@ static struct track_range own_module(const struct track_maps *maps)
 	for (size_t i = 0; i < maps->count && maps->all[i].start <= own; i++) {
 		uintptr_t end = track_mapping_module_end(maps, &maps->all[i]);
 		if (own < end)
-			return (struct track_range){maps->all[i].start, (end + PAGE - 1) & ~(PAGE - 1)};
+			return (struct track_range){maps->all[i].start,
+						    (end + PAGE - 1) & ~(PAGE - 1)};
 	}
 	return (struct track_range){0, 0};
 }
 
 /* ---- pieces ---- */
 
-static uint32_t kind_of(const struct track_account *a, const struct track_mapping *m, uintptr_t start)
+static uint32_t kind_of(const struct track_account *a, const struct track_mapping *m,
+			uintptr_t start)
 {
 	if (start >= a->module.start && start < a->module.end)
 		return SNAP_MAPPING_RECORDER;
@@ -95,37 +98,44 @@ static uint32_t kind_of(const struct track_account *a, const struct track_mappin
 	return m->path[0] != '\0' && m->path[0] != '[' ? SNAP_MAPPING_FILE : SNAP_MAPPING_OTHER;
 }
 
-static void add(struct cutting *c, const struct track_mapping *m, uintptr_t start, uintptr_t end, uint32_t kind)
+static void add(struct cutting *c, const struct track_mapping *m, uintptr_t start, uintptr_t end,
+		uint32_t kind)
 {
 	struct track_stretch *s = &c->account->all[c->account->count++];
 	bool is_whole = start == m->start && end == m->end;
 	*s = (struct track_stretch){.start = start, .end = end, .mapping = m, .kind = kind};
-	s->resident = is_whole || c->maps->pages.file < 0 ? m->resident : track_pagemap_resident(&c->maps->pages, start, end);
-	if ((m->shared || kind == SNAP_MAPPING_FILE || kind == SNAP_MAPPING_RECORDER) && c->program->file >= 0 &&
-	    end - start <= SHARED_MAX) {
+	s->resident = is_whole || c->maps->pages.file < 0
+			      ? m->resident
+			      : track_pagemap_resident(&c->maps->pages, start, end);
+	if ((m->shared || kind == SNAP_MAPPING_FILE || kind == SNAP_MAPPING_RECORDER) &&
+	    c->program->file >= 0 && end - start <= SHARED_MAX) {
 		uint64_t resident = track_pagemap_resident(c->program, start, end);
 		s->resident = resident > s->resident ? resident : s->resident;
 	}
 }
 
-/* Where a thread's stack ends that begins with this mapping, above a page that nobody may touch; 0: there is none. */
+/* Where a thread's stack ends that begins with this mapping,
+ * above a page that nobody may touch; 0: there is none. */
 static uintptr_t stack_end(struct cutting *c, const struct track_mapping *m, uintptr_t end)
 {
 	const struct track_mapping *guard = m - 1;
-	if (m == c->maps->all || guard->end != m->start || guard->readable || guard->writable || !is_anonymous(guard) ||
-	    !is_anonymous(m) || !m->readable || !m->writable)
+	if (m == c->maps->all || guard->end != m->start || guard->readable || guard->writable ||
+	    !is_anonymous(guard) || !is_anonymous(m) || !m->readable || !m->writable)
 		return 0;
 	uintptr_t block = track_block_next(m->start, end), found = 0, stop;
 	end = block != 0 ? block : end;
-	for (uintptr_t at = m->start; end - m->start <= STACK_MAX && (stop = track_maps_readable(c->maps, &at, end)) != 0;
+	for (uintptr_t at = m->start;
+	     end - m->start <= STACK_MAX && (stop = track_maps_readable(c->maps, &at, end)) != 0;
 	     at = stop)
 		for (; at + 24 <= stop; at += TRACK_DESCRIPTOR_ALIGN)
 			if (track_is_descriptor(at))
-				found = (at + 2 * TRACK_DESCRIPTOR_SIZE - 1) & ~(uintptr_t)(TRACK_DESCRIPTOR_SIZE - 1);
+				found = (at + 2 * TRACK_DESCRIPTOR_SIZE - 1) &
+					~(uintptr_t)(TRACK_DESCRIPTOR_SIZE - 1);
 	return found < end ? found : end;
 }
 
-static void add_piece(struct cutting *c, const struct track_mapping *m, uintptr_t start, uintptr_t end)
+static void add_piece(struct cutting *c, const struct track_mapping *m, uintptr_t start,
+		      uintptr_t end)
 {
 	uintptr_t stack = start == m->start ? stack_end(c, m, end) : 0;
 	if (stack > start) {
@@ -199,7 +209,8 @@ uintptr_t track_account_programs(const struct track_account *a, uintptr_t *start
 /* ---- blocks ---- */
 
 /* Blocks may lie in each other: a byte counts once. */
-void track_account_block(struct track_account *a, struct track_maps *maps, const struct track_block *block)
+void track_account_block(struct track_account *a, struct track_maps *maps,
+			 const struct track_block *block)
 {
 	uintptr_t start = block->address, end = block->address + block->size;
 	start = start > a->counted ? start : a->counted;
@@ -208,7 +219,8 @@ void track_account_block(struct track_account *a, struct track_maps *maps, const
 		a->at++;
 	for (size_t i = a->at; i < a->count && a->all[i].start < end; i++) {
 		struct track_stretch *s = &a->all[i];
-		uintptr_t from = start > s->start ? start : s->start, to = end < s->end ? end : s->end;
+		uintptr_t from = start > s->start ? start : s->start,
+			  to = end < s->end ? end : s->end;
 		s->has_blocks = true;
 		if (from < to)
 			s->live += track_pagemap_resident(&maps->pages, from, to);
@@ -218,15 +230,17 @@ void track_account_block(struct track_account *a, struct track_maps *maps, const
 static bool is_arena(const struct track_account *a, size_t i)
 {
 	const struct track_stretch *s = &a->all[i], *rest = s + 1;
-	return s->start % ARENA == 0 && i + 1 < a->count && rest->start == s->end && is_anonymous(rest->mapping) &&
-	       !rest->mapping->readable && rest->end >= s->start + ARENA;
+	return s->start % ARENA == 0 && i + 1 < a->count && rest->start == s->end &&
+	       is_anonymous(rest->mapping) && !rest->mapping->readable &&
+	       rest->end >= s->start + ARENA;
 }
 
 void track_account_end(struct track_account *a)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		struct track_stretch *s = &a->all[i];
-		if (s->kind == SNAP_MAPPING_OTHER && (s->has_blocks || (is_anonymous(s->mapping) && is_arena(a, i))))
+		if (s->kind == SNAP_MAPPING_OTHER &&
+		    (s->has_blocks || (is_anonymous(s->mapping) && is_arena(a, i))))
 			s->kind = SNAP_MAPPING_HEAP;
 		if (s->live > s->resident)
 			s->live = s->resident;

@@ -1,8 +1,9 @@
-/* Which threads slept while the process was copied, and where: their stacks in the copy are as they left them.
+/* Which threads slept while the process was copied, and
+ * where: their stacks in the copy are as they left them.
  *
- * How long each had run is noted before the fork, which takes a moment for each.  The child asks the system: a thread that
- * sleeps, and has not run since by a nanosecond, slept all the while.  No thread is stopped, which system calls would tell
- * their callers of. */
+ * How long each had run is noted before the fork, which takes a moment for each.  The child
+ * asks the system: a thread that sleeps, and has not run since by a nanosecond, slept all
+ * the while.  No thread is stopped, which system calls would tell their callers of. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,9 @@ static bool read_of(pid_t tid, const char *what, char *out, size_t size)
 static const char *number(const char *at, unsigned base, uint64_t *value)
 {
 	for (*value = 0;; at++) {
-		unsigned digit = *at >= '0' && *at <= '9' ? (unsigned)(*at - '0') : *at >= 'a' && *at <= 'f' ? (unsigned)(*at - 'a') + 10 : 16;
+		unsigned digit = *at >= '0' && *at <= '9'   ? (unsigned)(*at - '0')
+				 : *at >= 'a' && *at <= 'f' ? (unsigned)(*at - 'a') + 10
+							    : 16;
 		if (digit >= base)
 			return at;
 		*value = *value * base + digit;
@@ -60,7 +63,8 @@ bool track_slept(pid_t tid, struct track_sleep *sleep)
 		if (sleep->sp == 0)
 			return false;
 	} else {
-		const char *state = read_of(tid, "stat", text, sizeof text) ? strrchr(text, ')') : NULL;
+		const char *state =
+			read_of(tid, "stat", text, sizeof text) ? strrchr(text, ')') : NULL;
 		if (!state || (strncmp(state, ") S", 3) != 0 && strncmp(state, ") D", 3) != 0))
 			return false;
 	}

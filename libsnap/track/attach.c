@@ -1,4 +1,5 @@
-/* The tracker in a process that runs already: snap-record has loaded it, or finds it there, and waits. */
+/* The tracker in a process that runs already: snap-record
+ * has loaded it, or finds it there, and waits. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -13,7 +14,8 @@
 #define EXPORTED   __attribute__((visibility("default")))
 #define STACK_SIZE ((size_t)1 << 18)
 #define TRIES      400 /* of 50 ms */
-#define AGAIN_MS   20 /* a slot that the loader fills in at the same moment is not ours: it is looked at again */
+/* a slot that the loader fills in at the same moment is not ours: it is looked at again */
+#define AGAIN_MS 20
 
 EXPORTED struct snap_attach snap_track_attach = {.size = sizeof(struct snap_attach)};
 

@@ -1,11 +1,12 @@
 /* Which blocks are live: a table by address, without locks.
  *
- * A directory of two levels leads from an address to the slab of its page of 4 KiB, two lines (of 64 bytes) with room for
- * fifteen blocks, and then to a chain of further slabs, each twice as large as the one before; a block may lie in that line
- * of a slab that its place in the page chooses.  So a look-up reads one line of each, and most find it in the first.
- * Slabs are never moved or given back: a block is added by one compare-and-swap from 0 and removed by storing 0, also
- * in a signal handler, also while another process of ours is made by fork().  A bit for each page says whether it
- * ever had a block, so that what has none costs no more than that. */
+ * A directory of two levels leads from an address to the slab of its page of 4 KiB, two lines
+ * (of 64 bytes) with room for fifteen blocks, and then to a chain of further slabs, each twice
+ * as large as the one before; a block may lie in that line of a slab that its place in the page
+ * chooses.  So a look-up reads one line of each, and most find it in the first.  Slabs are never
+ * moved or given back: a block is added by one compare-and-swap from 0 and removed by storing 0,
+ * also in a signal handler, also while another process of ours is made by fork().  A bit for
+ * each page says whether it ever had a block, so that what has none costs no more than that. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,15 +14,15 @@
 
 #include "track.h"
 
-/* A word: place in the page (9 bits) · large (1) · size (26) · site (28).  A large block has a second word, with
- * the same place, site EXTENSION and the upper bits of its size. */
-#define SITE_BITS  28
-#define SIZE_BITS  26
-#define SITE_MASK  (((uint64_t)1 << SITE_BITS) - 1)
-#define SIZE_MASK  (((uint64_t)1 << SIZE_BITS) - 1)
-#define LARGE      ((uint64_t)1 << (SITE_BITS + SIZE_BITS))
-#define PLACE_AT   (SITE_BITS + SIZE_BITS + 1)
-#define EXTENSION  SITE_MASK
+/* A word: place in the page (9 bits) · large (1) · size (26) · site (28).  A large block
+ * has a second word, with the same place, site EXTENSION and the upper bits of its size. */
+#define SITE_BITS 28
+#define SIZE_BITS 26
+#define SITE_MASK (((uint64_t)1 << SITE_BITS) - 1)
+#define SIZE_MASK (((uint64_t)1 << SIZE_BITS) - 1)
+#define LARGE     ((uint64_t)1 << (SITE_BITS + SIZE_BITS))
+#define PLACE_AT  (SITE_BITS + SIZE_BITS + 1)
+#define EXTENSION SITE_MASK
 
 #define PAGE_BITS   12
 #define PLACES      512u
@@ -34,8 +35,8 @@
 #define LINES_MAX   6u
 
 typedef _Atomic uint64_t word;
-/* A slab's address with log2 of its lines in the low bits; its own first word is the next slab.  A page is the first slab
- * of its chain. */
+/* A slab's address with log2 of its lines in the low bits; its own first
+ * word is the next slab.  A page is the first slab of its chain. */
 struct page {
 	_Alignas(64) word words[LINE << PAGE_LINES];
 };
@@ -50,7 +51,8 @@ static inline struct region *region_of(uintptr_t address)
 {
 	if (TRACK_UNLIKELY(address >= ADDRESS_END))
 		return NULL;
-	return atomic_load_explicit(&directory[address >> (PAGE_BITS + LOWER_BITS)], memory_order_acquire);
+	return atomic_load_explicit(&directory[address >> (PAGE_BITS + LOWER_BITS)],
+				    memory_order_acquire);
 }
 
 static inline uintptr_t page_number(uintptr_t address)
@@ -78,13 +80,15 @@ static __attribute__((noinline)) struct page *make_page(uintptr_t address)
 		if (address >= ADDRESS_END || !(region = track_map(sizeof *region)))
 			return NULL;
 		madvise(region, sizeof *region, MADV_NOHUGEPAGE);
-		if (!atomic_compare_exchange_strong(&directory[address >> (PAGE_BITS + LOWER_BITS)], &none, region)) {
+		if (!atomic_compare_exchange_strong(&directory[address >> (PAGE_BITS + LOWER_BITS)],
+						    &none, region)) {
 			syscall(SYS_munmap, region, sizeof *region);
 			region = none;
 		}
 	}
 	uintptr_t number = page_number(address);
-	atomic_fetch_or_explicit(&region->used[number / 64], (uint64_t)1 << number % 64, memory_order_release);
+	atomic_fetch_or_explicit(&region->used[number / 64], (uint64_t)1 << number % 64,
+				 memory_order_release);
 	return &region->pages[number];
 }
 
@@ -125,14 +129,16 @@ static inline bool put_in_line(uint64_t slab, uint64_t place, uint64_t value)
 		empty |= (unsigned)(atomic_load_explicit(&line[i], memory_order_relaxed) == 0) << i;
 	for (; empty; empty &= empty - 1) {
 		uint64_t none = 0;
-		if (atomic_compare_exchange_strong_explicit(&line[__builtin_ctz(empty)], &none, value, memory_order_release,
+		if (atomic_compare_exchange_strong_explicit(&line[__builtin_ctz(empty)], &none,
+							    value, memory_order_release,
 							    memory_order_relaxed))
 			return true;
 	}
 	return false;
 }
 
-static __attribute__((noinline)) bool put_in_new_slab(struct page *page, uint64_t place, uint64_t value)
+static __attribute__((noinline)) bool put_in_new_slab(struct page *page, uint64_t place,
+						      uint64_t value)
 {
 	uint64_t first = atomic_load_explicit(&page->words[0], memory_order_acquire);
 	uint64_t lines = first ? (first & 63) + 1 : LINES_MIN;
@@ -146,8 +152,8 @@ static __attribute__((noinline)) bool put_in_new_slab(struct page *page, uint64_
 		return false;
 	do
 		atomic_store_explicit(words, first, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&page->words[0], &first, slab, memory_order_release,
-						      memory_order_acquire));
+	while (!atomic_compare_exchange_weak_explicit(&page->words[0], &first, slab,
+						      memory_order_release, memory_order_acquire));
 	return true;
 }
 
@@ -164,7 +170,8 @@ void track_block_expect(uintptr_t address)
 	struct region *region = region_of(address);
 	unsigned first;
 	if (region)
-		__builtin_prefetch(line_of(slab_of(&region->pages[page_number(address)]), place_of(address), &first));
+		__builtin_prefetch(line_of(slab_of(&region->pages[page_number(address)]),
+					   place_of(address), &first));
 }
 
 bool track_block_add(uintptr_t address, size_t size, uint32_t site)
@@ -176,14 +183,16 @@ bool track_block_add(uintptr_t address, size_t size, uint32_t site)
 	uint64_t value = place << PLACE_AT | (size & SIZE_MASK) << SITE_BITS | site;
 	if (TRACK_LIKELY(size <= SIZE_MASK))
 		return put_in_page(page, place, value);
-	uint64_t extension = place << PLACE_AT | ((uint64_t)size >> SIZE_BITS & SIZE_MASK) << SITE_BITS | EXTENSION;
+	uint64_t extension = place << PLACE_AT |
+			     ((uint64_t)size >> SIZE_BITS & SIZE_MASK) << SITE_BITS | EXTENSION;
 	return put_in_page(page, place, extension) && put_in_page(page, place, value | LARGE);
 }
 
 /* The word of a place that equals wanted in the bits of mask and is (or is not) an extension. */
 static inline bool matches(uint64_t value, uint64_t wanted, uint64_t mask, bool extension)
 {
-	return value != 0 && ((value ^ wanted) & mask) == 0 && ((value & SITE_MASK) == EXTENSION) == extension;
+	return value != 0 && ((value ^ wanted) & mask) == 0 &&
+	       ((value & SITE_MASK) == EXTENSION) == extension;
 }
 
 static inline word *find_masked(struct page *page, uint64_t wanted, uint64_t mask, bool extension)
@@ -192,7 +201,8 @@ static inline word *find_masked(struct page *page, uint64_t wanted, uint64_t mas
 		unsigned first;
 		word *line = line_of(slab, wanted >> PLACE_AT, &first);
 		for (unsigned i = first; i < LINE; i++)
-			if (matches(atomic_load_explicit(&line[i], memory_order_relaxed), wanted, mask, extension))
+			if (matches(atomic_load_explicit(&line[i], memory_order_relaxed), wanted,
+				    mask, extension))
 				return &line[i];
 	}
 	return NULL;
@@ -212,7 +222,8 @@ static void describe(uintptr_t address, uint64_t value, uint64_t extension, stru
 	out->site = (uint32_t)(value & SITE_MASK);
 }
 
-static inline bool look_up_in(struct page *page, uintptr_t address, struct track_block *out, bool remove)
+static inline bool look_up_in(struct page *page, uintptr_t address, struct track_block *out,
+			      bool remove)
 {
 	uint64_t place = place_of(address), extension = 0;
 	word *at = find(page, place, false);
@@ -237,7 +248,8 @@ static inline bool look_up(uintptr_t address, struct track_block *out, bool remo
 	return page && look_up_in(page, address, out, remove);
 }
 
-static __attribute__((noinline)) bool remove_from(struct page *page, uintptr_t address, struct track_block *out)
+static __attribute__((noinline)) bool remove_from(struct page *page, uintptr_t address,
+						  struct track_block *out)
 {
 	return look_up_in(page, address, out, true);
 }
@@ -293,7 +305,8 @@ static void gather(struct gathered *g, uint64_t value)
 	g->words[place] = value;
 }
 
-static bool each_of_page(struct gathered *g, uintptr_t start, bool (*each)(void *, const struct track_block *), void *context)
+static bool each_of_page(struct gathered *g, uintptr_t start,
+			 bool (*each)(void *, const struct track_block *), void *context)
 {
 	for (unsigned i = 0; i < PLACES / 64; i++) {
 		for (; g->places[i]; g->places[i] &= g->places[i] - 1) {
@@ -333,18 +346,21 @@ uintptr_t track_block_next(uintptr_t start, uintptr_t end)
 	return 0;
 }
 
-bool track_blocks_each(bool (*each)(void *, const struct track_block *), void *context, uint64_t *duplicates)
+bool track_blocks_each(bool (*each)(void *, const struct track_block *), void *context,
+		       uint64_t *duplicates)
 {
 	struct gathered *g = track_map(sizeof *g);
 	bool all = g != NULL;
 	for (uintptr_t upper = 0; upper < (uintptr_t)1 << UPPER_BITS && all; upper++) {
-		struct region *region = atomic_load_explicit(&directory[upper], memory_order_acquire);
+		struct region *region =
+			atomic_load_explicit(&directory[upper], memory_order_acquire);
 		for (uintptr_t i = 0; region && i < (uintptr_t)1 << LOWER_BITS && all; i++) {
 			struct page *page = used_page(region, i);
 			if (!page)
 				continue;
 			gather_page(g, page);
-			all = each_of_page(g, (upper << LOWER_BITS | i) << PAGE_BITS, each, context);
+			all = each_of_page(g, (upper << LOWER_BITS | i) << PAGE_BITS, each,
+					   context);
 		}
 	}
 	if (g) {

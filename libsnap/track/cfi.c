@@ -1,7 +1,7 @@
 /* Unwinding rules from .eh_frame (System V ABI and LSB: DWARF call frame information), for x86-64.
  *
- * The tables belong to the program that runs, and are as trustworthy as its code; yet what is not understood gives
- * no rule, and never a wrong one. */
+ * The tables belong to the program that runs, and are as trustworthy as its
+ * code; yet what is not understood gives no rule, and never a wrong one. */
 #include <string.h>
 
 #include "track.h"
@@ -84,7 +84,8 @@ struct machine {
 	int64_t data_align;
 };
 
-/* Where a frame keeps a register of its callers'; wanted only of those that functions must leave as they were. */
+/* Where a frame keeps a register of its callers'; wanted
+ * only of those that functions must leave as they were. */
 static void keep(struct machine *m, uint64_t number, bool is_kept, bool from_bp, int64_t offset)
 {
 	struct track_saved *s = &m->now.saved;
@@ -113,8 +114,8 @@ static void restore_register(struct machine *m, uint64_t number)
 {
 	const struct track_saved *initial = &m->initial.saved;
 	if (number < RA)
-		keep(m, number, ((initial->from_cfa | initial->from_bp) >> number & 1) != 0, (initial->from_bp >> number & 1) != 0,
-		     initial->offsets[number]);
+		keep(m, number, ((initial->from_cfa | initial->from_bp) >> number & 1) != 0,
+		     (initial->from_bp >> number & 1) != 0, initial->offsets[number]);
 	if (number != BP)
 		return;
 	m->now.bp_saved = m->initial.bp_saved;
@@ -124,7 +125,8 @@ static void restore_register(struct machine *m, uint64_t number)
 
 #define OP_DEREF 0x06
 #define OP_BREG  0x70
-/* A function that realigned its stack keeps the CFA at a place relative to bp, and bp itself at bp + 0. */
+/* A function that realigned its stack keeps the CFA at
+ * a place relative to bp, and bp itself at bp + 0. */
 static void cfa_expression(struct machine *m, struct bytes e)
 {
 	m->now.cfa_expression = true;
@@ -179,22 +181,51 @@ static bool set_rule(struct machine *m, uint8_t op, struct bytes *b)
 {
 	uint64_t number;
 	switch (op) {
-	case 0x05: number = uleb(b); set_register(m, number, (int64_t)uleb(b) * m->data_align); return true;
+	case 0x05:
+		number = uleb(b);
+		set_register(m, number, (int64_t)uleb(b) * m->data_align);
+		return true;
 	case 0x06: restore_register(m, uleb(b)); return true;
-	case 0x07: number = uleb(b); m->now.ra_undefined |= number == RA; keep(m, number, false, false, 0); return true;
+	case 0x07:
+		number = uleb(b);
+		m->now.ra_undefined |= number == RA;
+		keep(m, number, false, false, 0);
+		return true;
 	case 0x08: forget_register(m, uleb(b)); return true;
-	case 0x09: number = uleb(b); m->now.unknown |= number == BP || number == RA; keep(m, number, false, false, 0); uleb(b); return true;
+	case 0x09:
+		number = uleb(b);
+		m->now.unknown |= number == BP || number == RA;
+		keep(m, number, false, false, 0);
+		uleb(b);
+		return true;
 	case 0x0a: keep_or_restore(m, true); return true;
 	case 0x0b: keep_or_restore(m, false); return true;
-	case 0x0c: number = uleb(b); define_cfa(m, number, (int64_t)uleb(b)); return true;
+	case 0x0c:
+		number = uleb(b);
+		define_cfa(m, number, (int64_t)uleb(b));
+		return true;
 	case 0x0d: define_cfa(m, uleb(b), m->now.cfa_offset); return true;
 	case 0x0e: m->now.cfa_offset = (int64_t)uleb(b); return true;
 	case 0x0f: cfa_expression(m, part(b, uleb(b))); return true;
-	case 0x10: number = uleb(b); register_expression(m, number, part(b, uleb(b))); return true;
-	case 0x11: number = uleb(b); set_register(m, number, sleb(b) * m->data_align); return true;
-	case 0x12: number = uleb(b); define_cfa(m, number, sleb(b) * m->data_align); return true;
+	case 0x10:
+		number = uleb(b);
+		register_expression(m, number, part(b, uleb(b)));
+		return true;
+	case 0x11:
+		number = uleb(b);
+		set_register(m, number, sleb(b) * m->data_align);
+		return true;
+	case 0x12:
+		number = uleb(b);
+		define_cfa(m, number, sleb(b) * m->data_align);
+		return true;
 	case 0x13: m->now.cfa_offset = sleb(b) * m->data_align; return true;
-	case 0x16: number = uleb(b); part(b, uleb(b)); m->now.unknown |= number == BP || number == RA; keep(m, number, false, false, 0); return true;
+	case 0x16:
+		number = uleb(b);
+		part(b, uleb(b));
+		m->now.unknown |= number == BP || number == RA;
+		keep(m, number, false, false, 0);
+		return true;
 	case 0x2e: uleb(b); return true;
 	case 0x00: return true;
 	}
@@ -239,7 +270,8 @@ static struct bytes entry_at(const uint8_t *at)
 {
 	uint32_t size;
 	memcpy(&size, at, sizeof size);
-	return (struct bytes){at + 4, at + 4 + (size < 0xfffffff0u ? size : 0), size >= 0xfffffff0u || size < 4};
+	return (struct bytes){at + 4, at + 4 + (size < 0xfffffff0u ? size : 0),
+			      size >= 0xfffffff0u || size < 4};
 }
 
 struct cie {
@@ -273,13 +305,16 @@ static struct cie read_cie(const uint8_t *at, struct machine *m)
 		case 'S': cie.signal = true; break;
 		case 'R': cie.pointer_size = size_of_encoding(encoding); break;
 		case 'L': break;
-		case 'P': part(&data, size_of_encoding(encoding)); data.failed |= (encoding & 0x70) == 0x50; break;
+		case 'P':
+			part(&data, size_of_encoding(encoding));
+			data.failed |= (encoding & 0x70) == 0x50;
+			break;
 		default: data.failed = true;
 		}
 	}
 	cie.instructions = b;
-	cie.failed = b.failed || data.failed || id != 0 || (version != 1 && version != 3) || ra != RA ||
-		     cie.pointer_size == 0 || (size > 0 && !cie.augmented);
+	cie.failed = b.failed || data.failed || id != 0 || (version != 1 && version != 3) ||
+		     ra != RA || cie.pointer_size == 0 || (size > 0 && !cie.augmented);
 	return cie;
 }
 
@@ -317,7 +352,8 @@ static struct track_rule rule_of(const struct row *row)
 		return rule;
 	}
 	if (row->unknown || row->cfa_offset != (int32_t)row->cfa_offset ||
-	    (row->bp_saved && (row->bp_offset != (int16_t)row->bp_offset || (row->bp_offset == 0 && !row->bp_from_bp))))
+	    (row->bp_saved && (row->bp_offset != (int16_t)row->bp_offset ||
+			       (row->bp_offset == 0 && !row->bp_from_bp))))
 		return rule;
 	if (row->cfa_expression)
 		rule.kind = TRACK_RULE_BP_AT;
@@ -329,12 +365,14 @@ static struct track_rule rule_of(const struct row *row)
 	return rule;
 }
 
-struct track_rule track_cfi_row(uintptr_t address, const struct track_module *module, struct track_saved *saved)
+struct track_rule track_cfi_row(uintptr_t address, const struct track_module *module,
+				struct track_saved *saved)
 {
 	struct track_rule none = {.kind = TRACK_RULE_UNKNOWN}, outside = {.kind = TRACK_RULE_NONE};
 	struct machine m = {.now = {.cfa_register = SP}};
 	uintptr_t start;
-	const uint8_t *at = module->unwind_header ? find_entry(module->unwind_header, address, &start) : NULL;
+	const uint8_t *at =
+		module->unwind_header ? find_entry(module->unwind_header, address, &start) : NULL;
 	if (!at)
 		return outside;
 	struct bytes entry = entry_at(at);
@@ -364,7 +402,8 @@ struct track_rule track_cfi_row(uintptr_t address, const struct track_module *mo
 
 #else
 
-struct track_rule track_cfi_row(uintptr_t address, const struct track_module *module, struct track_saved *saved)
+struct track_rule track_cfi_row(uintptr_t address, const struct track_module *module,
+				struct track_saved *saved)
 {
 	(void)address;
 	(void)module;

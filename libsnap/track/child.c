@@ -1,7 +1,7 @@
 /* What the child of a fork does: reads the tables, writes the snapshot, ends.
  *
- * Any thread of the program may have been anywhere when the fork came: nothing of the program, and nothing of the
- * C library that takes a lock or allocates, is called. */
+ * Any thread of the program may have been anywhere when the fork came: nothing of the
+ * program, and nothing of the C library that takes a lock or allocates, is called. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -71,10 +71,11 @@ static uint32_t module_id(struct picture *p, uint32_t number)
 	} else {
 		memcpy(path, m->path, size);
 	}
-	struct snap_module module = {.path = track_picture_string(p, size ? path : "?", size ? size : 1),
-				     .build_id = track_picture_string(p, id, 2u * m->build_id_size),
-				     .base = m->start,
-				     .size = m->end - m->start};
+	struct snap_module module = {
+		.path = track_picture_string(p, size ? path : "?", size ? size : 1),
+		.build_id = track_picture_string(p, id, 2u * m->build_id_size),
+		.base = m->start,
+		.size = m->end - m->start};
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_module(p->writer, &module, &p->modules[number], &p->error);
 	return p->modules[number];
@@ -83,9 +84,10 @@ static uint32_t module_id(struct picture *p, uint32_t number)
 static uint32_t line_frame_id(struct picture *p, const struct track_line *line)
 {
 	uint32_t id = 0;
-	struct snap_frame f = {.function = track_picture_string(p, line->function, strlen(line->function)),
-			       .file = track_picture_string(p, line->file, strlen(line->file)),
-			       .line = line->line};
+	struct snap_frame f = {
+		.function = track_picture_string(p, line->function, strlen(line->function)),
+		.file = track_picture_string(p, line->file, strlen(line->file)),
+		.line = line->line};
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_frame(p->writer, &f, &id, &p->error);
 	return id;
@@ -97,7 +99,8 @@ static uint32_t frame_id(struct picture *p, uint64_t frame)
 	if (TRACK_FRAME_MODULE(frame) == TRACK_LINE_MODULE)
 		return line_frame_id(p, track_line_at(frame));
 	uint32_t number = TRACK_FRAME_MODULE(frame), id = 0;
-	struct snap_frame f = {.module = module_id(p, number), .offset = TRACK_FRAME_ADDRESS(frame) - 1};
+	struct snap_frame f = {.module = module_id(p, number),
+			       .offset = TRACK_FRAME_ADDRESS(frame) - 1};
 	if (f.module)
 		f.offset -= track_module_at(number)->start;
 	if (p->status == SNAP_OK)
@@ -111,7 +114,8 @@ uint32_t track_picture_stack(struct picture *p, uint32_t node)
 	uint32_t chain[TRACK_MAX_DEPTH + 1];
 	size_t depth = 0;
 	uint32_t at = node;
-	for (; at > TRACK_TRUNCATED && !p->stacks[at] && depth <= TRACK_MAX_DEPTH; at = track_node_at(at)->parent)
+	for (; at > TRACK_TRUNCATED && !p->stacks[at] && depth <= TRACK_MAX_DEPTH;
+	     at = track_node_at(at)->parent)
 		chain[depth++] = at;
 	uint32_t id = at > TRACK_TRUNCATED ? p->stacks[at] : 0;
 	uint32_t flags = at == TRACK_TRUNCATED ? SNAP_STACK_TRUNCATED : 0;
@@ -125,13 +129,14 @@ uint32_t track_picture_stack(struct picture *p, uint32_t node)
 	return id;
 }
 
-/* The interpreter's lines, and above them those of the machine's frames that it called; which are not kept: few
- * have them. */
+/* The interpreter's lines, and above them those of the machine's
+ * frames that it called; which are not kept: few have them. */
 static uint32_t interpreted_stack_id(struct picture *p, uint32_t lines, uint32_t node)
 {
 	uint64_t chain[TRACK_MAX_DEPTH];
 	size_t depth = 0;
-	for (; node > TRACK_TRUNCATED && depth < TRACK_MAX_DEPTH; node = track_node_at(node)->parent) {
+	for (; node > TRACK_TRUNCATED && depth < TRACK_MAX_DEPTH;
+	     node = track_node_at(node)->parent) {
 		chain[depth] = track_node_at(node)->frame;
 		if (track_is_interpreter(TRACK_FRAME_MODULE(chain[depth])))
 			break;
@@ -154,7 +159,8 @@ static uint32_t thread_name(struct picture *p, uint32_t number)
 	size_t size = strnlen(record->name, sizeof record->name);
 	memcpy(name, record->name, size);
 	if (size == 0 || number == 0) {
-		snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)getppid(), (int)record->tid);
+		snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)getppid(),
+			 (int)record->tid);
 		size_t got = read_file(path, name, sizeof name);
 		size = got ? got - 1 : size;
 	}
@@ -169,8 +175,9 @@ struct picture_thread track_picture_thread(struct picture *p, uint32_t number)
 	if (thread->id == 0 && p->status == SNAP_OK) {
 		thread->name = thread_name(p, number);
 		if (p->status == SNAP_OK)
-			p->status = snap_writer_thread(p->writer, (uint64_t)track_thread_record(number)->tid, thread->name,
-						       &thread->id, &p->error);
+			p->status = snap_writer_thread(p->writer,
+						       (uint64_t)track_thread_record(number)->tid,
+						       thread->name, &thread->id, &p->error);
 	}
 	return *thread;
 }
@@ -198,7 +205,8 @@ static struct picture_site read_site(struct picture *p, uint32_t node)
 	return site;
 }
 
-static bool write_object(struct picture *p, const struct track_block *block, struct snap_object object)
+static bool write_object(struct picture *p, const struct track_block *block,
+			 struct snap_object object)
 {
 	object.size = block->size;
 	object.count = 1;
@@ -209,7 +217,8 @@ static bool write_object(struct picture *p, const struct track_block *block, str
 	return p->status == SNAP_OK;
 }
 
-static bool add_object(struct picture *p, const struct track_block *block, struct snap_object object)
+static bool add_object(struct picture *p, const struct track_block *block,
+		       struct snap_object object)
 {
 	struct picture_site *site = &p->sites[block->site];
 	if (TRACK_UNLIKELY(!site->known))
@@ -240,7 +249,8 @@ static uint32_t class_of_block(struct picture *p, const struct track_block *bloc
 
 static uint32_t mapped_type(struct picture *p, bool is_file)
 {
-	uint32_t type = 0, name = is_file ? track_picture_string(p, "mmap of a file", 14) : track_picture_string(p, "mmap", 4);
+	uint32_t type = 0, name = is_file ? track_picture_string(p, "mmap of a file", 14)
+					  : track_picture_string(p, "mmap", 4);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_type(p->writer, name, SNAP_TYPE_BLOCK, &type, &p->error);
 	return type;
@@ -253,18 +263,23 @@ static void add_older(struct picture *p, uintptr_t until)
 	while (p->status == SNAP_OK && track_picture_older_next(p, until, &block)) {
 		uint32_t type = class_of_block(p, &block);
 		type = type ? type : track_picture_older_type(p);
-		write_object(p, &block, (struct snap_object){.id = block.address, .type = type, .domain = TRACK_DOMAIN_OLDER});
+		write_object(p, &block,
+			     (struct snap_object){.id = block.address,
+						  .type = type,
+						  .domain = TRACK_DOMAIN_OLDER});
 		track_picture_references(p, &block);
 	}
 }
 
-/* Those that begin up to an address, which a block has if it is not the last there is: then no mapping has it; and older
- * ones. */
+/* Those that begin up to an address, which a block has if it is not
+ * the last there is: then no mapping has it; and older ones. */
 static void add_others(struct picture *p, uintptr_t until)
 {
-	for (; p->mapped_next < p->mapped_count && p->mapped[p->mapped_next].block.address <= until; p->mapped_next++) {
+	for (; p->mapped_next < p->mapped_count && p->mapped[p->mapped_next].block.address <= until;
+	     p->mapped_next++) {
 		const struct track_mapped *m = &p->mapped[p->mapped_next];
-		struct snap_object object = {.id = m->block.address == until ? 0 : m->block.address};
+		struct snap_object object = {.id = m->block.address == until ? 0
+									     : m->block.address};
 		object.type = mapped_type(p, m->is_file);
 		add_older(p, m->block.address);
 		if (!add_object(p, &m->block, object))
@@ -300,8 +315,10 @@ static void add_mappings(struct picture *p)
 			.resident = s->resident,
 			.live = s->live,
 			.kind = (enum snap_mapping_kind)s->kind,
-			.flags = (m->readable ? SNAP_MAPPING_READABLE : 0u) | (m->writable ? SNAP_MAPPING_WRITABLE : 0u) |
-				 (m->executable ? SNAP_MAPPING_EXECUTABLE : 0u) | (m->shared ? SNAP_MAPPING_SHARED : 0u),
+			.flags = (m->readable ? SNAP_MAPPING_READABLE : 0u) |
+				 (m->writable ? SNAP_MAPPING_WRITABLE : 0u) |
+				 (m->executable ? SNAP_MAPPING_EXECUTABLE : 0u) |
+				 (m->shared ? SNAP_MAPPING_SHARED : 0u),
 			.name = track_picture_string(p, m->path, strlen(m->path)),
 		};
 		if (p->status == SNAP_OK)
@@ -356,14 +373,15 @@ static void time_property(struct picture *p, const char *key, uint64_t ns)
 	char text[64];
 	int year, month, day, second = (int)(ns / 1000000000u % 86400);
 	civil((int64_t)(ns / 1000000000u / 86400), &year, &month, &day);
-	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day, second / 3600, second / 60 % 60,
-		 second % 60, (int)(ns / 1000000 % 1000));
+	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
+		 second / 3600, second / 60 % 60, second % 60, (int)(ns / 1000000 % 1000));
 	property(p, key, text);
 }
 
 static void describe_moment(struct picture *p, enum track_reason reason)
 {
-	static const char *const reasons[] = {"exit", "crash", "request", "interval", "growth", "peak", "limit", "request", "detach"};
+	static const char *const reasons[] = {"exit", "crash", "request", "interval", "growth",
+					      "peak", "limit", "request", "detach"};
 	uint64_t now = track_now_ns();
 	time_property(p, "time", now);
 	property(p, "taken_at", reasons[reason]);
@@ -376,7 +394,8 @@ static void describe_moment(struct picture *p, enum track_reason reason)
 	if (!track_settings.sample_bytes)
 		number_property(p, "peak_bytes", (uint64_t)track_sums.peak_bytes);
 	if (p->status == SNAP_OK)
-		p->status = snap_writer_timeline(p->writer, now, p->bytes, p->count, p->resident, &p->error);
+		p->status = snap_writer_timeline(p->writer, now, p->bytes, p->count, p->resident,
+						 &p->error);
 }
 
 static void describe_recording(struct picture *p, uint64_t duplicates)
@@ -415,7 +434,9 @@ static bool read_mapped(struct picture *p)
 		for (size_t i = step; i < count; i++) {
 			struct track_mapped moved = p->mapped[i];
 			size_t at = i;
-			for (; at >= step && p->mapped[at - step].block.address > moved.block.address; at -= step)
+			for (;
+			     at >= step && p->mapped[at - step].block.address > moved.block.address;
+			     at -= step)
 				p->mapped[at] = p->mapped[at - step];
 			p->mapped[at] = moved;
 		}
@@ -431,7 +452,8 @@ static bool make_maps(struct picture *p)
 	return p->stacks && p->sites && p->modules && p->threads && read_mapped(p);
 }
 
-static enum snap_status open_writer(struct picture *p, bool append, const struct snap_allocator *allocator)
+static enum snap_status open_writer(struct picture *p, bool append,
+				    const struct snap_allocator *allocator)
 {
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	char folder[TRACK_PATH];
@@ -445,7 +467,8 @@ static enum snap_status open_writer(struct picture *p, bool append, const struct
 	options.append = append;
 	options.direct = !track_settings.references;
 	options.level = track_settings.level;
-	options.max_memory_bytes = track_settings.limit_percent ? (uint64_t)16 << 20 : (uint64_t)64 << 20;
+	options.max_memory_bytes =
+		track_settings.limit_percent ? (uint64_t)16 << 20 : (uint64_t)64 << 20;
 	if (track_lost.blocks || track_lost.allocator)
 		options.flags |= SNAP_SNAPSHOT_PARTIAL;
 	if (track_settings.sample_bytes) {
@@ -476,7 +499,9 @@ static void write_picture(struct picture *p, enum track_reason reason)
 static void tell(const char *reason)
 {
 	static char line[TRACK_PATH + sizeof((struct snap_error *)0)->message];
-	int file = *track_settings.report ? open(track_settings.report, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+	int file = *track_settings.report
+			   ? open(track_settings.report, O_WRONLY | O_APPEND | O_CLOEXEC)
+			   : -1;
 	if (file < 0)
 		return;
 	char what = reason ? '-' : track_lost.allocator ? '?' : '+';
@@ -497,7 +522,8 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	track_locks_forked(); /* another thread may have held one */
 	track_limits_child();
 	p->resident = resident_bytes();
-	p->has_account = track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
+	p->has_account =
+		track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
 	if ((track_settings.references && !track_picture_read_references(p)) || !make_maps(p))
 		p->status = SNAP_NO_MEMORY;
 	else

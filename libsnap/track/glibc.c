@@ -1,31 +1,34 @@
 /* The heaps of glibc's malloc, chunk by chunk: what was taken before the recording began.
  *
- * For the child of a snapshot.  Nothing but the layout of chunks, heaps and arenas is known, so all is checked: a heap in
- * which anything does not fit is left out as a whole, and counted.  Chunks that wait for their next use in a thread's cache
- * or a fast bin look used; those that are found there are left out. */
+ * For the child of a snapshot.  Nothing but the layout of chunks, heaps and arenas
+ * is known, so all is checked: a heap in which anything does not fit is left out
+ * as a whole, and counted.  Chunks that wait for their next use in a thread's
+ * cache or a fast bin look used; those that are found there are left out. */
 #include <string.h>
 #include <sys/mman.h>
 
 #include "track.h"
 
-#define HEAP_MAX      ((uintptr_t)64 << 20) /* what is reserved for one, aligned to its size */
-#define PAGE          ((uintptr_t)4096)
-#define HEADER        16u
-#define CHUNK_MIN     32u
-#define PREV_IN_USE   ((uintptr_t)1)
-#define IS_MAPPED     ((uintptr_t)2)
-#define IS_THREADS    ((uintptr_t)4) /* of an arena other than the main one */
-#define BITS          ((uintptr_t)7)
-#define BIN_WORDS     254u
-#define BEHIND_BINS   56u /* bytes until an arena ends */
-#define ARENA_AT_MIN  0x20u
-#define ARENA_AT_MAX  0x100u
-#define FAST_BINS     10u
-#define ARENAS_MAX    4096u
-#define CACHE_BINS    64u
-#define CACHE_SIZE    (CACHE_BINS * (sizeof(uint16_t) + sizeof(uintptr_t)) + 8) /* with a thread's cache; usable */
-#define KEYS_MAX      256u
-#define KEY_MIN       ((uintptr_t)1 << 32) /* smaller ones may be anything */
+#define HEAP_MAX     ((uintptr_t)64 << 20) /* what is reserved for one, aligned to its size */
+#define PAGE         ((uintptr_t)4096)
+#define HEADER       16u
+#define CHUNK_MIN    32u
+#define PREV_IN_USE  ((uintptr_t)1)
+#define IS_MAPPED    ((uintptr_t)2)
+#define IS_THREADS   ((uintptr_t)4) /* of an arena other than the main one */
+#define BITS         ((uintptr_t)7)
+#define BIN_WORDS    254u
+#define BEHIND_BINS  56u /* bytes until an arena ends */
+#define ARENA_AT_MIN 0x20u
+#define ARENA_AT_MAX 0x100u
+#define FAST_BINS    10u
+#define ARENAS_MAX   4096u
+#define CACHE_BINS   64u
+#define CACHE_SIZE \
+	(CACHE_BINS * (sizeof(uint16_t) + sizeof(uintptr_t)) + \
+	 8) /* with a thread's cache; usable */
+#define KEYS_MAX 256u
+#define KEY_MIN  ((uintptr_t)1 << 32) /* smaller ones may be anything */
 
 struct walk {
 	struct track_chunks *out;
@@ -47,7 +50,8 @@ static uintptr_t word_at(uintptr_t address)
 
 static bool is_plain(const struct track_mapping *m)
 {
-	return m->readable && m->writable && !m->shared && (m->path[0] == '\0' || strncmp(m->path, "[anon", 5) == 0);
+	return m->readable && m->writable && !m->shared &&
+	       (m->path[0] == '\0' || strncmp(m->path, "[anon", 5) == 0);
 }
 
 static bool is_present(const struct walk *w, uintptr_t page)
@@ -66,7 +70,8 @@ static void add(struct walk *w, uintptr_t start, uintptr_t end)
 		return;
 	if (c->count == c->capacity) {
 		size_t size = c->capacity * sizeof *c->all;
-		void *more = size ? mremap(c->all, size, 2 * size, MREMAP_MAYMOVE) : track_map((size_t)1 << 20);
+		void *more = size ? mremap(c->all, size, 2 * size, MREMAP_MAYMOVE)
+				  : track_map((size_t)1 << 20);
 		if (!more || more == MAP_FAILED) {
 			w->no_memory = true;
 			return;
@@ -129,7 +134,8 @@ static bool walk_chunks(struct walk *w, const struct heap *h)
 	for (uintptr_t at = h->first; at <= h->end - HEADER;) {
 		struct chunk c = {.at = at, .head = word_at(at + 8)};
 		c.size = c.head & ~BITS;
-		if ((c.head & IS_MAPPED) || (h->is_main && (c.head & IS_THREADS)) || c.size > h->end - at || c.size % HEADER != 0)
+		if ((c.head & IS_MAPPED) || (h->is_main && (c.head & IS_THREADS)) ||
+		    c.size > h->end - at || c.size % HEADER != 0)
 			return false;
 		if (last.size ? !settle(w, h, &last, c.head) : !(c.head & PREV_IN_USE))
 			return false;
@@ -161,15 +167,16 @@ static bool is_empty_bin(uintptr_t bin)
 	return word_at(bin) == bin - HEADER && word_at(bin + 8) == bin - HEADER;
 }
 
-/* The list of each bin, which begins and ends with itself if it is empty.  The last one is not in use, and no other lies
- * behind it. */
+/* The list of each bin, which begins and ends with itself if it is
+ * empty.  The last one is not in use, and no other lies behind it. */
 static bool are_bins(uintptr_t bins)
 {
 	if (!is_empty_bin(bins + (BIN_WORDS - 2) * 8) || is_empty_bin(bins + BIN_WORDS * 8))
 		return false;
 	for (uintptr_t at = bins; at < bins + BIN_WORDS * 8; at += 16) {
 		uintptr_t first = word_at(at), last = word_at(at + 8), self = at - HEADER;
-		if (first == 0 || last == 0 || (first | last) % HEADER != 0 || (first == self) != (last == self))
+		if (first == 0 || last == 0 || (first | last) % HEADER != 0 ||
+		    (first == self) != (last == self))
 			return false;
 	}
 	return true;
@@ -186,13 +193,16 @@ static void note_arena(struct walk *w, uintptr_t bins)
 		w->bins[w->arena_count++] = bins;
 }
 
-/* Moves start to the first stretch of the variables of malloc's module from it on; returns its end; 0: there is none. */
+/* Moves start to the first stretch of the variables of malloc's
+ * module from it on; returns its end; 0: there is none. */
 static uintptr_t variables(struct walk *w, uintptr_t *start)
 {
 	const struct track_mapping *end = w->maps->all + w->maps->count;
 	for (const struct track_mapping *m = w->module; m < end && m->start < w->module_end; m++) {
 		uintptr_t at = m->start > *start ? m->start : *start;
-		uintptr_t stop = m->writable && !m->shared && at < m->end ? track_maps_readable(w->maps, &at, m->end) : 0;
+		uintptr_t stop = m->writable && !m->shared && at < m->end
+					 ? track_maps_readable(w->maps, &at, m->end)
+					 : 0;
 		if (stop != 0) {
 			*start = at;
 			return stop;
@@ -215,7 +225,8 @@ static bool find_module(struct walk *w, uintptr_t function)
 static bool find_main_arena(struct walk *w)
 {
 	for (uintptr_t at = 0, stop; (stop = variables(w, &at)) != 0; at = stop)
-		for (at += HEADER + FAST_BINS * 8; at + BIN_WORDS * 8 + BEHIND_BINS <= stop; at += 8)
+		for (at += HEADER + FAST_BINS * 8; at + BIN_WORDS * 8 + BEHIND_BINS <= stop;
+		     at += 8)
 			if (are_bins(at)) {
 				w->main_bins = at;
 				return true;
@@ -226,7 +237,8 @@ static bool find_main_arena(struct walk *w)
 static void walk_main(struct walk *w, const struct track_mapping *m)
 {
 	const struct track_mapping *all = w->maps->all + w->maps->count;
-	struct heap h = {.first = m->start, .end = m->start, .top = top_of(w->main_bins), .is_main = true};
+	struct heap h = {
+		.first = m->start, .end = m->start, .top = top_of(w->main_bins), .is_main = true};
 	for (; m < all && m->start == h.end && m->readable && strcmp(m->path, "[heap]") == 0; m++)
 		h.end = m->end;
 	note_arena(w, w->main_bins);
@@ -238,8 +250,8 @@ static uintptr_t bins_of(const struct walk *w, uintptr_t arena)
 {
 	uintptr_t base = arena & ~(HEAP_MAX - 1);
 	const struct track_mapping *m = track_mapping_from(w->maps, base);
-	if (arena % HEADER != 0 || arena - base < ARENA_AT_MIN || arena - base > ARENA_AT_MAX || !m || m->start > base || !is_plain(m) ||
-	    !is_present(w, base) || word_at(base) != arena)
+	if (arena % HEADER != 0 || arena - base < ARENA_AT_MIN || arena - base > ARENA_AT_MAX ||
+	    !m || m->start > base || !is_plain(m) || !is_present(w, base) || word_at(base) != arena)
 		return 0;
 	for (uintptr_t at = arena + HEADER; at < arena + ARENA_AT_MAX; at += 8)
 		if (are_bins(at))
@@ -248,17 +260,21 @@ static uintptr_t bins_of(const struct walk *w, uintptr_t arena)
 }
 
 /* A heap has its arena, the heap before, its size, and how much of it may be used. */
-static bool describe_heap(const struct walk *w, const struct track_mapping *m, uintptr_t base, struct heap *h, uintptr_t *bins)
+static bool describe_heap(const struct walk *w, const struct track_mapping *m, uintptr_t base,
+			  struct heap *h, uintptr_t *bins)
 {
 	uintptr_t arena = word_at(base), size = word_at(base + 16), usable = word_at(base + 24);
-	if (size % PAGE != 0 || usable % PAGE != 0 || size == 0 || size > usable || usable > HEAP_MAX || usable > m->end - base)
+	if (size % PAGE != 0 || usable % PAGE != 0 || size == 0 || size > usable ||
+	    usable > HEAP_MAX || usable > m->end - base)
 		return false;
 	*bins = bins_of(w, arena);
 	if (*bins == 0)
 		return false;
 	bool is_first = arena >> 26 == base >> 26;
-	uintptr_t first = is_first ? *bins + BIN_WORDS * 8 + BEHIND_BINS : base + arena % HEAP_MAX, top = top_of(*bins);
-	*h = (struct heap){.first = (first + HEADER - 1) & ~(uintptr_t)(HEADER - 1), .end = base + size};
+	uintptr_t first = is_first ? *bins + BIN_WORDS * 8 + BEHIND_BINS : base + arena % HEAP_MAX,
+		  top = top_of(*bins);
+	*h = (struct heap){.first = (first + HEADER - 1) & ~(uintptr_t)(HEADER - 1),
+			   .end = base + size};
 	h->top = top >= base && top < h->end ? top : 0;
 	return true;
 }
@@ -267,8 +283,9 @@ static bool describe_heap(const struct walk *w, const struct track_mapping *m, u
 static bool is_reserved(const struct walk *w, const struct track_mapping *m, uintptr_t base)
 {
 	const struct track_mapping *rest = m + 1;
-	return rest < w->maps->all + w->maps->count && rest->start == m->end && rest->path[0] == '\0' && !rest->readable &&
-	       rest->end >= base + HEAP_MAX && m->end < base + HEAP_MAX;
+	return rest < w->maps->all + w->maps->count && rest->start == m->end &&
+	       rest->path[0] == '\0' && !rest->readable && rest->end >= base + HEAP_MAX &&
+	       m->end < base + HEAP_MAX;
 }
 
 /* Where a heap ends; base: there is none. */
@@ -292,12 +309,15 @@ static uintptr_t walk_arenas_heap(struct walk *w, const struct track_mapping *m,
 
 /* ---- chunks with mappings of their own ---- */
 
-/* Mappings side by side are one to the system: each page may be the first of a chunk.  A block with a larger alignment begins
- * somewhat later; if it is live, it is there beside the chunk, which nothing points to then. */
-static uintptr_t walk_pages(struct walk *w, const struct track_mapping *m, uintptr_t start, uintptr_t end)
+/* Mappings side by side are one to the system: each page may be the first
+ * of a chunk.  A block with a larger alignment begins somewhat later; if it
+ * is live, it is there beside the chunk, which nothing points to then. */
+static uintptr_t walk_pages(struct walk *w, const struct track_mapping *m, uintptr_t start,
+			    uintptr_t end)
 {
 	uintptr_t at = start;
-	for (uintptr_t programs; at < end && (programs = track_account_programs(w->account, &at, end)) != 0;) {
+	for (uintptr_t programs;
+	     at < end && (programs = track_account_programs(w->account, &at, end)) != 0;) {
 		uintptr_t stop = track_maps_readable(w->maps, &at, programs);
 		if (stop == 0) {
 			at = programs;
@@ -305,7 +325,8 @@ static uintptr_t walk_pages(struct walk *w, const struct track_mapping *m, uintp
 		}
 		while (at < stop) {
 			uintptr_t head = word_at(at + 8), size = head & ~BITS;
-			bool is_chunk = (head & BITS) == IS_MAPPED && word_at(at) == 0 && size != 0 && size % PAGE == 0 && size <= m->end - at;
+			bool is_chunk = (head & BITS) == IS_MAPPED && word_at(at) == 0 &&
+					size != 0 && size % PAGE == 0 && size <= m->end - at;
 			if (is_chunk)
 				add(w, at + HEADER, at + size);
 			at += is_chunk ? size : PAGE;
@@ -361,14 +382,16 @@ static bool is_cache(struct walk *w, const struct track_range *chunk)
 		return false;
 	for (size_t i = 0; i < CACHE_BINS; i++) {
 		uint16_t count;
-		memcpy(&count, (const char *)chunk->start + i * sizeof count, sizeof count); /* NOLINT(performance-no-int-to-ptr) */
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		memcpy(&count, (const char *)chunk->start + i * sizeof count, sizeof count);
 		uintptr_t first = word_at(chunk->start + CACHE_BINS * sizeof count + i * 8);
 		if ((first != 0) != (count != 0))
 			return false;
 		if (first == 0)
 			continue;
 		const struct track_range *c = find(w, first);
-		if (!c || c->end - c->start != CHUNK_MIN + i * 16 - 8 || (key != 0 && word_at(first + 8) != key))
+		if (!c || c->end - c->start != CHUNK_MIN + i * 16 - 8 ||
+		    (key != 0 && word_at(first + 8) != key))
 			return false;
 		key = word_at(first + 8);
 	}
@@ -386,8 +409,8 @@ static void drop_cached(struct walk *w)
 			drop(&c->all[i]);
 }
 
-/* Addresses of chunks, of which those behind the first are stored together with where they are stored, or, in releases
- * before 2.32, as they are. */
+/* Addresses of chunks, of which those behind the first are stored together
+ * with where they are stored, or, in releases before 2.32, as they are. */
 static void drop_fast(struct walk *w, uintptr_t chunk, uintptr_t usable)
 {
 	while (chunk != 0) {
@@ -404,7 +427,8 @@ static void drop_fasts(struct walk *w)
 {
 	for (size_t i = 0; i < w->arena_count; i++)
 		for (uintptr_t bin = 0; bin < FAST_BINS; bin++)
-			drop_fast(w, word_at(w->bins[i] - HEADER - (FAST_BINS - bin) * 8), CHUNK_MIN + bin * 16 - 8);
+			drop_fast(w, word_at(w->bins[i] - HEADER - (FAST_BINS - bin) * 8),
+				  CHUNK_MIN + bin * 16 - 8);
 }
 
 /* ---- all of them ---- */
@@ -427,7 +451,8 @@ static void walk(struct walk *w)
 	drop_fasts(w);
 }
 
-bool track_glibc_read(struct track_chunks *out, struct track_maps *maps, const struct track_account *account, uintptr_t function)
+bool track_glibc_read(struct track_chunks *out, struct track_maps *maps,
+		      const struct track_account *account, uintptr_t function)
 {
 	struct walk *w = track_map(sizeof *w);
 	*out = (struct track_chunks){0};

@@ -1,10 +1,11 @@
-/* The heap of the child of a snapshot: small blocks by powers of two, large ones from the system. */
+/* The heap of the child of a snapshot: small blocks
+ * by powers of two, large ones from the system. */
 #include <string.h>
 #include <sys/mman.h>
 
 #include "track.h"
 
-#define SMALL_MIN 6u  /* log2 */
+#define SMALL_MIN 6u /* log2 */
 
 static unsigned class_of(size_t size)
 {
@@ -40,7 +41,8 @@ static void heap_give(struct track_heap *heap, void *pointer, size_t size)
 void *track_heap_resize(void *context, void *pointer, size_t old_size, size_t new_size)
 {
 	struct track_heap *heap = context;
-	if (pointer && new_size && (class_of(old_size) > TRACK_HEAP_SMALL) && class_of(new_size) > TRACK_HEAP_SMALL) {
+	if (pointer && new_size && (class_of(old_size) > TRACK_HEAP_SMALL) &&
+	    class_of(new_size) > TRACK_HEAP_SMALL) {
 		void *moved = mremap(pointer, old_size, new_size, MREMAP_MAYMOVE);
 		return moved == MAP_FAILED ? NULL : moved;
 	}

@@ -41,7 +41,8 @@ static bool add(struct gathering *g, const struct track_block *block)
 static bool add_older(struct gathering *g, uintptr_t until)
 {
 	for (; g->older < g->older_end && g->older->start < until; g->older++) {
-		const struct track_block block = {.address = g->older->start, .size = g->older->end - g->older->start};
+		const struct track_block block = {.address = g->older->start,
+						  .size = g->older->end - g->older->start};
 		if (block.size != 0 && !add(g, &block))
 			return false;
 	}
@@ -92,7 +93,8 @@ static void fill_pages(struct track_holders *h)
 
 bool track_holders_read(struct track_holders *h, const struct track_chunks *older)
 {
-	struct gathering g = {.holders = h, .older = older->all, .older_end = older->all + older->count};
+	struct gathering g = {
+		.holders = h, .older = older->all, .older_end = older->all + older->count};
 	uint64_t duplicates;
 	*h = (struct track_holders){0};
 	if (!track_blocks_each(gather, &g, &duplicates) || !add_older(&g, UINTPTR_MAX))

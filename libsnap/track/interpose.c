@@ -143,7 +143,7 @@ INLINED void *reallocated(void *old, size_t size, const uintptr_t *frame)
 		track_moving((uintptr_t)old, &was);
 	void *new = next.realloc(old, size);
 	if (on && (new || (size == 0 && old)))
-		track_moved(&was, (uintptr_t)new, size, frame);
+		track_moved(&was, (uintptr_t) new, size, frame);
 	return new;
 }
 

@@ -14,8 +14,8 @@ struct rules {
 	uint32_t count;
 	struct kept_rule slots[];
 };
-extern struct rules *_Atomic track_rules; /* NULL until the first */
-extern _Atomic uint32_t track_rules_epoch;  /* how often they were forgotten, from 1 */
+extern struct rules *_Atomic track_rules;  /* NULL until the first */
+extern _Atomic uint32_t track_rules_epoch; /* how often they were forgotten, from 1 */
 
 /* Makes the rule of an address that has none. */
 struct track_rule track_rule_add(uintptr_t address);

@@ -1,7 +1,8 @@
-/* Whether memory is nearly exhausted: by the process's own limits, or by those of the control groups that it is in.
+/* Whether memory is nearly exhausted: by the process's own
+ * limits, or by those of the control groups that it is in.
  *
- * What is looked at, is found once; limits themselves may change.  Files are opened anew each time: the program's
- * descriptors are its own. */
+ * What is looked at, is found once; limits themselves may change.  Files
+ * are opened anew each time: the program's descriptors are its own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,9 +13,10 @@
 
 #include "track.h"
 
-#define GROUPS_MAX  16u
-#define PATH_SIZE   512u
-#define RESERVE     ((size_t)32 << 20) /* address space for the child, of which the program then has less */
+#define GROUPS_MAX 16u
+#define PATH_SIZE  512u
+/* address space for the child, of which the program then has less */
+#define RESERVE     ((size_t)32 << 20)
 #define STEP_MIN    ((uint64_t)1 << 18)
 #define STEP_MAX    ((uint64_t)1 << 26)
 #define STEPS       16u /* as many looks until what is left is used up */
@@ -39,7 +41,8 @@ static size_t read_text(const char *from, char *out, size_t size)
 {
 	int file = open(from, O_RDONLY | O_CLOEXEC);
 	size_t done = 0;
-	for (ssize_t got = 1; file >= 0 && got > 0 && done < size - 1; done += got > 0 ? (size_t)got : 0)
+	for (ssize_t got = 1;
+	     file >= 0 && got > 0 && done<size - 1; done += got> 0 ? (size_t)got : 0)
 		got = read(file, out + done, size - 1 - done);
 	if (file >= 0)
 		close(file);
@@ -54,7 +57,8 @@ static const char *parse(const char *at, uint64_t *value)
 	return at;
 }
 
-/* What is read below is in memory of its own, not on stacks that may be small: one thread at a time. */
+/* What is read below is in memory of its own, not on
+ * stacks that may be small: one thread at a time. */
 static char path[PATH_SIZE + 64], text[65536];
 
 /* false: there is none, or it says "max". */
@@ -83,7 +87,8 @@ static uint64_t reclaimable(const struct group *g)
 
 /* ---- what is looked at ---- */
 
-static void add_group(const char *folder, const char *limit, const char *usage, const char *inactive)
+static void add_group(const char *folder, const char *limit, const char *usage,
+		      const char *inactive)
 {
 	struct group *g = &groups[group_count];
 	uint64_t value;
@@ -103,7 +108,8 @@ static void add_groups(char *folder, size_t mount, bool is_second)
 			add_group(folder, "memory.max", "memory.current", "inactive_file");
 			add_group(folder, "memory.high", "memory.current", "inactive_file");
 		} else {
-			add_group(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file");
+			add_group(folder, "memory.limit_in_bytes", "memory.usage_in_bytes",
+				  "total_inactive_file");
 		}
 		char *slash = strrchr(folder, '/');
 		if (!slash || (size_t)(slash - folder) < mount)
@@ -116,7 +122,8 @@ static void add_groups(char *folder, size_t mount, bool is_second)
 static bool own_group(const char *lines, bool is_second, char *out)
 {
 	for (const char *at = lines; *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : "") {
-		const char *names = strchr(at, ':'), *own = names ? strchr(names + 1, ':') : NULL, *end = strchrnul(at, '\n');
+		const char *names = strchr(at, ':'), *own = names ? strchr(names + 1, ':') : NULL,
+			   *end = strchrnul(at, '\n');
 		if (!own || own > end || (size_t)(end - own) >= PATH_SIZE)
 			continue;
 		const char *found = is_second ? names + 1 : strstr(names, "memory");
@@ -129,13 +136,15 @@ static bool own_group(const char *lines, bool is_second, char *out)
 	return false;
 }
 
-/* "ID PARENT DEVICE ROOT MOUNT OPTIONS... - TYPE SOURCE OPTIONS": the mount's path without its root is a group's. */
+/* "ID PARENT DEVICE ROOT MOUNT OPTIONS... - TYPE SOURCE
+ * OPTIONS": the mount's path without its root is a group's. */
 static void add_mount(char *line, const char *lines)
 {
 	static char own[PATH_SIZE], folder[2 * PATH_SIZE + 64];
 	char *field[5], *rest = strstr(line, " - ");
 	bool is_second = rest && strncmp(rest, " - cgroup2 ", 11) == 0;
-	if (!rest || (!is_second && (strncmp(rest, " - cgroup ", 10) != 0 || !strstr(rest, "memory"))))
+	if (!rest ||
+	    (!is_second && (strncmp(rest, " - cgroup ", 10) != 0 || !strstr(rest, "memory"))))
 		return;
 	char *save = line;
 	for (size_t i = 0; i < 5; i++)
@@ -144,7 +153,8 @@ static void add_mount(char *line, const char *lines)
 	if (!own_group(lines, is_second, own))
 		return;
 	size_t root = strcmp(field[3], "/") == 0 ? 0 : strlen(field[3]), mount = strlen(field[4]);
-	bool is_below = strncmp(own, field[3], root) == 0 && (own[root] == '/' || own[root] == '\0');
+	bool is_below =
+		strncmp(own, field[3], root) == 0 && (own[root] == '/' || own[root] == '\0');
 	int size = snprintf(folder, sizeof folder, "%s%s", field[4], is_below ? own + root : "");
 	while (size > 1 && folder[size - 1] == '/')
 		folder[--size] = '\0';
@@ -171,7 +181,8 @@ static bool get_limit(enum own_limit what, struct rlimit *limit)
 static uint64_t limit_of(enum own_limit what)
 {
 	struct rlimit limit;
-	return get_limit(what, &limit) && limit.rlim_cur < NO_LIMIT ? (uint64_t)limit.rlim_cur : UINT64_MAX;
+	return get_limit(what, &limit) && limit.rlim_cur < NO_LIMIT ? (uint64_t)limit.rlim_cur
+								    : UINT64_MAX;
 }
 
 void track_limits_init(void)
@@ -212,7 +223,8 @@ static void judge(struct look *look, size_t which, const char *name, uint64_t li
 static void judge_process(struct look *look)
 {
 	uint64_t space = limit_of(SPACE), data = limit_of(DATA), pages[6] = {0};
-	if ((space == UINT64_MAX && data == UINT64_MAX) || read_text("/proc/self/statm", text, sizeof text) == 0)
+	if ((space == UINT64_MAX && data == UINT64_MAX) ||
+	    read_text("/proc/self/statm", text, sizeof text) == 0)
 		return;
 	const char *at = text;
 	for (size_t i = 0; i < 6; i++) {
@@ -220,9 +232,11 @@ static void judge_process(struct look *look)
 		at += *at == ' ';
 	}
 	if (space != UINT64_MAX)
-		judge(look, GROUPS_MAX, "RLIMIT_AS", space, pages[0] * (uint64_t)sysconf(_SC_PAGESIZE));
+		judge(look, GROUPS_MAX, "RLIMIT_AS", space,
+		      pages[0] * (uint64_t)sysconf(_SC_PAGESIZE));
 	if (data != UINT64_MAX)
-		judge(look, GROUPS_MAX + 1, "RLIMIT_DATA", data, pages[5] * (uint64_t)sysconf(_SC_PAGESIZE));
+		judge(look, GROUPS_MAX + 1, "RLIMIT_DATA", data,
+		      pages[5] * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
 bool track_limits_near(uint64_t wanted, int64_t *step)
@@ -233,7 +247,8 @@ bool track_limits_near(uint64_t wanted, int64_t *step)
 	for (size_t i = 0; i < group_count; i++) {
 		uint64_t limit, used;
 		const struct group *g = &groups[i];
-		if (!read_number(g, g->limit, &limit) || limit >= NO_LIMIT || !read_number(g, g->usage, &used))
+		if (!read_number(g, g->limit, &limit) || limit >= NO_LIMIT ||
+		    !read_number(g, g->usage, &used))
 			continue;
 		if (used >= limit / 100 * track_settings.limit_percent) {
 			uint64_t given_back = reclaimable(g);

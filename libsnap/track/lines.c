@@ -19,7 +19,8 @@ static _Atomic uintptr_t interpreter;
 const struct track_line *track_line_at(uint64_t frame)
 {
 	uintptr_t number = TRACK_FRAME_ADDRESS(frame);
-	return &atomic_load_explicit(&chunks[number >> CHUNK_BITS], memory_order_acquire)[number & (CHUNK - 1)];
+	return &atomic_load_explicit(&chunks[number >> CHUNK_BITS],
+				     memory_order_acquire)[number & (CHUNK - 1)];
 }
 
 static const char *copy(const char *text)
@@ -30,9 +31,11 @@ static const char *copy(const char *text)
 }
 
 /* Lines that follow each other are often of one function, or at least of one file. */
-static bool fill(struct track_line *out, const struct track_line *last, const char *function, const char *file, uint32_t line)
+static bool fill(struct track_line *out, const struct track_line *last, const char *function,
+		 const char *file, uint32_t line)
 {
-	out->function = last && strcmp(last->function, function) == 0 ? last->function : copy(function);
+	out->function =
+		last && strcmp(last->function, function) == 0 ? last->function : copy(function);
 	out->file = last && strcmp(last->file, file) == 0 ? last->file : copy(file);
 	out->line = line;
 	return out->function && out->file;
@@ -44,9 +47,11 @@ static bool add_line(const char *function, const char *file, uint32_t line, uint
 	if (chunk >= sizeof chunks / sizeof *chunks)
 		return false;
 	if (!chunks[chunk])
-		atomic_store_explicit(&chunks[chunk], track_map(CHUNK * sizeof(struct track_line)), memory_order_release);
+		atomic_store_explicit(&chunks[chunk], track_map(CHUNK * sizeof(struct track_line)),
+				      memory_order_release);
 	const struct track_line *last = count ? track_line_at(count - 1) : NULL;
-	if (!chunks[chunk] || !fill(&chunks[chunk][count & (CHUNK - 1)], last, function, file, line))
+	if (!chunks[chunk] ||
+	    !fill(&chunks[chunk][count & (CHUNK - 1)], last, function, file, line))
 		return false;
 	*frame = TRACK_FRAME(TRACK_LINE_MODULE, count++);
 	return true;

@@ -1,7 +1,9 @@
-/* What the program maps itself, on request: mmap, munmap, mremap, sbrk and brk, in front of the C library's.
+/* What the program maps itself, on request: mmap, munmap,
+ * mremap, sbrk and brk, in front of the C library's.
  *
- * Each is done, and noted, under a lock, so that the notes are what the system has.  A note is a slot that is free or
- * whole at any moment, also when the process is copied: only one is being changed at a time, its start last. */
+ * Each is done, and noted, under a lock, so that the notes are what the system
+ * has.  A note is a slot that is free or whole at any moment, also when the
+ * process is copied: only one is being changed at a time, its start last. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -155,11 +157,12 @@ static inline uintptr_t rounded(uintptr_t size)
 	return (size + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 }
 
-static void *map(void *hint, size_t size, int protection, int flags, int file, off_t offset, uintptr_t caller,
-		 const uintptr_t *frame)
+static void *map(void *hint, size_t size, int protection, int flags, int file, off_t offset,
+		 uintptr_t caller, const uintptr_t *frame)
 {
 	struct track_thread *self = wanted() ? begin() : NULL;
-	uint32_t site = self && !is_allocators(caller) ? track_walk(self, frame, TRACK_DOMAIN_MAPPED) : 0;
+	uint32_t site =
+		self && !is_allocators(caller) ? track_walk(self, frame, TRACK_DOMAIN_MAPPED) : 0;
 	long result = syscall(SYS_mmap, hint, size, protection, flags, file, offset);
 	if (!self)
 		return (void *)result; /* NOLINT(performance-no-int-to-ptr) */
@@ -181,8 +184,8 @@ EXPORTED void *mmap64(void *hint, size_t size, int protection, int flags, int fi
 }
 
 /* Under its own name, which headers give to mmap64(). */
-extern EXPORTED void *map_plain(void *, size_t, int, int, int, off64_t) __asm__("mmap")
-	__THROW __attribute__((alias("mmap64")));
+extern EXPORTED void *map_plain(void *, size_t, int, int, int, off64_t) __asm__("mmap") __THROW
+	__attribute__((alias("mmap64")));
 
 EXPORTED int munmap(void *start, size_t size)
 {
@@ -195,7 +198,8 @@ EXPORTED int munmap(void *start, size_t size)
 	return (int)result;
 }
 
-static void *remap(void *old, size_t old_size, size_t size, int flags, void *to, const uintptr_t *frame)
+static void *remap(void *old, size_t old_size, size_t size, int flags, void *to,
+		   const uintptr_t *frame)
 {
 	struct track_thread *self = wanted() ? begin() : NULL;
 	uint32_t site = self ? track_walk(self, frame, TRACK_DOMAIN_MAPPED) : 0;
@@ -203,7 +207,8 @@ static void *remap(void *old, size_t old_size, size_t size, int flags, void *to,
 	if (!self)
 		return (void *)result; /* NOLINT(performance-no-int-to-ptr) */
 	uintptr_t from = (uintptr_t)old, start = (uintptr_t)result;
-	const struct slot *was = result != -1 ? find(from, from + (old_size ? rounded(old_size) : 1)) : NULL;
+	const struct slot *was =
+		result != -1 ? find(from, from + (old_size ? rounded(old_size) : 1)) : NULL;
 	bool known = was != NULL, is_file = known && was->is_file;
 	if (result != -1 && !(flags & MREMAP_DONTUNMAP))
 		forget(from, from + rounded(old_size));
@@ -250,7 +255,8 @@ EXPORTED void *sbrk(intptr_t size)
 		errno = ENOMEM;
 		return (void *)-1; /* NOLINT(performance-no-int-to-ptr) */
 	}
-	struct track_thread *self = size != 0 && wanted() && !is_allocators(CALLER) ? begin() : NULL;
+	struct track_thread *self =
+		size != 0 && wanted() && !is_allocators(CALLER) ? begin() : NULL;
 	uint32_t site = self ? track_walk(self, FRAME, TRACK_DOMAIN_MAPPED) : 0;
 	void *result = next.sbrk(size);
 	if (self && result != (void *)-1) /* NOLINT(performance-no-int-to-ptr) */
@@ -282,9 +288,11 @@ EXPORTED int brk(void *to)
 void track_mapped_init(void)
 {
 	void *function = track_next("malloc");
-	uint32_t module = track_settings.mapped && function ? track_module_of((uintptr_t)function) : TRACK_NO_MODULE;
+	uint32_t module = track_settings.mapped && function ? track_module_of((uintptr_t)function)
+							    : TRACK_NO_MODULE;
 	if (module != TRACK_NO_MODULE)
-		allocator = (struct track_range){track_module_at(module)->start, track_module_at(module)->end};
+		allocator = (struct track_range){track_module_at(module)->start,
+						 track_module_at(module)->end};
 }
 
 void track_mapped_disown(uintptr_t address)
@@ -307,7 +315,8 @@ size_t track_mapped_read(struct track_mapped *out, size_t capacity)
 		if (slot->start == 0 || slot->start >= slot->end)
 			continue;
 		if (count < capacity)
-			out[count] = (struct track_mapped){{slot->start, slot->end - slot->start, slot->site}, slot->is_file};
+			out[count] = (struct track_mapped){
+				{slot->start, slot->end - slot->start, slot->site}, slot->is_file};
 		count++;
 	}
 	return count;

@@ -67,7 +67,8 @@ struct text {
 static bool grow(struct text *t)
 {
 	size_t capacity = t->capacity ? 2 * t->capacity : TEXT_MIN;
-	void *more = t->bytes ? mremap(t->bytes, t->capacity, capacity, MREMAP_MAYMOVE) : track_map(capacity);
+	void *more = t->bytes ? mremap(t->bytes, t->capacity, capacity, MREMAP_MAYMOVE)
+			      : track_map(capacity);
 	if (!more || more == MAP_FAILED)
 		return false;
 	t->bytes = more;
@@ -108,7 +109,8 @@ static void parse_text(struct track_maps *maps, struct text *t)
 	for (char *end; (end = memchr(at, '\n', (size_t)(stop - at))); at = end + 1) {
 		*end = '\0';
 		if (*at >= 'A' && *at <= 'Z') {
-			if (maps->count > 0 && strncmp(at, resident_key, sizeof resident_key - 1) == 0)
+			if (maps->count > 0 &&
+			    strncmp(at, resident_key, sizeof resident_key - 1) == 0)
 				parse_resident(at, &maps->all[maps->count - 1]);
 		} else if (parse_line(at, &maps->all[maps->count])) {
 			maps->count++;
@@ -124,7 +126,8 @@ bool track_maps_read(struct track_maps *maps)
 	if (!read_text(&text, "/proc/self/smaps") && !read_text(&text, "/proc/self/maps"))
 		return false;
 	for (size_t i = 0; i < text.size; i++)
-		lines += text.bytes[i] == '\n' && i + 1 < text.size && (text.bytes[i + 1] < 'A' || text.bytes[i + 1] > 'Z');
+		lines += text.bytes[i] == '\n' && i + 1 < text.size &&
+			 (text.bytes[i + 1] < 'A' || text.bytes[i + 1] > 'Z');
 	maps->all = track_map((lines + 1) * sizeof *maps->all);
 	if (!maps->all)
 		return false;
@@ -233,8 +236,8 @@ uintptr_t track_mapping_module_end(const struct track_maps *maps, const struct t
 	    file->e_phentsize != sizeof(ElfW(Phdr)) || file->e_phoff > PAGE ||
 	    file->e_phnum > (PAGE - file->e_phoff) / sizeof(ElfW(Phdr)))
 		return 0;
-	const ElfW(Phdr) *header =
-		(const void *)(m->start + file->e_phoff); /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	const ElfW(Phdr) *header = (const void *)(m->start + file->e_phoff);
 	uintptr_t first = UINTPTR_MAX, end = 0;
 	for (unsigned i = 0; i < file->e_phnum; i++) {
 		if (header[i].p_type != PT_LOAD)

@@ -1,4 +1,5 @@
-/* Memory and locks of the tracker: pages from the system, which no allocator of the program knows of. */
+/* Memory and locks of the tracker: pages from the
+ * system, which no allocator of the program knows of. */
 #include <errno.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -12,7 +13,8 @@
 #define CHUNK_MIN ((size_t)1 << 18)
 #define CHUNK_MAX ((size_t)1 << 23)
 
-/* 0: free.  Grows with every fork, so that what was held at a fork is known to be free in the child. */
+/* 0: free.  Grows with every fork, so that what was
+ * held at a fork is known to be free in the child. */
 static _Atomic uint32_t generation = 1;
 
 void track_lock(struct track_lock *lock)
@@ -20,8 +22,9 @@ void track_lock(struct track_lock *lock)
 	uint32_t mine = atomic_load_explicit(&generation, memory_order_relaxed);
 	for (unsigned tries = 1;; tries++) {
 		uint32_t owner = atomic_load_explicit(&lock->owner, memory_order_relaxed);
-		if (owner != mine && atomic_compare_exchange_weak_explicit(&lock->owner, &owner, mine, memory_order_acquire,
-									   memory_order_relaxed))
+		if (owner != mine &&
+		    atomic_compare_exchange_weak_explicit(
+			    &lock->owner, &owner, mine, memory_order_acquire, memory_order_relaxed))
 			return;
 		if (tries % 64 == 0)
 			sched_yield();
@@ -45,7 +48,8 @@ static void note_own(uintptr_t start, size_t size)
 {
 	size_t index = atomic_fetch_add_explicit(&own_count, 1, memory_order_relaxed);
 	if (index < TRACK_OWN_MAX)
-		own[index] = (struct track_range){start, start + ((size + PAGE - 1) & ~(size_t)(PAGE - 1))};
+		own[index] = (struct track_range){
+			start, start + ((size + PAGE - 1) & ~(size_t)(PAGE - 1))};
 }
 
 size_t track_own_count(void)

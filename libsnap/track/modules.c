@@ -1,4 +1,5 @@
-/* The modules in which frames were seen: recorded when first met, since they may be gone when a snapshot is taken. */
+/* The modules in which frames were seen: recorded when first
+ * met, since they may be gone when a snapshot is taken. */
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -25,15 +26,16 @@ uint32_t track_module_count(void)
 	return atomic_load_explicit(&module_count, memory_order_acquire);
 }
 
-static const uint8_t *note_build_id(const ElfW(Nhdr) *note, size_t size, uint8_t *id_size)
+static const uint8_t *note_build_id(const ElfW(Nhdr) * note, size_t size, uint8_t *id_size)
 {
 	while (size >= sizeof *note) {
-		size_t name = (note->n_namesz + 3u) & ~3u, description = (note->n_descsz + 3u) & ~3u;
+		size_t name = (note->n_namesz + 3u) & ~3u,
+		       description = (note->n_descsz + 3u) & ~3u;
 		if (name > size - sizeof *note || description > size - sizeof *note - name)
 			return NULL;
 		const uint8_t *text = (const uint8_t *)(note + 1);
-		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(text, "GNU", 4) == 0 &&
-		    note->n_descsz <= sizeof modules->build_id) {
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+		    memcmp(text, "GNU", 4) == 0 && note->n_descsz <= sizeof modules->build_id) {
 			*id_size = (uint8_t)note->n_descsz;
 			return text + name;
 		}
@@ -46,13 +48,16 @@ static const uint8_t *note_build_id(const ElfW(Nhdr) *note, size_t size, uint8_t
 static void read_build_id(struct track_module *m, uintptr_t bias)
 {
 	const ElfW(Ehdr) *file = (const void *)m->start; /* NOLINT(performance-no-int-to-ptr) */
-	if (memcmp(file->e_ident, ELFMAG, SELFMAG) != 0 || file->e_phentsize != sizeof(ElfW(Phdr)) ||
-	    file->e_phoff > 4096 - sizeof(ElfW(Phdr)))
+	if (memcmp(file->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    file->e_phentsize != sizeof(ElfW(Phdr)) || file->e_phoff > 4096 - sizeof(ElfW(Phdr)))
 		return;
-	const ElfW(Phdr) *header = (const void *)(m->start + file->e_phoff); /* NOLINT(performance-no-int-to-ptr) */
-	for (unsigned i = 0; i < file->e_phnum && (uintptr_t)(header + i + 1) <= m->start + 4096; i++) {
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	const ElfW(Phdr) *header = (const void *)(m->start + file->e_phoff);
+	for (unsigned i = 0; i < file->e_phnum && (uintptr_t)(header + i + 1) <= m->start + 4096;
+	     i++) {
 		uintptr_t at = bias + header[i].p_vaddr;
-		if (header[i].p_type != PT_NOTE || at < m->start || at >= m->end || header[i].p_memsz > m->end - at)
+		if (header[i].p_type != PT_NOTE || at < m->start || at >= m->end ||
+		    header[i].p_memsz > m->end - at)
 			continue;
 		const uint8_t *id = note_build_id((const void *)at, header[i].p_memsz, /* NOLINT */
 						  &m->build_id_size);
@@ -75,8 +80,9 @@ static uint32_t known(const struct dl_find_object *found)
 {
 	uint32_t count = track_module_count();
 	for (uint32_t i = count; i > 0; i--)
-		if (modules[i - 1].start == (uintptr_t)found->dlfo_map_start && !modules[i - 1].gone &&
-		    modules[i - 1].link_map == found->dlfo_link_map && modules[i - 1].end == (uintptr_t)found->dlfo_map_end)
+		if (modules[i - 1].start == (uintptr_t)found->dlfo_map_start &&
+		    !modules[i - 1].gone && modules[i - 1].link_map == found->dlfo_link_map &&
+		    modules[i - 1].end == (uintptr_t)found->dlfo_map_end)
 			return i;
 	return TRACK_NO_MODULE;
 }
@@ -102,7 +108,8 @@ static uint32_t add(const struct dl_find_object *found)
 
 static bool look_up(uintptr_t address, struct dl_find_object *found)
 {
-	return _dl_find_object && _dl_find_object((void *)address, found) == 0; /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	return _dl_find_object && _dl_find_object((void *)address, found) == 0;
 }
 
 uint32_t track_module_of(uintptr_t address)
@@ -125,7 +132,8 @@ bool track_modules_check(void)
 	track_lock(&lock);
 	for (uint32_t i = 0; i < track_module_count(); i++) {
 		struct dl_find_object found;
-		if (modules[i].gone || (look_up(modules[i].start, &found) && found.dlfo_link_map == modules[i].link_map &&
+		if (modules[i].gone || (look_up(modules[i].start, &found) &&
+					found.dlfo_link_map == modules[i].link_map &&
 					(uintptr_t)found.dlfo_map_end == modules[i].end))
 			continue;
 		modules[i].gone = true;

@@ -1,5 +1,6 @@
-/* Blocks that are older than the recording of a process that ran already, as far as they can be reached: from roots, from
- * blocks that were recorded, or from each other.  Others may be free, and only look used. */
+/* Blocks that are older than the recording of a process that ran already,
+ * as far as they can be reached: from roots, from blocks that were
+ * recorded, or from each other.  Others may be free, and only look used. */
 #include <sys/mman.h>
 
 #include "picture.h"
@@ -11,7 +12,9 @@ static uintptr_t allocator; /* its malloc() */
 
 void track_older_init(void)
 {
-	allocator = track_settings.since_ns && track_settings.references ? (uintptr_t)track_next("malloc") : 0;
+	allocator = track_settings.since_ns && track_settings.references
+			    ? (uintptr_t)track_next("malloc")
+			    : 0;
 }
 
 struct marking {
@@ -39,14 +42,16 @@ static void reach(struct marking *m, const struct track_range *block)
 static void look_between(struct marking *m, uintptr_t at, uintptr_t end)
 {
 	for (; end >= at + 8; at += 8) {
-		const struct track_range *to = track_holders_find(m->holders, *(const uintptr_t *)at); /* NOLINT */
+		/* NOLINTNEXTLINE */
+		const struct track_range *to =
+			track_holders_find(m->holders, *(const uintptr_t *)at);
 		if (to)
 			reach(m, to);
 	}
 }
 
-/* Older blocks come in no order, so that asking which pages can be read takes a system call for each: of a small one they
- * have been read, with the headers before and behind it. */
+/* Older blocks come in no order, so that asking which pages can be read takes a system call
+ * for each: of a small one they have been read, with the headers before and behind it. */
 static void look_into(struct marking *m, size_t i)
 {
 	const struct track_range *block = &m->holders->blocks[i];
@@ -61,7 +66,8 @@ static void look_into(struct marking *m, size_t i)
 static void mark(struct marking *m, const struct track_roots *roots)
 {
 	for (size_t i = 0; i < roots->count; i++) {
-		const struct track_range *block = track_holders_find(m->holders, roots->all[i].block);
+		const struct track_range *block =
+			track_holders_find(m->holders, roots->all[i].block);
 		if (block)
 			reach(m, block);
 	}
@@ -72,14 +78,15 @@ static void mark(struct marking *m, const struct track_roots *roots)
 		look_into(m, m->waiting[--m->waiting_count]);
 }
 
-bool track_older_read(struct track_older *o, struct track_maps *maps, const struct track_account *account)
+bool track_older_read(struct track_older *o, struct track_maps *maps,
+		      const struct track_account *account)
 {
 	*o = (struct track_older){.is_wanted = track_settings.since_ns != 0};
 	return !o->is_wanted || track_glibc_read(&o->chunks, maps, account, allocator);
 }
 
-bool track_older_reach(struct track_older *o, struct track_maps *maps, const struct track_holders *h,
-		       const struct track_roots *roots)
+bool track_older_reach(struct track_older *o, struct track_maps *maps,
+		       const struct track_holders *h, const struct track_roots *roots)
 {
 	struct marking m = {.holders = h, .maps = maps, .older = o};
 	const struct track_range *chunk = o->chunks.all, *end = chunk + o->chunks.count;
@@ -113,10 +120,12 @@ uint32_t track_picture_older_type(struct picture *p)
 bool track_picture_older_next(struct picture *p, uintptr_t until, struct track_block *out)
 {
 	struct track_older *o = &p->older;
-	for (; o->reached && o->next < p->holders.count && p->holders.blocks[o->next].start < until; o->next++)
+	for (; o->reached && o->next < p->holders.count && p->holders.blocks[o->next].start < until;
+	     o->next++)
 		if (is_set(o->reached, o->next)) {
 			const struct track_range *block = &p->holders.blocks[o->next++];
-			*out = (struct track_block){.address = block->start, .size = block->end - block->start};
+			*out = (struct track_block){.address = block->start,
+						    .size = block->end - block->start};
 			o->count++;
 			return true;
 		}

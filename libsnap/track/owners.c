@@ -1,6 +1,6 @@
-/* What points to blocks: other blocks, and what is outside of them.  A variable, a stack and what else belongs to a thread
- * is an object of count 0 (FORMAT.md, section 7.2), so that all that it holds is below one; a word of a module that no
- * variable is known to have is a root of its own. */
+/* What points to blocks: other blocks, and what is outside of them.  A variable, a stack and what
+ * else belongs to a thread is an object of count 0 (FORMAT.md, section 7.2), so that all that it
+ * holds is below one; a word of a module that no variable is known to have is a root of its own. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +22,8 @@ static uint32_t offset_name(struct picture *p, size_t offset)
 	char text[24];
 	uint32_t other = 0, *name = offset % 8 == 0 ? &p->offsets[offset / 8] : &other;
 	if (*name == 0)
-		*name = track_picture_string(p, text, (size_t)snprintf(text, sizeof text, "+0x%zx", offset));
+		*name = track_picture_string(p, text,
+					     (size_t)snprintf(text, sizeof text, "+0x%zx", offset));
 	return *name;
 }
 
@@ -31,9 +32,11 @@ static bool add_reference(void *context, size_t offset, uintptr_t target)
 	const struct owner *owner = context;
 	struct picture *p = owner->p;
 	bool is_field = owner->size <= PICTURE_NAMED_WORDS * sizeof(uintptr_t);
-	uint64_t label = is_field ? SNAP_LABEL_STRING(offset_name(p, offset)) : SNAP_LABEL_INDEX(offset / sizeof(uintptr_t));
+	uint64_t label = is_field ? SNAP_LABEL_STRING(offset_name(p, offset))
+				  : SNAP_LABEL_INDEX(offset / sizeof(uintptr_t));
 	if (p->status == SNAP_OK)
-		p->status = snap_writer_reference(p->writer, owner->start, target, is_field ? SNAP_REF_FIELD : SNAP_REF_ELEMENT,
+		p->status = snap_writer_reference(p->writer, owner->start, target,
+						  is_field ? SNAP_REF_FIELD : SNAP_REF_ELEMENT,
 						  label, &p->error);
 	return p->status == SNAP_OK;
 }
@@ -71,9 +74,11 @@ static uint32_t place_label(struct picture *p, const struct track_root *root)
 	const char *name = strrchr(root->module->path, '/') + 1;
 	char text[TRACK_PATH + 32];
 	size_t offset = root->at - root->module->start;
-	int size = p->labels++ >= LABELS_MAX ? snprintf(text, sizeof text, "%s", name)
-					     : snprintf(text, sizeof text, "%s+0x%zx", name, offset);
-	return track_picture_string(p, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+	int size = p->labels++ >= LABELS_MAX
+			   ? snprintf(text, sizeof text, "%s", name)
+			   : snprintf(text, sizeof text, "%s+0x%zx", name, offset);
+	return track_picture_string(p, text,
+				    (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
 }
 
 /* The function of a frame, else its module and the offset of the call. */
@@ -88,7 +93,8 @@ static uint32_t function_label(struct picture *p, uint32_t node)
 	if (!track_function_name(&p->maps, module->start, address, text, sizeof text)) {
 		const struct track_mapping *file = track_mapping_from(&p->maps, module->start);
 		const char *name = file ? strrchr(file->path, '/') : NULL;
-		snprintf(text, sizeof text, "%s+0x%zx", name ? name + 1 : "?", address - module->start);
+		snprintf(text, sizeof text, "%s+0x%zx", name ? name + 1 : "?",
+			 address - module->start);
 	}
 	return p->functions[node] = track_picture_string(p, text, strlen(text));
 }
@@ -109,8 +115,10 @@ static size_t count_alike(const struct track_root *roots, size_t count)
 	for (; alike < count; alike++) {
 		const struct track_root *r = &roots[alike];
 		bool is_same = first->name ? r->name == first->name && r->name_at == first->name_at
-					   : !r->name && !r->module && r->at != 0 && r->tid == first->tid &&
-						     r->is_stack == first->is_stack && r->node == first->node;
+					   : !r->name && !r->module && r->at != 0 &&
+						     r->tid == first->tid &&
+						     r->is_stack == first->is_stack &&
+						     r->node == first->node;
 		if (!is_same)
 			break;
 	}
@@ -122,8 +130,8 @@ static bool is_at(const struct track_root *root, uintptr_t id)
 	return root->at == id || (root->name && root->name_at == id);
 }
 
-/* A stack may lie in a block, or be looked at as another thread's.  Roots in modules, which may be many, have been added
- * between those of threads that have ended and others. */
+/* A stack may lie in a block, or be looked at as another thread's.  Roots in modules, which
+ * may be many, have been added between those of threads that have ended and others. */
 static bool is_taken(const struct picture *p, const struct track_root *roots, uintptr_t id)
 {
 	const struct track_range *block = track_holders_find(&p->holders, id);
@@ -139,7 +147,10 @@ static bool is_taken(const struct picture *p, const struct track_root *roots, ui
 
 static uint32_t type_id(struct picture *p, const struct track_root *root)
 {
-	const char *name = root->name ? "variable" : root->node ? "frame" : root->is_stack ? "stack" : "thread";
+	const char *name = root->name       ? "variable"
+			   : root->node     ? "frame"
+			   : root->is_stack ? "stack"
+					    : "thread";
 	uint32_t text = track_picture_string(p, name, strlen(name)), type = 0;
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_type(p->writer, text, SNAP_TYPE_PLACE, &type, &p->error);
@@ -150,13 +161,18 @@ static uint32_t type_id(struct picture *p, const struct track_root *root)
 static void add_local(struct picture *p, uintptr_t owner, uintptr_t target)
 {
 	if (p->status == SNAP_OK)
-		p->status = snap_writer_reference(p->writer, owner, target, SNAP_REF_LOCAL, SNAP_LABEL_NONE, &p->error);
+		p->status = snap_writer_reference(p->writer, owner, target, SNAP_REF_LOCAL,
+						  SNAP_LABEL_NONE, &p->error);
 }
 
-static void add_owner(struct picture *p, const struct track_root *roots, size_t count, struct snap_root root)
+static void add_owner(struct picture *p, const struct track_root *roots, size_t count,
+		      struct snap_root root)
 {
 	struct owner owner = {p, roots->name ? roots->name_at : roots->at, roots->name_size};
-	struct snap_object object = {.id = owner.start, .type = type_id(p, roots), .thread = root.thread, .stack = root.stack};
+	struct snap_object object = {.id = owner.start,
+				     .type = type_id(p, roots),
+				     .thread = root.thread,
+				     .stack = root.stack};
 	object.name = root.label ? root.label : thread_of(p, roots->tid).name;
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_object(p->writer, &object, &p->error);
@@ -180,7 +196,9 @@ void track_picture_roots(struct picture *p)
 		else if (r->module)
 			root.label = place_label(p, r);
 		if (!r->module) {
-			root.kind = r->at == 0 ? SNAP_ROOT_REGISTER : r->is_stack ? SNAP_ROOT_STACK_FRAME : SNAP_ROOT_TLS;
+			root.kind = r->at == 0    ? SNAP_ROOT_REGISTER
+				    : r->is_stack ? SNAP_ROOT_STACK_FRAME
+						  : SNAP_ROOT_TLS;
 			root.thread = thread_of(p, r->tid).id;
 			root.stack = r->node ? track_picture_stack(p, r->node) : 0;
 			root.label = r->node ? function_label(p, r->node) : root.label;

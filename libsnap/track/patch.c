@@ -1,8 +1,8 @@
-/* The functions of the C library in a program that runs already: its modules call them through slots that the loader has
- * filled in; they are filled in anew, and later again as they were.
+/* The functions of the C library in a program that runs already: its modules call them through
+ * slots that the loader has filled in; they are filled in anew, and later again as they were.
  *
- * What is not called through a slot is not seen: the loader's own allocations, and functions whose address the program
- * has copied. */
+ * What is not called through a slot is not seen: the loader's own
+ * allocations, and functions whose address the program has copied. */
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -26,13 +26,13 @@
 #define MODULES_MAX 4096u
 
 struct table {
-	const ElfW(Rela) *rows;
+	const ElfW(Rela) * rows;
 	size_t size; /* in bytes */
 };
 struct module {
 	uintptr_t bias, start, end;
 	uintptr_t sealed, sealed_end; /* made read-only when the loader was done */
-	const ElfW(Sym) *symbols;
+	const ElfW(Sym) * symbols;
 	const char *strings;
 	const uint32_t *hashes;
 	struct table tables[2];
@@ -49,10 +49,12 @@ static struct modules modules_read; /* under the lock */
 
 /* ---- modules ---- */
 
-static void read_dynamic(struct module *m, const ElfW(Dyn) *d)
+static void read_dynamic(struct module *m, const ElfW(Dyn) * d)
 {
 	for (; d->d_tag != DT_NULL; d++) {
-		const void *at = (const void *)(d->d_un.d_ptr < m->bias ? d->d_un.d_ptr + m->bias : d->d_un.d_ptr); /* NOLINT */
+		/* NOLINTNEXTLINE */
+		const void *at = (const void *)(d->d_un.d_ptr < m->bias ? d->d_un.d_ptr + m->bias
+									: d->d_un.d_ptr);
 		switch (d->d_tag) {
 		case DT_SYMTAB: m->symbols = at; break;
 		case DT_STRTAB: m->strings = at; break;
@@ -94,7 +96,8 @@ static int gather(struct dl_phdr_info *info, size_t size, void *context)
 	if (here >= m->start && here < m->end)
 		modules->own = m;
 	/* The loader calls what it has found itself; the kernel's has no slots. */
-	if (m->symbols && m->strings && m->hashes && (m->bias == 0 || m->bias != getauxval(AT_BASE)))
+	if (m->symbols && m->strings && m->hashes &&
+	    (m->bias == 0 || m->bias != getauxval(AT_BASE)))
 		modules->count++;
 	return modules->count == MODULES_MAX;
 }
@@ -112,7 +115,8 @@ static uint32_t hash_of(const char *name)
 /* What a module itself defines; 0: nothing of that name. */
 static uintptr_t defined(const struct module *m, const char *name, uint32_t hash)
 {
-	uint32_t bucket_count = m->hashes[0], first = m->hashes[1], words = m->hashes[2], shift = m->hashes[3];
+	uint32_t bucket_count = m->hashes[0], first = m->hashes[1], words = m->hashes[2],
+		 shift = m->hashes[3];
 	const uint64_t *filter = (const void *)(m->hashes + 4);
 	const uint32_t *buckets = (const void *)(filter + words), *chain = buckets + bucket_count;
 	uint64_t bits = (uint64_t)1 << (hash & 63) | (uint64_t)1 << (hash >> shift & 63);
@@ -121,7 +125,8 @@ static uintptr_t defined(const struct module *m, const char *name, uint32_t hash
 	uint32_t at = buckets[hash % bucket_count];
 	for (; at >= first; at++) {
 		const ElfW(Sym) *s = &m->symbols[at];
-		if ((chain[at - first] | 1) == (hash | 1) && s->st_shndx != SHN_UNDEF && strcmp(m->strings + s->st_name, name) == 0)
+		if ((chain[at - first] | 1) == (hash | 1) && s->st_shndx != SHN_UNDEF &&
+		    strcmp(m->strings + s->st_name, name) == 0)
 			return m->bias + s->st_value;
 		if (chain[at - first] & 1)
 			break;
@@ -133,7 +138,9 @@ static uintptr_t defined(const struct module *m, const char *name, uint32_t hash
 static uintptr_t real(const struct modules *modules, const char *name, uint32_t hash)
 {
 	for (size_t i = 0; i < modules->count; i++) {
-		uintptr_t found = &modules->all[i] == modules->own ? 0 : defined(&modules->all[i], name, hash);
+		uintptr_t found = &modules->all[i] == modules->own
+					  ? 0
+					  : defined(&modules->all[i], name, hash);
 		if (found)
 			return found;
 	}
@@ -157,15 +164,18 @@ static uintptr_t replacement(const struct modules *modules, const char *name, ui
 	return strcmp(name, "dlopen") == 0 ? open : defined(modules->own, name, hash);
 }
 
-/* A slot that the loader has not seen to yet is left to it: it holds an offset, or, if it is to be seen to when it is
- * first used, an address in its own module that is no function of that name. */
-static uintptr_t wanted_value(const struct change *c, const struct module *m, const ElfW(Rela) *row, uintptr_t now)
+/* A slot that the loader has not seen to yet is left to it: it holds an offset, or, if it is to be
+ * seen to when it is first used, an address in its own module that is no function of that name. */
+static uintptr_t wanted_value(const struct change *c, const struct module *m,
+			      const ElfW(Rela) * row, uintptr_t now)
 {
 	uint64_t kind = ELF64_R_TYPE(row->r_info);
-	if ((kind != JUMP_SLOT && kind != GLOB_DAT && kind != ADDRESS) || (kind == ADDRESS && row->r_addend != 0))
+	if ((kind != JUMP_SLOT && kind != GLOB_DAT && kind != ADDRESS) ||
+	    (kind == ADDRESS && row->r_addend != 0))
 		return now;
 	const char *name = m->strings + m->symbols[ELF64_R_SYM(row->r_info)].st_name;
-	if (c->round == ROUND_FREE && strncmp(name, "free", 4) != 0 && strncmp(name, "realloc", 7) != 0)
+	if (c->round == ROUND_FREE && strncmp(name, "free", 4) != 0 &&
+	    strncmp(name, "realloc", 7) != 0)
 		return now;
 	uint32_t hash = hash_of(name);
 	uintptr_t ours = replacement(c->modules, name, hash);
@@ -174,20 +184,25 @@ static uintptr_t wanted_value(const struct change *c, const struct module *m, co
 		return now;
 	if (c->round == ROUND_BACK)
 		return now == ours ? theirs : now;
-	bool is_lazy = kind == JUMP_SLOT && now >= m->start && now < m->end && now != defined(m, name, hash);
+	bool is_lazy = kind == JUMP_SLOT && now >= m->start && now < m->end &&
+		       now != defined(m, name, hash);
 	return now == theirs || is_lazy ? ours : now;
 }
 
-static void change_slot(const struct change *c, const struct module *m, const ElfW(Rela) *row, bool *opened)
+static void change_slot(const struct change *c, const struct module *m, const ElfW(Rela) * row,
+			bool *opened)
 {
-	_Atomic uintptr_t *slot = (_Atomic uintptr_t *)(m->bias + row->r_offset); /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	_Atomic uintptr_t *slot = (_Atomic uintptr_t *)(m->bias + row->r_offset);
 	uintptr_t at = (uintptr_t)slot, now = atomic_load_explicit(slot, memory_order_relaxed);
 	uintptr_t then = wanted_value(c, m, row, now);
 	if (then == now)
 		return;
 	bool is_sealed = at >= m->sealed && at < m->sealed_end;
 	if (is_sealed && !*opened)
-		*opened = mprotect((void *)m->sealed, m->sealed_end - m->sealed, PROT_READ | PROT_WRITE) == 0; /* NOLINT */
+		/* NOLINTNEXTLINE */
+		*opened = mprotect((void *)m->sealed, m->sealed_end - m->sealed,
+				   PROT_READ | PROT_WRITE) == 0;
 	if (!is_sealed || *opened)
 		atomic_compare_exchange_strong(slot, &now, then);
 }
@@ -196,10 +211,12 @@ static void change_module(const struct change *c, const struct module *m)
 {
 	bool opened = false;
 	for (unsigned t = 0; t < 2; t++)
-		for (size_t i = 0; m->tables[t].rows && i < m->tables[t].size / sizeof *m->tables[t].rows; i++)
+		for (size_t i = 0;
+		     m->tables[t].rows && i < m->tables[t].size / sizeof *m->tables[t].rows; i++)
 			change_slot(c, m, &m->tables[t].rows[i], &opened);
 	if (opened)
-		mprotect((void *)m->sealed, m->sealed_end - m->sealed, PROT_READ); /* NOLINT(performance-no-int-to-ptr) */
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		mprotect((void *)m->sealed, m->sealed_end - m->sealed, PROT_READ);
 }
 
 /* Within the loader's lock, so that no module goes meanwhile. */
@@ -270,8 +287,8 @@ void *track_next(const char *name)
 
 extern int _dl_find_object(void *, struct dl_find_object *) __attribute__((weak));
 
-/* The loader looks at who calls it where a path is relative to the caller's, or searched for in folders that the
- * caller's file names; then it must see the caller. */
+/* The loader looks at who calls it where a path is relative to the caller's, or
+ * searched for in folders that the caller's file names; then it must see the caller. */
 static bool depends_on_caller(const char *path, void *caller)
 {
 	struct dl_find_object found;
@@ -293,7 +310,8 @@ void *track_dlopen(const char *path, int flags)
 		memcpy(&next, &found, sizeof found);
 	}
 	if (depends_on_caller(path, __builtin_return_address(0)))
-		return next(path, flags); /* a jump, which leaves the caller's address where it is */
+		/* a jump, which leaves the caller's address where it is */
+		return next(path, flags);
 	void *handle = next(path, flags);
 	if (handle && atomic_load_explicit(&track_on, memory_order_relaxed))
 		track_patch();

@@ -24,7 +24,7 @@ struct picture {
 	uint32_t *modules;              /* by number: id */
 	struct picture_thread *threads; /* by number */
 	uint64_t bytes, count;
-	uint64_t resident; /* of the program, before the child took memory of its own */
+	uint64_t resident;           /* of the program, before the child took memory of its own */
 	struct track_mapped *mapped; /* by ascending address */
 	size_t mapped_count, mapped_next;
 	bool has_account; /* and maps */
@@ -36,7 +36,8 @@ struct picture {
 	struct track_types types;
 	uint32_t offsets[PICTURE_NAMED_WORDS]; /* by word: the string's id */
 	uint32_t labels;                       /* of roots without a variable */
-	uint32_t *functions;                   /* by node: the string that names its function; 0: not made yet */
+	/* by node: the string that names its function; 0: not made yet */
+	uint32_t *functions;
 };
 
 /* Its id; 0 if it is empty. */
@@ -48,7 +49,8 @@ uint32_t track_picture_stack(struct picture *, uint32_t node);
 bool track_picture_read_references(struct picture *);
 /* What the block that was written last points to. */
 void track_picture_references(struct picture *, const struct track_block *);
-/* Of older blocks, those that are to be written and begin below an address, one after the other; false: there is none left. */
+/* Of older blocks, those that are to be written and begin below
+ * an address, one after the other; false: there is none left. */
 bool track_picture_older_next(struct picture *, uintptr_t until, struct track_block *);
 /* The type of those of which nothing else is known. */
 uint32_t track_picture_older_type(struct picture *);

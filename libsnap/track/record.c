@@ -15,12 +15,15 @@ struct track_sums track_sums;
 
 static __attribute__((noinline)) void flush(struct track_thread *self)
 {
-	int64_t bytes = atomic_fetch_add_explicit(&track_sums.bytes, self->bytes, memory_order_relaxed) + self->bytes;
+	int64_t bytes =
+		atomic_fetch_add_explicit(&track_sums.bytes, self->bytes, memory_order_relaxed) +
+		self->bytes;
 	atomic_fetch_add_explicit(&track_sums.count, self->count, memory_order_relaxed);
 	self->bytes = self->count = 0;
 	int64_t peak = atomic_load_explicit(&track_sums.peak_bytes, memory_order_relaxed);
-	while (bytes > peak && !atomic_compare_exchange_weak_explicit(&track_sums.peak_bytes, &peak, bytes, memory_order_relaxed,
-								      memory_order_relaxed))
+	while (bytes > peak &&
+	       !atomic_compare_exchange_weak_explicit(&track_sums.peak_bytes, &peak, bytes,
+						      memory_order_relaxed, memory_order_relaxed))
 		continue;
 	track_triggers(bytes);
 }
@@ -51,7 +54,8 @@ static inline void add_up(struct track_thread *self, int64_t bytes, int64_t coun
 static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_t size)
 {
 	if (self->until_sample == 0)
-		self->until_sample = 1 + (uint64_t)sample_gap(&self->random, track_settings.sample_bytes);
+		self->until_sample =
+			1 + (uint64_t)sample_gap(&self->random, track_settings.sample_bytes);
 	if (size < self->until_sample) {
 		self->until_sample -= size;
 		return false;
@@ -89,7 +93,8 @@ void track_freed(uintptr_t address)
 	}
 	struct track_thread *self = track_self();
 	if (TRACK_UNLIKELY(!self || self->busy)) {
-		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was.size, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was.size,
+					  memory_order_relaxed);
 		atomic_fetch_sub_explicit(&track_sums.count, 1, memory_order_relaxed);
 		return;
 	}
@@ -110,10 +115,12 @@ bool track_moving(uintptr_t address, struct track_block *was)
 	return track_block_find(address, was);
 }
 
-void track_moved(const struct track_block *was, uintptr_t address, size_t size, const uintptr_t *frame)
+void track_moved(const struct track_block *was, uintptr_t address, size_t size,
+		 const uintptr_t *frame)
 {
 	if (was->site != 0 && track_block_remove_exact(was)) {
-		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was->size, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was->size,
+					  memory_order_relaxed);
 		atomic_fetch_sub_explicit(&track_sums.count, 1, memory_order_relaxed);
 	}
 	if (address)

@@ -1,19 +1,19 @@
-/* Where the program begins to hold blocks: variables of modules, stacks and own variables of
- * threads.
+/* Where the program begins to hold blocks: variables
+ * of modules, stacks and own variables of threads.
  *
- * Threads are found by their descriptors, which have the thread's number at the same place as that
- * of the thread that forked.  Below each lie its static thread-local variables, and, but for the main thread, its
- * stack. */
+ * Threads are found by their descriptors, which have the thread's number at
+ * the same place as that of the thread that forked.  Below each lie its
+ * static thread-local variables, and, but for the main thread, its stack. */
 #include <string.h>
 #include <sys/mman.h>
 
 #include "track.h"
 
-#define THREADS_MAX      65536u
-#define TID_AT_MIN       0x100u
-#define TID_AT_MAX       0x800u
-#define OTHER_STACK_MAX \
-	((uintptr_t)1 << 18) /* what is looked at of a stack that no descriptor is on */
+#define THREADS_MAX 65536u
+#define TID_AT_MIN  0x100u
+#define TID_AT_MAX  0x800u
+/* what is looked at of a stack that no descriptor is on */
+#define OTHER_STACK_MAX ((uintptr_t)1 << 18)
 
 struct search {
 	struct track_roots *roots;
@@ -22,7 +22,7 @@ struct search {
 	const struct track_holders *holders;
 	uintptr_t descriptors[THREADS_MAX];
 	size_t descriptor_count;
-	size_t tid_at; /* 0: unknown */
+	size_t tid_at;              /* 0: unknown */
 	struct track_frames frames; /* of one thread */
 };
 
@@ -58,7 +58,8 @@ static bool is_next_chunk(const struct track_range *block, uintptr_t value)
 	return chunk > 16 && value == block->start + chunk - 16;
 }
 
-static void scan_stretch(struct search *s, uintptr_t start, uintptr_t end, const struct track_root *like)
+static void scan_stretch(struct search *s, uintptr_t start, uintptr_t end,
+			 const struct track_root *like)
 {
 	const char *name = like->module ? strrchr(like->module->path, '/') : NULL;
 	bool is_libc =
@@ -83,7 +84,8 @@ static void scan_stretch(struct search *s, uintptr_t start, uintptr_t end, const
 /* Without what the tracker holds: where a thread's memory begins or ends, its may follow. */
 static void scan(struct search *s, uintptr_t start, uintptr_t end, const struct track_root *like)
 {
-	for (uintptr_t stop; (stop = track_account_programs(s->account, &start, end)) != 0; start = stop)
+	for (uintptr_t stop; (stop = track_account_programs(s->account, &start, end)) != 0;
+	     start = stop)
 		scan_stretch(s, start, stop, like);
 }
 
@@ -212,7 +214,8 @@ static const struct track_mapping *main_stack(const struct search *s)
 	return NULL;
 }
 
-/* Frames first, so that they are what a path begins with, and what one frame has together; then by place. */
+/* Frames first, so that they are what a path begins with,
+ * and what one frame has together; then by place. */
 static bool is_before(const struct track_root *a, const struct track_root *b)
 {
 	return a->node != b->node ? a->node - 1u < b->node - 1u : a->at < b->at;
@@ -231,7 +234,8 @@ static void sort(struct track_root *roots, size_t count)
 }
 
 /* Of roots of a thread, those in frames of functions that are known. */
-static void find_frames(struct search *s, size_t first, const struct track_place *from, const struct track_place *then)
+static void find_frames(struct search *s, size_t first, const struct track_place *from,
+			const struct track_place *then)
 {
 	struct track_root *roots = s->roots->all + first;
 	size_t count = s->roots->count - first;
@@ -248,7 +252,8 @@ static void find_frames(struct search *s, size_t first, const struct track_place
 static void add_arguments(struct search *s, const struct track_sleep *sleep, pid_t tid)
 {
 	for (size_t i = 0; i < sleep->argument_count; i++) {
-		const struct track_range *block = track_holders_find(s->holders, sleep->arguments[i]);
+		const struct track_range *block =
+			track_holders_find(s->holders, sleep->arguments[i]);
 		const struct track_root root = {.tid = tid, .block = block ? block->start : 0};
 		if (block && !add(s->roots, &root))
 			return;
@@ -279,16 +284,23 @@ static void scan_thread(struct search *s, uintptr_t descriptor)
 {
 	const struct track_root like = {.tid = tid_of(s, descriptor)};
 	struct track_range own = around(s, descriptor);
-	uintptr_t end =
-		descriptor + TRACK_DESCRIPTOR_SIZE < own.end ? descriptor + TRACK_DESCRIPTOR_SIZE : own.end;
+	uintptr_t end = descriptor + TRACK_DESCRIPTOR_SIZE < own.end
+				? descriptor + TRACK_DESCRIPTOR_SIZE
+				: own.end;
 	struct track_place place = {0}, caller = {0};
 	struct track_sleep sleep = {0};
-	bool forked = like.tid == track_moment.tid, slept = !forked && track_slept(like.tid, &sleep);
+	bool forked = like.tid == track_moment.tid,
+	     slept = !forked && track_slept(like.tid, &sleep);
 	if (forked)
-		place = (struct track_place){
-			.address = track_moment.pc, .start = track_moment.sp, .sp = track_moment.sp, .bp = track_moment.bp, .has_bp = true};
+		place = (struct track_place){.address = track_moment.pc,
+					     .start = track_moment.sp,
+					     .sp = track_moment.sp,
+					     .bp = track_moment.bp,
+					     .has_bp = true};
 	else if (slept && sleep.sp != 0)
-		place = (struct track_place){.address = sleep.pc + 1, .start = sleep.sp - TRACK_RED_ZONE, .sp = sleep.sp};
+		place = (struct track_place){.address = sleep.pc + 1,
+					     .start = sleep.sp - TRACK_RED_ZONE,
+					     .sp = sleep.sp};
 	bool is_seen = forked || (slept && track_caller(s->maps, descriptor, sleep.sp, &caller));
 	scan(s, descriptor, end, &like);
 	size_t first = s->roots->count;
@@ -311,8 +323,8 @@ static void scan_without_descriptors(struct search *s)
 		scan(s, stack->start, stack->end, &like);
 }
 
-bool track_roots_read(struct track_roots *r, struct track_maps *maps, const struct track_account *account,
-		      const struct track_holders *holders)
+bool track_roots_read(struct track_roots *r, struct track_maps *maps,
+		      const struct track_account *account, const struct track_holders *holders)
 {
 	struct search *s = track_map(sizeof *s);
 	*r = (struct track_roots){0};

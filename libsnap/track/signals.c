@@ -1,5 +1,5 @@
-/* Signals: one that asks for a snapshot, and those that end the program, where it does not handle them itself.  To
- * the program the latter look as if they were left alone. */
+/* Signals: one that asks for a snapshot, and those that end the program, where it does
+ * not handle them itself.  To the program the latter look as if they were left alone. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
@@ -78,13 +78,15 @@ EXPORTED void (*signal(int number, void (*handler)(int)))(int)
 
 void track_signals_init(void)
 {
-	struct sigaction old, end = {.sa_sigaction = at_end,
-				     .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER)};
+	struct sigaction old,
+		end = {.sa_sigaction = at_end,
+		       .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER)};
 	struct sigaction ask = {.sa_handler = when_asked, .sa_flags = SA_RESTART | SA_ONSTACK};
 	if (!find_next())
 		return;
 	for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
-		if (next.sigaction(ending[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
+		if (next.sigaction(ending[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
+		    old.sa_handler == SIG_DFL)
 			next.sigaction(ending[i], &end, NULL);
 	if (track_settings.signal)
 		next.sigaction(track_settings.signal, &ask, NULL);
@@ -97,6 +99,7 @@ void track_signals_end(void)
 		if (next.sigaction(ending[i], NULL, &old) == 0 && is_ours(&old))
 			next.sigaction(ending[i], &plain, NULL);
 	int asking = track_settings.signal;
-	if (asking && next.sigaction(asking, NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == when_asked)
+	if (asking && next.sigaction(asking, NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
+	    old.sa_handler == when_asked)
 		next.sigaction(asking, &plain, NULL);
 }

@@ -7,8 +7,8 @@
 #define CHUNK      (1u << CHUNK_BITS)
 #define INDEX_MIN  4096u
 
-/* Nodes stay where they are; the index (half of a hash, and an id, in each slot) is replaced by a larger one, and
- * the old one left for those that still read it. */
+/* Nodes stay where they are; the index (half of a hash, and an id, in each slot) is
+ * replaced by a larger one, and the old one left for those that still read it. */
 struct index {
 	uint64_t mask;
 	_Atomic uint64_t slots[];
@@ -29,7 +29,8 @@ static inline uint64_t hash_of(uint32_t parent, uint64_t frame)
 
 const struct track_node *track_node_at(uint32_t id)
 {
-	return &atomic_load_explicit(&chunks[id >> CHUNK_BITS], memory_order_acquire)[id & (CHUNK - 1)];
+	return &atomic_load_explicit(&chunks[id >> CHUNK_BITS],
+				     memory_order_acquire)[id & (CHUNK - 1)];
 }
 
 uint32_t track_node_count(void)
@@ -37,7 +38,8 @@ uint32_t track_node_count(void)
 	return atomic_load_explicit(&node_count, memory_order_acquire);
 }
 
-static inline uint32_t look_up(const struct index *index, uint64_t hash, uint32_t parent, uint64_t frame)
+static inline uint32_t look_up(const struct index *index, uint64_t hash, uint32_t parent,
+			       uint64_t frame)
 {
 	for (uint64_t i = hash & index->mask;; i = (i + 1) & index->mask) {
 		uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_acquire);
@@ -75,7 +77,8 @@ static struct index *larger_index(const struct index *old)
 
 static struct track_node *new_node(uint32_t id)
 {
-	struct track_node *chunk = atomic_load_explicit(&chunks[id >> CHUNK_BITS], memory_order_relaxed);
+	struct track_node *chunk =
+		atomic_load_explicit(&chunks[id >> CHUNK_BITS], memory_order_relaxed);
 	if (!chunk) {
 		chunk = track_map(CHUNK * sizeof *chunk);
 		if (!chunk)

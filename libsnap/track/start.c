@@ -98,7 +98,10 @@ static void put_part(struct text *t, char what)
 		part[size > 0 ? size : 0] = '\0';
 		break;
 	case '%': put(t, "%", 1); return;
-	default: put(t, "%", 1); put(t, &what, 1); return;
+	default:
+		put(t, "%", 1);
+		put(t, &what, 1);
+		return;
 	}
 	const char *slash = strrchr(part, '/');
 	put(t, slash ? slash + 1 : part, strlen(slash ? slash + 1 : part));
@@ -187,7 +190,8 @@ void track_begin(void)
 	if (!has_begun) {
 		track_threads_init();
 		pthread_atfork(NULL, NULL, forked);
-		/* Belongs to no module, and when preloaded is the first: so it runs after the destructors of all. */
+		/* Belongs to no module, and when preloaded is the
+		 * first: so it runs after the destructors of all. */
 		__cxa_atexit(at_exit, NULL, NULL);
 		__cxa_at_quick_exit(at_exit, NULL);
 		has_begun = true;
@@ -209,7 +213,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	if (getauxval(AT_SECURE) == 0)
 		read_settings(environment);
 	pid_t pid = getpid();
-	bool wanted = *track_settings.output && (names_differ() || track_settings.first_pid == 0 || track_settings.first_pid == pid);
+	bool wanted = *track_settings.output && (names_differ() || track_settings.first_pid == 0 ||
+						 track_settings.first_pid == pid);
 	if (wanted)
 		track_begin();
 	errno = kept;

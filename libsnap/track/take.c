@@ -1,8 +1,9 @@
 /* Takes a snapshot: a fork without ceremony, of which the program sees nothing.
  *
- * The child is made by clone() itself: no handlers of the program run, nobody gets SIGCHLD, and wait() does not
- * find it.  One child at a time; who cannot wait does without.  When a program with one thread ends there is nobody left
- * to change what the child reads: then its memory is not copied. */
+ * The child is made by clone() itself: no handlers of the program run, nobody
+ * gets SIGCHLD, and wait() does not find it.  One child at a time; who cannot
+ * wait does without.  When a program with one thread ends there is nobody
+ * left to change what the child reads: then its memory is not copied. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -45,8 +46,8 @@ static bool reap(bool wait)
 	return true;
 }
 
-/* A lower peak is not wanted any more: its child is ended, and what it did not finish, by the writer's name for that,
- * removed. */
+/* A lower peak is not wanted any more: its child is ended, and what
+ * it did not finish, by the writer's name for that, removed. */
 static void abandon(void)
 {
 	static char path[TRACK_PATH + 32];
@@ -83,7 +84,8 @@ static bool fork_child(enum track_reason reason)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
 	if (track_settings.references)
 		track_threads_note();
-	long pid = stack ? clone(last_child, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK, append ? stack : NULL)
+	long pid = stack ? clone(last_child, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK,
+				 append ? stack : NULL)
 			 : syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		track_child(reason, append);
@@ -97,7 +99,8 @@ static bool fork_child(enum track_reason reason)
 
 static __attribute__((noinline)) bool take(enum track_reason reason, struct track_moment moment)
 {
-	bool wait = reason != TRACK_ASKED && reason != TRACK_AT_INTERVAL && reason != TRACK_AT_GROWTH && reason != TRACK_AT_PEAK;
+	bool wait = reason != TRACK_ASKED && reason != TRACK_AT_INTERVAL &&
+		    reason != TRACK_AT_GROWTH && reason != TRACK_AT_PEAK;
 	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
 		return false;
 	if (atomic_exchange(&taking, 1))
@@ -107,19 +110,22 @@ static __attribute__((noinline)) bool take(enum track_reason reason, struct trac
 		abandon();
 	track_moment = moment;
 	track_moment.tid = (pid_t)syscall(SYS_gettid);
-	bool done = reap(wait) && fork_child(reason) && (!wait || (reap(true) && !atomic_load(&child_failed)));
+	bool done = reap(wait) && fork_child(reason) &&
+		    (!wait || (reap(true) && !atomic_load(&child_failed)));
 	errno = kept;
 	atomic_store(&taking, 0);
 	return done;
 }
 
-/* All registers that hold something of the callers' are stored in its frame, and nothing of ours. */
+/* All registers that hold something of the callers'
+ * are stored in its frame, and nothing of ours. */
 bool track_take(enum track_reason reason)
 {
 	struct track_moment moment = {.sp = (uintptr_t)__builtin_frame_address(0)};
 	__builtin_unwind_init();
 #if defined(__x86_64__)
-	__asm__ volatile("mov %%rsp, %0\n\tmov %%rbp, %1\n\tlea 0(%%rip), %2" : "=&r"(moment.sp), "=&r"(moment.bp), "=&r"(moment.pc));
+	__asm__ volatile("mov %%rsp, %0\n\tmov %%rbp, %1\n\tlea 0(%%rip), %2"
+			 : "=&r"(moment.sp), "=&r"(moment.bp), "=&r"(moment.pc));
 #endif
 	bool done = take(reason, moment);
 	__asm__ volatile("" ::: "memory"); /* the frame must outlive the call */
@@ -133,7 +139,8 @@ bool track_take_failed(void)
 
 void track_wait(void)
 {
-	if (atomic_load(&track_on) && getpid() == atomic_load(&track_pid) && !atomic_exchange(&taking, 1)) {
+	if (atomic_load(&track_on) && getpid() == atomic_load(&track_pid) &&
+	    !atomic_exchange(&taking, 1)) {
 		reap(true);
 		atomic_store(&taking, 0);
 	}

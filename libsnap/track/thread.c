@@ -56,10 +56,12 @@ static void release(void *context)
 /* A state that nobody has, or whose thread ended without a word. */
 static struct track_thread *take_free(pid_t tid)
 {
-	for (struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t; t = t->next) {
+	for (struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t;
+	     t = t->next) {
 		pid_t owner = atomic_load_explicit(&t->tid, memory_order_relaxed);
 		int kept = errno;
-		bool is_free = owner == 0 || owner == tid || (syscall(SYS_tgkill, getpid(), owner, 0) != 0 && errno == ESRCH);
+		bool is_free = owner == 0 || owner == tid ||
+			       (syscall(SYS_tgkill, getpid(), owner, 0) != 0 && errno == ESRCH);
 		errno = kept;
 		if (is_free && atomic_compare_exchange_strong(&t->tid, &owner, tid))
 			return t;
@@ -74,7 +76,8 @@ static struct track_thread *make(pid_t tid)
 		return NULL;
 	new->tid = tid;
 	new->next = atomic_load_explicit(&all, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&all, &new->next, new, memory_order_release, memory_order_relaxed))
+	while (!atomic_compare_exchange_weak_explicit(&all, &new->next, new, memory_order_release,
+						      memory_order_relaxed))
 		continue;
 	return new;
 }
@@ -132,7 +135,8 @@ void track_threads_init(void)
 
 void track_threads_forked(void)
 {
-	for (struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t; t = t->next)
+	for (struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t;
+	     t = t->next)
 		if (t != track_current)
 			atomic_store_explicit(&t->tid, 0, memory_order_relaxed);
 	if (track_current)
@@ -150,7 +154,8 @@ static clockid_t clock_of(pid_t tid)
 void track_threads_note(void)
 {
 	pid_t own = thread_id();
-	for (struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t; t = t->next) {
+	for (struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t;
+	     t = t->next) {
 		pid_t tid = atomic_load_explicit(&t->tid, memory_order_relaxed);
 		struct timespec ran = {0};
 		if (tid != 0 && tid != own)
@@ -161,7 +166,8 @@ void track_threads_note(void)
 
 uint64_t track_thread_ran(pid_t tid)
 {
-	for (const struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t; t = t->next)
+	for (const struct track_thread *t = atomic_load_explicit(&all, memory_order_acquire); t;
+	     t = t->next)
 		if (atomic_load_explicit(&t->tid, memory_order_relaxed) == tid)
 			return t->ran_ns;
 	return 0;

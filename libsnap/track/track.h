@@ -1,11 +1,13 @@
-/* The tracker from the inside: what is live, where it was allocated, and how a picture of it is taken.
+/* The tracker from the inside: what is live, where it
+ * was allocated, and how a picture of it is taken.
  *
- * A call of malloc ends in track_allocated() (record.c): the stack is walked (unwind.c, with rules from
- * cfi.c), becomes a node of a tree of frames (stacks.c), and the block goes into a table by its address
- * (blocks.c).  Taking a snapshot is a fork: the child (child.c) reads the tables and writes, with memory of
- * its own.  Nothing here calls the program's allocator, takes a lock that others know, or needs the loader;
- * own locks are held for moments, by one that cannot be interrupted by another user of them in its thread
- * (track_self()->busy), and one held at a fork is free in the child. */
+ * A call of malloc ends in track_allocated() (record.c): the stack is walked (unwind.c,
+ * with rules from cfi.c), becomes a node of a tree of frames (stacks.c), and the block
+ * goes into a table by its address (blocks.c).  Taking a snapshot is a fork: the child
+ * (child.c) reads the tables and writes, with memory of its own.  Nothing here calls
+ * the program's allocator, takes a lock that others know, or needs the loader; own
+ * locks are held for moments, by one that cannot be interrupted by another user of them
+ * in its thread (track_self()->busy), and one held at a fork is free in the child. */
 #ifndef TRACK_H
 #define TRACK_H
 
@@ -78,33 +80,38 @@ bool track_modules_check(void);
 /* How to get from a frame to its caller's.  CFA: the stack pointer before the call. */
 enum track_rule_kind {
 	TRACK_RULE_UNKNOWN, /* the stack is cut here */
-	TRACK_RULE_NONE,    /* code without rules: outermost if the base pointer is 0, as the ABI has it */
-	TRACK_RULE_END,     /* the outermost frame */
-	TRACK_RULE_SP,      /* CFA = stack pointer + cfa_offset */
-	TRACK_RULE_BP,      /* CFA = base pointer + cfa_offset */
-	TRACK_RULE_BP_AT,   /* CFA = *(base pointer + cfa_offset) */
-	TRACK_RULE_SIGNAL,  /* the caller's registers lie on the stack */
+	/* code without rules: outermost if the base pointer is 0, as the ABI has it */
+	TRACK_RULE_NONE,
+	TRACK_RULE_END,    /* the outermost frame */
+	TRACK_RULE_SP,     /* CFA = stack pointer + cfa_offset */
+	TRACK_RULE_BP,     /* CFA = base pointer + cfa_offset */
+	TRACK_RULE_BP_AT,  /* CFA = *(base pointer + cfa_offset) */
+	TRACK_RULE_SIGNAL, /* the caller's registers lie on the stack */
 };
 struct track_rule {
 	enum track_rule_kind kind;
 	int32_t cfa_offset;
-	int16_t bp_offset; /* of the saved base pointer from the CFA, or from the base pointer if bp_from_bp; 0: not saved */
+	/* of the saved base pointer from the CFA, or from
+	 * the base pointer if bp_from_bp; 0: not saved */
+	int16_t bp_offset;
 	bool bp_from_bp;
 	uint16_t module;
 };
 /* The rule of the call before return_address (exact: of the instruction at it). */
 struct track_rule track_cfi_rule(uintptr_t address, const struct track_module *);
-/* Registers of the callers' that a frame keeps, by their numbers in DWARF: a bit for each that lies at its offset from the
- * CFA, or from the base pointer. */
+/* Registers of the callers' that a frame keeps, by their numbers in DWARF: a bit
+ * for each that lies at its offset from the CFA, or from the base pointer. */
 struct track_saved {
 	uint32_t from_cfa, from_bp;
 	int32_t offsets[16];
 };
 /* The same, and *saved, where there is a rule that leads to a CFA; else left as it is. */
-struct track_rule track_cfi_row(uintptr_t address, const struct track_module *, struct track_saved *saved);
+struct track_rule track_cfi_row(uintptr_t address, const struct track_module *,
+				struct track_saved *saved);
 
 struct track_thread;
-/* The site of an allocation: the stack of the function with this frame address, the thread, the domain. */
+/* The site of an allocation: the stack of the function
+ * with this frame address, the thread, the domain. */
 uint32_t track_walk(struct track_thread *, const uintptr_t *frame, uint32_t domain);
 /* Something was unloaded: rules and stacks seen are worth nothing. */
 void track_unwind_forget(void);
@@ -115,15 +122,17 @@ void track_unwind_forget(void);
 #define TRACK_ROOT      0u
 #define TRACK_TRUNCATED 1u
 #define TRACK_NODE_MAX  ((1u << 28) - 2)
-/* A frame is an address with its module above; the module number THREAD means: the thread with that number,
- * DOMAIN: that domain, INTERPRETED: the node of the interpreter's stack, LINE: one of its lines. */
-#define TRACK_FRAME(module, address) ((uint64_t)(module) << 48 | ((uint64_t)(address) & 0xffffffffffffu))
-#define TRACK_FRAME_MODULE(frame)    ((uint32_t)((frame) >> 48))
-#define TRACK_FRAME_ADDRESS(frame)   ((uintptr_t)((frame) & 0xffffffffffffu))
-#define TRACK_THREAD_MODULE          0xffffu
-#define TRACK_DOMAIN_MODULE          0xfffeu
-#define TRACK_INTERPRETED_MODULE     0xfffdu
-#define TRACK_LINE_MODULE            0xfffcu
+/* A frame is an address with its module above; the module number THREAD
+ * means: the thread with that number, DOMAIN: that domain, INTERPRETED:
+ * the node of the interpreter's stack, LINE: one of its lines. */
+#define TRACK_FRAME(module, address) \
+	((uint64_t)(module) << 48 | ((uint64_t)(address)&0xffffffffffffu))
+#define TRACK_FRAME_MODULE(frame)  ((uint32_t)((frame) >> 48))
+#define TRACK_FRAME_ADDRESS(frame) ((uintptr_t)((frame)&0xffffffffffffu))
+#define TRACK_THREAD_MODULE        0xffffu
+#define TRACK_DOMAIN_MODULE        0xfffeu
+#define TRACK_INTERPRETED_MODULE   0xfffdu
+#define TRACK_LINE_MODULE          0xfffcu
 
 struct track_node {
 	uint64_t frame;
@@ -165,11 +174,13 @@ struct track_block {
 };
 /* Takes a block out; false if it is not there. */
 bool track_block_remove(uintptr_t address, struct track_block *out);
-/* The block as it was described, if another has been put at its address since; else as track_block_remove. */
+/* The block as it was described, if another has been put
+ * at its address since; else as track_block_remove. */
 bool track_block_remove_exact(const struct track_block *);
 bool track_block_find(uintptr_t address, struct track_block *out);
 /* By ascending address; duplicates (one address twice) are dropped and counted.  Stops at false. */
-bool track_blocks_each(bool (*each)(void *context, const struct track_block *), void *context, uint64_t *duplicates);
+bool track_blocks_each(bool (*each)(void *context, const struct track_block *), void *context,
+		       uint64_t *duplicates);
 
 /* ---- threads (thread.c) ---- */
 
@@ -179,7 +190,7 @@ struct track_thread {
 	_Atomic pid_t tid; /* 0: free */
 	uint32_t number;   /* of the thread, 0: main or unknown */
 	bool busy;
-	int64_t bytes, count; /* not yet added to the sums */
+	int64_t bytes, count;  /* not yet added to the sums */
 	uint64_t until_sample; /* bytes up to the sampled one, with it; 0: not drawn yet */
 	uint64_t random;
 	uintptr_t stack_low, stack_high; /* known to be mapped */
@@ -191,7 +202,8 @@ struct track_thread {
 	uint32_t stretch_index[TRACK_STRETCHES]; /* their places; 0: none */
 	uint64_t frames[TRACK_MAX_DEPTH];        /* of a stack that is new, from the innermost */
 };
-extern __thread struct track_thread *track_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern __thread struct track_thread *track_current
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* NULL where there is no memory. */
 struct track_thread *track_thread_begin(void);
@@ -209,7 +221,8 @@ const struct track_thread_record *track_thread_record(uint32_t number);
 uint32_t track_thread_count(void);
 void track_threads_forked(void);
 void track_threads_init(void);
-/* Notes how long each but this one has run, before a fork; then, in the child, how long that was: 0: unknown. */
+/* Notes how long each but this one has run, before a fork;
+ * then, in the child, how long that was: 0: unknown. */
 void track_threads_note(void);
 uint64_t track_thread_ran(pid_t tid);
 
@@ -240,8 +253,8 @@ bool track_maps_read(struct track_maps *);
 uint64_t track_pagemap_resident(struct track_pagemap *, uintptr_t start, uintptr_t end);
 /* The mapping that holds an address, or the first above it; NULL: there is none. */
 const struct track_mapping *track_mapping_from(const struct track_maps *, uintptr_t address);
-/* Moves start to the first byte from it on that can be read; returns the end of what can be read there, at most end;
- * 0: there is nothing more. */
+/* Moves start to the first byte from it on that can be read; returns the
+ * end of what can be read there, at most end; 0: there is nothing more. */
 uintptr_t track_maps_readable(struct track_maps *, uintptr_t *start, uintptr_t end);
 /* Where a module ends whose first mapping this is; 0: it is not. */
 uintptr_t track_mapping_module_end(const struct track_maps *, const struct track_mapping *);
@@ -258,23 +271,25 @@ struct track_stretch {
 struct track_account {
 	struct track_stretch *all; /* ascending; those that the child made itself are left out */
 	size_t count, at;
-	uintptr_t counted; /* blocks are, up to here */
+	uintptr_t counted;         /* blocks are, up to here */
 	struct track_range module; /* the tracker's own */
 };
 /* own_count: of what the tracker mapped, what is the program's and not the child's. */
 bool track_account_begin(struct track_account *, struct track_maps *, size_t own_count);
-/* Moves start to the first byte from it on that is not the tracker's; returns where the stretch ends that it is in, at
- * most end; 0: there is nothing more. */
+/* Moves start to the first byte from it on that is not the tracker's; returns
+ * where the stretch ends that it is in, at most end; 0: there is nothing more. */
 uintptr_t track_account_programs(const struct track_account *, uintptr_t *start, uintptr_t end);
 /* For each live block, by ascending address. */
 void track_account_block(struct track_account *, struct track_maps *, const struct track_block *);
 void track_account_end(struct track_account *);
-/* A thread's descriptor may be here: glibc's struct pthread, which points to itself in its first and third words. */
+/* A thread's descriptor may be here: glibc's struct pthread,
+ * which points to itself in its first and third words. */
 bool track_is_descriptor(uintptr_t address);
 #define TRACK_DESCRIPTOR_ALIGN 64u
 #define TRACK_DESCRIPTOR_SIZE  4096u
 
-/* ---- who holds what (glibc.c, holders.c, older.c, types.c, asleep.c, frames.c, roots.c, variables.c) ---- */
+/* ---- who holds what (glibc.c, holders.c, older.c, types.c,
+ * asleep.c, frames.c, roots.c, variables.c) ---- */
 
 /* Ascending; what begins where it ends is none. */
 struct track_chunks {
@@ -282,12 +297,13 @@ struct track_chunks {
 	size_t count, capacity;
 	size_t unseen; /* heaps that could not be read */
 };
-/* What the C library's allocator, whose malloc() is function, has given out, but for live blocks.  Some of it may be free.
- * False: no memory. */
-bool track_glibc_read(struct track_chunks *, struct track_maps *, const struct track_account *, uintptr_t function);
+/* What the C library's allocator, whose malloc() is function, has given
+ * out, but for live blocks.  Some of it may be free.  False: no memory. */
+bool track_glibc_read(struct track_chunks *, struct track_maps *, const struct track_account *,
+		      uintptr_t function);
 
-/* All live blocks, to be found by an address inside of them: 16 to 32 bytes for each, and 32 to 64 for each page that they
- * touch. */
+/* All live blocks, to be found by an address inside of them: 16 to
+ * 32 bytes for each, and 32 to 64 for each page that they touch. */
 struct track_holders {
 	struct track_range *blocks;
 	size_t count;
@@ -299,9 +315,12 @@ struct track_holders {
 bool track_holders_read(struct track_holders *, const struct track_chunks *older);
 /* The block that holds an address (of nested ones the innermost), or NULL. */
 const struct track_range *track_holders_find(const struct track_holders *, uintptr_t address);
-/* The words of a block that point into another, without those of blocks inside of it.  Stops at false. */
-bool track_holders_words(const struct track_holders *, struct track_maps *, const struct track_block *,
-			 bool (*each)(void *context, size_t offset, uintptr_t target), void *context);
+/* The words of a block that point into another, without
+ * those of blocks inside of it.  Stops at false. */
+bool track_holders_words(const struct track_holders *, struct track_maps *,
+			 const struct track_block *,
+			 bool (*each)(void *context, size_t offset, uintptr_t target),
+			 void *context);
 
 /* The classes of C++ objects (types.c). */
 struct track_types {
@@ -311,7 +330,8 @@ struct track_types {
 	size_t table_count, table_capacity;
 	bool has_tables;
 };
-/* The mangled name of the class that a block begins an object of; NULL: unknown.  Lives as long as the module. */
+/* The mangled name of the class that a block begins an
+ * object of; NULL: unknown.  Lives as long as the module. */
 const char *track_types_of(struct track_types *, struct track_maps *, const struct track_block *);
 
 #define TRACK_ARGUMENTS 6u
@@ -346,12 +366,16 @@ struct track_stored {
 /* From the innermost. */
 struct track_frames {
 	struct track_frame all[TRACK_MAX_DEPTH];
-	struct track_stored stored[2 * (TRACK_MAX_DEPTH + 1) * TRACK_KEPT]; /* words in others' frames */
+	/* words in others' frames */
+	struct track_stored stored[2 * (TRACK_MAX_DEPTH + 1) * TRACK_KEPT];
 	size_t count, stored_count;
 };
-/* From a place, and from another one further out, where its address is not 0, if the way does not lead there. */
-void track_frames_walk(struct track_frames *, struct track_maps *, const struct track_place *from, const struct track_place *then);
-/* Where the function called one in which the thread waits, with all registers; false: that was not seen. */
+/* From a place, and from another one further out, where
+ * its address is not 0, if the way does not lead there. */
+void track_frames_walk(struct track_frames *, struct track_maps *, const struct track_place *from,
+		       const struct track_place *then);
+/* Where the function called one in which the thread
+ * waits, with all registers; false: that was not seen. */
 bool track_caller(struct track_maps *, uintptr_t descriptor, uintptr_t sp, struct track_place *);
 /* The one that a place belongs to, or NULL. */
 const struct track_frame *track_frames_find(const struct track_frames *, uintptr_t address);
@@ -359,12 +383,13 @@ const struct track_frame *track_frames_find(const struct track_frames *, uintptr
 /* A word outside of all blocks that points into one. */
 struct track_root {
 	uintptr_t block, at; /* at 0: a register */
-	const struct track_mapping *module; /* NULL: at lies on a stack, or is a thread's own variable */
+	/* NULL: at lies on a stack, or is a thread's own variable */
+	const struct track_mapping *module;
 	pid_t tid;
 	bool is_stack;
 	uint32_t node;        /* of the stack whose innermost frame it is in; 0: unknown */
 	uintptr_t descriptor; /* of the thread, if at lies below it in the same stretch; or 0 */
-	const char *name; /* of the variable that at is in; NULL: unknown */
+	const char *name;     /* of the variable that at is in; NULL: unknown */
 	uintptr_t name_at;
 	uint64_t name_size;
 };
@@ -374,7 +399,8 @@ struct track_roots {
 	size_t unseen; /* threads whose registers are not known */
 	bool no_memory;
 };
-bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *, const struct track_holders *);
+bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *,
+		      const struct track_holders *);
 
 /* Blocks from before the recording of a process that ran already. */
 struct track_older {
@@ -388,16 +414,20 @@ void track_older_init(void);
 /* False: no memory. */
 bool track_older_read(struct track_older *, struct track_maps *, const struct track_account *);
 /* Which of them, which holders have, are reached. */
-bool track_older_reach(struct track_older *, struct track_maps *, const struct track_holders *, const struct track_roots *);
+bool track_older_reach(struct track_older *, struct track_maps *, const struct track_holders *,
+		       const struct track_roots *);
 
 /* Gives names to those in modules, and to threads' own variables. */
 void track_variables_name(struct track_roots *, struct track_maps *);
 /* Each variable of all modules that has a name.  The names stay. */
 void track_variables_each(const struct track_maps *,
-			  void (*each)(void *context, uintptr_t start, uint64_t size, const char *name), void *context);
-/* The name of the function that an address is in, by the symbols of the file that is mapped at module_start; false: it has
- * none. */
-bool track_function_name(const struct track_maps *, uintptr_t module_start, uintptr_t address, char *name, size_t capacity);
+			  void (*each)(void *context, uintptr_t start, uint64_t size,
+				       const char *name),
+			  void *context);
+/* The name of the function that an address is in, by the symbols of
+ * the file that is mapped at module_start; false: it has none. */
+bool track_function_name(const struct track_maps *, uintptr_t module_start, uintptr_t address,
+			 char *name, size_t capacity);
 
 /* ---- recording (record.c) ---- */
 
@@ -422,7 +452,8 @@ extern _Atomic bool track_on __attribute__((visibility("hidden")));
 struct track_lost {
 	_Atomic uint64_t blocks, duplicates;
 	bool allocator; /* the program's own */
-	_Atomic uint64_t older_frees; /* of blocks that were there when recording began in a running process */
+	/* of blocks that were there when recording began in a running process */
+	_Atomic uint64_t older_frees;
 };
 extern struct track_lost track_lost __attribute__((visibility("hidden")));
 struct track_sums {
@@ -443,9 +474,11 @@ static inline bool track_passes(size_t size)
 void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uintptr_t *frame);
 void track_freed(uintptr_t address);
 void track_freed_within(uintptr_t start, size_t size);
-/* A block may have been moved: was is what it was before (site 0: unknown).  address 0: it is gone. */
+/* A block may have been moved: was is what it was
+ * before (site 0: unknown).  address 0: it is gone. */
 bool track_moving(uintptr_t address, struct track_block *was);
-void track_moved(const struct track_block *was, uintptr_t address, size_t size, const uintptr_t *frame);
+void track_moved(const struct track_block *was, uintptr_t address, size_t size,
+		 const uintptr_t *frame);
 
 /* Adds to the sums; flush: of a busy thread, then looks whether a snapshot is due. */
 void track_count(int64_t bytes, int64_t count);
@@ -481,13 +514,14 @@ enum track_reason {
 	TRACK_FROM_OUTSIDE,
 	TRACK_AT_DETACH
 };
-/* Safe in signal handlers.  At an end, near a limit and asked from outside waits until it is written; false if it is not. */
+/* Safe in signal handlers.  At an end, near a limit and asked
+ * from outside waits until it is written; false if it is not. */
 bool track_take(enum track_reason);
-bool track_take_failed(void);     /* the last one that was waited for was not written */
-void track_wait(void);            /* for the one that is being written */
+bool track_take_failed(void); /* the last one that was waited for was not written */
+void track_wait(void);        /* for the one that is being written */
 /* Where the thread that takes a snapshot was. */
 struct track_moment {
-	uintptr_t sp; /* its registers lie above */
+	uintptr_t sp;     /* its registers lie above */
 	uintptr_t pc, bp; /* 0: unknown */
 	pid_t tid;
 };
@@ -509,8 +543,8 @@ struct track_limit {
 };
 extern struct track_limit track_limit __attribute__((visibility("hidden")));
 void track_limits_init(void);
-/* Whether some limit is newly near, if so much more is wanted; one thread at a time.  step: how much growth until it is
- * worth looking again. */
+/* Whether some limit is newly near, if so much more is wanted; one thread
+ * at a time.  step: how much growth until it is worth looking again. */
 bool track_limits_near(uint64_t wanted, int64_t *step);
 /* Gives the child of a snapshot room. */
 void track_limits_child(void);

@@ -1,6 +1,7 @@
-/* When a snapshot is taken before the end: after an interval, after some growth, near a limit, at the peak; and when
- * asked by a signal.  All but the last are looked at when a thread's sums are added up: no thread and no timer of ours is needed,
- * and while nothing is allocated nothing changes. */
+/* When a snapshot is taken before the end: after an interval, after some
+ * growth, near a limit, at the peak; and when asked by a signal.  All but the
+ * last are looked at when a thread's sums are added up: no thread and no
+ * timer of ours is needed, and while nothing is allocated nothing changes. */
 #include <time.h>
 
 #include "track.h"
@@ -8,8 +9,8 @@
 #define LOOK_NS    100000000u
 #define PEAK_SHARE 64 /* a fall by one part in so many shows that there was a peak */
 
-static _Atomic int64_t last_bytes;  /* when the last one was taken for growth */
-static _Atomic int64_t peak_taken;  /* bytes in the last one that was taken at a peak */
+static _Atomic int64_t last_bytes; /* when the last one was taken for growth */
+static _Atomic int64_t peak_taken; /* bytes in the last one that was taken at a peak */
 static _Atomic uint64_t next_time;
 static _Atomic bool asked;
 static _Atomic bool looking; /* at limits; what it saw, and when it is to look again: */
@@ -26,7 +27,8 @@ static uint64_t now_ns(void)
 static void at_interval(void)
 {
 	uint64_t now = now_ns(), due = atomic_load_explicit(&next_time, memory_order_relaxed);
-	if (now < due || !atomic_compare_exchange_strong(&next_time, &due, now + track_settings.interval_ns))
+	if (now < due ||
+	    !atomic_compare_exchange_strong(&next_time, &due, now + track_settings.interval_ns))
 		return;
 	if (due != 0)
 		track_take(TRACK_AT_INTERVAL);
@@ -35,7 +37,8 @@ static void at_interval(void)
 static void at_growth(int64_t bytes)
 {
 	int64_t last = atomic_load_explicit(&last_bytes, memory_order_relaxed);
-	if (bytes - last < (int64_t)track_settings.growth_bytes || !atomic_compare_exchange_strong(&last_bytes, &last, bytes))
+	if (bytes - last < (int64_t)track_settings.growth_bytes ||
+	    !atomic_compare_exchange_strong(&last_bytes, &last, bytes))
 		return;
 	track_take(TRACK_AT_GROWTH);
 }
@@ -47,7 +50,8 @@ static void at_limit(int64_t bytes, uint64_t wanted)
 	if (bytes < atomic_load_explicit(&looked_bytes, memory_order_relaxed))
 		atomic_store_explicit(&looked_bytes, bytes, memory_order_relaxed);
 	if (wanted == 0 && now < atomic_load_explicit(&next_look, memory_order_relaxed) &&
-	    bytes - atomic_load_explicit(&looked_bytes, memory_order_relaxed) < atomic_load_explicit(&look_step, memory_order_relaxed))
+	    bytes - atomic_load_explicit(&looked_bytes, memory_order_relaxed) <
+		    atomic_load_explicit(&look_step, memory_order_relaxed))
 		return;
 	if (atomic_exchange(&looking, true))
 		return;
@@ -77,7 +81,8 @@ static void at_peak(int64_t bytes)
 	int64_t taken = atomic_load_explicit(&peak_taken, memory_order_relaxed);
 	if (bytes > peak - peak / PEAK_SHARE || bytes <= taken + taken / PEAK_SHARE)
 		return;
-	if (atomic_compare_exchange_strong(&peak_taken, &taken, bytes) && !track_take(TRACK_AT_PEAK))
+	if (atomic_compare_exchange_strong(&peak_taken, &taken, bytes) &&
+	    !track_take(TRACK_AT_PEAK))
 		atomic_store(&peak_taken, taken);
 }
 
@@ -94,7 +99,8 @@ void track_ask(void)
 
 void track_triggers(int64_t bytes)
 {
-	if (TRACK_UNLIKELY(atomic_load_explicit(&asked, memory_order_relaxed)) && atomic_exchange(&asked, false))
+	if (TRACK_UNLIKELY(atomic_load_explicit(&asked, memory_order_relaxed)) &&
+	    atomic_exchange(&asked, false))
 		track_ask();
 	if (track_settings.interval_ns)
 		at_interval();

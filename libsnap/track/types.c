@@ -1,6 +1,6 @@
-/* The classes of C++ objects: a block that begins with the address of a virtual table is of the class that the table's
- * type_info names (Itanium C++ ABI, 2.5.2 and 2.9.5).  So it can be known in programs without symbols, too.  Where there
- * is no type_info, a symbol of the table may tell. */
+/* The classes of C++ objects: a block that begins with the address of a virtual table is of the
+ * class that the table's type_info names (Itanium C++ ABI, 2.5.2 and 2.9.5).  So it can be known in
+ * programs without symbols, too.  Where there is no type_info, a symbol of the table may tell. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -28,7 +28,8 @@ static uintptr_t word_at(uintptr_t address)
 }
 
 /* The mapping of a file that has all size bytes at an address, or NULL. */
-static const struct track_mapping *file_at(const struct track_maps *maps, uintptr_t address, size_t size)
+static const struct track_mapping *file_at(const struct track_maps *maps, uintptr_t address,
+					   size_t size)
 {
 	const struct track_mapping *m = track_mapping_from(maps, address);
 	bool is_there = m && address >= m->start && m->end - address >= size;
@@ -37,7 +38,8 @@ static const struct track_mapping *file_at(const struct track_maps *maps, uintpt
 
 static bool is_of_name(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '$' || c == '.';
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       c == '_' || c == '$' || c == '.';
 }
 
 /* As compilers write it: mangled, with a * before it where it is to be compared by address. */
@@ -78,7 +80,8 @@ static void add_table(void *context, uintptr_t start, uint64_t size, const char 
 	t->tables[t->table_count++] = (struct table){start, start + size, name + 4};
 }
 
-static const char *name_of_symbol(struct track_types *t, const struct track_maps *maps, uintptr_t table)
+static const char *name_of_symbol(struct track_types *t, const struct track_maps *maps,
+				  uintptr_t table)
 {
 	if (!t->has_tables)
 		track_variables_each(maps, add_table, t);
@@ -89,8 +92,8 @@ static const char *name_of_symbol(struct track_types *t, const struct track_maps
 	return NULL;
 }
 
-/* Before the functions lie the offset to the object's start, here 0, and the address of the type_info: which has a
- * virtual table itself, and the name. */
+/* Before the functions lie the offset to the object's start, here 0, and the
+ * address of the type_info: which has a virtual table itself, and the name. */
 static const char *read_table(struct track_types *t, const struct track_maps *maps, uintptr_t table)
 {
 	const struct track_mapping *first;
@@ -119,8 +122,10 @@ static bool make_room(struct track_types *t)
 {
 	if (2 * t->count < t->capacity)
 		return true;
-	struct track_types larger = {.capacity = t->capacity ? 2 * t->capacity : CACHE_MIN, .count = t->count};
-	larger.known = t->capacity < CACHE_MAX ? track_map(larger.capacity * sizeof *larger.known) : NULL;
+	struct track_types larger = {.capacity = t->capacity ? 2 * t->capacity : CACHE_MIN,
+				     .count = t->count};
+	larger.known =
+		t->capacity < CACHE_MAX ? track_map(larger.capacity * sizeof *larger.known) : NULL;
 	if (!larger.known)
 		return false;
 	for (size_t i = 0; i < t->capacity; i++)
@@ -133,10 +138,12 @@ static bool make_room(struct track_types *t)
 	return true;
 }
 
-const char *track_types_of(struct track_types *t, struct track_maps *maps, const struct track_block *block)
+const char *track_types_of(struct track_types *t, struct track_maps *maps,
+			   const struct track_block *block)
 {
 	uintptr_t at = block->address;
-	if (block->size < sizeof(uintptr_t) || at % 8 != 0 || track_maps_readable(maps, &at, at + 8) == 0 || at != block->address)
+	if (block->size < sizeof(uintptr_t) || at % 8 != 0 ||
+	    track_maps_readable(maps, &at, at + 8) == 0 || at != block->address)
 		return NULL;
 	uintptr_t table = word_at(at);
 	if (table % 8 != 0 || !file_at(maps, table, 8))

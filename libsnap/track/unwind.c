@@ -96,8 +96,8 @@ enum outcome { STEP_DONE, STEP_END, STEP_CUT };
 static __attribute__((noinline)) enum outcome step_signal(struct track_thread *self,
 							  struct cursor *c)
 {
-	const ucontext_t *context =
-		(const ucontext_t *)c->sp; /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	const ucontext_t *context = (const ucontext_t *)c->sp;
 	if (!readable(self, c->sp) ||
 	    !readable(self, (uintptr_t)&context->uc_mcontext.gregs[REG_RIP]))
 		return STEP_CUT;
@@ -165,7 +165,8 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c,
 
 /* ---- a walk ---- */
 
-#define STRETCH_BITS 12 /* a stretch ends where the stack pointer comes to another page of that size */
+/* a stretch ends where the stack pointer comes to another page of that size */
+#define STRETCH_BITS 12
 
 struct walk {
 	struct track_thread *self;

@@ -1,5 +1,5 @@
-/* The names of variables that hold blocks, and of functions, from the symbol tables of modules' files, or of the files with
- * what was stripped from these. */
+/* The names of variables that hold blocks, and of functions, from the symbol
+ * tables of modules' files, or of the files with what was stripped from these. */
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -11,11 +11,11 @@
 
 #include "track.h"
 
-#define SAME_MAX 4096u /* so much of the file is compared with what is mapped */
-#define NAME_MAX 1024u
+#define SAME_MAX       4096u /* so much of the file is compared with what is mapped */
+#define NAME_MAX       1024u
 #define LINK_MAP_WORDS 160u /* that are looked through */
-#define BELOW_MAX ((uintptr_t)1 << 24)
-#define DEBUG_FOLDER "/usr/lib/debug/.build-id/"
+#define BELOW_MAX      ((uintptr_t)1 << 24)
+#define DEBUG_FOLDER   "/usr/lib/debug/.build-id/"
 
 struct file {
 	const uint8_t *bytes;
@@ -57,8 +57,8 @@ static bool is_same(const struct file *f, const struct track_mapping *module)
 {
 	size_t size =
 		module->end - module->start < SAME_MAX ? module->end - module->start : SAME_MAX;
-	return memcmp(f->bytes, (const void *)module->start, size < f->size ? size : f->size) ==
-	       0; /* NOLINT */
+	/* NOLINTNEXTLINE */
+	return memcmp(f->bytes, (const void *)module->start, size < f->size ? size : f->size) == 0;
 }
 
 static bool open_file(struct file *f, const struct track_mapping *module)
@@ -88,20 +88,22 @@ static const ElfW(Shdr) * find_symbols(const struct file *f, const ElfW(Shdr) * 
 	const ElfW(Ehdr) *elf = (const void *)f->bytes;
 	const ElfW(Shdr) *all = part(f, elf->e_shoff, elf->e_shnum, sizeof *all, 8), *best = NULL;
 	for (unsigned i = 0; all && i < elf->e_shnum; i++)
-		if (all[i].sh_type == SHT_SYMTAB ||
-		    (all[i].sh_type == SHT_DYNSYM && !best))
+		if (all[i].sh_type == SHT_SYMTAB || (all[i].sh_type == SHT_DYNSYM && !best))
 			best = &all[i];
 	*sections = all;
 	return best && best->sh_link < elf->e_shnum ? best : NULL;
 }
 
-/* Takes the place of a file without the symbols that only debuggers need, if they are where debuggers look. */
+/* Takes the place of a file without the symbols that only
+ * debuggers need, if they are where debuggers look. */
 static void open_debug(struct file *f, const struct track_mapping *module)
 {
 	static const char digits[] = "0123456789abcdef";
-	char path[sizeof DEBUG_FOLDER + 2 * sizeof((struct track_module *)0)->build_id + sizeof "/.debug"] = DEBUG_FOLDER;
-	const ElfW(Shdr) *sections, *table = find_symbols(f, &sections);
-	uint32_t number = table && table->sh_type == SHT_SYMTAB ? TRACK_NO_MODULE : track_module_of(module->start);
+	char path[sizeof DEBUG_FOLDER + 2 * sizeof((struct track_module *)0)->build_id +
+		  sizeof "/.debug"] = DEBUG_FOLDER;
+	const ElfW(Shdr) * sections, *table = find_symbols(f, &sections);
+	uint32_t number = table && table->sh_type == SHT_SYMTAB ? TRACK_NO_MODULE
+								: track_module_of(module->start);
 	const struct track_module *m = number != TRACK_NO_MODULE ? track_module_at(number) : NULL;
 	struct file debug;
 	if (!m || m->build_id_size < 2)
@@ -145,10 +147,12 @@ static void name_one(struct track_root *roots, size_t count, uintptr_t start, ui
 }
 
 /* Each symbol of a type that has a name and a size.  start: of it, as the file has it. */
-static void each_symbol(const struct file *f, unsigned type, void (*each)(void *context, uintptr_t start, uint64_t size, const char *name),
+static void each_symbol(const struct file *f, unsigned type,
+			void (*each)(void *context, uintptr_t start, uint64_t size,
+				     const char *name),
 			void *context)
 {
-	const ElfW(Shdr) *sections, *table = find_symbols(f, &sections);
+	const ElfW(Shdr) * sections, *table = find_symbols(f, &sections);
 	if (!table)
 		return;
 	const ElfW(Shdr) *text = &sections[table->sh_link];
@@ -157,8 +161,8 @@ static void each_symbol(const struct file *f, unsigned type, void (*each)(void *
 	const char *names = part(f, text->sh_offset, text->sh_size, 1, 1);
 	for (size_t i = 0; symbols && names && i < symbol_count; i++) {
 		const ElfW(Sym) *s = &symbols[i];
-		if (ELF64_ST_TYPE(s->st_info) != type || s->st_size == 0 || s->st_shndx == SHN_UNDEF ||
-		    s->st_name >= text->sh_size)
+		if (ELF64_ST_TYPE(s->st_info) != type || s->st_size == 0 ||
+		    s->st_shndx == SHN_UNDEF || s->st_name >= text->sh_size)
 			continue;
 		size_t room = text->sh_size - s->st_name,
 		       length = strnlen(names + s->st_name, room);
@@ -188,7 +192,8 @@ static void name_modules(struct track_roots *r)
 		for (to = from + 1; to < r->count && r->all[to].module == module;)
 			to++;
 		struct naming n = {.roots = &r->all[from], .count = to - from};
-		if (!module || !open_file(&f, module) || !find_first(&f, (const void *)f.bytes, &n.first))
+		if (!module || !open_file(&f, module) ||
+		    !find_first(&f, (const void *)f.bytes, &n.first))
 			continue;
 		open_debug(&f, module);
 		each_symbol(&f, STT_OBJECT, name_global, &n);
@@ -223,13 +228,16 @@ static void name_own(void *context, uintptr_t start, uint64_t size, const char *
 
 extern int _dl_find_object(void *, struct dl_find_object *) __attribute__((weak));
 
-/* How far below each thread's descriptor a module's variables begin (ELF Handling For Thread-Local Storage, variant II);
- * 0: elsewhere.  The loader keeps it behind what else it knows of the segment: in glibc where its image begins, its size
- * in the file, in memory, alignment, and the offset of its first byte. */
-static uintptr_t find_below(struct track_maps *maps, const struct link_map *map, const ElfW(Phdr) *tls)
+/* How far below each thread's descriptor a module's variables begin (ELF Handling
+ * For Thread-Local Storage, variant II); 0: elsewhere.  The loader keeps it
+ * behind what else it knows of the segment: in glibc where its image begins, its
+ * size in the file, in memory, alignment, and the offset of its first byte. */
+static uintptr_t find_below(struct track_maps *maps, const struct link_map *map,
+			    const ElfW(Phdr) * tls)
 {
 	uintptr_t align = tls->p_align > 0 ? tls->p_align : 1;
-	const uintptr_t known[] = {map->l_addr + tls->p_vaddr, tls->p_filesz, tls->p_memsz, tls->p_align, tls->p_vaddr & (align - 1)};
+	const uintptr_t known[] = {map->l_addr + tls->p_vaddr, tls->p_filesz, tls->p_memsz,
+				   tls->p_align, tls->p_vaddr & (align - 1)};
 	const uintptr_t *at = (const uintptr_t *)map, *end = at + LINK_MAP_WORDS;
 	uintptr_t start = (uintptr_t)at, stop = start;
 	for (;;) { /* it may lie in several mappings */
@@ -250,7 +258,9 @@ static void name_tls(struct naming n, struct track_maps *maps, const struct trac
 	struct dl_find_object found;
 	struct file f;
 	const ElfW(Phdr) *tls = NULL;
-	if (_dl_find_object((void *)module->start, &found) != 0 || !found.dlfo_link_map || !open_file(&f, module)) /* NOLINT */
+	/* NOLINTNEXTLINE */
+	if (_dl_find_object((void *)module->start, &found) != 0 || !found.dlfo_link_map ||
+	    !open_file(&f, module))
 		return;
 	const ElfW(Ehdr) *elf = (const void *)f.bytes;
 	const ElfW(Phdr) *header = part(&f, elf->e_phoff, elf->e_phnum, sizeof *header, 8);
@@ -290,7 +300,9 @@ static void move_one(void *context, uintptr_t start, uint64_t size, const char *
 }
 
 void track_variables_each(const struct track_maps *maps,
-			  void (*each)(void *context, uintptr_t start, uint64_t size, const char *name), void *context)
+			  void (*each)(void *context, uintptr_t start, uint64_t size,
+				       const char *name),
+			  void *context)
 {
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct track_mapping *module = &maps->all[i];
@@ -338,13 +350,15 @@ static void look_at(void *context, uintptr_t start, uint64_t size, const char *n
 	l->size = size;
 }
 
-bool track_function_name(const struct track_maps *maps, uintptr_t module_start, uintptr_t address, char *name, size_t capacity)
+bool track_function_name(const struct track_maps *maps, uintptr_t module_start, uintptr_t address,
+			 char *name, size_t capacity)
 {
 	const struct track_mapping *module = track_mapping_from(maps, module_start);
 	struct looking l = {.name = name, .capacity = capacity};
 	struct file f;
 	uintptr_t first;
-	if (!module || module->start != module_start || module->path[0] != '/' || !open_file(&f, module))
+	if (!module || module->start != module_start || module->path[0] != '/' ||
+	    !open_file(&f, module))
 		return false;
 	if (find_first(&f, (const void *)f.bytes, &first)) {
 		open_debug(&f, module);

@@ -20,13 +20,13 @@
 
 #include "snap_track.h"
 
-#define DEPTH       20u
-#define STACKS_MAX  2000u
-#define STACKS      500u
-#define LIVE        200000u
-#define THREADS     4u
-#define FUNCTIONS   8u
-#define PAUSES      10u
+#define DEPTH      20u
+#define STACKS_MAX 2000u
+#define STACKS     500u
+#define LIVE       200000u
+#define THREADS    4u
+#define FUNCTIONS  8u
+#define PAUSES     10u
 #ifdef __clang__
 #define NOT_INLINED __attribute__((noinline))
 #else

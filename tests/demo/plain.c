@@ -1,4 +1,5 @@
-/* A mail filter that knows nothing of snapshots, for snap-record: it forgets parsed headers, and keeps every sender. */
+/* A mail filter that knows nothing of snapshots, for snap-record:
+ * it forgets parsed headers, and keeps every sender. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

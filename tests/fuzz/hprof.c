@@ -1,5 +1,5 @@
-/* Fuzz target: any bytes as an HPROF dump, plain or gzip, end in a snapshot or a reason.  The last byte of the header's time,
- * which matters to nobody, chooses the options. */
+/* Fuzz target: any bytes as an HPROF dump, plain or gzip, end in a snapshot or a reason.
+ * The last byte of the header's time, which matters to nobody, chooses the options. */
 #include "import_once.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

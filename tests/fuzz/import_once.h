@@ -1,5 +1,5 @@
-/* What fuzz targets of foreign formats share: any bytes are imported into a snapshot that nobody keeps, or refused with a
- * reason.  For one target a program. */
+/* What fuzz targets of foreign formats share: any bytes are imported into a snapshot
+ * that nobody keeps, or refused with a reason.  For one target a program. */
 #ifndef IMPORT_ONCE_H
 #define IMPORT_ONCE_H
 
@@ -26,10 +26,12 @@ static int drop(void *context, const void *bytes, size_t size)
 	return 0;
 }
 
-enum snap_status import_begin(struct import_context *context, uint32_t flags, struct snap_error *error)
+enum snap_status import_begin(struct import_context *context, uint32_t flags,
+			      struct snap_error *error)
 {
 	struct snap_sink sink = {NULL, drop};
-	context->writer_options.flags = flags | (context->options->contents ? SNAP_SNAPSHOT_CONTENTS : 0);
+	context->writer_options.flags =
+		flags | (context->options->contents ? SNAP_SNAPSHOT_CONTENTS : 0);
 	return snap_writer_open_sink(&context->writer, &sink, &context->writer_options, error);
 }
 
@@ -41,14 +43,18 @@ static inline struct import_input import_file(const uint8_t *bytes, size_t size)
 		descriptor = memfd_create("fuzz", MFD_CLOEXEC);
 	require(descriptor >= 0 && ftruncate(descriptor, 0) == 0);
 	require(pwrite(descriptor, bytes, size, 0) == (ssize_t)size);
-	return (struct import_input){.name = "fuzz", .descriptor = descriptor, .seekable = true, .size = size};
+	return (struct import_input){
+		.name = "fuzz", .descriptor = descriptor, .seekable = true, .size = size};
 }
 
-/* Bits of choice: --partial, --contents, a key given.  Of what is wrong with the input the writer finds only ids that come twice. */
-static inline void import_once(enum snap_status (*import)(struct import_context *, struct snap_error *),
+/* Bits of choice: --partial, --contents, a key given.  Of what is
+ * wrong with the input the writer finds only ids that come twice. */
+static inline void import_once(enum snap_status (*import)(struct import_context *,
+							  struct snap_error *),
 			       struct import_input *input, uint8_t choice)
 {
-	struct import_options options = {.partial = choice & 1, .contents = choice & 2, .has_hash_key = choice & 4};
+	struct import_options options = {
+		.partial = choice & 1, .contents = choice & 2, .has_hash_key = choice & 4};
 	struct import_context context = {
 		.input = input,
 		.options = &options,

@@ -1,7 +1,7 @@
-/* Fuzz target: any bytes as JSON, and as a heap snapshot of V8, end in a value or a reason whose place lies within them.
- * The first byte chooses the options. */
-#include "import_once.h"
+/* Fuzz target: any bytes as JSON, and as a heap snapshot of V8, end in a value or
+ * a reason whose place lies within them.  The first byte chooses the options. */
 #include "json_scan.h"
+#include "import_once.h"
 
 static void scan_any(struct import_input *input)
 {
@@ -12,7 +12,8 @@ static void scan_any(struct import_input *input)
 	json_scan_begin(&scan, &reader, 1000);
 	json_scan_skip(&scan);
 	json_scan_finish(&scan);
-	require(!scan.failed || (scan.error.offset <= input->size && scan.error.message[0] != '\0'));
+	require(!scan.failed ||
+		(scan.error.offset <= input->size && scan.error.message[0] != '\0'));
 	json_scan_end(&scan);
 	import_reader_end(&reader);
 }
@@ -32,7 +33,8 @@ static void scan_integers(struct import_input *input)
 		uint64_t values[64];
 		size_t count = json_scan_integers(&scans[0], values, 64, &ended);
 		for (size_t i = 0; i < count; i++)
-			require(json_scan_element(&scans[1]) && json_scan_unsigned(&scans[1]) == values[i]);
+			require(json_scan_element(&scans[1]) &&
+				json_scan_unsigned(&scans[1]) == values[i]);
 	}
 	if (!scans[0].failed)
 		require(!json_scan_element(&scans[1]) && !scans[1].failed);

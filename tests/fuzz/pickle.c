@@ -1,4 +1,5 @@
-/* Fuzz target: any bytes as a tracemalloc pickle end in a snapshot or a reason.  The first byte chooses --partial. */
+/* Fuzz target: any bytes as a tracemalloc pickle end in a
+ * snapshot or a reason.  The first byte chooses --partial. */
 #include "import_once.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -1,5 +1,5 @@
-/* Fuzz target: questions about any bytes as a snapshot, with whatever its index says, are answered or refused with a reason.
- * A byte of the header that readers ignore chooses them. */
+/* Fuzz target: questions about any bytes as a snapshot, with whatever its index says, are
+ * answered or refused with a reason.  A byte of the header that readers ignore chooses them. */
 #include <stdlib.h>
 
 #include "snap_graph.h"
@@ -72,13 +72,15 @@ static void ask_graph(struct snap_reader *reader, const struct snap_allocator *a
 	options.follow_weak = weak;
 	if (!is_good(snap_graph_open(&graph, reader, &options, &error), &error))
 		return;
-	if (is_good(snap_graph_search(graph, &error), &error) && is_good(snap_graph_dominate(graph, &error), &error) &&
+	if (is_good(snap_graph_search(graph, &error), &error) &&
+	    is_good(snap_graph_dominate(graph, &error), &error) &&
 	    is_good(snap_graph_find_cycles(graph, &error), &error))
 		ask_objects(graph, &error);
 	snap_graph_close(graph);
 }
 
-static void ask(struct snap_reader *reader, const struct snap_allocator *allocator, enum snap_key key, bool retained)
+static void ask(struct snap_reader *reader, const struct snap_allocator *allocator,
+		enum snap_key key, bool retained)
 {
 	struct snap_query_options options = SNAP_QUERY_OPTIONS_INIT;
 	struct snap_answer *answer;

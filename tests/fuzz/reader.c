@@ -1,4 +1,5 @@
-/* Fuzz target: any bytes as a snapshot are read whole, as a partial one too, or refused with a reason; within the memory limit. */
+/* Fuzz target: any bytes as a snapshot are read whole, as a partial
+ * one too, or refused with a reason; within the memory limit. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { LIMIT = 64 << 20 };
 
-struct budget { size_t live; };
+struct budget {
+	size_t live;
+};
 
 static void *resize(void *context, void *pointer, size_t old_size, size_t new_size)
 {
@@ -29,7 +32,8 @@ static void read_column(struct snap_reader *reader, const struct snap_column_inf
 	struct snap_error error;
 	if (snap_column_open(&column, reader, info->column, &error) != SNAP_OK)
 		return;
-	uint64_t rows = snap_reader_row_count(reader, (enum snap_table)(info->column >> 16)), values[256];
+	uint64_t rows = snap_reader_row_count(reader, (enum snap_table)(info->column >> 16)),
+		 values[256];
 	for (uint64_t row = 0; row < rows && row < 100000; row += 256) {
 		size_t count = rows - row < 256 ? (size_t)(rows - row) : 256;
 		const char *text;
@@ -53,7 +57,9 @@ static void scan_objects(struct snap_reader *reader)
 	const uint64_t *const *values;
 	if (snap_scan_open(&scan, reader, columns, 3, &error) != SNAP_OK)
 		return;
-	for (int batch = 0; batch < 100 && snap_scan_next(scan, &first, &count, &values, &error) == SNAP_OK; batch++) {
+	for (int batch = 0;
+	     batch < 100 && snap_scan_next(scan, &first, &count, &values, &error) == SNAP_OK;
+	     batch++) {
 		if (first < next || count == 0)
 			abort();
 		next = first + count;

@@ -1,4 +1,5 @@
-/* Fuzz target: any bytes as YAML end in nodes that are well nested and not deeper than allowed, or are refused. */
+/* Fuzz target: any bytes as YAML end in nodes that are well
+ * nested and not deeper than allowed, or are refused. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,7 +24,8 @@ static void walk(struct document *text)
 		switch (document_next(text)) {
 		case DOCUMENT_SCALAR:
 			require(document_text(text, &size)[size] == '\0');
-			if (document_is_number(text) && !document_as_number(text, UINT64_MAX, &number))
+			if (document_is_number(text) &&
+			    !document_as_number(text, UINT64_MAX, &number))
 				return;
 			break;
 		case DOCUMENT_MAPPING:
@@ -40,9 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	char path[40];
 	if (descriptor < 0) {
 		descriptor = memfd_create("fuzz", MFD_CLOEXEC);
-		require((stderr = fopen("/dev/null", "w")) != NULL); /* each refusal is told there */
+		/* each refusal is told there */
+		require((stderr = fopen("/dev/null", "w")) != NULL);
 	}
-	require(descriptor >= 0 && ftruncate(descriptor, 0) == 0 && pwrite(descriptor, bytes, size, 0) == (ssize_t)size);
+	require(descriptor >= 0 && ftruncate(descriptor, 0) == 0 &&
+		pwrite(descriptor, bytes, size, 0) == (ssize_t)size);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
 	struct document *text = document_open(path, 1 << 20);
 	require(text != NULL);

@@ -1,4 +1,5 @@
-/* answer FILE...: what the library says of each, all members verified: "FILE good", "FILE corrupt: reason" ... */
+/* answer FILE...: what the library says of each, all members
+ * verified: "FILE good", "FILE corrupt: reason" ... */
 #include <stdio.h>
 
 #include "snap.h"

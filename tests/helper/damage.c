@@ -1,9 +1,12 @@
-/* damage STRIDE FILE COMMAND...: runs the command on damaged copies of FILE, of which {} in an argument is the path.
+/* damage STRIDE FILE COMMAND...: runs the command on damaged
+ * copies of FILE, of which {} in an argument is the path.
  *
- * Damage: every STRIDE-th bit flipped, every STRIDE-th length cut, every block dropped, repeated, exchanged with the next, bytes and
- * a copy of the file put before and after.  The command must exit 2, or print and exit as it does for the whole file; with
- * --partial it may also exit 3, and with STRICT set it must exit 2.  Prints what it did not notice.  JOBS says how many run at a
- * time, WHOLE at which length the file can be cut and be whole.  Exit 3: the command cannot answer for the whole file either. */
+ * Damage: every STRIDE-th bit flipped, every STRIDE-th length cut, every block dropped,
+ * repeated, exchanged with the next, bytes and a copy of the file put before and after.
+ * The command must exit 2, or print and exit as it does for the whole file; with
+ * --partial it may also exit 3, and with STRICT set it must exit 2.  Prints what it did
+ * not notice.  JOBS says how many run at a time, WHOLE at which length the file can be
+ * cut and be whole.  Exit 3: the command cannot answer for the whole file either. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -18,11 +21,11 @@
 
 #include "snapfmt.h"
 
-#define MAX_SIZE (1u << 20)
+#define MAX_SIZE   (1u << 20)
 #define MAX_BLOCKS 4096
-#define MAX_JOBS 64
-#define COPY 200 /* the descriptor of the damaged copy, which is in memory */
-#define COPY_PATH "/dev/fd/200"
+#define MAX_JOBS   64
+#define COPY       200 /* the descriptor of the damaged copy, which is in memory */
+#define COPY_PATH  "/dev/fd/200"
 
 extern char **environ;
 
@@ -131,14 +134,15 @@ static void try(struct work *w, const uint8_t *bytes, size_t size, const char *w
 	w->runs++;
 	if (run.status == 2 || (w->partial && run.status == 3))
 		return;
-	if (!w->strict && run.status == w->whole.status && run.size == w->whole.size && memcmp(run.output, w->whole.output, run.size) == 0)
+	if (!w->strict && run.status == w->whole.status && run.size == w->whole.size &&
+	    memcmp(run.output, w->whole.output, run.size) == 0)
 		return;
 	if (w->failures++ < 20)
 		printf("not noticed, exit %d: %s %zu\n", run.status, what, where);
 }
 
-static void try_pieces(struct work *w, const uint8_t *bytes, size_t size, const size_t *order, size_t count,
-		       const size_t *bounds, const char *what, size_t where)
+static void try_pieces(struct work *w, const uint8_t *bytes, size_t size, const size_t *order,
+		       size_t count, const size_t *bounds, const char *what, size_t where)
 {
 	static uint8_t copy[2 * MAX_SIZE];
 	size_t used = bounds[0], end = bounds[count];
@@ -153,8 +157,8 @@ static void try_pieces(struct work *w, const uint8_t *bytes, size_t size, const 
 }
 
 /* Blocks i and i + 1 as first, second and third say; the others as they are. */
-static void try_order(struct work *w, const uint8_t *bytes, size_t size, const size_t *bounds, size_t count, size_t i,
-		      const char *what)
+static void try_order(struct work *w, const uint8_t *bytes, size_t size, const size_t *bounds,
+		      size_t count, size_t i, const char *what)
 {
 	static size_t order[MAX_BLOCKS + 2];
 	size_t used = 0;
@@ -183,7 +187,8 @@ static void try_blocks(struct work *w, const uint8_t *bytes, size_t size)
 		struct cursor c = cursor_over(bytes + bounds[count], size - bounds[count]);
 		if (snapfmt_read_block(&c, &block, &reason) != SNAPFMT_GOOD)
 			break;
-		bounds[count + 1] = bounds[count] + snapfmt_block_header_size(&block) + block.stored_size;
+		bounds[count + 1] =
+			bounds[count] + snapfmt_block_header_size(&block) + block.stored_size;
 		count++;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -253,7 +258,8 @@ static void run_workers(struct work *w, uint8_t *bytes, size_t size, size_t stri
 	for (unsigned k = 0; k < w->jobs; k++) {
 		uint64_t counts[2];
 		int status;
-		if (wait(&status) < 0 || status != 0 || read(ends[0], counts, sizeof(counts)) != (ssize_t)sizeof(counts))
+		if (wait(&status) < 0 || status != 0 ||
+		    read(ends[0], counts, sizeof(counts)) != (ssize_t)sizeof(counts))
 			need(NULL);
 		w->runs += counts[0];
 		w->failures += counts[1];
@@ -271,7 +277,10 @@ int main(int argc, char **argv)
 	size_t size = fread(bytes, 1, sizeof(bytes), file);
 	fclose(file);
 	const char *jobs = getenv("JOBS"), *whole = getenv("WHOLE");
-	struct work w = {.command = argv + 3, .strict = getenv("STRICT"), .whole_size = whole ? strtoul(whole, NULL, 10) : 0, .jobs = jobs ? (unsigned)atoi(jobs) : 1};
+	struct work w = {.command = argv + 3,
+			 .strict = getenv("STRICT"),
+			 .whole_size = whole ? strtoul(whole, NULL, 10) : 0,
+			 .jobs = jobs ? (unsigned)atoi(jobs) : 1};
 	if (w.jobs < 1 || w.jobs > MAX_JOBS)
 		w.jobs = 1;
 	for (int i = 3; i < argc; i++)
@@ -285,7 +294,8 @@ int main(int argc, char **argv)
 	size_t stride = (size_t)strtoul(argv[1], NULL, 10);
 	if (sound)
 		run_workers(&w, bytes, size, stride ? stride : 1);
-	printf("%llu damaged copies, %llu not noticed\n", (unsigned long long)w.runs, (unsigned long long)w.failures);
+	printf("%llu damaged copies, %llu not noticed\n", (unsigned long long)w.runs,
+	       (unsigned long long)w.failures);
 	free(w.whole.output);
 	return sound ? w.failures > 0 : 3;
 }

@@ -1,4 +1,5 @@
-/* Prints "id distance retained size" of all objects; "-" where no root reaches one.  Usage: graph_rows SNAPSHOT */
+/* Prints "id distance retained size" of all objects; "-"
+ * where no root reaches one.  Usage: graph_rows SNAPSHOT */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -20,8 +21,8 @@ static enum snap_status print_row(struct snap_graph *graph, uint64_t row, struct
 	if (distance == SNAP_GRAPH_NONE)
 		printf("%" PRIu64 "\t-\t-\t%" PRIu64 "\n", object.address, object.size);
 	else
-		printf("%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n", object.address, distance,
-		       snap_graph_retained(graph, row), object.size);
+		printf("%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n", object.address,
+		       distance, snap_graph_retained(graph, row), object.size);
 	return SNAP_OK;
 }
 
@@ -34,7 +35,8 @@ int main(int argc, char **argv)
 	if (argc != 2 || snap_reader_open(&reader, argv[1], NULL, &error) != SNAP_OK)
 		return fail(&error);
 	if (snap_graph_open(&graph, reader, NULL, &error) != SNAP_OK ||
-	    snap_graph_search(graph, &error) != SNAP_OK || snap_graph_dominate(graph, &error) != SNAP_OK)
+	    snap_graph_search(graph, &error) != SNAP_OK ||
+	    snap_graph_dominate(graph, &error) != SNAP_OK)
 		return fail(&error);
 	snap_graph_info(graph, &info);
 	for (uint64_t row = 0; row < info.objects; row++)

@@ -1,8 +1,9 @@
-/* A program that knows of nothing while snap-record attaches to it: native_attach KIND..., a thread for each: churn (blocks
- * are allocated, resized and freed), malloc (nothing else is done), pure (a loop), floats, poll, epoll, sleep, and load=FILE,
- * from which a block comes once SIGUSR1 came; timer: a signal 1,000 times a second.  Each checks that it is not disturbed.
- * SIGUSR1 begins an epoch; SIGTERM ends: the blocks that live and were allocated in that epoch are printed, as "+ADDRESS SIZE",
- * all others with "-". */
+/* A program that knows of nothing while snap-record attaches to it: native_attach KIND...,
+ * a thread for each: churn (blocks are allocated, resized and freed), malloc (nothing else
+ * is done), pure (a loop), floats, poll, epoll, sleep, and load=FILE, from which a block
+ * comes once SIGUSR1 came; timer: a signal 1,000 times a second.  Each checks that it is
+ * not disturbed.  SIGUSR1 begins an epoch; SIGTERM ends: the blocks that live and were
+ * allocated in that epoch are printed, as "+ADDRESS SIZE", all others with "-". */
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
@@ -102,7 +103,8 @@ static void floats(struct worker *w)
 		for (unsigned i = 1; i < 100000; i++)
 			for (unsigned k = 0; k < 8; k++)
 				sums[k] += 1.0 / (i * (k + 1.5));
-		double sum = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
+		double sum = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] +
+			     sums[7];
 		if (begun && sum != first)
 			disturbed(w, "another sum");
 		first = sum;
@@ -138,7 +140,8 @@ static void wait_sleep(struct worker *w)
 		if (nanosleep(&time, NULL) != 0 && !ending)
 			disturbed(w, strerror(errno));
 		clock_gettime(CLOCK_MONOTONIC, &after);
-		double took = (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+		double took = (double)(after.tv_sec - before.tv_sec) +
+			      (double)(after.tv_nsec - before.tv_nsec) / 1e9;
 		if ((took < 0.4 || took > 20) && !ending)
 			disturbed(w, "another time");
 	}
@@ -166,8 +169,9 @@ static void *work(void *context)
 	static const struct {
 		const char *kind;
 		void (*work)(struct worker *);
-	} kinds[] = {{"churn", churn}, {"malloc", only_malloc}, {"pure", pure}, {"floats", floats}, {"poll", wait_poll},
-		     {"epoll", wait_epoll}, {"sleep", wait_sleep}, {"load=", load}};
+	} kinds[] = {{"churn", churn},      {"malloc", only_malloc}, {"pure", pure},
+		     {"floats", floats},    {"poll", wait_poll},     {"epoll", wait_epoll},
+		     {"sleep", wait_sleep}, {"load=", load}};
 	struct worker *w = context;
 	sigset_t all;
 	sigfillset(&all);
@@ -192,7 +196,8 @@ int main(int argc, char **argv)
 		workers[i].random = (unsigned)i * 77;
 		if (strcmp(argv[i], "timer") == 0)
 			setitimer(ITIMER_REAL, &often, NULL);
-		else if (i + 1 < argc && pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
+		else if (i + 1 < argc &&
+			 pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
 			return 2;
 	}
 	printf("ready\n");
@@ -207,7 +212,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < THREADS; i++)
 		for (unsigned k = 0; k < BLOCKS; k++)
 			if (workers[i].blocks[k].at)
-				printf("%c%p %zu\n", workers[i].blocks[k].epoch > 0 ? '+' : '-', workers[i].blocks[k].at,
-				       workers[i].blocks[k].size);
+				printf("%c%p %zu\n", workers[i].blocks[k].epoch > 0 ? '+' : '-',
+				       workers[i].blocks[k].at, workers[i].blocks[k].size);
 	return 5;
 }

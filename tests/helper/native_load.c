@@ -1,5 +1,6 @@
-/* Allocates and frees in several threads, and says what is live in the end: native_load THREADS ROUNDS [FORKS].
- * Prints a line for each live block: address and size, in hexadecimal and decimal. */
+/* Allocates and frees in several threads, and says what is live in
+ * the end: native_load THREADS ROUNDS [FORKS]. Prints a line for
+ * each live block: address and size, in hexadecimal and decimal. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -114,7 +115,8 @@ static void fork_some(unsigned count)
 
 int main(int argc, char **argv)
 {
-	unsigned threads = argc > 1 ? (unsigned)atoi(argv[1]) : 4, forks = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+	unsigned threads = argc > 1 ? (unsigned)atoi(argv[1]) : 4,
+		 forks = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
 	pthread_t ids[THREADS];
 	rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 10000;
 	struct sigaction act = {.sa_handler = tick, .sa_flags = SA_RESTART};
@@ -131,6 +133,7 @@ int main(int argc, char **argv)
 	setitimer(ITIMER_REAL, &never, NULL);
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (slots[i].pointer)
-			printf("0x%llx %zu\n", (unsigned long long)(uintptr_t)slots[i].pointer, slots[i].size);
+			printf("0x%llx %zu\n", (unsigned long long)(uintptr_t)slots[i].pointer,
+			       slots[i].size);
 	return 5;
 }

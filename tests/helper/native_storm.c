@@ -1,6 +1,7 @@
-/* Everything at once, for so many seconds: native_storm SECONDS LIBRARY [THREADS].  Threads that come and go, blocks freed by
- * others than allocated them, forks, a library loaded and unloaded in a loop, signals at 1 kHz whose handler
- * allocates nothing, destructors of threads that do.  Prints what is live in the end, as native_load does. */
+/* Everything at once, for so many seconds: native_storm SECONDS LIBRARY [THREADS].
+ * Threads that come and go, blocks freed by others than allocated them, forks, a library
+ * loaded and unloaded in a loop, signals at 1 kHz whose handler allocates nothing,
+ * destructors of threads that do.  Prints what is live in the end, as native_load does. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -80,7 +81,8 @@ static void *spawner(void *argument)
 	uint64_t state = (uintptr_t)argument * 77 + 1;
 	while (!over) {
 		pthread_t thread;
-		if (pthread_create(&thread, NULL, short_life, (void *)(uintptr_t)next_random(&state)) == 0)
+		if (pthread_create(&thread, NULL, short_life,
+				   (void *)(uintptr_t)next_random(&state)) == 0)
 			pthread_join(thread, NULL);
 	}
 	return NULL;
@@ -141,7 +143,8 @@ int main(int argc, char **argv)
 	do {
 		usleep(10000);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while ((double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9 < seconds);
+	} while ((double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9 <
+		 seconds);
 	over = true;
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
@@ -150,6 +153,7 @@ int main(int argc, char **argv)
 	setitimer(ITIMER_REAL, &never, NULL);
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (slots[i].pointer)
-			printf("0x%llx %zu\n", (unsigned long long)(uintptr_t)slots[i].pointer, slots[i].size);
+			printf("0x%llx %zu\n", (unsigned long long)(uintptr_t)slots[i].pointer,
+			       slots[i].size);
 	return 0;
 }

@@ -42,8 +42,8 @@ static void make(struct build *b, uint64_t others, uint64_t length)
 		uint64_t child = 2 * i <= NODES ? others + 2 * i : 0;
 		constant(b, SNAP_REFERENCE_TARGET, child, 1);
 		constant(b, SNAP_REFERENCE_TARGET, 0, length - 2);
-		constant(b, SNAP_REFERENCE_TARGET, child < others + NODES && child != 0 ? child + 1 : 1,
-			 1);
+		constant(b, SNAP_REFERENCE_TARGET,
+			 child < others + NODES && child != 0 ? child + 1 : 1, 1);
 	}
 	constant(b, SNAP_ROOT_OBJECT, others + 1, 1);
 	build_end(b, NULL);
@@ -138,7 +138,7 @@ static void test(uint64_t others, uint64_t length)
 
 int main(void)
 {
-	test(1, BLOCK);                      /* references */
+	test(1, BLOCK);                       /* references */
 	test((UINT64_C(1) << 32) + 7, 2 + 1); /* objects */
 	return DONE();
 }

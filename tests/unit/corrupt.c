@@ -1,5 +1,6 @@
-/* Damage is always noticed, and never called anything but damage: every bit of every golden file flipped, every length,
- * blocks dropped, repeated, exchanged.  And what a partial reader gives is what was there. */
+/* Damage is always noticed, and never called anything but damage: every bit
+ * of every golden file flipped, every length, blocks dropped, repeated,
+ * exchanged.  And what a partial reader gives is what was there. */
 #include <dirent.h>
 
 #include "build_snapshot.h"
@@ -7,10 +8,10 @@
 #include "snapfmt.h"
 #include "tap.h"
 
-#define MAX_GOLDEN 16384u
-#define MAX_FILES 32
+#define MAX_GOLDEN  16384u
+#define MAX_FILES   32
 #define MAX_COLUMNS 160
-#define MAX_BLOCKS 512
+#define MAX_BLOCKS  512
 
 struct golden {
 	char name[256];
@@ -20,12 +21,14 @@ struct golden {
 	struct snap_reader_info info;
 	struct snap_reader *reader;
 	uint64_t digests[MAX_COLUMNS];
-	struct { size_t offset, size; } blocks[MAX_BLOCKS]; /* and batches, headers and all */
+	struct {
+		size_t offset, size;
+	} blocks[MAX_BLOCKS]; /* and batches, headers and all */
 	size_t block_count;
 };
 
-static enum snap_status open_bytes(struct snap_reader **out, const uint8_t *bytes, size_t size, bool partial,
-				   struct snap_error *error)
+static enum snap_status open_bytes(struct snap_reader **out, const uint8_t *bytes, size_t size,
+				   bool partial, struct snap_error *error)
 {
 	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
 	options.partial = partial;
@@ -34,7 +37,8 @@ static enum snap_status open_bytes(struct snap_reader **out, const uint8_t *byte
 
 /* ---- all values of a column, or the first failure ---- */
 
-static enum snap_status digest_column(struct snap_reader *reader, const struct snap_column_info *info, uint64_t *digest,
+static enum snap_status digest_column(struct snap_reader *reader,
+				      const struct snap_column_info *info, uint64_t *digest,
 				      struct snap_error *error)
 {
 	struct snap_column *column;
@@ -62,7 +66,8 @@ static enum snap_status digest_column(struct snap_reader *reader, const struct s
 	return status;
 }
 
-/* Whether a reader of damaged bytes tells nothing but the truth: each column is as it was, or fails as corrupt. */
+/* Whether a reader of damaged bytes tells nothing but the
+ * truth: each column is as it was, or fails as corrupt. */
 static bool columns_are_true(const struct golden *g, struct snap_reader *reader)
 {
 	struct snap_column_info info;
@@ -82,7 +87,8 @@ static bool info_is_true(const struct golden *g, const struct snap_reader *reade
 	snap_reader_info(reader, &info);
 	return info.flags == g->info.flags && info.identity == g->info.identity &&
 	       info.sampling_interval_bytes == g->info.sampling_interval_bytes &&
-	       info.unknown_references == g->info.unknown_references && info.member_count == g->info.member_count;
+	       info.unknown_references == g->info.unknown_references &&
+	       info.member_count == g->info.member_count;
 }
 
 /* Verification says corrupt; and, if read_columns, nothing false is told before. */
@@ -101,29 +107,31 @@ static bool is_noticed(const struct golden *g, const uint8_t *bytes, size_t size
 
 /* ---- partial readers ---- */
 
-static bool same_value(const struct golden *g, struct snap_column *damaged, struct snap_column *whole,
-		       const struct snap_column_info *info, uint64_t row)
+static bool same_value(const struct golden *g, struct snap_column *damaged,
+		       struct snap_column *whole, const struct snap_column_info *info, uint64_t row)
 {
 	uint64_t a, b;
 	const char *text_a, *text_b;
 	size_t size_a, size_b;
 	struct snap_error error;
-	enum snap_status status = info->is_text ? snap_column_text(damaged, row, &text_a, &size_a, &error)
-						: snap_column_read(damaged, row, 1, &a, &error);
+	enum snap_status status = info->is_text
+					  ? snap_column_text(damaged, row, &text_a, &size_a, &error)
+					  : snap_column_read(damaged, row, 1, &a, &error);
 	if (status != SNAP_OK)
 		return status == SNAP_CORRUPT;
 	if (row >= snap_reader_row_count(g->reader, (enum snap_table)(info->column >> 16)))
 		return false;
 	if (info->is_text)
-		return snap_column_text(whole, row, &text_b, &size_b, &error) == SNAP_OK && size_a == size_b &&
-		       memcmp(text_a, text_b, size_a) == 0;
+		return snap_column_text(whole, row, &text_b, &size_b, &error) == SNAP_OK &&
+		       size_a == size_b && memcmp(text_a, text_b, size_a) == 0;
 	return snap_column_read(whole, row, 1, &b, &error) == SNAP_OK && a == b;
 }
 
-/* Values that a partial reader gives are those that were there.  An absent column of a salvaged snapshot gives defaults,
- * as it may have been lost without a trace: only columns that are there are compared. */
-static bool partial_is_true(const struct golden *g, const uint8_t *bytes, size_t size, bool must_be_damaged,
-			    uint64_t *rows_read)
+/* Values that a partial reader gives are those that were there.  An
+ * absent column of a salvaged snapshot gives defaults, as it may have
+ * been lost without a trace: only columns that are there are compared. */
+static bool partial_is_true(const struct golden *g, const uint8_t *bytes, size_t size,
+			    bool must_be_damaged, uint64_t *rows_read)
 {
 	struct snap_reader *reader;
 	struct snap_error error;
@@ -201,7 +209,8 @@ static bool load(struct golden *g, const char *folder, const char *name)
 	return true;
 }
 
-/* Small files that libsnap writes are one batch: here is one of many blocks, and one of blocks and batches. */
+/* Small files that libsnap writes are one batch: here is
+ * one of many blocks, and one of blocks and batches. */
 static void load_built(struct golden *g, bool mixed)
 {
 	struct build b = {0};
@@ -220,12 +229,14 @@ static void load_built(struct golden *g, bool mixed)
 static void check(const struct golden *g, uint64_t failures, uint64_t tries, const char *what)
 {
 	char name[400];
-	snprintf(name, sizeof(name), "%s: %s: %" PRIu64 " tried, %" PRIu64 " not noticed", g->name, what, tries, failures);
+	snprintf(name, sizeof(name), "%s: %s: %" PRIu64 " tried, %" PRIu64 " not noticed", g->name,
+		 what, tries, failures);
 	CHECK_NAMED(failures == 0 && tries > 0, name);
 }
 
-/* Reading every column takes four times as long as verification: for some of the bits, unless all are asked for.  The
- * strides have no factor in common with 8, so that all bits of bytes have their turn. */
+/* Reading every column takes four times as long as verification: for
+ * some of the bits, unless all are asked for.  The strides have no
+ * factor in common with 8, so that all bits of bytes have their turn. */
 static void test_flips(const struct golden *g, bool exhaustive)
 {
 #if defined(__SANITIZE_ADDRESS__)
@@ -242,7 +253,8 @@ static void test_flips(const struct golden *g, bool exhaustive)
 		tries++;
 		if (!is_noticed(g, copy, g->size, exhaustive || bit % 11 == 0) && failures++ < 10)
 			printf("# bit %zu (byte %zu) is not noticed\n", bit, bit / 8);
-		if ((exhaustive || bit % 49 == 0) && !partial_is_true(g, copy, g->size, false, &rows) && partial_failures++ < 10)
+		if ((exhaustive || bit % 49 == 0) &&
+		    !partial_is_true(g, copy, g->size, false, &rows) && partial_failures++ < 10)
 			printf("# bit %zu (byte %zu): a partial reader lies\n", bit, bit / 8);
 		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
@@ -255,12 +267,14 @@ static void test_cuts(const struct golden *g)
 {
 	uint64_t failures = 0, partial_failures = 0, rows = 0;
 	for (size_t size = 0; size < g->size; size++) {
-		uint8_t *copy = malloc(size ? size : 1); /* of just that size, so that a sanitizer sees reads past it */
+		/* of just that size, so that a sanitizer sees reads past it */
+		uint8_t *copy = malloc(size ? size : 1);
 		REQUIRE(copy != NULL);
 		memcpy(copy, g->bytes, size);
 		if (!is_noticed(g, copy, size, true) && failures++ < 10)
 			printf("# cut to %zu is not noticed\n", size);
-		if (size % 7 == 0 && !partial_is_true(g, copy, size, true, &rows) && partial_failures++ < 10)
+		if (size % 7 == 0 && !partial_is_true(g, copy, size, true, &rows) &&
+		    partial_failures++ < 10)
 			printf("# cut to %zu: a partial reader lies\n", size);
 		free(copy);
 	}
@@ -269,7 +283,10 @@ static void test_cuts(const struct golden *g)
 }
 
 /* A file put together from pieces of others. */
-struct patchwork { uint8_t bytes[3 * MAX_GOLDEN]; size_t size; };
+struct patchwork {
+	uint8_t bytes[3 * MAX_GOLDEN];
+	size_t size;
+};
 
 static void add(struct patchwork *p, const uint8_t *bytes, size_t size)
 {
@@ -290,10 +307,14 @@ static size_t end_of_block(const struct golden *g, size_t i)
 
 enum change { DROP, REPEAT, EXCHANGE, FOREIGN, CHANGES };
 static const char *const change_names[CHANGES] = {
-	"a block dropped", "a block repeated", "two blocks exchanged", "a block of another file",
+	"a block dropped",
+	"a block repeated",
+	"two blocks exchanged",
+	"a block of another file",
 };
 
-static void build(struct patchwork *p, const struct golden *g, const struct golden *other, enum change change, size_t i)
+static void build(struct patchwork *p, const struct golden *g, const struct golden *other,
+		  enum change change, size_t i)
 {
 	p->size = 0;
 	add(p, g->bytes, g->blocks[i].offset);
@@ -312,7 +333,8 @@ static void build(struct patchwork *p, const struct golden *g, const struct gold
 static void test_blocks(const struct golden *g, const struct golden *other)
 {
 	static struct patchwork p;
-	for (int change = 0; change < CHANGES && g->block_count > 0 && other->block_count > 0; change++) {
+	for (int change = 0; change < CHANGES && g->block_count > 0 && other->block_count > 0;
+	     change++) {
 		uint64_t failures = 0, tries = 0, rows = 0;
 		size_t count = change == EXCHANGE ? g->block_count - 1 : g->block_count;
 		for (size_t i = 0; i < count; i++) {
@@ -320,9 +342,11 @@ static void test_blocks(const struct golden *g, const struct golden *other)
 			if (p.size == g->size && memcmp(p.bytes, g->bytes, g->size) == 0)
 				continue;
 			tries++;
-			/* A foreign block has a good hash: a partial reader may take it for one of this file. */
+			/* A foreign block has a good hash: a partial
+			 * reader may take it for one of this file. */
 			failures += !is_noticed(g, p.bytes, p.size, true) ||
-				    (change != FOREIGN && !partial_is_true(g, p.bytes, p.size, true, &rows));
+				    (change != FOREIGN &&
+				     !partial_is_true(g, p.bytes, p.size, true, &rows));
 		}
 		if (count > 0)
 			check(g, failures, tries, change_names[change]);
@@ -334,9 +358,17 @@ static void test_additions(const struct golden *g)
 	static struct patchwork p;
 	static const uint8_t zeros[80];
 	uint64_t failures = 0;
-	const struct { const uint8_t *bytes; size_t size; } additions[] = {
-		{zeros, 1}, {zeros, 80}, {g->bytes, 48}, {g->bytes, g->size - 1}, {g->bytes + 1, g->size - 1},
-		{g->bytes + g->size - 80, 80}, {(const uint8_t *)"\n", 1},
+	const struct {
+		const uint8_t *bytes;
+		size_t size;
+	} additions[] = {
+		{zeros, 1},
+		{zeros, 80},
+		{g->bytes, 48},
+		{g->bytes, g->size - 1},
+		{g->bytes + 1, g->size - 1},
+		{g->bytes + g->size - 80, 80},
+		{(const uint8_t *)"\n", 1},
 	};
 	size_t count = sizeof(additions) / sizeof(*additions);
 	for (size_t i = 0; i < count; i++) {
@@ -364,7 +396,8 @@ int main(void)
 	REQUIRE(entries != NULL);
 	for (struct dirent *entry; (entry = readdir(entries));) {
 		size_t length = strlen(entry->d_name);
-		if (count + 2 < MAX_FILES && length > 5 && strcmp(entry->d_name + length - 5, ".snap") == 0)
+		if (count + 2 < MAX_FILES && length > 5 &&
+		    strcmp(entry->d_name + length - 5, ".snap") == 0)
 			count += load(&files[count], folder, entry->d_name);
 	}
 	closedir(entries);

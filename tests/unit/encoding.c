@@ -41,9 +41,11 @@ static void fill(int pattern, size_t count)
 
 static size_t encode(uint8_t encoding, size_t count, size_t size)
 {
-	static const uint64_t bounds[] = {1, 2, 50, 1000, 70000, (uint64_t)1 << 30, (uint64_t)1 << 62};
+	static const uint64_t bounds[] = {
+		1, 2, 50, 1000, 70000, (uint64_t)1 << 30, (uint64_t)1 << 62};
 	if (encoding == SNAPFMT_RANGES)
-		return snapfmt_encode_ranges(values, count, bounds, sizeof(bounds) / sizeof(bounds[0]), raw, size);
+		return snapfmt_encode_ranges(values, count, bounds,
+					     sizeof(bounds) / sizeof(bounds[0]), raw, size);
 	return snapfmt_codecs[encoding].encode(values, count, raw, size);
 }
 
@@ -78,7 +80,8 @@ static void test_round_trips(uint8_t encoding)
 		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 			fill(pattern, counts[i]);
 			if (!round_trip(encoding, counts[i], &encoded)) {
-				printf("# %s: pattern %d, %zu values\n", snapfmt_codecs[encoding].name, pattern, counts[i]);
+				printf("# %s: pattern %d, %zu values\n",
+				       snapfmt_codecs[encoding].name, pattern, counts[i]);
 				good = false;
 			}
 		}
@@ -90,43 +93,51 @@ static bool decodes(uint8_t encoding, size_t count, size_t size, const uint8_t *
 	return snapfmt_decode(encoding, bytes, size, decoded, count);
 }
 
-#define BYTES(...) sizeof((const uint8_t[]){__VA_ARGS__}), (const uint8_t[]){__VA_ARGS__}
+#define BYTES(...) \
+	sizeof((const uint8_t[]){__VA_ARGS__}), (const uint8_t[]) \
+	{ \
+		__VA_ARGS__ \
+	}
 
 static void test_refusals(void)
 {
 	CHECK(decodes(SNAPFMT_CONSTANT, 3, BYTES(5)));
-	CHECK(!decodes(SNAPFMT_CONSTANT, 3, BYTES(0x85, 0)));     /* over-long varint */
+	CHECK(!decodes(SNAPFMT_CONSTANT, 3, BYTES(0x85, 0))); /* over-long varint */
 	CHECK(!decodes(SNAPFMT_CONSTANT, 3, BYTES(255, 255, 255, 255, 255, 255, 255, 255, 255, 2)));
 	CHECK(decodes(SNAPFMT_CONSTANT, 3, BYTES(255, 255, 255, 255, 255, 255, 255, 255, 255, 1)));
-	CHECK(decodes(SNAPFMT_PLANES, 2, BYTES(1, 1, 7, 8)) && decoded[0] == 14 && decoded[1] == 16);
-	CHECK(!decodes(SNAPFMT_PLANES, 2, BYTES(0, 1, 0, 0)));    /* top plane all zero */
+	CHECK(decodes(SNAPFMT_PLANES, 2, BYTES(1, 1, 7, 8)) && decoded[0] == 14 &&
+	      decoded[1] == 16);
+	CHECK(!decodes(SNAPFMT_PLANES, 2, BYTES(0, 1, 0, 0))); /* top plane all zero */
 	CHECK(!decodes(SNAPFMT_PLANES, 2, BYTES(0, 9, 1, 1)));
 	CHECK(!decodes(SNAPFMT_PLANES, 1, BYTES(64, 1, 1)));
-	CHECK(!decodes(SNAPFMT_PLANES, 1, BYTES(63, 1, 2)));      /* bits shifted out */
-	CHECK(decodes(SNAPFMT_DELTA, 3, BYTES(10, 2, 1, 1, 2)) && decoded[1] == 6 && decoded[2] == 10);
-	CHECK(!decodes(SNAPFMT_DELTA, 1, BYTES(10, 0, 1)));       /* a width and nothing to be wide */
+	CHECK(!decodes(SNAPFMT_PLANES, 1, BYTES(63, 1, 2))); /* bits shifted out */
+	CHECK(decodes(SNAPFMT_DELTA, 3, BYTES(10, 2, 1, 1, 2)) && decoded[1] == 6 &&
+	      decoded[2] == 10);
+	/* a width and nothing to be wide */
+	CHECK(!decodes(SNAPFMT_DELTA, 1, BYTES(10, 0, 1)));
 	CHECK(decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 4, 9, 1, 0)) && decoded[0] == 9);
 	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 9, 4, 1, 0)));
 	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 4, 4, 1, 0)));
 	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(2, 4, 9, 2, 0)));
 	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(3, 4, 9, 10, 1, 0)));
 	CHECK(!decodes(SNAPFMT_DICTIONARY, 2, BYTES(0)));
-	CHECK(decodes(SNAPFMT_RUNS, 3, BYTES(2, 1, 7, 8, 1, 1, 0)) && decoded[1] == 7 && decoded[2] == 8);
+	CHECK(decodes(SNAPFMT_RUNS, 3, BYTES(2, 1, 7, 8, 1, 1, 0)) && decoded[1] == 7 &&
+	      decoded[2] == 8);
 	CHECK(!decodes(SNAPFMT_RUNS, 3, BYTES(2, 1, 7, 8, 1, 2, 0)));
 	CHECK(!decodes(SNAPFMT_RUNS, 4, BYTES(2, 1, 7, 8, 1, 1, 0)));
 	CHECK(!decodes(SNAPFMT_RUNS, 3, BYTES(0, 0, 0)));
-	CHECK(decodes(SNAPFMT_STEPS, 4, BYTES(3, 2, 0, 1, 1, 1, 10)) && decoded[0] == 5 && decoded[1] == 10 &&
-	      decoded[2] == 0 && decoded[3] == 10);
+	CHECK(decodes(SNAPFMT_STEPS, 4, BYTES(3, 2, 0, 1, 1, 1, 10)) && decoded[0] == 5 &&
+	      decoded[1] == 10 && decoded[2] == 0 && decoded[3] == 10);
 	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(4, 0, 0, 0)));
-	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(3, 0, 0, 0)));     /* a difference is missing */
-	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(0, 0, 1, 1, 2)));  /* one too many */
-	CHECK(decodes(SNAPFMT_RANGES, 3, BYTES(2, 5, 0, 1, 4, 1, 1, 2, 1, 2, 3, 2, 1)) && decoded[0] == 10 && decoded[1] == 8 &&
-	      decoded[2] == 9);
-	CHECK(!decodes(SNAPFMT_RANGES, 2, BYTES(1, 5, 0, 0, 1, 2)));    /* no such range */
-	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 5, 0, 1, 1, 0)));    /* top plane all zero */
-	CHECK(!decodes(SNAPFMT_RANGES, 2, BYTES(1, 5, 0, 0, 0, 0)));    /* nothing is in it */
-	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 0, 0, 0, 1)));       /* begins at 0 */
-	CHECK(!decodes(SNAPFMT_ADJACENT, 1, BYTES(0, 0, 0, 1, 0, 0)));  /* not without sizes */
+	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(3, 0, 0, 0)));    /* a difference is missing */
+	CHECK(!decodes(SNAPFMT_STEPS, 2, BYTES(0, 0, 1, 1, 2))); /* one too many */
+	CHECK(decodes(SNAPFMT_RANGES, 3, BYTES(2, 5, 0, 1, 4, 1, 1, 2, 1, 2, 3, 2, 1)) &&
+	      decoded[0] == 10 && decoded[1] == 8 && decoded[2] == 9);
+	CHECK(!decodes(SNAPFMT_RANGES, 2, BYTES(1, 5, 0, 0, 1, 2)));   /* no such range */
+	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 5, 0, 1, 1, 0)));   /* top plane all zero */
+	CHECK(!decodes(SNAPFMT_RANGES, 2, BYTES(1, 5, 0, 0, 0, 0)));   /* nothing is in it */
+	CHECK(!decodes(SNAPFMT_RANGES, 1, BYTES(1, 0, 0, 0, 1)));      /* begins at 0 */
+	CHECK(!decodes(SNAPFMT_ADJACENT, 1, BYTES(0, 0, 0, 1, 0, 0))); /* not without sizes */
 	CHECK(!decodes(SNAPFMT_ENCODING_COUNT, 1, BYTES(1)));
 	CHECK(!decodes(SNAPFMT_TEXT, 1, BYTES(0)));
 }
@@ -139,8 +150,8 @@ static void test_text(void)
 	const char *bytes;
 	size_t size = snapfmt_encode_text(strings, sizes, 3, raw, sizeof(raw));
 	CHECK(size == 9);
-	CHECK(snapfmt_decode_text(raw, size, 3, offsets, &bytes) && offsets[1] == 1 && offsets[2] == 1 &&
-	      offsets[3] == 6 && memcmp(bytes + 1, strings[2], 5) == 0);
+	CHECK(snapfmt_decode_text(raw, size, 3, offsets, &bytes) && offsets[1] == 1 &&
+	      offsets[2] == 1 && offsets[3] == 6 && memcmp(bytes + 1, strings[2], 5) == 0);
 	CHECK(!snapfmt_decode_text(raw, size - 1, 3, offsets, &bytes));
 	CHECK(!snapfmt_decode_text(raw, size, 2, offsets, &bytes));
 	const uint8_t huge[] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 1};
@@ -159,12 +170,16 @@ static void test_adjacent(void)
 			fill(pattern % PATTERNS, count);
 			for (size_t k = 0; k < count; k++) {
 				sizes[k] = random_number() % 200;
-				uint64_t room = sizes[k] <= 24 ? 32 : (sizes[k] + 8 + 15) & ~(uint64_t)15;
+				uint64_t room =
+					sizes[k] <= 24 ? 32 : (sizes[k] + 8 + 15) & ~(uint64_t)15;
 				if (pattern >= PATTERNS && k + 1 < count)
-					values[k + 1] = values[k] + room + (random_number() % 100 == 0 ? 4096 : 0);
+					values[k + 1] = values[k] + room +
+							(random_number() % 100 == 0 ? 4096 : 0);
 			}
-			size_t size = snapfmt_encode_adjacent(values, sizes, count, raw, sizeof(raw));
-			good = good && size > 0 && snapfmt_decode_adjacent(raw, size, sizes, decoded, count) &&
+			size_t size =
+				snapfmt_encode_adjacent(values, sizes, count, raw, sizeof(raw));
+			good = good && size > 0 &&
+			       snapfmt_decode_adjacent(raw, size, sizes, decoded, count) &&
 			       memcmp(values, decoded, count * sizeof(values[0])) == 0 &&
 			       !snapfmt_decode_adjacent(raw, size - 1, sizes, decoded, count) &&
 			       !snapfmt_decode_adjacent(raw, size + 1, sizes, decoded, count) &&
@@ -196,12 +211,14 @@ static void test_parts(void)
 	for (size_t i = 0; i < count; i++)
 		values[i] = random_number() % (1u << 24);
 	size = snapfmt_encode_planes(values, count, raw, sizeof(raw));
-	CHECK(snapfmt_find_parts(SNAPFMT_PLANES, raw, size, count, ends) == 3 && ends[0] == size - 2 * count &&
-	      ends[1] == size - count && ends[2] == size);
+	CHECK(snapfmt_find_parts(SNAPFMT_PLANES, raw, size, count, ends) == 3 &&
+	      ends[0] == size - 2 * count && ends[1] == size - count && ends[2] == size);
 	size = snapfmt_encode_delta(values, count, raw, sizeof(raw));
-	CHECK(snapfmt_find_parts(SNAPFMT_DELTA, raw, size, count, ends) == 4 && ends[2] == size - (count - 1));
+	CHECK(snapfmt_find_parts(SNAPFMT_DELTA, raw, size, count, ends) == 4 &&
+	      ends[2] == size - (count - 1));
 	size = snapfmt_encode_steps(values, count, raw, sizeof(raw));
-	CHECK(snapfmt_find_parts(SNAPFMT_STEPS, raw, size, count, ends) == 5 && ends[0] == count && ends[4] == size);
+	CHECK(snapfmt_find_parts(SNAPFMT_STEPS, raw, size, count, ends) == 5 && ends[0] == count &&
+	      ends[4] == size);
 	for (size_t i = 0; i < count; i++)
 		values[i] += values[i] == 0;
 	size = snapfmt_encode_ranges(values, count, bounds, 3, raw, sizeof(raw));
@@ -214,7 +231,10 @@ static void test_parts(void)
 		for (size_t j = 0; j < size; j++)
 			noise[j] = (uint8_t)(j < 32 ? random_number() >> random_number() % 60 : j);
 		const uint8_t encoding = (uint8_t)(random_number() % 16);
-		wrong += !ascend(ends, snapfmt_find_parts(encoding, noise, size, 1 + random_number() % 5000, ends), size);
+		wrong += !ascend(
+			ends,
+			snapfmt_find_parts(encoding, noise, size, 1 + random_number() % 5000, ends),
+			size);
 		free(noise);
 	}
 	CHECK(wrong == 0);
@@ -229,8 +249,10 @@ static void test_noise(void)
 		REQUIRE(noise);
 		for (size_t j = 0; j < size; j++)
 			noise[j] = (uint8_t)(random_number() >> (random_number() % 60));
-		accepted += snapfmt_decode((uint8_t)(i % 8), noise, size, decoded, 1 + random_number() % 12);
-		accepted += snapfmt_decode_adjacent(noise, size, values, decoded, 1 + random_number() % 12);
+		accepted += snapfmt_decode((uint8_t)(i % 8), noise, size, decoded,
+					   1 + random_number() % 12);
+		accepted += snapfmt_decode_adjacent(noise, size, values, decoded,
+						    1 + random_number() % 12);
 		free(noise);
 	}
 	CHECK_NAMED(accepted > 0, "noise is decoded or refused");
@@ -241,7 +263,8 @@ static void test_noise(void)
 #define COLUMNS 40
 
 /* Columns of random tables with random bytes; returns the batch's size. */
-static size_t random_batch(struct snapfmt_batch_column *columns, size_t count, uint8_t *bytes, uint8_t *batch, size_t size)
+static size_t random_batch(struct snapfmt_batch_column *columns, size_t count, uint8_t *bytes,
+			   uint8_t *batch, size_t size)
 {
 	uint32_t used = 0;
 	uint16_t table = 0, number = 0;
@@ -280,18 +303,20 @@ static size_t random_batch(struct snapfmt_batch_column *columns, size_t count, u
 	return (size_t)(s.at - batch);
 }
 
-static bool same_batch(const struct snapfmt_batch_column *a, const uint8_t *a_bytes, const struct snapfmt_batch_column *b,
-		       const uint8_t *b_bytes, size_t count)
+static bool same_batch(const struct snapfmt_batch_column *a, const uint8_t *a_bytes,
+		       const struct snapfmt_batch_column *b, const uint8_t *b_bytes, size_t count)
 {
 	bool same = true;
 	for (size_t i = 0; i < count; i++)
-		same = same && a[i].table == b[i].table && a[i].column == b[i].column && a[i].encoding == b[i].encoding &&
-		       a[i].flags == b[i].flags && a[i].row_count == b[i].row_count && a[i].size == b[i].size &&
+		same = same && a[i].table == b[i].table && a[i].column == b[i].column &&
+		       a[i].encoding == b[i].encoding && a[i].flags == b[i].flags &&
+		       a[i].row_count == b[i].row_count && a[i].size == b[i].size &&
 		       memcmp(a_bytes + a[i].offset, b_bytes + b[i].offset, a[i].size) == 0;
 	return same;
 }
 
-/* What is written is read; what is cut short or longer is refused; what is changed never reaches beyond the batch. */
+/* What is written is read; what is cut short or longer is
+ * refused; what is changed never reaches beyond the batch. */
 static void test_batches(void)
 {
 	static struct snapfmt_batch_column given[COLUMNS], got[SNAPFMT_BATCH_MAX_COLUMNS];
@@ -301,19 +326,23 @@ static void test_batches(void)
 	for (int round = 0; round < 300; round++) {
 		size_t count = 1 + random_number() % COLUMNS, found;
 		size_t size = random_batch(given, count, bytes, batch, sizeof(batch) - 1);
-		uint8_t *exact = malloc(size); /* of just that size, so that a sanitizer sees reads past it */
+		/* of just that size, so that a sanitizer sees reads past it */
+		uint8_t *exact = malloc(size);
 		REQUIRE(exact);
 		memcpy(exact, batch, size);
-		same = same && snapfmt_read_batch(exact, size, got, &found, &reason) && found == count &&
-		       same_batch(given, bytes, got, exact, count);
-		refused = refused && !snapfmt_read_batch(exact, random_number() % size, got, &found, &reason) && reason &&
-			  !snapfmt_read_batch(batch, size + 1, got, &found, &reason);
+		same = same && snapfmt_read_batch(exact, size, got, &found, &reason) &&
+		       found == count && same_batch(given, bytes, got, exact, count);
+		refused =
+			refused &&
+			!snapfmt_read_batch(exact, random_number() % size, got, &found, &reason) &&
+			reason && !snapfmt_read_batch(batch, size + 1, got, &found, &reason);
 		for (int i = 0; i < 100; i++) {
 			exact[random_number() % size] = (uint8_t)random_number();
 			if (!snapfmt_read_batch(exact, size, got, &found, &reason))
 				continue;
 			for (size_t k = 0; k < found; k++)
-				inside = inside && got[k].offset <= size && got[k].size <= size - got[k].offset && got[k].size > 0 &&
+				inside = inside && got[k].offset <= size &&
+					 got[k].size <= size - got[k].offset && got[k].size > 0 &&
 					 got[k].table > 0 && got[k].row_count > 0;
 		}
 		free(exact);

@@ -162,8 +162,7 @@ static char *say(const struct model *m, const bool *step, const char *label)
 
 /* ---- the library's answer in the same form ---- */
 
-static char *say_step(struct snap_graph *graph, const struct steps *paths,
-		      uint32_t index)
+static char *say_step(struct snap_graph *graph, const struct steps *paths, uint32_t index)
 {
 	const struct snap_graph_step *step = &paths->steps[index];
 	const char *name, *label;

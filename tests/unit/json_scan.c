@@ -1,4 +1,5 @@
-/* The streaming JSON scanner: values, escapes, numbers, places of faults; and any split of the input gives the same. */
+/* The streaming JSON scanner: values, escapes, numbers, places
+ * of faults; and any split of the input gives the same. */
 #include "tap.h"
 
 #include <unistd.h>
@@ -7,7 +8,8 @@
 #include "json_scan.h"
 
 /* The importers in the same folder want one; none is run here. */
-enum snap_status import_begin(struct import_context *context, uint32_t flags, struct snap_error *error)
+enum snap_status import_begin(struct import_context *context, uint32_t flags,
+			      struct snap_error *error)
 {
 	(void)context;
 	(void)flags;
@@ -26,7 +28,8 @@ static void begin(struct fixture *f, const char *bytes, size_t size)
 {
 	f->file = tmpfile();
 	REQUIRE(f->file != NULL && fwrite(bytes, 1, size, f->file) == size && fflush(f->file) == 0);
-	f->input = (struct import_input){.name = "test", .descriptor = fileno(f->file), .seekable = true, .size = size};
+	f->input = (struct import_input){
+		.name = "test", .descriptor = fileno(f->file), .seekable = true, .size = size};
 	struct snap_error error;
 	REQUIRE(import_reader_begin(&f->reader, &f->input, 0, &error) == SNAP_OK);
 	json_scan_begin(&f->scan, &f->reader, 1000000);
@@ -41,7 +44,10 @@ static void end(struct fixture *f)
 
 /* ---- a string in, its bytes out ---- */
 
-static const struct { const char *json, *wanted; size_t size; } strings[] = {
+static const struct {
+	const char *json, *wanted;
+	size_t size;
+} strings[] = {
 	{"\"\"", "", 0},
 	{"  \"plain\"", "plain", 5},
 	{"\"a\\n\\t\\r\\b\\f\\/\\\\\\\"z\"", "a\n\t\r\b\f/\\\"z", 10},
@@ -74,7 +80,11 @@ static void check_strings(void)
 /* ---- whole documents through json_scan_skip ---- */
 
 #define FINE UINT64_MAX
-static const struct { const char *json; uint64_t fault; const char *reason; } documents[] = {
+static const struct {
+	const char *json;
+	uint64_t fault;
+	const char *reason;
+} documents[] = {
 	{"{}", FINE, ""},
 	{" [ ] \n", FINE, ""},
 	{"[1,-2,3.5e+7,0,-0.0,1E9,true,false,null,\"x\",[],{},[[]]]", FINE, ""},
@@ -118,10 +128,12 @@ static void check_documents(void)
 		bool fine = documents[i].fault == FINE;
 		bool good = f.scan.failed == !fine;
 		if (good && !fine)
-			good = f.scan.error.status == SNAP_CORRUPT && f.scan.error.offset == documents[i].fault &&
+			good = f.scan.error.status == SNAP_CORRUPT &&
+			       f.scan.error.offset == documents[i].fault &&
 			       strstr(f.scan.error.message, documents[i].reason) != NULL;
 		char name[64];
-		snprintf(name, sizeof(name), "document %zu: %s", i, fine ? "good" : documents[i].reason);
+		snprintf(name, sizeof(name), "document %zu: %s", i,
+			 fine ? "good" : documents[i].reason);
 		if (!CHECK_NAMED(good, name) && f.scan.failed)
 			printf("# at %" PRIu64 ": %s\n", f.scan.error.offset, f.scan.error.message);
 		end(&f);
@@ -138,16 +150,30 @@ static void check_depth(void)
 		struct fixture f;
 		begin(&f, nested, 2 * depth);
 		json_scan_skip(&f.scan);
-		CHECK_NAMED(f.scan.failed == (extra == 1), extra ? "one level too deep" : "as deep as may be");
+		CHECK_NAMED(f.scan.failed == (extra == 1),
+			    extra ? "one level too deep" : "as deep as may be");
 		end(&f);
 	}
 }
 
 /* ---- numbers ---- */
 
-static const struct { const char *json; uint64_t fault; } bad_integers[] = {
-	{"[-1]", 1}, {"[1.5]", 1}, {"[1e3]", 1}, {"[12,007]", 4}, {"[18446744073709551616]", 1}, {"[1,,2]", 3}, {"[1,]", 3},
-	{"[\"1\"]", 1}, {"[1;2]", 2}, {"[1", 2}, {"[00,1,1,1,1,1,1,1,1,1,1]", 1}, {"[01234567,1,1,1,1,1,1]", 1},
+static const struct {
+	const char *json;
+	uint64_t fault;
+} bad_integers[] = {
+	{"[-1]", 1},
+	{"[1.5]", 1},
+	{"[1e3]", 1},
+	{"[12,007]", 4},
+	{"[18446744073709551616]", 1},
+	{"[1,,2]", 3},
+	{"[1,]", 3},
+	{"[\"1\"]", 1},
+	{"[1;2]", 2},
+	{"[1", 2},
+	{"[00,1,1,1,1,1,1,1,1,1,1]", 1},
+	{"[01234567,1,1,1,1,1,1]", 1},
 	{"[1,2x,1,1,1,1,1,1,1,1,1,1]", 4},
 };
 
@@ -160,7 +186,8 @@ static void check_integers(void)
 		bool ended;
 		json_scan_enter(&f.scan, JSON_ARRAY);
 		size_t count = json_scan_integers(&f.scan, values, 16, &ended);
-		bool good = f.scan.failed && ended && count == 0 && f.scan.error.offset == bad_integers[i].fault;
+		bool good = f.scan.failed && ended && count == 0 &&
+			    f.scan.error.offset == bad_integers[i].fault;
 		if (!CHECK_NAMED(good, bad_integers[i].json))
 			printf("# at %" PRIu64 ": %s\n", f.scan.error.offset, f.scan.error.message);
 		end(&f);
@@ -174,8 +201,8 @@ static void check_integers(void)
 	end(&f);
 }
 
-/* Numbers of every length, in batches of any size, written densely, as V8 does and spaciously, and so long that the
- * reader's buffer ends within them. */
+/* Numbers of every length, in batches of any size, written densely, as V8 does
+ * and spaciously, and so long that the reader's buffer ends within them. */
 static void check_long_array(const char *name, const char *separator, size_t batch)
 {
 	const size_t count = 60000;
@@ -222,11 +249,14 @@ static void check_members(void)
 	begin(&f, json, sizeof(json) - 1);
 	f.scan.max_text = 4;
 	json_scan_enter(&f.scan, JSON_OBJECT);
-	CHECK(json_scan_member(&f.scan) && json_scan_is(&f.scan, "a") && json_scan_peek(&f.scan) == JSON_ARRAY);
+	CHECK(json_scan_member(&f.scan) && json_scan_is(&f.scan, "a") &&
+	      json_scan_peek(&f.scan) == JSON_ARRAY);
 	json_scan_skip_flat(&f.scan);
-	CHECK(json_scan_member(&f.scan) && json_scan_is(&f.scan, "b") && json_scan_peek(&f.scan) == JSON_STRING);
+	CHECK(json_scan_member(&f.scan) && json_scan_is(&f.scan, "b") &&
+	      json_scan_peek(&f.scan) == JSON_STRING);
 	json_scan_string(&f.scan);
-	CHECK(json_scan_is(&f.scan, "0123") && f.scan.text_full_size == 10 && f.scan.cut_count == 1);
+	CHECK(json_scan_is(&f.scan, "0123") && f.scan.text_full_size == 10 &&
+	      f.scan.cut_count == 1);
 	CHECK(json_scan_member(&f.scan) && json_scan_unsigned(&f.scan) == UINT64_MAX);
 	CHECK(!json_scan_member(&f.scan));
 	json_scan_finish(&f.scan);
@@ -251,7 +281,8 @@ static void check_buffer_end(void)
 		json_scan_enter(&f.scan, JSON_ARRAY);
 		good = good && json_scan_element(&f.scan);
 		json_scan_string(&f.scan);
-		good = good && json_scan_is(&f.scan, "ab\xf0\x9f\x98\x80\n\xc3\xa9") && !json_scan_element(&f.scan);
+		good = good && json_scan_is(&f.scan, "ab\xf0\x9f\x98\x80\n\xc3\xa9") &&
+		       !json_scan_element(&f.scan);
 		json_scan_finish(&f.scan);
 		good = good && !f.scan.failed;
 		end(&f);

@@ -424,7 +424,8 @@ static void check_comparisons(void)
 		for (int k = 0; k < KEYS && good; k++) {
 			struct snap_query_options options = SNAP_QUERY_OPTIONS_INIT;
 			options.key = keys[k];
-			if ((options.key == SNAP_KEY_SHAPE || options.key == SNAP_KEY_REFCOUNT) && old.totals_only)
+			if ((options.key == SNAP_KEY_SHAPE || options.key == SNAP_KEY_REFCOUNT) &&
+			    old.totals_only)
 				continue;
 			naive_answer(&old, &options, &wanted_old);
 			naive_answer(&now, &options, &wanted);

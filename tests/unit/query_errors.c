@@ -1,5 +1,5 @@
-/* Proves: estimates from samples have no bias, and the truth is within 1.96 of their standard errors as often as it
- * should be (FORMAT.md, section 7.4). */
+/* Proves: estimates from samples have no bias, and the truth is within 1.96 of
+ * their standard errors as often as it should be (FORMAT.md, section 7.4). */
 #include "snap_query.h"
 #include "tap.h"
 
@@ -57,7 +57,8 @@ static int take(void *context, const void *bytes, size_t size)
 	return 0;
 }
 
-/* A tracker's way: bytes are counted until the next sample, and the block that it falls in is seen. */
+/* A tracker's way: bytes are counted until the next
+ * sample, and the block that it falls in is seen. */
 static void sample(struct file *file, bool totals_only)
 {
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
@@ -67,10 +68,14 @@ static void sample(struct file *file, bool totals_only)
 	options.flags = SNAP_SNAPSHOT_SAMPLED;
 	options.sampling_interval_bytes = INTERVAL;
 	options.totals_only = totals_only;
-	REQUIRE(snap_writer_open_sink(&w, &(struct snap_sink){.context = file, .write = take}, &options, NULL) == SNAP_OK);
+	REQUIRE(snap_writer_open_sink(&w, &(struct snap_sink){.context = file, .write = take},
+				      &options, NULL) == SNAP_OK);
 	double gap = minus_log(uniform()) * INTERVAL;
 	for (unsigned i = 0; i < BLOCKS; i++) {
-		struct snap_object object = {.id = 4096u + 16384u * i, .size = size_of(i), .count = 1, .domain = i % GROUPS};
+		struct snap_object object = {.id = 4096u + 16384u * i,
+					     .size = size_of(i),
+					     .count = 1,
+					     .domain = i % GROUPS};
 		if (gap >= (double)object.size) {
 			gap -= (double)object.size;
 			continue;
@@ -86,8 +91,8 @@ struct tally {
 	unsigned bytes_within, count_within;
 };
 
-static void judge(struct tally *tally, double bytes, double count, double wanted_bytes, double wanted_count, uint64_t bytes_error,
-		  uint64_t count_error)
+static void judge(struct tally *tally, double bytes, double count, double wanted_bytes,
+		  double wanted_count, uint64_t bytes_error, uint64_t count_error)
 {
 	tally->bytes += bytes / TRIALS;
 	tally->count += count / TRIALS;
@@ -112,11 +117,11 @@ static void ask(struct file *file, struct tally tallies[GROUPS + 1], const doubl
 		struct snap_answer_row row;
 		snap_answer_row(answer, i, &row);
 		size_t group = (size_t)row.number;
-		judge(&tallies[group], (double)row.bytes, (double)row.count, bytes[group], count[group], row.bytes_error,
-		      row.count_error);
+		judge(&tallies[group], (double)row.bytes, (double)row.count, bytes[group],
+		      count[group], row.bytes_error, row.count_error);
 	}
-	judge(&tallies[GROUPS], (double)info.bytes, (double)info.count, bytes[GROUPS], count[GROUPS], info.bytes_error,
-	      info.count_error);
+	judge(&tallies[GROUPS], (double)info.bytes, (double)info.count, bytes[GROUPS],
+	      count[GROUPS], info.bytes_error, info.count_error);
 	snap_answer_free(answer);
 	snap_reader_close(reader);
 }
@@ -164,7 +169,8 @@ static void test_averages(struct file *file)
 		options.errors = true;
 		state = 1234567;
 		sample(file, totals_only);
-		REQUIRE(snap_reader_open_memory(&reader, file->bytes, file->size, NULL, NULL) == SNAP_OK);
+		REQUIRE(snap_reader_open_memory(&reader, file->bytes, file->size, NULL, NULL) ==
+			SNAP_OK);
 		REQUIRE(snap_query(&answer, reader, &options, NULL) == SNAP_OK);
 		snap_answer_info(answer, &info);
 		CHECK(info.by_average == totals_only);
@@ -188,7 +194,8 @@ static void test_exact(struct file *file)
 	struct snap_answer_info info;
 	struct snap_answer_row row;
 	file->size = 0;
-	REQUIRE(snap_writer_open_sink(&w, &(struct snap_sink){.context = file, .write = take}, &given, NULL) == SNAP_OK);
+	REQUIRE(snap_writer_open_sink(&w, &(struct snap_sink){.context = file, .write = take},
+				      &given, NULL) == SNAP_OK);
 	REQUIRE(snap_writer_object(w, &object, NULL) == SNAP_OK);
 	REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
 	REQUIRE(snap_reader_open_memory(&reader, file->bytes, file->size, NULL, NULL) == SNAP_OK);
@@ -197,7 +204,8 @@ static void test_exact(struct file *file)
 	REQUIRE(snap_query(&answer, reader, &options, NULL) == SNAP_OK);
 	snap_answer_info(answer, &info);
 	snap_answer_row(answer, 0, &row);
-	CHECK(info.has_errors && info.bytes_error == 0 && row.bytes == 100 && row.bytes_error == 0 && row.count_error == 0);
+	CHECK(info.has_errors && info.bytes_error == 0 && row.bytes == 100 &&
+	      row.bytes_error == 0 && row.count_error == 0);
 	snap_answer_free(answer);
 	options.key = SNAP_KEY_FUNCTION;
 	options.cumulative = true;

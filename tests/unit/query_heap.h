@@ -156,8 +156,7 @@ static inline struct snap_reader *open_bytes(const struct bytes *bytes)
 
 static const enum snap_key keys[] = {
 	SNAP_KEY_TYPE,   SNAP_KEY_SHAPE,  SNAP_KEY_LINENO, SNAP_KEY_FILENAME,   SNAP_KEY_TRACEBACK,
-	SNAP_KEY_THREAD, SNAP_KEY_DOMAIN, SNAP_KEY_SIZE,   SNAP_KEY_GENERATION,
-	SNAP_KEY_REFCOUNT,
+	SNAP_KEY_THREAD, SNAP_KEY_DOMAIN, SNAP_KEY_SIZE,   SNAP_KEY_GENERATION, SNAP_KEY_REFCOUNT,
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 

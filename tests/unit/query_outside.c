@@ -223,7 +223,8 @@ static enum snap_status ask(const struct asked *asked, uint64_t limit, struct fa
 
 static struct faults no_faults(void)
 {
-	return (struct faults){.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
+	return (struct faults){
+		.only_temporary = true, .memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
 }
 
 /* How many of the limits were too little for the arrays, but enough for the answer. */

@@ -1,5 +1,5 @@
-/* Proves: questions that a snapshot cannot answer are refused, also those of hand-made ones, and nothing leaks or crashes
- * when memory ends (snap_query.h). */
+/* Proves: questions that a snapshot cannot answer are refused, also those of
+ * hand-made ones, and nothing leaks or crashes when memory ends (snap_query.h). */
 #include "query_heap.h"
 #include "rows.h"
 #include "survives.h"
@@ -63,8 +63,8 @@ static void check_refusals(void)
 	CHECK(ask(NULL, totals, &options, message) == SNAP_MISUSE &&
 	      strstr(message, "totals only"));
 	options.key = SNAP_KEY_TYPE;
-	CHECK(ask(NULL, totals, &options, message) ==
-	      SNAP_OK); /* one dimension: the totals answer */
+	/* one dimension: the totals answer */
+	CHECK(ask(NULL, totals, &options, message) == SNAP_OK);
 	options.pattern_count = 0;
 	options.key = SNAP_KEY_SHAPE;
 	CHECK(ask(NULL, totals, &options, message) == SNAP_MISUSE);
@@ -214,8 +214,8 @@ static void check_by_hand(void)
 		TOTALS_OF(SNAP_BY_STACK, 1, 2, 10, 20),
 	};
 	CHECK(ROWS_OF(circle, SNAP_KEY_TRACEBACK, SNAP_CORRUPT, &row, NULL) == 0);
-	CHECK(ROWS_OF(circle, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) ==
-	      1); /* the innermost frame is enough */
+	/* the innermost frame is enough */
+	CHECK(ROWS_OF(circle, SNAP_KEY_LINENO, SNAP_OK, &row, NULL) == 1);
 	const struct column beyond[] = {{SNAP_TYPE_NAME, 1, {4}},
 					TOTALS_OF(SNAP_BY_TYPE, 1, 2, 10, 20)};
 	CHECK(ROWS_OF(beyond, SNAP_KEY_TYPE, SNAP_CORRUPT, &row, NULL) == 0);

@@ -1,4 +1,5 @@
-/* Reading: values, statuses, members, the rules of the format, and that no damage goes unnoticed. */
+/* Reading: values, statuses, members, the rules of
+ * the format, and that no damage goes unnoticed. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -30,7 +31,8 @@ static bool is_string(struct snap_reader *reader, uint64_t id, const char *wante
 	       size == strlen(wanted) && memcmp(bytes, wanted, size) == 0;
 }
 
-static bool reads(struct snap_reader *reader, uint32_t id, uint64_t first, size_t count, const uint64_t *wanted)
+static bool reads(struct snap_reader *reader, uint32_t id, uint64_t first, size_t count,
+		  const uint64_t *wanted)
 {
 	struct snap_column *column;
 	uint64_t values[16];
@@ -52,17 +54,21 @@ static void test_values(void)
 	CHECK(snap_reader_row_count(reader, SNAP_OBJECTS) == 6);
 	CHECK(snap_reader_row_count(reader, SNAP_REFERENCES) == 13);
 	CHECK(snap_reader_row_count(reader, SNAP_CONTENTS) == 0);
-	CHECK(is_string(reader, 7, "Node") && is_string(reader, 12, "worker") && is_string(reader, 0, ""));
-	CHECK(snap_reader_string(reader, 13, &(const char *){NULL}, &(size_t){0}, &error) == SNAP_CORRUPT);
+	CHECK(is_string(reader, 7, "Node") && is_string(reader, 12, "worker") &&
+	      is_string(reader, 0, ""));
+	CHECK(snap_reader_string(reader, 13, &(const char *){NULL}, &(size_t){0}, &error) ==
+	      SNAP_CORRUPT);
 	CHECK(reads(reader, SNAP_OBJECT_SIZE, 0, 6, (uint64_t[]){48, 48, 32, 48, 100, 200}));
 	CHECK(reads(reader, SNAP_OBJECT_SIZE, 3, 2, (uint64_t[]){48, 100}));
-	CHECK_NAMED(reads(reader, SNAP_OBJECT_GENERATION, 2, 3, (uint64_t[]){0, 0, 0}), "absent: default 0");
+	CHECK_NAMED(reads(reader, SNAP_OBJECT_GENERATION, 2, 3, (uint64_t[]){0, 0, 0}),
+		    "absent: default 0");
 	CHECK_NAMED(!snap_reader_has_column(reader, SNAP_OBJECT_GENERATION) &&
-		    snap_reader_has_column(reader, SNAP_OBJECT_SIZE), "has_column");
+			    snap_reader_has_column(reader, SNAP_OBJECT_SIZE),
+		    "has_column");
 	const char *bytes;
 	size_t size;
-	CHECK(snap_reader_property(reader, "program", &bytes, &size, &error) == SNAP_OK && size == 4 &&
-	      memcmp(bytes, "demo", 4) == 0);
+	CHECK(snap_reader_property(reader, "program", &bytes, &size, &error) == SNAP_OK &&
+	      size == 4 && memcmp(bytes, "demo", 4) == 0);
 	CHECK(snap_reader_property(reader, "absent", &bytes, &size, &error) == SNAP_END);
 	struct snap_column *column;
 	CHECK(snap_column_open(&column, reader, SNAP_COLUMN(99, 0), &error) == SNAP_MISUSE);
@@ -73,7 +79,8 @@ static void test_values(void)
 	CHECK(snap_column_text(column, 0, &bytes, &size, &error) == SNAP_MISUSE);
 	snap_column_close(column);
 	struct snap_block_info block;
-	CHECK(snap_reader_block(reader, 0, &block) && block.column == SNAP_STRING_TEXT && block.offset == 48);
+	CHECK(snap_reader_block(reader, 0, &block) && block.column == SNAP_STRING_TEXT &&
+	      block.offset == 48);
 	CHECK(!snap_reader_block(reader, b.block_count, &block));
 	struct snap_column_info info;
 	CHECK(snap_column_describe(SNAP_OBJECT_COUNT, &info) && info.default_value == 1 &&
@@ -109,7 +116,8 @@ static void test_scan(void)
 	snap_scan_close(scan);
 	const uint32_t mixed[] = {SNAP_OBJECT_SIZE, SNAP_TYPE_NAME};
 	CHECK(snap_scan_open(&scan, reader, mixed, 2, NULL) == SNAP_MISUSE);
-	CHECK(snap_scan_open(&scan, reader, (uint32_t[]){SNAP_STRING_TEXT}, 1, NULL) == SNAP_MISUSE);
+	CHECK(snap_scan_open(&scan, reader, (uint32_t[]){SNAP_STRING_TEXT}, 1, NULL) ==
+	      SNAP_MISUSE);
 	snap_reader_close(reader);
 	build_free(&b);
 }
@@ -123,7 +131,10 @@ static void test_encodings(void)
 	build_begin(&b);
 	for (size_t i = 0; i < ALL; i++) {
 		size_t kind = i / ROWS % 6;
-		wanted[i] = kind == 0 ? 77 : kind == 3 ? i % 5 * 1000003 : kind == 4 ? i / 100 : i * 8 + i % 3;
+		wanted[i] = kind == 0   ? 77
+			    : kind == 3 ? i % 5 * 1000003
+			    : kind == 4 ? i / 100
+					: i * 8 + i % 3;
 	}
 	for (size_t i = 0; i < BLOCKS; i++)
 		build_encoded(&b, SNAP_OBJECT_ADDRESS, (uint8_t)(i % 6), wanted + i * ROWS, ROWS);
@@ -143,7 +154,8 @@ static void test_encodings(void)
 	CHECK_NAMED(good, "in pieces");
 	for (size_t i = 0; good && i < 2000; i++) {
 		size_t at = i * 104729 % ALL;
-		good = snap_column_read(column, at, 1, got, NULL) == SNAP_OK && got[0] == wanted[at];
+		good = snap_column_read(column, at, 1, got, NULL) == SNAP_OK &&
+		       got[0] == wanted[at];
 	}
 	CHECK_NAMED(good, "here and there");
 	snap_column_close(column);
@@ -159,7 +171,8 @@ static void check_error(const void *bytes, size_t size, enum snap_status wanted,
 	char name[300];
 	enum snap_status status = judge(bytes, size, &error);
 	snprintf(name, sizeof name, "%s: %s", snap_status_name(wanted), words);
-	if (!CHECK_NAMED(status == wanted && error.status == status && strstr(error.message, words), name))
+	if (!CHECK_NAMED(status == wanted && error.status == status && strstr(error.message, words),
+			 name))
 		printf("# got %s: %s\n", snap_status_name(status), error.message);
 }
 
@@ -189,7 +202,8 @@ static void test_newer(void)
 	b.size = 0;
 	build_begin(&b);
 	build_sample_blocks(&b, &sample_good);
-	build_raw(&b, (struct snapfmt_block){.table = 77, .column = 3, .flags = 1, .row_count = 5}, "x", 1);
+	build_raw(&b, (struct snapfmt_block){.table = 77, .column = 3, .flags = 1, .row_count = 5},
+		  "x", 1);
 	build_end(&b, NULL);
 	check_error(b.bytes, b.size, SNAP_UNSUPPORTED, "column 77.3");
 	b.size = 0;
@@ -202,12 +216,17 @@ static void test_newer(void)
 	b.size = 0;
 	build_begin(&b);
 	build_sample_blocks(&b, &sample_good);
-	build_raw(&b, (struct snapfmt_block){.table = 11, .column = 7, .encoding = 99, .row_count = 6}, "x", 1);
+	build_raw(&b,
+		  (struct snapfmt_block){.table = 11, .column = 7, .encoding = 99, .row_count = 6},
+		  "x", 1);
 	build_end(&b, NULL);
 	check_error(b.bytes, b.size, SNAP_UNSUPPORTED, "encoding 99");
 	b.size = 0;
 	build_begin(&b);
-	build_raw(&b, (struct snapfmt_block){.table = 11, .column = 1, .encoding = 99, .flags = 1, .row_count = 6}, "x", 1);
+	build_raw(&b,
+		  (struct snapfmt_block){
+			  .table = 11, .column = 1, .encoding = 99, .flags = 1, .row_count = 6},
+		  "x", 1);
 	build_end(&b, NULL);
 	check_error(b.bytes, b.size, SNAP_UNSUPPORTED, "encoding 99");
 	build_free(&b);
@@ -224,8 +243,10 @@ static void test_other_statuses(void)
 	struct snap_reader *reader;
 	struct snap_error error;
 	struct snap_source source = {.size = 1000, .read_at = fail_to_read};
-	CHECK(snap_reader_open_source(&reader, &source, NULL, &error) == SNAP_IO && error.os_errno == EIO);
-	CHECK(snap_reader_open(&reader, "/nonexistent/file", NULL, &error) == SNAP_IO && error.os_errno == ENOENT);
+	CHECK(snap_reader_open_source(&reader, &source, NULL, &error) == SNAP_IO &&
+	      error.os_errno == EIO);
+	CHECK(snap_reader_open(&reader, "/nonexistent/file", NULL, &error) == SNAP_IO &&
+	      error.os_errno == ENOENT);
 	CHECK(snap_reader_open(&reader, "/", NULL, &error) == SNAP_IO && error.os_errno == EISDIR);
 	struct snap_reader_options unset = {0};
 	CHECK(snap_reader_open_memory(&reader, "", 0, &unset, &error) == SNAP_MISUSE);
@@ -246,9 +267,11 @@ static void test_other_statuses(void)
 	REQUIRE(snap_column_open(&one, reader, SNAP_OBJECT_SIZE, &error) == SNAP_OK);
 	REQUIRE(snap_column_open(&two, reader, SNAP_OBJECT_DOMAIN, &error) == SNAP_OK);
 	CHECK(snap_column_read(one, 5, 1, values, &error) == SNAP_OK && values[0] == 1);
-	CHECK(snap_column_read(two, 5, 1, values, &error) == SNAP_LIMIT && strstr(error.message, "16 MiB"));
+	CHECK(snap_column_read(two, 5, 1, values, &error) == SNAP_LIMIT &&
+	      strstr(error.message, "16 MiB"));
 	snap_column_close(one);
-	CHECK_NAMED(snap_column_read(two, 5, 1, values, &error) == SNAP_OK, "after another let go, it fits");
+	CHECK_NAMED(snap_column_read(two, 5, 1, values, &error) == SNAP_OK,
+		    "after another let go, it fits");
 	snap_column_close(two);
 	snap_reader_close(reader);
 	free(values);
@@ -272,12 +295,14 @@ static void test_failure_messages(void)
 
 /* ---- where bytes come from ---- */
 
-static enum snap_status open_member(const struct build *b, int64_t member, struct snap_reader_info *info)
+static enum snap_status open_member(const struct build *b, int64_t member,
+				    struct snap_reader_info *info)
 {
 	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
 	options.member = member;
 	struct snap_reader *reader;
-	enum snap_status status = snap_reader_open_memory(&reader, b->bytes, b->size, &options, NULL);
+	enum snap_status status =
+		snap_reader_open_memory(&reader, b->bytes, b->size, &options, NULL);
 	if (status != SNAP_OK)
 		return status;
 	snap_reader_info(reader, info);
@@ -297,9 +322,12 @@ static void test_members(void)
 	build_end(&b, NULL);
 	build_sample(&b, &sample_good);
 	struct snap_reader_info info;
-	CHECK(open_member(&b, SNAP_LAST_MEMBER, &info) == SNAP_OK && info.member == 3 && info.member_count == 3);
-	CHECK(open_member(&b, 1, &info) == SNAP_OK && info.member == 1 && info.offset == 0 && info.size == first);
-	CHECK(open_member(&b, 2, &info) == SNAP_OK && info.offset == first && info.block_count == 0);
+	CHECK(open_member(&b, SNAP_LAST_MEMBER, &info) == SNAP_OK && info.member == 3 &&
+	      info.member_count == 3);
+	CHECK(open_member(&b, 1, &info) == SNAP_OK && info.member == 1 && info.offset == 0 &&
+	      info.size == first);
+	CHECK(open_member(&b, 2, &info) == SNAP_OK && info.offset == first &&
+	      info.block_count == 0);
 	CHECK(open_member(&b, -2, &info) == SNAP_OK && info.member == 2);
 	CHECK(open_member(&b, -3, &info) == SNAP_OK && info.member == 1);
 	CHECK(open_member(&b, 4, &info) == SNAP_MISUSE);
@@ -321,7 +349,8 @@ static void test_descriptors(void)
 	close(ends[1]);
 	struct snap_reader *reader = NULL;
 	CHECK(snap_reader_open_descriptor(&reader, ends[0], NULL, &error) == SNAP_OK);
-	CHECK_NAMED(reader && snap_reader_verify(reader, NULL, NULL, &error) == SNAP_OK, "from a pipe");
+	CHECK_NAMED(reader && snap_reader_verify(reader, NULL, NULL, &error) == SNAP_OK,
+		    "from a pipe");
 	snap_reader_close(reader);
 	close(ends[0]);
 	char path[] = "/tmp/reader-test-XXXXXX";
@@ -333,7 +362,8 @@ static void test_descriptors(void)
 	CHECK(snap_reader_open(&reader, path, NULL, &error) == SNAP_OK);
 	CHECK_NAMED(snap_reader_verify(reader, NULL, NULL, &error) == SNAP_OK, "from a path");
 	REQUIRE(ftruncate(file, (off_t)b.size / 2) == 0);
-	CHECK_NAMED(snap_reader_verify(reader, NULL, NULL, &error) == SNAP_IO, "a file that shrinks");
+	CHECK_NAMED(snap_reader_verify(reader, NULL, NULL, &error) == SNAP_IO,
+		    "a file that shrinks");
 	snap_reader_close(reader);
 	close(file);
 	unlink(path);
@@ -496,7 +526,8 @@ static void test_table_rules(void)
 	check_error(b.bytes, b.size, SNAP_CORRUPT, "not sampled");
 	b.size = 0;
 	build_begin(&b);
-	build_raw(&b, (struct snapfmt_block){.table = 18, .encoding = SNAPFMT_TEXT, .row_count = 1}, "\0", 1);
+	build_raw(&b, (struct snapfmt_block){.table = 18, .encoding = SNAPFMT_TEXT, .row_count = 1},
+		  "\0", 1);
 	build_end(&b, NULL);
 	check_error(b.bytes, b.size, SNAP_CORRUPT, "is text");
 	b.size = 0;
@@ -516,7 +547,10 @@ static void test_table_rules(void)
 	check_error(b.bytes, b.size, SNAP_CORRUPT, "rules of encoding constant");
 	b.size = 0;
 	build_begin(&b);
-	build_raw(&b, (struct snapfmt_block){.table = 1, .encoding = SNAPFMT_TEXT, .flags = 1, .row_count = 2}, "\1\2ab", 4);
+	build_raw(&b,
+		  (struct snapfmt_block){
+			  .table = 1, .encoding = SNAPFMT_TEXT, .flags = 1, .row_count = 2},
+		  "\1\2ab", 4);
 	build_end(&b, NULL);
 	check_error(b.bytes, b.size, SNAP_CORRUPT, "rules of encoding text");
 	build_free(&b);

@@ -1,4 +1,5 @@
-/* The n-th allocation and the n-th call of the file table fail, for every n: a plain status, and nothing leaks. */
+/* The n-th allocation and the n-th call of the file table
+ * fail, for every n: a plain status, and nothing leaks. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -43,7 +44,8 @@ static int fail_open(void *context, const char *path, enum snap_io_mode mode, vo
 	return failure;
 }
 
-static int fail_read(void *context, void *file, uint64_t offset, void *buffer, size_t size, size_t *got)
+static int fail_read(void *context, void *file, uint64_t offset, void *buffer, size_t size,
+		     size_t *got)
 {
 	struct faults *f = context;
 	return io_fails(f) ? EIO : f->io->read_at(f->io->context, file, offset, buffer, size, got);
@@ -89,7 +91,8 @@ static enum snap_status use(struct snap_reader *reader, struct snap_error *error
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
-static enum snap_status open_and_use(struct faults *f, const char *path, bool partial, struct snap_error *error)
+static enum snap_status open_and_use(struct faults *f, const char *path, bool partial,
+				     struct snap_error *error)
 {
 	f->calls = f->io_calls = 0;
 	struct snap_allocator allocator = {f, resize};
@@ -121,7 +124,8 @@ static void run(const char *path, bool partial, bool memory, const char *name)
 	uint64_t n = 0;
 	bool good = true;
 	for (; good; n++) {
-		struct faults f = {.fail_at = memory ? n : UINT64_MAX, .io_fail_at = memory ? UINT64_MAX : n,
+		struct faults f = {.fail_at = memory ? n : UINT64_MAX,
+				   .io_fail_at = memory ? UINT64_MAX : n,
 				   .io = libsnap_system_io()};
 		struct snap_error error = {.status = SNAP_OK};
 		enum snap_status status = open_and_use(&f, path, partial, &error);
@@ -131,17 +135,22 @@ static void run(const char *path, bool partial, bool memory, const char *name)
 			good &= status == SNAP_OK;
 			break;
 		}
-		good &= status == (memory ? SNAP_NO_MEMORY : SNAP_IO) && error.status == status && error.message[0];
+		good &= status == (memory ? SNAP_NO_MEMORY : SNAP_IO) && error.status == status &&
+			error.message[0];
 		if (!good)
-			printf("# call %d: %s: %s, %d bytes and %d files left\n", (int)n, snap_status_name(status),
-			       error.message, (int)f.live, (int)f.files);
+			printf("# call %d: %s: %s, %d bytes and %d files left\n", (int)n,
+			       snap_status_name(status), error.message, (int)f.live, (int)f.files);
 	}
 	printf("# %d calls\n", (int)n);
 	CHECK_NAMED(good && n > 3, name);
 }
 
 /* A named pipe that is filled anew for every open. */
-struct feeder { const char *path; const struct build *b; int times; };
+struct feeder {
+	const char *path;
+	const struct build *b;
+	int times;
+};
 
 static void *feed(void *context)
 {
@@ -167,7 +176,9 @@ static void test_spool(const struct build *b)
 	for (uint64_t n = 1; n < 6; n++) {
 		struct feeder feeder = {path, b, 1};
 		pthread_t thread;
-		struct faults f = {.fail_at = UINT64_MAX, .io_fail_at = n == 1 ? UINT64_MAX : n, .io = libsnap_system_io()};
+		struct faults f = {.fail_at = UINT64_MAX,
+				   .io_fail_at = n == 1 ? UINT64_MAX : n,
+				   .io = libsnap_system_io()};
 		struct snap_error error;
 		REQUIRE(pthread_create(&thread, NULL, feed, &feeder) == 0);
 		enum snap_status status = open_and_use(&f, path, false, &error);
@@ -180,7 +191,12 @@ static void test_spool(const struct build *b)
 }
 
 /* Several threads, each with its own column, on one reader. */
-struct job { struct snap_reader *reader; uint64_t sum; uint32_t column; bool good; };
+struct job {
+	struct snap_reader *reader;
+	uint64_t sum;
+	uint32_t column;
+	bool good;
+};
 
 static void *sum_column(void *context)
 {
@@ -216,7 +232,8 @@ static void test_threads(void)
 	pthread_t threads[THREADS];
 	struct job jobs[THREADS];
 	for (size_t i = 0; i < THREADS; i++) {
-		jobs[i] = (struct job){reader, 0, i % 2 ? SNAP_OBJECT_SIZE : SNAP_OBJECT_ADDRESS, false};
+		jobs[i] = (struct job){reader, 0, i % 2 ? SNAP_OBJECT_SIZE : SNAP_OBJECT_ADDRESS,
+				       false};
 		REQUIRE(pthread_create(&threads[i], NULL, sum_column, &jobs[i]) == 0);
 	}
 	bool good = true;

@@ -1,8 +1,9 @@
-/* Salvage: what is whole of a damaged file is read, and the rest is counted (FORMAT.md, section 8). */
+/* Salvage: what is whole of a damaged file is read,
+ * and the rest is counted (FORMAT.md, section 8). */
 #include "build_snapshot.h"
 
-static enum snap_status open_partial(struct snap_reader **reader, const void *bytes, size_t size, int64_t member,
-				     struct snap_error *error)
+static enum snap_status open_partial(struct snap_reader **reader, const void *bytes, size_t size,
+				     int64_t member, struct snap_error *error)
 {
 	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
 	options.partial = true;
@@ -11,7 +12,10 @@ static enum snap_status open_partial(struct snap_reader **reader, const void *by
 }
 
 /* Object rows with address, size and stack that a scan gives, and those it says are lost. */
-struct rows { uint64_t whole, lost, bytes, mask, addresses; enum snap_status status; };
+struct rows {
+	uint64_t whole, lost, bytes, mask, addresses;
+	enum snap_status status;
+};
 
 static struct rows scan_objects(struct snap_reader *reader)
 {
@@ -28,7 +32,8 @@ static struct rows scan_objects(struct snap_reader *reader)
 			rows.bytes += values[1][i];
 			rows.mask |= 1u << (first + i);
 			/* The third has none. */
-			rows.addresses |= (values[0][i] != 0 || first + i == 2 ? 1u : 0u) << (first + i);
+			rows.addresses |= (values[0][i] != 0 || first + i == 2 ? 1u : 0u)
+					  << (first + i);
 		}
 	}
 	rows.lost = snap_scan_lost_rows(scan);
@@ -39,7 +44,8 @@ static struct rows scan_objects(struct snap_reader *reader)
 static uint32_t block_of(const struct build *b, uint32_t column, uint64_t first_row)
 {
 	for (uint32_t i = 0; i < b->block_count; i++)
-		if (SNAP_COLUMN(b->blocks[i].table, b->blocks[i].column) == column && b->blocks[i].first_row == first_row)
+		if (SNAP_COLUMN(b->blocks[i].table, b->blocks[i].column) == column &&
+		    b->blocks[i].first_row == first_row)
 			return i;
 	const bool has_this_block = false;
 	REQUIRE(has_this_block);
@@ -58,20 +64,24 @@ static void test_bad_block(void)
 	snap_reader_info(reader, &info);
 	CHECK_NAMED(!info.damaged, "a bad block is not looked at before it is needed");
 	struct rows rows = scan_objects(reader);
-	CHECK(rows.status == SNAP_END && rows.whole == 4 && rows.lost == 2 && rows.mask == 0xf && rows.bytes == 176);
+	CHECK(rows.status == SNAP_END && rows.whole == 4 && rows.lost == 2 && rows.mask == 0xf &&
+	      rows.bytes == 176);
 	snap_reader_info(reader, &info);
 	CHECK(info.damaged && info.lost_blocks == 1 && info.damage.status == SNAP_CORRUPT);
-	CHECK(snap_reader_verify(reader, NULL, NULL, &error) == SNAP_CORRUPT && strstr(error.message, "hash of block"));
+	CHECK(snap_reader_verify(reader, NULL, NULL, &error) == SNAP_CORRUPT &&
+	      strstr(error.message, "hash of block"));
 	CHECK(snap_reader_row_count(reader, SNAP_OBJECTS) == 6);
 	struct snap_column *column;
 	uint64_t value;
 	REQUIRE(snap_column_open(&column, reader, SNAP_OBJECT_SIZE, &error) == SNAP_OK);
-	CHECK(snap_column_read(column, 5, 1, &value, &error) == SNAP_CORRUPT && strstr(error.message, "lost"));
+	CHECK(snap_column_read(column, 5, 1, &value, &error) == SNAP_CORRUPT &&
+	      strstr(error.message, "lost"));
 	CHECK(snap_column_read(column, 3, 1, &value, &error) == SNAP_OK && value == 48);
 	snap_column_close(column);
 	snap_reader_close(reader);
 	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, &error) == SNAP_OK);
-	CHECK_NAMED(scan_objects(reader).status == SNAP_CORRUPT, "without --partial the scan fails");
+	CHECK_NAMED(scan_objects(reader).status == SNAP_CORRUPT,
+		    "without --partial the scan fails");
 	snap_reader_close(reader);
 	build_free(&b);
 }
@@ -88,7 +98,8 @@ static uint32_t batch_of(const struct build *b, unsigned number)
 	return 0;
 }
 
-static enum snap_status read_first(struct snap_reader *reader, uint32_t id, uint64_t *value, struct snap_error *error)
+static enum snap_status read_first(struct snap_reader *reader, uint32_t id, uint64_t *value,
+				   struct snap_error *error)
 {
 	struct snap_column *column;
 	REQUIRE(snap_column_open(&column, reader, id, error) == SNAP_OK);
@@ -97,7 +108,8 @@ static enum snap_status read_first(struct snap_reader *reader, uint32_t id, uint
 	return status;
 }
 
-/* What was in the batch is lost and not absent, and the message says what; what was not in it is there. */
+/* What was in the batch is lost and not absent, and the
+ * message says what; what was not in it is there. */
 static void test_bad_batch(bool with_directory)
 {
 	struct build b = {0};
@@ -112,17 +124,20 @@ static void test_bad_batch(bool with_directory)
 		b.bytes[directory + 20] ^= 1;
 	CHECK(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, &error) == SNAP_CORRUPT);
 	if (with_directory)
-		CHECK(strstr(error.message, "columns of properties, modules, frames, stacks are lost"));
+		CHECK(strstr(error.message,
+			     "columns of properties, modules, frames, stacks are lost"));
 	REQUIRE(open_partial(&reader, b.bytes, b.size, 0, &error) == SNAP_OK);
 	snap_reader_info(reader, &info);
 	CHECK(info.damaged && info.lost_blocks == 1);
 	CHECK(snap_reader_row_count(reader, SNAP_FRAMES) == 2); /* the stacks know them */
-	CHECK(read_first(reader, SNAP_FRAME_LINE, &value, &error) == SNAP_CORRUPT && strstr(error.message, "lost"));
+	CHECK(read_first(reader, SNAP_FRAME_LINE, &value, &error) == SNAP_CORRUPT &&
+	      strstr(error.message, "lost"));
 	CHECK(read_first(reader, SNAP_FRAME_OFFSET, &value, &error) == SNAP_CORRUPT);
 	CHECK(read_first(reader, SNAP_OBJECT_SIZE, &value, &error) == SNAP_OK && value == 48);
 	CHECK(read_first(reader, SNAP_ROOT_OBJECT, &value, &error) == SNAP_OK && value == 1);
 	/* Whether there were generations is known only from a directory. */
-	CHECK(read_first(reader, SNAP_OBJECT_GENERATION, &value, &error) == (with_directory ? SNAP_OK : SNAP_CORRUPT));
+	CHECK(read_first(reader, SNAP_OBJECT_GENERATION, &value, &error) ==
+	      (with_directory ? SNAP_OK : SNAP_CORRUPT));
 	snap_reader_close(reader);
 	build_free(&b);
 }
@@ -146,8 +161,10 @@ static void test_one_batch(void)
 	REQUIRE(open_partial(&reader, b.bytes, batch_end, 0, &error) == SNAP_OK);
 	CHECK(snap_reader_row_count(reader, SNAP_OBJECTS) == 4);
 	CHECK(read_first(reader, SNAP_OBJECT_SIZE, &value, &error) == SNAP_OK && value == 48);
-	CHECK_NAMED(read_first(reader, SNAP_OBJECT_GENERATION, &value, &error) == SNAP_OK, "objects are whole: roots come behind");
-	CHECK_NAMED(read_first(reader, SNAP_ROOT_LABEL, &value, &error) == SNAP_CORRUPT, "the last table may go on");
+	CHECK_NAMED(read_first(reader, SNAP_OBJECT_GENERATION, &value, &error) == SNAP_OK,
+		    "objects are whole: roots come behind");
+	CHECK_NAMED(read_first(reader, SNAP_ROOT_LABEL, &value, &error) == SNAP_CORRUPT,
+		    "the last table may go on");
 	snap_reader_close(reader);
 	b.bytes[20] ^= 1;
 	REQUIRE(open_partial(&reader, b.bytes, b.size, 0, &error) == SNAP_OK);
@@ -167,13 +184,16 @@ static void test_no_trailer(void)
 	size_t second_sizes = b.offsets[block_of(&b, SNAP_OBJECT_STACK, 4)];
 	REQUIRE(open_partial(&reader, b.bytes, second_sizes + 70, 0, &error) == SNAP_OK);
 	snap_reader_info(reader, &info);
-	CHECK(info.damaged && info.damage.status == SNAP_CORRUPT && (info.flags & SNAP_SNAPSHOT_PARTIAL));
+	CHECK(info.damaged && info.damage.status == SNAP_CORRUPT &&
+	      (info.flags & SNAP_SNAPSHOT_PARTIAL));
 	CHECK(info.major_version == 1 && info.member == 1 && info.member_count == 1);
 	struct rows rows = scan_objects(reader);
-	CHECK_NAMED(rows.status == SNAP_END && rows.mask == 0xf && rows.lost == 2, "cut in a block: whole rows are read");
+	CHECK_NAMED(rows.status == SNAP_END && rows.mask == 0xf && rows.lost == 2,
+		    "cut in a block: whole rows are read");
 	const char *bytes;
 	size_t size;
-	CHECK(snap_reader_property(reader, "program", &bytes, &size, &error) == SNAP_OK && memcmp(bytes, "demo", 4) == 0);
+	CHECK(snap_reader_property(reader, "program", &bytes, &size, &error) == SNAP_OK &&
+	      memcmp(bytes, "demo", 4) == 0);
 	/* None can be read, but runs say how many slots there were; the tails are lost. */
 	CHECK(snap_reader_row_count(reader, SNAP_REFERENCES) == 10);
 	snap_reader_close(reader);
@@ -186,7 +206,8 @@ static void test_no_trailer(void)
 	build_free(&b);
 }
 
-/* Bytes lost in the middle: everything behind them is found again, and the directory says what is missing. */
+/* Bytes lost in the middle: everything behind them is
+ * found again, and the directory says what is missing. */
 static void test_hole(void)
 {
 	struct build b = {0};
@@ -214,13 +235,15 @@ static void test_lost_tables(void)
 	build_begin(&b);
 	build_column(&b, SNAP_TYPE_NAME, (uint64_t[]){3, 9}, 2);
 	build_column(&b, SNAP_REFERENCE_TARGET, (uint64_t[]){0, 70, 7}, 3);
-	build_column(&b, SNAP_SLOT_LABEL, (uint64_t[]){SNAP_LABEL_STRING(12), SNAP_LABEL_OBJECT(80)}, 2);
+	build_column(&b, SNAP_SLOT_LABEL,
+		     (uint64_t[]){SNAP_LABEL_STRING(12), SNAP_LABEL_OBJECT(80)}, 2);
 	REQUIRE(open_partial(&reader, b.bytes, b.size, 0, &error) == SNAP_OK);
 	CHECK(snap_reader_row_count(reader, SNAP_STRINGS) == 12);
 	CHECK(snap_reader_row_count(reader, SNAP_OBJECTS) == 80);
 	const char *bytes;
 	size_t size;
-	CHECK(snap_reader_string(reader, 9, &bytes, &size, &error) == SNAP_CORRUPT && strstr(error.message, "lost"));
+	CHECK(snap_reader_string(reader, 9, &bytes, &size, &error) == SNAP_CORRUPT &&
+	      strstr(error.message, "lost"));
 	struct snap_column *column;
 	uint64_t values[3];
 	REQUIRE(snap_column_open(&column, reader, SNAP_REFERENCE_TARGET, &error) == SNAP_OK);
@@ -243,15 +266,18 @@ static void test_series(void)
 	build_sample(&b, &sample);
 	size_t end = b.size;
 	build_sample(&b, &sample_good);
-	CHECK_NAMED(open_partial(&reader, b.bytes, b.size - 500, 2, &error) == SNAP_OK, "the last of three is cut");
+	CHECK_NAMED(open_partial(&reader, b.bytes, b.size - 500, 2, &error) == SNAP_OK,
+		    "the last of three is cut");
 	snap_reader_info(reader, &info);
-	CHECK(info.member == 2 && info.member_count == 3 && info.offset == second && info.size == end - second);
+	CHECK(info.member == 2 && info.member_count == 3 && info.offset == second &&
+	      info.size == end - second);
 	CHECK(info.lost_blocks == 0 && scan_objects(reader).bytes == 476 - 48 + 1000);
 	snap_reader_close(reader);
 	b.bytes[second + 20] ^= 1; /* the header of the second */
 	REQUIRE(open_partial(&reader, b.bytes, b.size - 500, 2, &error) == SNAP_OK);
 	snap_reader_info(reader, &info);
-	CHECK_NAMED(info.member_count == 3 && info.lost_blocks == 0, "a lost header does not join two snapshots");
+	CHECK_NAMED(info.member_count == 3 && info.lost_blocks == 0,
+		    "a lost header does not join two snapshots");
 	snap_reader_close(reader);
 	CHECK(open_partial(&reader, b.bytes, b.size - 500, 4, &error) == SNAP_MISUSE);
 	build_free(&b);
@@ -288,8 +314,10 @@ static void test_nothing_there(void)
 	enum { SIZE = 8 << 20 };
 	uint8_t *bytes = calloc(SIZE, 1);
 	REQUIRE(bytes);
-	const struct snapfmt_block block = {.row_count = 1, .raw_size = 1, .stored_size = SNAPFMT_MAX_STORED, .hash = 1};
-	for (size_t at = 0; at + SNAPFMT_BLOCK_HEADER_SIZE <= SIZE; at += SNAPFMT_BLOCK_HEADER_SIZE) {
+	const struct snapfmt_block block = {
+		.row_count = 1, .raw_size = 1, .stored_size = SNAPFMT_MAX_STORED, .hash = 1};
+	for (size_t at = 0; at + SNAPFMT_BLOCK_HEADER_SIZE <= SIZE;
+	     at += SNAPFMT_BLOCK_HEADER_SIZE) {
 		struct sink s = sink_over(bytes + at, SNAPFMT_BLOCK_HEADER_SIZE);
 		snapfmt_write_block(&s, &block);
 	}
@@ -315,7 +343,8 @@ static void test_every_damage(void)
 			uint64_t bytes = 0;
 			for (size_t row = 0; row < 6; row++)
 				bytes += rows.mask >> row & 1 ? sizes[row] : 0;
-			good = rows.status == SNAP_END && rows.bytes == bytes && rows.addresses == rows.mask;
+			good = rows.status == SNAP_END && rows.bytes == bytes &&
+			       rows.addresses == rows.mask;
 			unseen |= snap_reader_verify(reader, NULL, NULL, &error) == SNAP_OK;
 			snap_reader_close(reader);
 		}

@@ -4,7 +4,10 @@
 #include "siphash.h"
 
 /* Key 00 01 .. 0f, input 00 01 .. (n - 1): from the reference implementation's vectors. */
-static const struct { size_t size; uint64_t hash; } vectors[] = {
+static const struct {
+	size_t size;
+	uint64_t hash;
+} vectors[] = {
 	{0, UINT64_C(0x726fdb47dd0e0e31)},  {1, UINT64_C(0x74f839c593dc67fd)},
 	{2, UINT64_C(0x0d6c8009d9a94f5a)},  {3, UINT64_C(0x85676696d7fb7e2d)},
 	{7, UINT64_C(0xab0200f58b01d137)},  {8, UINT64_C(0x93f5f5799a932462)},
@@ -39,7 +42,8 @@ int main(void)
 		CHECK_NAMED(siphash(key, input, vectors[i].size) == vectors[i].hash, name);
 	}
 
-	const char *one[] = {"ab", "c"}, *two[] = {"a", "bc"}, *three[] = {"c", "ab"}, *four[] = {"abc"};
+	const char *one[] = {"ab", "c"}, *two[] = {"a", "bc"}, *three[] = {"c", "ab"},
+		   *four[] = {"abc"};
 	const char *five[] = {"ab", "c", ""}, *six[] = {"ab", "d"};
 	CHECK(same(derive(one, 2), derive(one, 2)));
 	CHECK(!same(derive(one, 2), derive(two, 2)));

@@ -6,8 +6,8 @@
 #include "snap_query.h"
 
 /* Whether it does, and says so more than least times: what is made smaller may stay as it is. */
-static inline bool survives(struct snap_reader *old, struct snap_reader *reader, struct snap_query_options options,
-			    uint64_t least)
+static inline bool survives(struct snap_reader *old, struct snap_reader *reader,
+			    struct snap_query_options options, uint64_t least)
 {
 	uint64_t failed = 0;
 	for (uint64_t n = 0;; n++) {

@@ -17,7 +17,8 @@ static void write_model(struct model_bytes *b, const struct model *m, uint64_t s
 	REQUIRE(status == SNAP_OK);
 }
 
-/* So many objects, by ids that lie close together and come in no order; returns the most that was in memory. */
+/* So many objects, by ids that lie close together and come
+ * in no order; returns the most that was in memory. */
 static uint64_t write_strewn(struct model_bytes *b, uint64_t count, uint64_t memory)
 {
 	struct faults faults = {.memory_fail_at = UINT64_MAX, .io_fail_at = UINT64_MAX};
@@ -243,7 +244,8 @@ static void test_totals_only(void)
 	model_make(&m, 500, 4);
 	struct snap_writer *with = open_bytes(&whole, NULL, 0);
 	with->few_objects = 0;
-	REQUIRE(model_add(with, &m, NULL) == SNAP_OK && snap_writer_finish(with, NULL, NULL) == SNAP_OK);
+	REQUIRE(model_add(with, &m, NULL) == SNAP_OK &&
+		snap_writer_finish(with, NULL, NULL) == SNAP_OK);
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	options.totals_only = true;
 	struct snap_writer *w = open_bytes(&sums, &options, 0);

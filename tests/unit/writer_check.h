@@ -190,9 +190,9 @@ static bool same_objects(struct snap_reader *reader, const struct model *m)
 				values[11][row],      values[12][row]};
 	for (size_t i = 0; i < m->object_count; i++) {
 		const struct snap_object *o = &m->objects[i];
-		wanted[i] = (struct flat){o->id,     o->size,   o->type,         o->stack,
-					  o->thread, o->name,   o->content,      o->generation,
-					  o->flags,  o->domain, o->birth_serial, o->birth_time_ns,
+		wanted[i] = (struct flat){o->id,       o->size,   o->type,         o->stack,
+					  o->thread,   o->name,   o->content,      o->generation,
+					  o->flags,    o->domain, o->birth_serial, o->birth_time_ns,
 					  o->refcount, o->count};
 	}
 	size_t wanted_count = add_up(wanted, m->object_count);

@@ -1,4 +1,5 @@
-/* Objects that are written as they come: the reader finds them in that order, and what has none is refused (snap.h). */
+/* Objects that are written as they come: the reader finds them
+ * in that order, and what has none is refused (snap.h). */
 #include "writer_model.h"
 
 #include "faults.h"
@@ -13,7 +14,9 @@ static struct snap_object object_at(uint64_t i)
 {
 	return (struct snap_object){.id = i % 100 == 7 ? 0 : 4096 + i * 48,
 				    .size = i % 40,
-				    .count = i % 50 == 20 ? 0 : i % 100 == 7 ? 3 : 1,
+				    .count = i % 50 == 20   ? 0
+					     : i % 100 == 7 ? 3
+							    : 1,
 				    .type = (uint32_t)(i / 1000 % (TYPES + 1)),
 				    .flags = i > 150000};
 }
@@ -44,11 +47,13 @@ static struct snap_writer *open_direct(struct model_bytes *b)
 	return w;
 }
 
-static void require_column(struct snap_reader *reader, uint32_t id, const uint64_t *wanted, uint64_t rows)
+static void require_column(struct snap_reader *reader, uint32_t id, const uint64_t *wanted,
+			   uint64_t rows)
 {
 	struct snap_column *c;
 	uint64_t *values = model_alloc(rows, sizeof(*values));
-	REQUIRE(snap_reader_row_count(reader, SNAP_OBJECTS) == rows && snap_column_open(&c, reader, id, NULL) == SNAP_OK);
+	REQUIRE(snap_reader_row_count(reader, SNAP_OBJECTS) == rows &&
+		snap_column_open(&c, reader, id, NULL) == SNAP_OK);
 	REQUIRE(snap_column_read(c, 0, rows, values, NULL) == SNAP_OK);
 	REQUIRE(memcmp(values, wanted, rows * sizeof(*values)) == 0);
 	snap_column_close(c);
@@ -62,7 +67,8 @@ static void check_rows(uint64_t count)
 	struct snap_reader *reader;
 	struct snap_error error;
 	uint64_t *values[4];
-	REQUIRE(add_objects(w, count, &error) == SNAP_OK && snap_writer_finish(w, NULL, &error) == SNAP_OK);
+	REQUIRE(add_objects(w, count, &error) == SNAP_OK &&
+		snap_writer_finish(w, NULL, &error) == SNAP_OK);
 	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, &error) == SNAP_OK);
 	CHECK(snap_reader_verify(reader, NULL, NULL, &error) == SNAP_OK);
 	for (int i = 0; i < 4; i++)
@@ -79,7 +85,8 @@ static void check_rows(uint64_t count)
 	require_column(reader, SNAP_OBJECT_COUNT, values[2], count);
 	require_column(reader, SNAP_OBJECT_FLAGS, values[3], count);
 	CHECK(snap_reader_row_count(reader, SNAP_RUNS) == (count + 999) / 1000);
-	CHECK(snap_reader_row_count(reader, SNAP_SHAPES) == (count > 3000 ? TYPES + 1 : (count + 999) / 1000));
+	CHECK(snap_reader_row_count(reader, SNAP_SHAPES) ==
+	      (count > 3000 ? TYPES + 1 : (count + 999) / 1000));
 	for (int i = 0; i < 4; i++)
 		free(values[i]);
 	snap_reader_close(reader);
@@ -102,7 +109,8 @@ static void test_misuse(void)
 	REQUIRE(snap_writer_string(w, "a", 1, &name, &e) == SNAP_OK);
 	o = (struct snap_object){.id = 101, .count = 1, .name = name};
 	CHECK(snap_writer_object(w, &o, &e) == SNAP_MISUSE);
-	CHECK(snap_writer_reference(w, 100, 100, SNAP_REF_FIELD, SNAP_LABEL_NONE, &e) == SNAP_MISUSE);
+	CHECK(snap_writer_reference(w, 100, 100, SNAP_REF_FIELD, SNAP_LABEL_NONE, &e) ==
+	      SNAP_MISUSE);
 	CHECK(snap_writer_keyed_reference(w, 100, 100, SNAP_REF_VALUE, 100, &e) == SNAP_MISUSE);
 	CHECK(snap_writer_root(w, &root, &e) == SNAP_MISUSE);
 	CHECK(snap_writer_layout(w, 0, NULL, 0, &layout, &e) == SNAP_OK);
@@ -156,7 +164,8 @@ static void test_faults(void)
 			REQUIRE(f.live == 0 && f.open_files == 0);
 			if (status == SNAP_OK)
 				break;
-			REQUIRE(status == (memory ? SNAP_NO_MEMORY : SNAP_IO) && size_of(path) == before);
+			REQUIRE(status == (memory ? SNAP_NO_MEMORY : SNAP_IO) &&
+				size_of(path) == before);
 		}
 		CHECK(size_of(path) > before && truncate(path, (off_t)before) == 0);
 	}

@@ -89,7 +89,8 @@ static unsigned files_beside(const char *path)
 static uint64_t fail_memory(const struct run *run, const uint8_t *old, size_t old_size)
 {
 	for (uint64_t n = 0;; n++) {
-		struct faults f = {.memory_fail_at = n, .io_fail_at = UINT64_MAX, .close_fails = true};
+		struct faults f = {
+			.memory_fail_at = n, .io_fail_at = UINT64_MAX, .close_fails = true};
 		struct snap_error error = {0};
 		enum snap_status status = write_once(run, &f, &error);
 		REQUIRE(f.live == 0 && f.open_files == 0);
@@ -106,8 +107,10 @@ static uint64_t fail_memory(const struct run *run, const uint8_t *old, size_t ol
 static uint64_t fail_io(const struct run *run, const uint8_t *old, size_t old_size)
 {
 	for (uint64_t n = 0;; n++) {
-		struct faults f = {
-			.memory_fail_at = UINT64_MAX, .io_fail_at = n, .io_errno = ENOSPC, .close_fails = true};
+		struct faults f = {.memory_fail_at = UINT64_MAX,
+				   .io_fail_at = n,
+				   .io_errno = ENOSPC,
+				   .close_fails = true};
 		struct snap_error error = {0};
 		enum snap_status status = write_once(run, &f, &error);
 		REQUIRE(f.live == 0 && f.open_files == 0);

@@ -1,4 +1,5 @@
-/* The writer: a heap that is given at once becomes the file that its objects, written one by one, become (snap.h). */
+/* The writer: a heap that is given at once becomes the file
+ * that its objects, written one by one, become (snap.h). */
 #include "faults.h"
 #include "writer_model.h"
 
@@ -12,7 +13,8 @@ struct heap {
 	struct snap_slot slots[LAYOUTS][80];
 	size_t slot_count[LAYOUTS];
 	struct snap_heap_object objects[OBJECTS];
-	uint32_t order[OBJECTS], object_stacks[OBJECTS], object_contents[OBJECTS], words[OBJECTS * 80];
+	uint32_t order[OBJECTS], object_stacks[OBJECTS], object_contents[OBJECTS],
+		words[OBJECTS * 80];
 	size_t word_count;
 };
 
@@ -55,9 +57,11 @@ static enum snap_status lay_out(struct snap_writer *w, struct heap *h, struct sn
 			h->slots[i][slot] = (struct snap_slot){
 				slot ? SNAP_REF_FIELD : SNAP_REF_CLASS,
 				slot ? SNAP_LABEL_STRING(h->strings[slot + i]) : SNAP_LABEL_NONE};
-		status = snap_writer_layout(w, type_of(h, i), h->slots[i], slot_counts[i], &h->layouts[i], error);
+		status = snap_writer_layout(w, type_of(h, i), h->slots[i], slot_counts[i],
+					    &h->layouts[i], error);
 	}
-	return status == SNAP_OK ? snap_writer_labelled_layout(w, type_of(h, LAYOUTS - 1), &h->layouts[LAYOUTS - 1], error)
+	return status == SNAP_OK ? snap_writer_labelled_layout(w, type_of(h, LAYOUTS - 1),
+							       &h->layouts[LAYOUTS - 1], error)
 				 : status;
 }
 
@@ -74,7 +78,8 @@ static void make_objects(struct heap *h)
 	uint64_t random = 88172645463325252u;
 	h->word_count = 0;
 	for (uint32_t number = 1; number <= OBJECTS; number++) {
-		const uint32_t place = number * 7 % OBJECTS, layout = number == OBJECTS ? 0 : layout_for(number, &random);
+		const uint32_t place = number * 7 % OBJECTS,
+			       layout = number == OBJECTS ? 0 : layout_for(number, &random);
 		struct snap_heap_object *o = &h->objects[number - 1];
 		const bool labelled = layout == LAYOUTS - 1;
 		*o = (struct snap_heap_object){.id = (place + 1) * (uint64_t)SPREAD,
@@ -85,7 +90,9 @@ static void make_objects(struct heap *h)
 					       .generation = (uint16_t)(number % 3),
 					       .flags = number % 50 == 0};
 		o->name = number % 5 ? 0 : h->strings[number % STRINGS];
-		o->reference_count = (uint32_t)(h->slot_count[layout] + model_random(&random, 3) * model_random(&random, 4));
+		o->reference_count =
+			(uint32_t)(h->slot_count[layout] +
+				   model_random(&random, 3) * model_random(&random, 4));
 		if (layout >= 4 && !labelled)
 			o->reference_count = (uint32_t)h->slot_count[layout];
 		for (uint32_t i = 0; i < o->reference_count; i++) {
@@ -101,9 +108,11 @@ static void make_objects(struct heap *h)
 	}
 }
 
-static enum snap_status add_root(struct snap_writer *w, const struct heap *h, struct snap_error *error)
+static enum snap_status add_root(struct snap_writer *w, const struct heap *h,
+				 struct snap_error *error)
 {
-	const struct snap_root root = {.object = 5 * (uint64_t)SPREAD, .label = h->strings[3]}, unknown = {.object = 5};
+	const struct snap_root root = {.object = 5 * (uint64_t)SPREAD, .label = h->strings[3]},
+			       unknown = {.object = 5};
 	enum snap_status status = snap_writer_root(w, &root, error);
 	return status == SNAP_OK ? snap_writer_root(w, &unknown, error) : status;
 }
@@ -132,16 +141,19 @@ static void put_apart(struct snap_writer *w, const struct heap *h, uint32_t numb
 	const uint32_t *at = h->words + from->references;
 	REQUIRE(snap_writer_object(w, &o, NULL) == SNAP_OK);
 	for (size_t i = 0; i < from->reference_count; i++) {
-		struct snap_slot slot = {SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i - h->slot_count[layout])};
+		struct snap_slot slot = {SNAP_REF_ELEMENT,
+					 SNAP_LABEL_INDEX(i - h->slot_count[layout])};
 		if (layout == LAYOUTS - 1) {
-			REQUIRE(snap_writer_keyed_reference(w, o.id, id_of(h, at[0]), SNAP_REF_VALUE, id_of(h, at[2]), NULL) ==
-				SNAP_OK);
+			REQUIRE(snap_writer_keyed_reference(w, o.id, id_of(h, at[0]),
+							    SNAP_REF_VALUE, id_of(h, at[2]),
+							    NULL) == SNAP_OK);
 			at += 3;
 			continue;
 		}
 		if (i < h->slot_count[layout])
 			slot = h->slots[layout][i];
-		REQUIRE(snap_writer_reference(w, o.id, id_of(h, *at++), slot.kind, slot.label, NULL) == SNAP_OK);
+		REQUIRE(snap_writer_reference(w, o.id, id_of(h, *at++), slot.kind, slot.label,
+					      NULL) == SNAP_OK);
 	}
 }
 
@@ -183,14 +195,15 @@ static void test_same(struct heap *h)
 	REQUIRE(snap_writer_heap(w, &arrays, NULL) == SNAP_OK);
 	REQUIRE(snap_writer_finish(w, &other, NULL) == SNAP_OK);
 	CHECK(same_bytes(&apart, &whole));
-	CHECK(one.object_rows == other.object_rows && one.references == other.references && one.unknown_roots == 1 &&
-	      other.unknown_roots == 1);
+	CHECK(one.object_rows == other.object_rows && one.references == other.references &&
+	      one.unknown_roots == 1 && other.unknown_roots == 1);
 	free(apart.bytes);
 	free(whole.bytes);
 }
 
 /* What is wrong is found when the writer ends. */
-static enum snap_status finish_with(struct heap *h, const struct snap_heap *arrays, bool other_object)
+static enum snap_status finish_with(struct heap *h, const struct snap_heap *arrays,
+				    bool other_object)
 {
 	struct model_bytes b = {0};
 	struct snap_writer *w = open_bytes(&b, NULL, 0);
@@ -208,11 +221,11 @@ static enum snap_status finish_with(struct heap *h, const struct snap_heap *arra
 	return status;
 }
 
-#define WRONG(place, value)                                           \
-	do {                                                          \
-		(place) = (value);                                    \
+#define WRONG(place, value) \
+	do { \
+		(place) = (value); \
 		CHECK(finish_with(h, &arrays, false) == SNAP_MISUSE); \
-		*h = *sound;                                          \
+		*h = *sound; \
 	} while (0)
 
 static void test_wrong(struct heap *h)
@@ -221,7 +234,8 @@ static void test_wrong(struct heap *h)
 	struct heap *sound = model_alloc(1, sizeof(*sound));
 	*sound = *h;
 	uint32_t labelled = 1;
-	while (h->objects[labelled - 1].layout != h->layouts[LAYOUTS - 1] || h->objects[labelled - 1].reference_count == 0)
+	while (h->objects[labelled - 1].layout != h->layouts[LAYOUTS - 1] ||
+	       h->objects[labelled - 1].reference_count == 0)
 		labelled++;
 	uint32_t *words = h->words + h->objects[labelled - 1].references;
 	CHECK(finish_with(h, &arrays, false) == SNAP_OK);

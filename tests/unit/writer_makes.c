@@ -1,4 +1,5 @@
-/* The writer: objects of one make, written at once, are those written one by one; and contents (snap.h). */
+/* The writer: objects of one make, written at once, are
+ * those written one by one; and contents (snap.h). */
 #include "writer_model.h"
 
 /* ---- objects of one make ---- */
@@ -20,14 +21,16 @@ static void begin_makes(struct snap_writer *w, struct makes *makes)
 		makes->slot_count[i] = slot_counts[i];
 		for (size_t slot = 0; slot < slot_counts[i]; slot++) {
 			int size = snprintf(name, sizeof(name), "field %zu", slot);
-			REQUIRE(snap_writer_string(w, name, (size_t)size, &string, NULL) == SNAP_OK);
+			REQUIRE(snap_writer_string(w, name, (size_t)size, &string, NULL) ==
+				SNAP_OK);
 			makes->slots[i][slot] = (struct snap_slot){
 				slot ? SNAP_REF_FIELD : SNAP_REF_CLASS,
 				slot ? SNAP_LABEL_STRING(string) : SNAP_LABEL_NONE};
 		}
 		int size = snprintf(name, sizeof(name), "type %u", i);
 		REQUIRE(snap_writer_string(w, name, (size_t)size, &string, NULL) == SNAP_OK);
-		REQUIRE(snap_writer_type(w, string, SNAP_TYPE_OBJECT, &makes->types[i], NULL) == SNAP_OK);
+		REQUIRE(snap_writer_type(w, string, SNAP_TYPE_OBJECT, &makes->types[i], NULL) ==
+			SNAP_OK);
 		REQUIRE(snap_writer_layout(w, makes->types[i], makes->slots[i], slot_counts[i],
 					   &makes->layouts[i], NULL) == SNAP_OK);
 	}
@@ -39,15 +42,18 @@ static void add_apart(struct snap_writer *w, const struct makes *makes, uint32_t
 {
 	REQUIRE(snap_writer_object(w, o, NULL) == SNAP_OK);
 	for (size_t i = 0; i < count; i++) {
-		struct snap_slot slot = {SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i - makes->slot_count[make])};
+		struct snap_slot slot = {SNAP_REF_ELEMENT,
+					 SNAP_LABEL_INDEX(i - makes->slot_count[make])};
 		if (i < makes->slot_count[make])
 			slot = makes->slots[make][i];
-		REQUIRE(snap_writer_reference(w, o->id, targets[i], slot.kind, slot.label, NULL) == SNAP_OK);
+		REQUIRE(snap_writer_reference(w, o->id, targets[i], slot.kind, slot.label, NULL) ==
+			SNAP_OK);
 	}
 }
 
 /* Most first slots have the same target; with spread 1, others are just before their object. */
-static void write_makes(struct model_bytes *b, bool apart, bool loose, uint64_t spread, uint64_t memory)
+static void write_makes(struct model_bytes *b, bool apart, bool loose, uint64_t spread,
+			uint64_t memory)
 {
 	struct snap_writer *w = open_bytes(b, NULL, memory);
 	struct makes makes;
@@ -55,22 +61,28 @@ static void write_makes(struct model_bytes *b, bool apart, bool loose, uint64_t 
 	begin_makes(w, &makes);
 	for (uint64_t i = 0; i < 5000; i++) {
 		uint32_t make = (uint32_t)model_random(&random, MAKES);
-		size_t count = makes.slot_count[make] + model_random(&random, 3) * model_random(&random, 10);
+		size_t count = makes.slot_count[make] +
+			       model_random(&random, 3) * model_random(&random, 10);
 		for (size_t k = 0; k < count; k++)
 			targets[k] = model_random(&random, 6000) * spread;
-		struct snap_object o = {.id = (i * 7919 % 5000 + 1) * spread, .size = 8 * count, .count = 1,
-					.type = makes.types[make], .domain = count % 2};
+		struct snap_object o = {.id = (i * 7919 % 5000 + 1) * spread,
+					.size = 8 * count,
+					.count = 1,
+					.type = makes.types[make],
+					.domain = count % 2};
 		if (model_random(&random, 4) > 0)
 			targets[0] = 77 * spread;
 		else if (model_random(&random, 2) > 0)
 			targets[0] = o.id - spread;
 		if (loose && i % 100 == 50)
 			REQUIRE(snap_writer_reference(w, (i * 7919 % 4000 + 1) * spread, spread,
-						      SNAP_REF_HIDDEN, SNAP_LABEL_NONE, NULL) == SNAP_OK);
+						      SNAP_REF_HIDDEN, SNAP_LABEL_NONE,
+						      NULL) == SNAP_OK);
 		if (apart)
 			add_apart(w, &makes, make, &o, targets, count);
 		else
-			REQUIRE(snap_writer_object_of(w, makes.layouts[make], &o, targets, count, NULL) == SNAP_OK);
+			REQUIRE(snap_writer_object_of(w, makes.layouts[make], &o, targets, count,
+						      NULL) == SNAP_OK);
 	}
 	REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
 }
@@ -111,7 +123,8 @@ static void test_wrong_makes(void)
 					  {SNAP_REF_FIELD, SNAP_LABEL_STRING(0)},
 					  {(enum snap_reference_kind)32, SNAP_LABEL_NONE}};
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
-		CHECK(snap_writer_layout(w, makes.types[0], &wrong[i], 1, &id, NULL) == SNAP_MISUSE);
+		CHECK(snap_writer_layout(w, makes.types[0], &wrong[i], 1, &id, NULL) ==
+		      SNAP_MISUSE);
 	CHECK(snap_writer_layout(w, 999, NULL, 0, &id, NULL) == SNAP_MISUSE);
 	snap_writer_abort(w);
 	free(b.bytes);

@@ -220,7 +220,8 @@ static inline enum snap_status model_rest(struct snap_writer *w, const struct mo
 		MODEL_TRY(snap_writer_root(w, &m->roots[i], e));
 	MODEL_TRY(snap_writer_timeline(w, 1, 2, 3, 4, e));
 	MODEL_TRY(snap_writer_timeline(w, 5, 6, 7, 8, e));
-	return snap_writer_mapping(w, &(struct snap_mapping){.address = 4096, .size = 4096, .name = 1}, e);
+	return snap_writer_mapping(
+		w, &(struct snap_mapping){.address = 4096, .size = 4096, .name = 1}, e);
 }
 
 /* Objects, each with its references after it. */
@@ -300,8 +301,8 @@ static inline int model_take(void *context, const void *bytes, size_t size)
 /* ---- writers and readers of them ---- */
 
 /* forced_memory is less than a caller may give, so that little data spills too. */
-static inline struct snap_writer *open_bytes(struct model_bytes *b, const struct snap_writer_options *options,
-					     uint64_t forced_memory)
+static inline struct snap_writer *
+open_bytes(struct model_bytes *b, const struct snap_writer_options *options, uint64_t forced_memory)
 {
 	const struct snap_sink sink = {b, model_take};
 	struct snap_writer *w;

@@ -1,4 +1,5 @@
-/* Demangles by libiberty, without parameters of functions: a frame has a line too.  Shortens names. */
+/* Demangles by libiberty, without parameters of
+ * functions: a frame has a line too.  Shortens names. */
 #include "demangle.h"
 
 #include <libiberty/demangle.h>
@@ -21,7 +22,8 @@ size_t demangle(void *context, const char *bytes, size_t count, char *name, size
 	if (!text)
 		return 0;
 	/* A class is known by its table. */
-	const char *from = strncmp(text, VTABLE, strlen(VTABLE)) == 0 ? text + strlen(VTABLE) : text;
+	const char *from =
+		strncmp(text, VTABLE, strlen(VTABLE)) == 0 ? text + strlen(VTABLE) : text;
 	size_t length = strlen(from);
 	if (length > size)
 		length = 0;
@@ -76,7 +78,8 @@ void shorten_templates(struct buffer *out, const char *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		size_t end = 0;
-		if (bytes[i] == '<' && i > 0 && is_of_name(bytes[i - 1]) && !ends_operator(bytes, i))
+		if (bytes[i] == '<' && i > 0 && is_of_name(bytes[i - 1]) &&
+		    !ends_operator(bytes, i))
 			end = end_of_arguments(bytes, size, i);
 		if (end > i + SHORT_ENOUGH + 2) {
 			buffer_text(out, "<...>");

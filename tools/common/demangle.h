@@ -6,8 +6,9 @@
 
 #include "buffer.h"
 
-/* Up to size bytes of the name of a function, or of the class of a virtual table, whose linkage name is given; 0 if that is no mangled name.  For
- * snap_query_options, whose context is not used. */
+/* Up to size bytes of the name of a function, or of the class of a
+ * virtual table, whose linkage name is given; 0 if that is no mangled
+ * name.  For snap_query_options, whose context is not used. */
 size_t demangle(void *context, const char *bytes, size_t count, char *name, size_t size);
 /* Appends the name of a variable, as it was written, and what follows after a '+' as it is. */
 void demangle_variable(struct buffer *out, const char *bytes, size_t size);

@@ -124,7 +124,8 @@ static bool read_event(struct document *d)
 	return true;
 }
 
-/* U+EF80 to U+EFFF is EE BE 80 to EE BF BF: two bits of the second byte and six of the third are the byte meant. */
+/* U+EF80 to U+EFFF is EE BE 80 to EE BF BF: two bits of the
+ * second byte and six of the third are the byte meant. */
 static void decode_text(struct document *d)
 {
 	unsigned char *text = d->event.data.scalar.value;
@@ -133,7 +134,8 @@ static void decode_text(struct document *d)
 		bool stands_for = size - i >= 3 && text[i] == 0xee && (text[i + 1] & 0xfe) == 0xbe;
 		text[out] = text[i];
 		if (stands_for)
-			text[out] = (unsigned char)(0x80 | (text[i + 1] & 1) << 6 | (text[i + 2] & 0x3f));
+			text[out] = (unsigned char)(0x80 | (text[i + 1] & 1) << 6 |
+						    (text[i + 2] & 0x3f));
 		i += stands_for ? 3 : 1;
 	}
 	text[out] = '\0';
@@ -167,20 +169,18 @@ enum document_node document_next(struct document *d)
 		decode_text(d);
 		return DOCUMENT_SCALAR;
 	case YAML_MAPPING_START_EVENT:
-		if (!refuse_decoration(d, event->data.mapping_start.anchor, event->data.mapping_start.tag))
+		if (!refuse_decoration(d, event->data.mapping_start.anchor,
+				       event->data.mapping_start.tag))
 			return DOCUMENT_FAILED;
 		return enter(d, DOCUMENT_MAPPING);
 	case YAML_SEQUENCE_START_EVENT:
-		if (!refuse_decoration(d, event->data.sequence_start.anchor, event->data.sequence_start.tag))
+		if (!refuse_decoration(d, event->data.sequence_start.anchor,
+				       event->data.sequence_start.tag))
 			return DOCUMENT_FAILED;
 		return enter(d, DOCUMENT_SEQUENCE);
 	case YAML_MAPPING_END_EVENT:
-	case YAML_SEQUENCE_END_EVENT:
-		d->depth--;
-		return DOCUMENT_END;
-	case YAML_ALIAS_EVENT:
-		document_fail(d, "aliases are not allowed");
-		return DOCUMENT_FAILED;
+	case YAML_SEQUENCE_END_EVENT: d->depth--; return DOCUMENT_END;
+	case YAML_ALIAS_EVENT: document_fail(d, "aliases are not allowed"); return DOCUMENT_FAILED;
 	default: /* stream and document events: document_begin eats those that belong there */
 		document_fail(d, "a value is missing");
 		return DOCUMENT_FAILED;
@@ -192,17 +192,15 @@ bool document_begin(struct document *d)
 	while (read_event(d)) {
 		switch (d->event.type) {
 		case YAML_STREAM_START_EVENT:
-		case YAML_DOCUMENT_END_EVENT:
-			continue;
-		case YAML_STREAM_END_EVENT:
-			return false;
+		case YAML_DOCUMENT_END_EVENT: continue;
+		case YAML_STREAM_END_EVENT: return false;
 		case YAML_DOCUMENT_START_EVENT:
 			if (d->event.data.document_start.version_directive ||
-			    d->event.data.document_start.tag_directives.start != d->event.data.document_start.tag_directives.end)
+			    d->event.data.document_start.tag_directives.start !=
+				    d->event.data.document_start.tag_directives.end)
 				return document_fail(d, "directives are not allowed");
 			return true;
-		default:
-			return document_fail(d, "a document has to begin here");
+		default: return document_fail(d, "a document has to begin here");
 		}
 	}
 	return false;
@@ -226,9 +224,18 @@ static bool expect(struct document *d, enum document_node wanted, const char *wh
 	return node == wanted || document_fail(d, "%s is expected here", what);
 }
 
-bool document_mapping(struct document *d) { return expect(d, DOCUMENT_MAPPING, "a mapping"); }
-bool document_sequence(struct document *d) { return expect(d, DOCUMENT_SEQUENCE, "a list"); }
-bool document_scalar(struct document *d) { return expect(d, DOCUMENT_SCALAR, "a value"); }
+bool document_mapping(struct document *d)
+{
+	return expect(d, DOCUMENT_MAPPING, "a mapping");
+}
+bool document_sequence(struct document *d)
+{
+	return expect(d, DOCUMENT_SEQUENCE, "a list");
+}
+bool document_scalar(struct document *d)
+{
+	return expect(d, DOCUMENT_SCALAR, "a value");
+}
 
 int document_key(struct document *d, const char *const *keys, uint64_t *seen)
 {

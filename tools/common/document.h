@@ -1,5 +1,6 @@
-/* YAML as hostile input: sizes and nesting are capped before and while libyaml reads; no aliases, anchors, tags or
- * directives; unknown and repeated keys are errors.  The first failure is reported as FILE:LINE:COLUMN, and stays. */
+/* YAML as hostile input: sizes and nesting are capped before and while libyaml
+ * reads; no aliases, anchors, tags or directives; unknown and repeated keys are
+ * errors.  The first failure is reported as FILE:LINE:COLUMN, and stays. */
 #ifndef DOCUMENT_H
 #define DOCUMENT_H
 
@@ -15,8 +16,9 @@ enum document_node {
 	DOCUMENT_SCALAR,
 	DOCUMENT_MAPPING,  /* its keys and values follow, then an end */
 	DOCUMENT_SEQUENCE, /* its items follow, then an end */
-	DOCUMENT_END,      /* of the mapping or sequence; of the file where a document could begin */
-	DOCUMENT_FAILED,   /* now and from now on */
+	/* of the mapping or sequence; of the file where a document could begin */
+	DOCUMENT_END,
+	DOCUMENT_FAILED, /* now and from now on */
 };
 
 /* file may be "-".  NULL: reported. */
@@ -29,8 +31,8 @@ bool document_begin(struct document *);
 /* The next node, whatever it is. */
 enum document_node document_next(struct document *);
 
-/* The scalar that document_next gave, until its next call; a NUL follows it.  A byte HH that is not UTF-8 is written
- * as the character U+EFHH, which is that byte here. */
+/* The scalar that document_next gave, until its next call; a NUL follows it.  A byte
+ * HH that is not UTF-8 is written as the character U+EFHH, which is that byte here. */
 const char *document_text(const struct document *, size_t *size);
 /* It had no quotes. */
 bool document_plain(const struct document *);
@@ -40,8 +42,8 @@ bool document_mapping(struct document *);
 bool document_sequence(struct document *);
 bool document_scalar(struct document *);
 
-/* Within a mapping: the next key's index in keys (which ends with NULL and has at most 64), or -1 at its end and on
- * failure.  seen is 0 at first. */
+/* Within a mapping: the next key's index in keys (which ends with NULL and
+ * has at most 64), or -1 at its end and on failure.  seen is 0 at first. */
 int document_key(struct document *, const char *const *keys, uint64_t *seen);
 /* Within a sequence: reads the next item; false at the end and on failure. */
 bool document_item(struct document *, enum document_node *);
@@ -54,7 +56,8 @@ bool document_number(struct document *, uint64_t most, uint64_t *value);
 bool document_is_number(const struct document *);
 
 /* A failure at the last node (printf).  Returns false. */
-bool document_fail(struct document *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool document_fail(struct document *, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 bool document_failed(const struct document *);
 
 #endif

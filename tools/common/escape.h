@@ -5,13 +5,13 @@
 #include "buffer.h"
 
 enum escape_form {
-	ESCAPE_TEXT,     /* \n \t \r \\ \xHH: reversible, for tables, TSV and CSV */
-	ESCAPE_MESSAGE,  /* the same, but backslashes stay as they are: text that may be escaped
-			    already */
+	ESCAPE_TEXT, /* \n \t \r \\ \xHH: reversible, for tables, TSV and CSV */
+	/* the same, but backslashes stay as they are: text that may be escaped already */
+	ESCAPE_MESSAGE,
 	ESCAPE_MARKDOWN, /* the same, and a backslash before what Markdown would act on */
 	ESCAPE_JSON,     /* inside of a JSON string; a byte HH that is not UTF-8 becomes \udcHH */
-	ESCAPE_YAML, /* inside of a double-quoted scalar; YAML has no surrogates: the byte becomes
-			U+EFHH */
+	/* inside of a double-quoted scalar; YAML has no surrogates: the byte becomes U+EFHH */
+	ESCAPE_YAML,
 };
 
 void escape_append(struct buffer *, const char *bytes, size_t size, enum escape_form form);

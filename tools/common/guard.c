@@ -3,7 +3,12 @@
 
 void guard_begin(struct guard *g, uint64_t max_size, size_t max_depth)
 {
-	*g = (struct guard){.left = max_size, .line = 1, .column = 1, .most = max_depth, .start = true, .before = '\n'};
+	*g = (struct guard){.left = max_size,
+			    .line = 1,
+			    .column = 1,
+			    .most = max_depth,
+			    .start = true,
+			    .before = '\n'};
 }
 
 static bool is_space(unsigned char byte)
@@ -28,21 +33,20 @@ static const char *open_bracket(struct guard *g)
 	return ++g->depth > g->most ? "nested too deep" : NULL;
 }
 
-/* Outside of brackets a bracket or quote means something only where a node begins; inside, everywhere. */
+/* Outside of brackets a bracket or quote means something
+ * only where a node begins; inside, everywhere. */
 static const char *look_open(struct guard *g, unsigned char byte)
 {
 	bool node = g->start || g->depth > 0;
 	switch (byte) {
 	case '[':
-	case '{':
-		return node ? open_bracket(g) : NULL;
+	case '{': return node ? open_bracket(g) : NULL;
 	case ']':
-	case '}':
-		g->depth -= g->depth > 0;
-		break;
+	case '}': g->depth -= g->depth > 0; break;
 	case '"':
 	case '\'': /* '' within '' is a quote that does not end them */
-		if (g->start || (byte == '\'' && g->before == '\'') || (g->depth > 0 && (is_space(g->before) || g->before == ',')))
+		if (g->start || (byte == '\'' && g->before == '\'') ||
+		    (g->depth > 0 && (is_space(g->before) || g->before == ',')))
 			g->quote = byte;
 		break;
 	case '#':
@@ -50,14 +54,10 @@ static const char *look_open(struct guard *g, unsigned char byte)
 			g->quote = '#';
 		break;
 	case '-':
-	case '?':
-		return NULL;
+	case '?': return NULL;
 	case ':':
-	case ',':
-		g->start = g->depth > 0;
-		return NULL;
-	default:
-		break;
+	case ',': g->start = g->depth > 0; return NULL;
+	default: break;
 	}
 	g->start = false;
 	return NULL;

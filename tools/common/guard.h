@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* It follows quotes, comments and brackets as far as one byte at a time allows.  Text made to mislead it is stopped by
- * the reader of events, at the same depth. */
+/* It follows quotes, comments and brackets as far as one byte at a time allows.
+ * Text made to mislead it is stopped by the reader of events, at the same depth. */
 struct guard {
 	uint64_t left, line, column; /* bytes still allowed; place, from 1 */
 	size_t depth, most;          /* open brackets */

@@ -40,13 +40,16 @@ static void say(const char *file, const char *place, const char *text)
 
 static void say_error(const char *file, const char *before, const struct snap_error *error)
 {
-	/* Damage, a newer format and a limit are answers of their own, and named; the rest speaks for itself. */
-	bool named = error->status == SNAP_CORRUPT || error->status == SNAP_UNSUPPORTED || error->status == SNAP_LIMIT;
+	/* Damage, a newer format and a limit are answers of
+	 * their own, and named; the rest speaks for itself. */
+	bool named = error->status == SNAP_CORRUPT || error->status == SNAP_UNSUPPORTED ||
+		     error->status == SNAP_LIMIT;
 	const char *status = snap_status_name(error->status);
 	char place[128], offset[40] = "";
 	if (error->offset != SNAP_NO_OFFSET)
 		snprintf(offset, sizeof(offset), "at byte %" PRIu64 ": ", error->offset);
-	snprintf(place, sizeof(place), "%s%s%s%s", before, offset, named ? status : "", named ? ": " : "");
+	snprintf(place, sizeof(place), "%s%s%s%s", before, offset, named ? status : "",
+		 named ? ": " : "");
 	say(file, place, error->message[0] ? error->message : status);
 }
 

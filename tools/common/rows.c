@@ -103,7 +103,8 @@ static void append_function(struct buffer *out, struct snap_text function, bool 
 		append(out, function);
 }
 
-/* function (file:line), or file:line; without a file the function, in its module or at its offset. */
+/* function (file:line), or file:line; without a file
+ * the function, in its module or at its offset. */
 static void append_place(struct buffer *out, const struct snap_place *place, bool for_people)
 {
 	append_function(out, place->function, for_people);
@@ -256,7 +257,8 @@ static void type_cells(const struct snap_answer_row *row, bool with_shape, struc
 		cells[2] = print_bytes(scratch->bytes + shape.start, scratch->size - shape.start);
 }
 
-static void owner_cells(const struct snap_answer_row *row, struct buffer *scratch, struct print_cell *cells)
+static void owner_cells(const struct snap_answer_row *row, struct buffer *scratch,
+			struct print_cell *cells)
 {
 	append_variable(scratch, row->object_name);
 	size_t size = scratch->size;
@@ -323,12 +325,14 @@ static void root_cells(const struct snap_answer_row *row, struct buffer *scratch
 			   : print_absent();
 }
 
-static void place_cells(const struct snap_answer_row *row, struct buffer *scratch, struct print_cell *cells)
+static void place_cells(const struct snap_answer_row *row, struct buffer *scratch,
+			struct print_cell *cells)
 {
 	bool has_file = row->place.file.bytes;
 	if (!has_file)
 		append_place(scratch, &row->place, is_for_people());
-	cells[0] = scratch->size ? print_bytes(scratch->bytes, scratch->size) : text_cell(row->place.file);
+	cells[0] = scratch->size ? print_bytes(scratch->bytes, scratch->size)
+				 : text_cell(row->place.file);
 	cells[1] = has_file ? print_number(row->place.line) : print_absent();
 }
 
@@ -386,8 +390,7 @@ void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratc
 		      others);
 	rows_absent_cells(cells, known->count);
 	for (size_t i = 0; i < known->count; i++) {
-		if (known->columns[i].kind == PRINT_TEXT ||
-		    known->columns[i].kind == PRINT_LINES) {
+		if (known->columns[i].kind == PRINT_TEXT || known->columns[i].kind == PRINT_LINES) {
 			cells[i] = print_bytes(scratch->bytes, scratch->size);
 			return;
 		}

@@ -18,26 +18,43 @@ struct rows_options {
 #define ROWS_NOT_GIVEN UINT64_MAX
 
 #define ROWS_OPTION_LINES(o) \
-	{'k', "key", "KEY", "group by type, shape, lineno, filename, function, traceback, module, thread, domain, " \
-	 "size, generation, refcount, root, dominator, duplicate, field, fill or path", CLI_STRING, &(o).key}, \
-	{'n', "limit", "COUNT", "print at most COUNT rows, 0 for all", CLI_COUNT, &(o).limit}, \
-	{'s', "sort", "MEASURE", "order by bytes, count, average, retained or waste", CLI_STRING, &(o).sort}, \
-	{'r', "retained", NULL, "add the bytes that each group alone keeps alive", CLI_FLAG, &(o).retained}, \
-	{0, "errors", NULL, "add standard errors of what is estimated from a sample", CLI_FLAG, &(o).errors}, \
-	{0, "depth", "COUNT", "cut paths after COUNT steps", CLI_COUNT, &(o).depth}, \
-	{0, "cumulative", NULL, "count every frame of a stack, not the innermost alone", CLI_FLAG, &(o).cumulative}, \
-	{'i', "include", "PATTERN", "only objects that match PATTERN, or another one included", CLI_LIST, &(o).include}, \
-	{'x', "exclude", "PATTERN", "only objects that do not match PATTERN", CLI_LIST, &(o).exclude}, \
-	{0, "all-frames", NULL, "patterns look at every frame of a stack", CLI_FLAG, &(o).all_frames}, \
-	ALLOC_FN_OPTION((o).alloc_fn)
+	{'k', \
+	 "key", \
+	 "KEY", \
+	 "group by type, shape, lineno, filename, function, traceback, module, thread, domain, " \
+	 "size, generation, refcount, root, dominator, duplicate, field, fill or path", \
+	 CLI_STRING, \
+	 &(o).key}, \
+		{'n',       "limit",   "COUNT", "print at most COUNT rows, 0 for all", \
+		 CLI_COUNT, &(o).limit}, \
+		{'s',        "sort", \
+		 "MEASURE",  "order by bytes, count, average, retained or waste", \
+		 CLI_STRING, &(o).sort}, \
+		{'r',      "retained",   NULL, "add the bytes that each group alone keeps alive", \
+		 CLI_FLAG, &(o).retained}, \
+		{0,        "errors", \
+		 NULL,     "add standard errors of what is estimated from a sample", \
+		 CLI_FLAG, &(o).errors}, \
+		{0, "depth", "COUNT", "cut paths after COUNT steps", CLI_COUNT, &(o).depth}, \
+		{0,        "cumulative", \
+		 NULL,     "count every frame of a stack, not the innermost alone", \
+		 CLI_FLAG, &(o).cumulative}, \
+		{'i',       "include", \
+		 "PATTERN", "only objects that match PATTERN, or another one included", \
+		 CLI_LIST,  &(o).include}, \
+		{'x',      "exclude",   "PATTERN", "only objects that do not match PATTERN", \
+		 CLI_LIST, &(o).exclude}, \
+		{0,        "all-frames",   NULL, "patterns look at every frame of a stack", \
+		 CLI_FLAG, &(o).all_frames}, \
+		ALLOC_FN_OPTION((o).alloc_fn)
 
 struct rows_question {
 	struct snap_query_options options;
 	struct snap_pattern patterns[SNAP_MAX_PATTERNS], passed[SNAP_MAX_PATTERNS];
 };
 
-/* Options as a question to the library; ends the process on wrong usage.  The default key is what both readers can
- * answer; second may be NULL. */
+/* Options as a question to the library; ends the process on wrong usage.
+ * The default key is what both readers can answer; second may be NULL. */
 void rows_question(struct rows_question *, const struct rows_options *, struct snap_reader *first,
 		   struct snap_reader *second);
 
@@ -45,7 +62,8 @@ void rows_question(struct rows_question *, const struct rows_options *, struct s
 uint64_t rows_limit(const struct rows_options *);
 
 /* Warns of estimates and of patterns that leave nothing, and counts what a damaged file lost. */
-void rows_warn(const struct snap_answer_info *, bool patterned, const char *file, const char *old_file);
+void rows_warn(const struct snap_answer_info *, bool patterned, const char *file,
+	       const char *old_file);
 /* What JSON and YAML say beside the rows. */
 void rows_notes(struct print_table *, const struct snap_answer_info *);
 
@@ -56,7 +74,8 @@ size_t rows_key_columns(enum snap_key key, struct print_column *columns);
 void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct buffer *scratch,
 		    struct print_cell *cells);
 /* "[N others]" in the first column that can hold it. */
-void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch, struct print_cell *cells);
+void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch,
+		       struct print_cell *cells);
 void rows_absent_cells(struct print_cell *cells, size_t count);
 
 /* The key as one text: a name, file:line, a number; what the patterns of rules match. */
@@ -65,7 +84,8 @@ void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct 
 /* The frames of a traceback, or the steps of a path: escaped, one a line. */
 void rows_key_items(enum snap_key key, const struct snap_answer_row *row, struct buffer *text);
 
-/* The lines of str(Statistic) and str(StatisticDiff) of Python's tracemalloc; only control bytes are escaped. */
+/* The lines of str(Statistic) and str(StatisticDiff) of
+ * Python's tracemalloc; only control bytes are escaped. */
 bool rows_has_statistics(enum snap_key key);
 void rows_print_statistic(enum snap_key key, const struct snap_answer_row *row, bool compared);
 /* The line of one row, weighed by the measure that it is ordered by: bytes or count. */

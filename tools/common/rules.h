@@ -1,4 +1,5 @@
-/* Budgets on a comparison: "bytes > +5%", "any count > +1000", "type:Session bytes > 1MiB" (snap-diff --fail). */
+/* Budgets on a comparison: "bytes > +5%", "any count >
+ * +1000", "type:Session bytes > 1MiB" (snap-diff --fail). */
 #ifndef RULES_H
 #define RULES_H
 
@@ -22,19 +23,24 @@ struct rule {
 	uint64_t limit;       /* in thousandths of a percent, if percent */
 };
 
-struct rules { struct rule *items; size_t count; };
+struct rules {
+	struct rule *items;
+	size_t count;
+};
 
 /* Ends the process on a rule that is none. */
 struct rules rules_parse(const struct cli_list *texts);
 /* A rule about a key or retained bytes needs them: ends the process if the answer has them not. */
 void rules_check_key(const struct rules *, enum snap_key key, bool has_retained);
 
-/* Says on stderr what is broken, and returns how many rules are; SIZE_MAX: a rule has nothing to judge, which is
- * trouble and was reported. */
+/* Says on stderr what is broken, and returns how many rules are; SIZE_MAX:
+ * a rule has nothing to judge, which is trouble and was reported. */
 size_t rules_judge(const struct rules *, struct snap_answer *);
 
 /* Old and new of one group, or of several. */
-struct rule_values { uint64_t old_bytes, old_count, bytes, count, old_retained, retained; };
+struct rule_values {
+	uint64_t old_bytes, old_count, bytes, count, old_retained, retained;
+};
 /* One group against one rule. */
 bool rule_is_broken(const struct rule *, const struct rule_values *);
 /* false if text is no rule; the caller frees rule->glob. */

@@ -15,9 +15,11 @@ struct scan {
 };
 
 /* What goes wrong ends the walk: scan_end says so, and has to be called. */
-struct scan scan_begin(struct snap_reader *, const uint32_t *columns, size_t column_count, struct snap_error *);
+struct scan scan_begin(struct snap_reader *, const uint32_t *columns, size_t column_count,
+		       struct snap_error *);
 bool scan_batch(struct scan *);
-/* SNAP_OK where all rows were seen, or the walk was left early; rows that a partial reader skipped are added to *lost, unless NULL. */
+/* SNAP_OK where all rows were seen, or the walk was left early; rows
+ * that a partial reader skipped are added to *lost, unless NULL. */
 enum snap_status scan_end(struct scan *, uint64_t *lost);
 
 static inline bool scan_next(struct scan *s)

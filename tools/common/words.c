@@ -7,11 +7,27 @@
 
 #define WORD_COUNT 22
 static const char *const words[][WORD_COUNT] = {
-	[WORDS_TYPE_KIND] = {
-		"object", "array", "string", "code", "closure", "number", "native", "synthetic", "class", "hidden",
-		"symbol", "regexp", "bigint", "layout", "block", "place",
-	},
-	[WORDS_DIMENSION] = {"all", "type", "stack", "thread", "domain", "generation", "shape", "size"},
+	[WORDS_TYPE_KIND] =
+		{
+			"object",
+			"array",
+			"string",
+			"code",
+			"closure",
+			"number",
+			"native",
+			"synthetic",
+			"class",
+			"hidden",
+			"symbol",
+			"regexp",
+			"bigint",
+			"layout",
+			"block",
+			"place",
+		},
+	[WORDS_DIMENSION] = {"all", "type", "stack", "thread", "domain", "generation", "shape",
+			     "size"},
 	[WORDS_MAPPING_KIND] = {"other", "heap", "stack", "file", "recorder"},
 	[WORDS_SNAPSHOT_FLAG] = {"partial", "sampled", "totals_only", "contents"},
 	[WORDS_OBJECT_FLAG] = {"uncollectable", "detached", "attached", "older"},

@@ -29,7 +29,8 @@ static bool put_piece(struct dump *d, struct snap_column *column, uint64_t row, 
 	enum snap_status status = snap_column_read(column, row, count, values, &d->error);
 	if (status == SNAP_CORRUPT && cli_common.partial && count > 1) {
 		size_t half = count / 2; /* at most 12 deep */
-		return put_piece(d, column, row, half) && put_piece(d, column, row + half, count - half);
+		return put_piece(d, column, row, half) &&
+		       put_piece(d, column, row + half, count - half);
 	}
 	if (dump_may_lose(d, status, 1)) {
 		dump_put(d, "- ~\n");

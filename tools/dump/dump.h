@@ -53,12 +53,14 @@ struct dump_field {
 	bool always;    /* none is */
 };
 /* Values of one row, values[i][at] of fields[i], as "key: value, key: value". */
-bool dump_row(struct dump *, const struct dump_field *fields, size_t count, const uint64_t *const *values, size_t at);
+bool dump_row(struct dump *, const struct dump_field *fields, size_t count,
+	      const uint64_t *const *values, size_t at);
 
 /* A section: put for each row of columns of one table, if there is any. */
-typedef bool dump_row_function(struct dump *, const void *context, uint64_t row, const uint64_t *const *values, size_t at);
-bool dump_scan(struct dump *, const char *section, const uint32_t *columns, size_t column_count, dump_row_function *,
-	       const void *context);
+typedef bool dump_row_function(struct dump *, const void *context, uint64_t row,
+			       const uint64_t *const *values, size_t at);
+bool dump_scan(struct dump *, const char *section, const uint32_t *columns, size_t column_count,
+	       dump_row_function *, const void *context);
 
 /* names.c */
 bool dump_strings(struct dump *);

@@ -5,7 +5,7 @@
 #include "dump.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define FIELDS_MAX 8
+#define FIELDS_MAX   8
 
 /* Whether all strings so far, kept in memory, are still few enough. */
 static bool keep_string(struct dump *d, uint64_t row, const char *bytes, size_t size)
@@ -72,7 +72,8 @@ struct table {
 	bool (*after)(struct dump *, const uint64_t *const *values, size_t at);
 };
 
-static bool put_table_row(struct dump *d, const void *context, uint64_t row, const uint64_t *const *values, size_t at)
+static bool put_table_row(struct dump *d, const void *context, uint64_t row,
+			  const uint64_t *const *values, size_t at)
 {
 	const struct table *table = context;
 	if (table->numbered) {
@@ -100,7 +101,8 @@ static bool put_table(struct dump *d, const struct table *table)
 	return dump_scan(d, table->section, columns, table->count, put_table_row, table);
 }
 
-static bool put_property(struct dump *d, const void *context, uint64_t row, const uint64_t *const *values, size_t at)
+static bool put_property(struct dump *d, const void *context, uint64_t row,
+			 const uint64_t *const *values, size_t at)
 {
 	(void)context;
 	(void)row;
@@ -160,8 +162,8 @@ static bool name_frame(struct dump *d, const uint64_t *const *values, size_t at)
 {
 	uint64_t frame[3];
 	for (size_t i = 0; i < COUNT(frame); i++) {
-		enum snap_status status =
-			snap_column_read(d->frame_columns[i], values[0][at] - 1, 1, &frame[i], &d->error);
+		enum snap_status status = snap_column_read(d->frame_columns[i], values[0][at] - 1,
+							   1, &frame[i], &d->error);
 		if (status != SNAP_OK)
 			return status == SNAP_CORRUPT && cli_common.partial;
 	}
@@ -190,7 +192,8 @@ static bool load_type_names(struct dump *d)
 	uint64_t rows = snap_reader_row_count(d->reader, SNAP_TYPES);
 	struct snap_column *column = NULL;
 	if (rows > d->memory / 64) {
-		d->error = (struct snap_error){SNAP_LIMIT, 0, SNAP_NO_OFFSET, "the types need more memory than allowed"};
+		d->error = (struct snap_error){SNAP_LIMIT, 0, SNAP_NO_OFFSET,
+					       "the types need more memory than allowed"};
 		return false;
 	}
 	uint64_t *pairs = cli_resize(NULL, ((size_t)rows + 1) * 2 * sizeof(*pairs));
@@ -226,7 +229,8 @@ bool dump_names(struct dump *d)
 	const uint32_t frame_columns[] = {SNAP_FRAME_FUNCTION, SNAP_FRAME_FILE, SNAP_FRAME_LINE};
 	bool ok = load_type_names(d);
 	for (size_t i = 0; ok && i < COUNT(frame_columns); i++)
-		ok = snap_column_open(&d->frame_columns[i], d->reader, frame_columns[i], &d->error) == SNAP_OK;
+		ok = snap_column_open(&d->frame_columns[i], d->reader, frame_columns[i],
+				      &d->error) == SNAP_OK;
 	for (size_t i = 0; ok && i < COUNT(tables); i++)
 		ok = put_table(d, &tables[i]);
 	return ok;
@@ -271,7 +275,8 @@ bool dump_mappings(struct dump *d)
 	return put_table(d, &(struct table){"mappings", fields, COUNT(fields), false, NULL});
 }
 
-static bool put_total(struct dump *d, const void *context, uint64_t row, const uint64_t *const *values, size_t at)
+static bool put_total(struct dump *d, const void *context, uint64_t row,
+		      const uint64_t *const *values, size_t at)
 {
 	(void)context;
 	(void)row;
@@ -279,7 +284,8 @@ static bool put_total(struct dump *d, const void *context, uint64_t row, const u
 	dump_put(d, "- {");
 	dump_word(d, WORDS_DIMENSION, dimension);
 	dump_put(d, ": ");
-	bool is_type = dimension == SNAP_BY_TYPE && key > 0 && key <= snap_reader_row_count(d->reader, SNAP_TYPES);
+	bool is_type = dimension == SNAP_BY_TYPE && key > 0 &&
+		       key <= snap_reader_row_count(d->reader, SNAP_TYPES);
 	if (!is_type || d->type_names[key - 1] == 0)
 		dump_number(d, key);
 	else if (!dump_string(d, d->type_names[key - 1]))
@@ -295,7 +301,8 @@ static bool put_total(struct dump *d, const void *context, uint64_t row, const u
 /* Totals say nothing new where there are objects. */
 bool dump_totals(struct dump *d)
 {
-	const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES, SNAP_TOTAL_COUNT};
+	const uint32_t columns[] = {SNAP_TOTAL_DIMENSION, SNAP_TOTAL_KEY, SNAP_TOTAL_BYTES,
+				    SNAP_TOTAL_COUNT};
 	return !(d->info.flags & SNAP_SNAPSHOT_TOTALS_ONLY) ||
 	       dump_scan(d, "totals", columns, COUNT(columns), put_total, NULL);
 }

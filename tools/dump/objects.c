@@ -1,14 +1,15 @@
-/* Objects with their references (FORMAT.md, 7.2 and 7.3): slots are read a window of rows at a time. */
+/* Objects with their references (FORMAT.md, 7.2 and
+ * 7.3): slots are read a window of rows at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dump.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define COUNT(array)  (sizeof(array) / sizeof(*(array)))
 #define WINDOW_VALUES ((uint64_t)1 << 20)
-#define WINDOW_ROWS 65536u
-#define PIECE 4096u
+#define WINDOW_ROWS   65536u
+#define PIECE         4096u
 
 static const struct dump_field object_fields[] = {
 	{SNAP_OBJECT_SIZE, "size", DUMP_NUMBER, 0, 0, false},
@@ -26,12 +27,27 @@ static const struct dump_field object_fields[] = {
 };
 #define FIELDS COUNT(object_fields)
 
-enum { RUN_SHAPE, RUN_ROWS, SHAPE_TYPE, SHAPE_SLOTS, SHAPE_TAIL, SHAPE_TAIL_KIND, SLOT_KIND, SLOT_LABEL,
-       TAIL_LENGTH, SLOT_TARGET, TAIL_TARGET, TAIL_KIND, TAIL_LABEL, COLUMNS };
+enum {
+	RUN_SHAPE,
+	RUN_ROWS,
+	SHAPE_TYPE,
+	SHAPE_SLOTS,
+	SHAPE_TAIL,
+	SHAPE_TAIL_KIND,
+	SLOT_KIND,
+	SLOT_LABEL,
+	TAIL_LENGTH,
+	SLOT_TARGET,
+	TAIL_TARGET,
+	TAIL_KIND,
+	TAIL_LABEL,
+	COLUMNS
+};
 static const uint32_t column_ids[COLUMNS] = {
-	SNAP_RUN_SHAPE, SNAP_RUN_ROWS, SNAP_SHAPE_TYPE, SNAP_SHAPE_SLOT_COUNT, SNAP_SHAPE_TAIL, SNAP_SHAPE_TAIL_KIND,
-	SNAP_SLOT_KIND, SNAP_SLOT_LABEL, SNAP_TAIL_LENGTH, SNAP_REFERENCE_TARGET, SNAP_REFERENCE_TARGET,
-	SNAP_TAIL_LABEL_KIND, SNAP_TAIL_LABEL,
+	SNAP_RUN_SHAPE,   SNAP_RUN_ROWS,         SNAP_SHAPE_TYPE,       SNAP_SHAPE_SLOT_COUNT,
+	SNAP_SHAPE_TAIL,  SNAP_SHAPE_TAIL_KIND,  SNAP_SLOT_KIND,        SNAP_SLOT_LABEL,
+	SNAP_TAIL_LENGTH, SNAP_REFERENCE_TARGET, SNAP_REFERENCE_TARGET, SNAP_TAIL_LABEL_KIND,
+	SNAP_TAIL_LABEL,
 };
 
 struct walk {
@@ -41,11 +57,13 @@ struct walk {
 	/* the run */
 	uint64_t run, first_row, rows; /* its number and objects */
 	uint64_t type, slots, tail, tail_kind, first_slot;
-	uint64_t base, tail_at;        /* rows of references: its first, and its next tail's first */
-	uint64_t tail_row, label_row;  /* rows of tails and tail_labels that come next */
-	bool unknown_layout;           /* what is lost hides where references are: none are read any more */
-	struct buffer before;          /* text before the target, of each slot ... */
-	size_t *before_ends;           /* ... and where it ends */
+	/* rows of references: its first, and its next tail's first */
+	uint64_t base, tail_at;
+	uint64_t tail_row, label_row; /* rows of tails and tail_labels that come next */
+	/* what is lost hides where references are: none are read any more */
+	bool unknown_layout;
+	struct buffer before; /* text before the target, of each slot ... */
+	size_t *before_ends;  /* ... and where it ends */
 	size_t before_capacity;
 	/* targets of rows window_first and on: slot by slot */
 	uint64_t window_first, window_rows;
@@ -53,7 +71,8 @@ struct walk {
 	uint64_t *targets, *kinds, *labels; /* PIECE of a tail */
 };
 
-static enum snap_status read_values(struct walk *w, int column, uint64_t row, size_t count, uint64_t *values)
+static enum snap_status read_values(struct walk *w, int column, uint64_t row, size_t count,
+				    uint64_t *values)
 {
 	return snap_column_read(w->columns[column], row, count, values, &w->dump->error);
 }
@@ -116,7 +135,8 @@ static bool prepare_slots(struct walk *w)
 	bool ok = true;
 	if (w->slots > w->before_capacity) {
 		w->before_capacity = (size_t)w->slots;
-		w->before_ends = cli_resize(w->before_ends, w->before_capacity * sizeof(*w->before_ends));
+		w->before_ends =
+			cli_resize(w->before_ends, w->before_capacity * sizeof(*w->before_ends));
 	}
 	d->out = w->before;
 	d->out.size = 0;
@@ -147,7 +167,8 @@ static bool begin_run(struct walk *w)
 	if (w->run < snap_reader_row_count(d->reader, SNAP_RUNS))
 		status = read_values(w, RUN_SHAPE, w->run, 1, &shape);
 	else
-		d->error = (struct snap_error){SNAP_CORRUPT, 0, SNAP_NO_OFFSET, "there are more objects than runs have"};
+		d->error = (struct snap_error){SNAP_CORRUPT, 0, SNAP_NO_OFFSET,
+					       "there are more objects than runs have"};
 	if (status == SNAP_OK)
 		status = read_values(w, RUN_ROWS, w->run, 1, &w->rows);
 	const int columns[] = {SHAPE_TYPE, SHAPE_SLOTS, SHAPE_TAIL, SHAPE_TAIL_KIND};
@@ -168,7 +189,8 @@ static bool begin_run(struct walk *w)
 	w->first_slot = w->first_slots[shape - 1];
 	if (w->slots <= WINDOW_VALUES)
 		return prepare_slots(w);
-	d->error = (struct snap_error){SNAP_LIMIT, 0, SNAP_NO_OFFSET, "a shape has more slots than can be shown"};
+	d->error = (struct snap_error){SNAP_LIMIT, 0, SNAP_NO_OFFSET,
+				       "a shape has more slots than can be shown"};
 	return false;
 }
 
@@ -182,8 +204,8 @@ static bool load_window(struct walk *w, uint64_t row, uint64_t most)
 	for (;;) {
 		enum snap_status status = SNAP_OK;
 		for (uint64_t i = 0; status == SNAP_OK && i < w->slots; i++)
-			status = read_values(w, SLOT_TARGET, w->base + i * w->rows + row, (size_t)rows,
-					     w->window + i * rows);
+			status = read_values(w, SLOT_TARGET, w->base + i * w->rows + row,
+					     (size_t)rows, w->window + i * rows);
 		w->window_first = row;
 		w->window_rows = rows;
 		if (status == SNAP_OK)
@@ -252,7 +274,8 @@ static bool put_tail(struct walk *w, uint64_t length)
 		}
 		for (size_t i = 0; i < count; i++) {
 			put_comma(d);
-			if (!put_before(d, w->kinds[i], w->labels[i]) || !put_target(d, w->targets[i]))
+			if (!put_before(d, w->kinds[i], w->labels[i]) ||
+			    !put_target(d, w->targets[i]))
 				return false;
 			dump_flush(d, 1 << 16);
 		}
@@ -308,7 +331,8 @@ static bool put_references(struct walk *w, uint64_t row, uint64_t batch_left)
 	    !load_window(w, in_run, batch_left < run_left ? batch_left : run_left))
 		return false;
 	d->first = true;
-	if (!next_tail(w, &length) || (!w->unknown_layout && !put_slots(w, in_run)) || !put_tail(w, length))
+	if (!next_tail(w, &length) || (!w->unknown_layout && !put_slots(w, in_run)) ||
+	    !put_tail(w, length))
 		return false;
 	pass_tail(w, length);
 	dump_put(d, d->first ? "" : "]");
@@ -336,11 +360,13 @@ static bool reach(struct walk *w, uint64_t *next, uint64_t row)
 	}
 }
 
-static bool put_batch(struct walk *w, uint64_t *next, uint64_t first, size_t count, const uint64_t *const *values)
+static bool put_batch(struct walk *w, uint64_t *next, uint64_t first, size_t count,
+		      const uint64_t *const *values)
 {
 	struct dump *d = w->dump;
 	for (size_t i = 0; i < count; i++) {
-		if (!reach(w, next, first + i) || !put_head(w, values, i) || !put_references(w, first + i, count - i))
+		if (!reach(w, next, first + i) || !put_head(w, values, i) ||
+		    !put_references(w, first + i, count - i))
 			return false;
 		dump_put(d, "}\n");
 		dump_flush(d, 1 << 16);
@@ -377,12 +403,14 @@ static bool put_objects(struct walk *w)
 static bool load_addresses(struct dump *d)
 {
 	uint64_t rows = snap_reader_row_count(d->reader, SNAP_OBJECTS);
-	if (snap_column_open(&d->address_column, d->reader, SNAP_OBJECT_ADDRESS, &d->error) != SNAP_OK)
+	if (snap_column_open(&d->address_column, d->reader, SNAP_OBJECT_ADDRESS, &d->error) !=
+	    SNAP_OK)
 		return false;
 	if (rows > d->memory / 32 || cli_common.partial)
 		return true;
 	d->addresses = cli_resize(NULL, ((size_t)rows + 1) * sizeof(*d->addresses));
-	return snap_column_read(d->address_column, 0, (size_t)rows, d->addresses, &d->error) == SNAP_OK;
+	return snap_column_read(d->address_column, 0, (size_t)rows, d->addresses, &d->error) ==
+	       SNAP_OK;
 }
 
 static bool load_shapes(struct walk *w)
@@ -390,7 +418,8 @@ static bool load_shapes(struct walk *w)
 	struct dump *d = w->dump;
 	uint64_t rows = snap_reader_row_count(d->reader, SNAP_SHAPES);
 	if (rows > d->memory / 32) {
-		d->error = (struct snap_error){SNAP_LIMIT, 0, SNAP_NO_OFFSET, "the shapes need more memory than allowed"};
+		d->error = (struct snap_error){SNAP_LIMIT, 0, SNAP_NO_OFFSET,
+					       "the shapes need more memory than allowed"};
 		return false;
 	}
 	w->first_slots = cli_resize(NULL, ((size_t)rows + 1) * sizeof(*w->first_slots));
@@ -403,7 +432,8 @@ static bool load_shapes(struct walk *w)
 		w->first_slots[i] += w->first_slots[i - 1];
 		if (w->first_slots[i] <= slots && w->first_slots[i] >= w->first_slots[i - 1])
 			continue;
-		d->error = (struct snap_error){SNAP_CORRUPT, 0, SNAP_NO_OFFSET, "shapes have more slots than there are"};
+		d->error = (struct snap_error){SNAP_CORRUPT, 0, SNAP_NO_OFFSET,
+					       "shapes have more slots than there are"};
 		return lose_layout(w, SNAP_CORRUPT);
 	}
 	return true;
@@ -412,7 +442,8 @@ static bool load_shapes(struct walk *w)
 static bool open_walk(struct walk *w)
 {
 	for (size_t i = 0; i < COLUMNS; i++)
-		if (snap_column_open(&w->columns[i], w->dump->reader, column_ids[i], &w->dump->error) != SNAP_OK)
+		if (snap_column_open(&w->columns[i], w->dump->reader, column_ids[i],
+				     &w->dump->error) != SNAP_OK)
 			return false;
 	w->window = cli_resize(NULL, (WINDOW_VALUES + 1) * sizeof(*w->window));
 	w->targets = cli_resize(NULL, PIECE * sizeof(*w->targets));

@@ -69,7 +69,8 @@ bool dump_may_lose(struct dump *d, enum snap_status status, uint64_t rows)
 bool dump_string(struct dump *d, uint64_t id)
 {
 	if (d->offsets && id > 0) {
-		dump_quoted(d, d->text.bytes + d->offsets[id - 1], (size_t)(d->offsets[id] - d->offsets[id - 1]));
+		dump_quoted(d, d->text.bytes + d->offsets[id - 1],
+			    (size_t)(d->offsets[id] - d->offsets[id - 1]));
 		return true;
 	}
 	const char *bytes;
@@ -104,7 +105,9 @@ bool dump_object_id(struct dump *d, uint64_t row)
 	}
 	d->error = (struct snap_error){.status = SNAP_UNSUPPORTED, .offset = SNAP_NO_OFFSET};
 	snprintf(d->error.message, sizeof(d->error.message),
-		 "the object of row %" PRIu64 " is referred to but has no address; --columns can show this", row);
+		 "the object of row %" PRIu64
+		 " is referred to but has no address; --columns can show this",
+		 row);
 	return false;
 }
 
@@ -143,7 +146,8 @@ static bool put_value(struct dump *d, const struct dump_field *field, uint64_t v
 	return false;
 }
 
-bool dump_row(struct dump *d, const struct dump_field *fields, size_t count, const uint64_t *const *values, size_t at)
+bool dump_row(struct dump *d, const struct dump_field *fields, size_t count,
+	      const uint64_t *const *values, size_t at)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t value = values[i][at];
@@ -156,8 +160,8 @@ bool dump_row(struct dump *d, const struct dump_field *fields, size_t count, con
 	return true;
 }
 
-bool dump_scan(struct dump *d, const char *section, const uint32_t *columns, size_t column_count, dump_row_function *put,
-	       const void *context)
+bool dump_scan(struct dump *d, const char *section, const uint32_t *columns, size_t column_count,
+	       dump_row_function *put, const void *context)
 {
 	if (snap_reader_row_count(d->reader, (enum snap_table)(columns[0] >> 16)) == 0)
 		return true;

@@ -12,8 +12,8 @@
 
 #define LEAST_MEMORY (64u << 20)
 
-/* Without a word from the user: what nearly all dumps need, and less than they are; for heaps that are no match for the
- * machine. */
+/* Without a word from the user: what nearly all dumps need, and less
+ * than they are; for heaps that are no match for the machine. */
 static void choose_memory(struct hprof_import *import)
 {
 	uint64_t *memory = &import->context->writer_options.max_memory_bytes;

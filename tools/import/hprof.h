@@ -106,15 +106,15 @@ enum hprof_type {
 struct hprof_scan {
 	struct import_reader in;
 	struct snap_error *error;
-	uint64_t size;          /* of the file, or where it was cut */
-	unsigned id_size;       /* 4 or 8 */
+	uint64_t size;            /* of the file, or where it was cut */
+	unsigned id_size;         /* 4 or 8 */
 	uint8_t fixed_sizes[256]; /* by tag, of records in heap dumps */
-	bool android;           /* 1.0.3 */
-	uint64_t time_ms;       /* since 1970 */
-	bool in_heap, may_wrap; /* may_wrap: the record's length may lack multiples of 2^32 */
-	uint64_t heap_end;      /* of the heap dump that is read */
-	uint64_t next;          /* where the record after this one is */
-	uint64_t good_end;      /* all before it was whole */
+	bool android;             /* 1.0.3 */
+	uint64_t time_ms;         /* since 1970 */
+	bool in_heap, may_wrap;   /* may_wrap: the record's length may lack multiples of 2^32 */
+	uint64_t heap_end;        /* of the heap dump that is read */
+	uint64_t next;            /* where the record after this one is */
+	uint64_t good_end;        /* all before it was whole */
 	bool seen_heap, seen_segment, seen_end, cut;
 };
 
@@ -253,7 +253,7 @@ struct hprof_class {
 	uint32_t file_bytes;    /* of an instance in the file */
 	uint32_t size;          /* of an instance in memory */
 	struct hprof_statics statics;
-	uint32_t twin;          /* which of the loaders with a class of that name it has, from 1 */
+	uint32_t twin; /* which of the loaders with a class of that name it has, from 1 */
 	struct hprof_extent extent;
 	size_t first_field; /* its own fields */
 	uint32_t field_count;
@@ -274,10 +274,11 @@ struct hprof_classes {
 	size_t count, capacity, dumped_count;
 	struct hprof_field *fields;
 	size_t field_count, field_capacity;
-	struct hprof_map by_id, by_serial; /* places in items */
-	uint32_t recent[HPROF_RECENT]; /* places + 1 */
+	struct hprof_map by_id, by_serial;                   /* places in items */
+	uint32_t recent[HPROF_RECENT];                       /* places + 1 */
 	uint64_t class_class, primitive_arrays[HPROF_TYPES]; /* ids */
-	uint32_t primitive_types[HPROF_TYPES], primitive_layouts[HPROF_TYPES], class_type; /* in the writer */
+	/* in the writer */
+	uint32_t primitive_types[HPROF_TYPES], primitive_layouts[HPROF_TYPES], class_type;
 };
 
 /* ---- text of strings (hprof_text.c) ---- */
@@ -392,7 +393,8 @@ struct hprof_class *hprof_class_seek(struct hprof_import *import, uint64_t id, u
 static inline struct hprof_class *hprof_class_find(struct hprof_import *import, uint64_t id)
 {
 	struct hprof_classes *classes = &import->classes;
-	uint32_t *recent = &classes->recent[id * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (HPROF_RECENT - 1)];
+	uint32_t *recent =
+		&classes->recent[id * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (HPROF_RECENT - 1)];
 	if (*recent != 0 && classes->items[*recent - 1].id == id)
 		return &classes->items[*recent - 1];
 	return hprof_class_seek(import, id, recent);
@@ -414,7 +416,8 @@ enum snap_status hprof_class_type(struct hprof_import *import, struct hprof_clas
 void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 			const struct hprof_class *super);
 uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof_class *class);
-uint64_t hprof_stack_chunk_size(const struct hprof_import *import, const struct hprof_class *class, uint32_t words);
+uint64_t hprof_stack_chunk_size(const struct hprof_import *import, const struct hprof_class *class,
+				uint32_t words);
 
 /* hprof_text.c */
 void hprof_text_begin(struct hprof_import *import);
@@ -426,7 +429,8 @@ enum snap_status hprof_text_content(struct hprof_import *import, const struct hp
 				    const uint8_t *bytes, uint32_t *content, uint32_t *name);
 /* The same, of which only length and hash are wanted.  *known: it is made of something. */
 enum snap_status hprof_text_hash(struct hprof_import *import, const struct hprof_class *class,
-				 const uint8_t *bytes, bool *known, uint64_t *length, uint64_t *hash);
+				 const uint8_t *bytes, bool *known, uint64_t *length,
+				 uint64_t *hash);
 void hprof_text_free(struct hprof_text *text);
 
 /* hprof_strings.c */

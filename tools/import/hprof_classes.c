@@ -219,16 +219,19 @@ static void find_special(struct hprof_import *import, struct hprof_class *class)
 /* Classes of one name are as many types as there are loaders that they come from. */
 static bool number_twins(struct hprof_classes *classes)
 {
-	struct hprof_map loaders = {0}, twins = {0}; /* of a name: how many; of name and loader: which */
+	/* of a name: how many; of name and loader: which */
+	struct hprof_map loaders = {0}, twins = {0};
 	bool good = true;
 	for (size_t i = 0; i < classes->count && good; i++) {
 		struct hprof_class *class = &classes->items[i];
-		uint64_t both = (class->name ^ class->name >> 29) * UINT64_C(0x9e3779b97f4a7c15) + class->loader;
+		uint64_t both = (class->name ^ class->name >> 29) * UINT64_C(0x9e3779b97f4a7c15) +
+				class->loader;
 		uint64_t count = 0, twin;
 		if (!hprof_map_get(&twins, both, &twin)) {
 			hprof_map_get(&loaders, class->name, &count);
 			twin = count + 1;
-			good = hprof_map_set(&loaders, class->name, twin) && hprof_map_set(&twins, both, twin);
+			good = hprof_map_set(&loaders, class->name, twin) &&
+			       hprof_map_set(&twins, both, twin);
 		}
 		class->twin = (uint32_t)twin;
 	}

@@ -102,12 +102,12 @@ static enum snap_status add_instance(struct hprof_import *import, const struct h
 				     struct snap_object *object)
 {
 	const unsigned id_size = import->scan.id_size;
-	if (!target_room(import, (size_t)class->slot_count + 1))
+	if (!target_room(import, (size_t) class->slot_count + 1))
 		return hprof_no_memory(import);
 	import->targets[0] = class->id;
 	for (uint32_t i = 0; i < class->slot_count; i++)
 		import->targets[i + 1] = hprof_id(bytes + class->slots[i].offset, id_size);
-	return add_whole(import, record, object, class->layout, (size_t)class->slot_count + 1);
+	return add_whole(import, record, object, class->layout, (size_t) class->slot_count + 1);
 }
 
 /* The names of threads are wanted as text. */
@@ -160,7 +160,8 @@ static enum snap_status write_instance(struct hprof_import *import,
 		return hprof_scan_failure(&import->scan);
 	struct snap_object object = {.type = class->type, .size = class->size};
 	if (class->is_stack_chunk)
-		object.size = hprof_stack_chunk_size(import, class, hprof_u4(bytes + class->stack_words_at));
+		object.size = hprof_stack_chunk_size(import, class,
+						     hprof_u4(bytes + class->stack_words_at));
 	return class->is_string ? write_string(import, record, class, bytes, &object)
 				: add_instance(import, record, class, bytes, &object);
 }
@@ -169,7 +170,8 @@ static enum snap_status write_instance(struct hprof_import *import,
 
 #define ELEMENTS_AT_ONCE 4096u
 
-static enum snap_status read_elements(struct hprof_import *import, const struct hprof_record *record)
+static enum snap_status read_elements(struct hprof_import *import,
+				      const struct hprof_record *record)
 {
 	const unsigned id_size = import->scan.id_size;
 	for (uint32_t i = 0, more; i < record->count; i += more) {

@@ -88,12 +88,14 @@ static void count_field(struct fields *fields, uint8_t type)
 static bool declares(struct hprof_import *import, const struct hprof_class *class, const char *name)
 {
 	for (uint32_t i = 0; i < class->field_count; i++)
-		if (hprof_name_is(import, import->classes.fields[class->first_field + i].name, name))
+		if (hprof_name_is(import, import->classes.fields[class->first_field + i].name,
+				  name))
 			return true;
 	return false;
 }
 
-/* Fields that the JVM itself adds, and tells nobody of; with a field that tells newer JDKs, what these change. */
+/* Fields that the JVM itself adds, and tells nobody of;
+ * with a field that tells newer JDKs, what these change. */
 static void add_hidden_fields(struct hprof_import *import, const struct hprof_class *class,
 			      struct fields *fields)
 {
@@ -184,8 +186,8 @@ static void place_all(struct hprof_extent *extent, const struct fields *fields, 
 
 #define PADDING 128
 
-/* What several processors write to is given cache lines of its own: fields, or all of a class.  Where classes changed, a
- * field tells which one it is. */
+/* What several processors write to is given cache lines of its own: fields, or
+ * all of a class.  Where classes changed, a field tells which one it is. */
 static bool is_contended(struct hprof_import *import, const struct hprof_class *class,
 			 const struct hprof_field *field)
 {
@@ -200,8 +202,10 @@ static bool is_contended(struct hprof_import *import, const struct hprof_class *
 		{"java.util.concurrent.Exchanger$Node", NULL, "bound", NULL},
 		{"java.util.concurrent.Exchanger$Slot", NULL, NULL, NULL},
 		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", NULL, NULL, NULL},
-		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", "demand", NULL, NULL},
-		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", "waiting", NULL, NULL},
+		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", "demand", NULL,
+		 NULL},
+		{"java.util.concurrent.SubmissionPublisher$BufferedSubscription", "waiting", NULL,
+		 NULL},
 		{"java.util.concurrent.ForkJoinPool", "ctl", NULL, NULL},
 		{"java.util.concurrent.ForkJoinPool", "parallelism", NULL, NULL},
 		{"java.util.concurrent.ForkJoinPool$WorkQueue", "top", NULL, NULL},
@@ -269,7 +273,8 @@ void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 		class->size = class->instance_size;
 }
 
-/* The object of a class has the statics of that class after its own fields: references, large values, small ones. */
+/* The object of a class has the statics of that class after
+ * its own fields: references, large values, small ones. */
 uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof_class *class)
 {
 	const struct hprof_class *its = hprof_class_find(import, import->classes.class_class);
@@ -281,8 +286,10 @@ uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof
 	return align(size + statics->less, import->layout.alignment);
 }
 
-/* A piece of a virtual thread's stack: after its fields so many words, and a bit for each reference that they have room for. */
-uint64_t hprof_stack_chunk_size(const struct hprof_import *import, const struct hprof_class *class, uint32_t words)
+/* A piece of a virtual thread's stack: after its fields so many
+ * words, and a bit for each reference that they have room for. */
+uint64_t hprof_stack_chunk_size(const struct hprof_import *import, const struct hprof_class *class,
+				uint32_t words)
 {
 	const uint64_t word = import->scan.id_size, bits_per_word = 8 * word;
 	uint64_t bits = words * word / import->layout.reference;

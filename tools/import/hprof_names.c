@@ -151,6 +151,7 @@ enum snap_status hprof_class_name(struct hprof_import *import, const struct hpro
 		return snap_writer_string(import->context->writer, text, size, string,
 					  import->error);
 	if (class->twin > 1 && class->name != 0)
-		size += (size_t)snprintf(name + size, sizeof(name) - size, " #%u", (unsigned)class->twin);
+		size += (size_t)snprintf(name + size, sizeof(name) - size, " #%u",
+					 (unsigned)class->twin);
 	return snap_writer_string(import->context->writer, name, size, string, import->error);
 }

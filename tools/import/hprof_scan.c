@@ -9,7 +9,7 @@
 
 #define HEADER_SIZE   9  /* of a record: tag, time, length */
 #define LONGEST_FIXED 32 /* no record in a heap dump has more before its body */
-#define WRAP        (UINT64_C(1) << 32)
+#define WRAP          (UINT64_C(1) << 32)
 
 enum snap_status hprof_scan_corrupt(struct hprof_scan *scan, const struct hprof_record *record,
 				    const char *format, ...)
@@ -209,7 +209,7 @@ static enum snap_status next_outside(struct hprof_scan *scan, struct hprof_recor
 
 /* Whether size bytes from offset on are within the heap dump and the file. */
 static inline enum snap_status need(struct hprof_scan *scan, const struct hprof_record *record,
-			     uint64_t offset, uint64_t size)
+				    uint64_t offset, uint64_t size)
 {
 	if (offset <= scan->size && size > scan->size - offset)
 		return fail_cut(scan);
@@ -245,7 +245,8 @@ static void parse_root(const struct hprof_scan *scan, struct hprof_record *recor
 		record->stack = hprof_u4(bytes + scan->id_size + 4);
 }
 
-/* What nearly all records are, compiled for each size of ids.  False: without an id, or of no known type. */
+/* What nearly all records are, compiled for each size of
+ * ids.  False: without an id, or of no known type. */
 static inline __attribute__((always_inline)) bool
 parse_object(struct hprof_record *record, const uint8_t *bytes, const unsigned id)
 {
@@ -263,7 +264,8 @@ parse_object(struct hprof_record *record, const uint8_t *bytes, const unsigned i
 		record->count = hprof_u4(bytes);
 		record->type = bytes[4];
 		unsigned size = record->type == HPROF_OBJECT ? 0 : hprof_size_of(record->type, id);
-		record->body = record->tag == HPROF_ARRAY_NODATA ? 0 : (uint64_t)record->count * size;
+		record->body =
+			record->tag == HPROF_ARRAY_NODATA ? 0 : (uint64_t)record->count * size;
 		return size > 0 && record->id != 0;
 	}
 	return record->id != 0;
@@ -290,21 +292,23 @@ static enum snap_status parse(struct hprof_scan *scan, struct hprof_record *reco
 	case HPROF_OBJECT_ARRAY:
 	case HPROF_PRIMITIVE_ARRAY:
 	case HPROF_ARRAY_NODATA:
-		sound = scan->id_size == 8 ? parse_object(record, bytes, 8) : parse_object(record, bytes, 4);
+		sound = scan->id_size == 8 ? parse_object(record, bytes, 8)
+					   : parse_object(record, bytes, 4);
 		return sound ? SNAP_OK : refuse_object(scan, record);
 	default: parse_root(scan, record, bytes, size); return SNAP_OK;
 	}
 }
 
-/* An instance or an array that lies within the heap dump and the file, and begins in the buffer.  False: nothing was
- * read. */
+/* An instance or an array that lies within the heap dump and the
+ * file, and begins in the buffer.  False: nothing was read. */
 static inline __attribute__((always_inline)) bool
 next_object(struct hprof_scan *scan, struct hprof_record *record, const unsigned id)
 {
 	struct import_reader *in = &scan->in;
 	const uint64_t next = scan->next, left = in->end_offset - next;
 	uint64_t end = scan->heap_end < scan->size ? scan->heap_end : scan->size;
-	if (left > (uint64_t)(in->end - in->at) || left < LONGEST_FIXED || end < next || end - next < LONGEST_FIXED)
+	if (left > (uint64_t)(in->end - in->at) || left < LONGEST_FIXED || end < next ||
+	    end - next < LONGEST_FIXED)
 		return false;
 	const uint8_t *bytes = in->end - left;
 	if (*bytes < (HPROF_INSTANCE & 0xff) || *bytes > (HPROF_PRIMITIVE_ARRAY & 0xff))
@@ -357,7 +361,8 @@ static enum snap_status next_inside(struct hprof_scan *scan, struct hprof_record
 	return status;
 }
 
-static __attribute__((noinline)) enum snap_status next_record(struct hprof_scan *scan, struct hprof_record *record)
+static __attribute__((noinline)) enum snap_status next_record(struct hprof_scan *scan,
+							      struct hprof_record *record)
 {
 	bool found = false;
 	while (!found) {

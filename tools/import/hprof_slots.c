@@ -69,8 +69,9 @@ static void find_text_field(struct hprof_import *import, struct hprof_string_fie
 	}
 }
 
-static void find_stack_words(struct hprof_import *import, struct hprof_class *class, const struct hprof_class *owner,
-			     const struct hprof_field *field, uint32_t offset)
+static void find_stack_words(struct hprof_import *import, struct hprof_class *class,
+			     const struct hprof_class *owner, const struct hprof_field *field,
+			     uint32_t offset)
 {
 	if (field->type != HPROF_INT || !hprof_name_is(import, field->name, "size") ||
 	    !hprof_name_is(import, owner->name, "jdk.internal.vm.StackChunk"))
@@ -119,15 +120,15 @@ static enum snap_status add_slots(struct hprof_import *import, struct hprof_clas
 
 static enum snap_status make_layout(struct hprof_import *import, struct hprof_class *class)
 {
-	size_t count = (size_t)class->slot_count + 1;
+	size_t count = (size_t) class->slot_count + 1;
 	struct snap_slot *slots = calloc(count, sizeof(*slots));
 	if (slots == NULL)
 		return hprof_no_memory(import);
 	slots[0] = (struct snap_slot){SNAP_REF_CLASS, SNAP_LABEL_NONE};
 	for (uint32_t i = 0; i < class->slot_count; i++)
 		slots[i + 1] = (struct snap_slot){class->slots[i].kind, class->slots[i].label};
-	enum snap_status status = snap_writer_layout(import->context->writer, class->type, slots, count,
-						     &class->layout, import->error);
+	enum snap_status status = snap_writer_layout(import->context->writer, class->type, slots,
+						     count, &class->layout, import->error);
 	free(slots);
 	return status;
 }

@@ -314,7 +314,8 @@ static enum snap_status find_text(struct hprof_import *import, const struct hpro
 }
 
 enum snap_status hprof_text_hash(struct hprof_import *import, const struct hprof_class *class,
-				 const uint8_t *instance, bool *known, uint64_t *length, uint64_t *hash)
+				 const uint8_t *instance, bool *known, uint64_t *length,
+				 uint64_t *hash)
 {
 	struct characters c;
 	enum snap_status status = find_text(import, class, instance, &c);
@@ -338,14 +339,16 @@ enum snap_status hprof_text_content(struct hprof_import *import, const struct hp
 	if (status != SNAP_OK || c.width == 0)
 		return status;
 	if (name != NULL || contents)
-		status = snap_writer_string(writer, (const char *)c.bytes, c.size, &text, import->error);
+		status = snap_writer_string(writer, (const char *)c.bytes, c.size, &text,
+					    import->error);
 	if (status != SNAP_OK)
 		return status;
 	if (name != NULL)
 		*name = text;
 	import->text.cut_count += contents && c.all > SNAP_MAX_STRING_SIZE;
 	uint64_t hash = contents ? 0 : siphash(import->text.key, c.bytes, c.size);
-	return snap_writer_content(writer, c.all, hash, contents ? text : 0, content, import->error);
+	return snap_writer_content(writer, c.all, hash, contents ? text : 0, content,
+				   import->error);
 }
 
 void hprof_text_free(struct hprof_text *text)

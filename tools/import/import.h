@@ -22,16 +22,17 @@ struct import_context {
 	uint64_t lost;              /* rows known to be missing; with partial only */
 	const char *output;         /* for import_begin */
 	struct snap_writer_options writer_options;
-	int output_descriptor;      /* or -1 */
+	int output_descriptor; /* or -1 */
 };
 
-/* Opens context->writer, once the importer knows that its input is worth it.  flags: SNAP_SNAPSHOT_PARTIAL,
- * _SAMPLED or 0; _CONTENTS is added from the options. */
-enum snap_status import_begin(struct import_context *context, uint32_t flags, struct snap_error *error);
+/* Opens context->writer, once the importer knows that its input is worth it.  flags:
+ * SNAP_SNAPSHOT_PARTIAL, _SAMPLED or 0; _CONTENTS is added from the options. */
+enum snap_status import_begin(struct import_context *context, uint32_t flags,
+			      struct snap_error *error);
 
-/* An importer reads context->input and fills context->writer; it does not finish the writer.  A fault of
- * the input is SNAP_CORRUPT, a newer version of the foreign format SNAP_UNSUPPORTED; error->offset is the byte
- * in the input (import_fail_at does both). */
+/* An importer reads context->input and fills context->writer; it does not finish the
+ * writer.  A fault of the input is SNAP_CORRUPT, a newer version of the foreign format
+ * SNAP_UNSUPPORTED; error->offset is the byte in the input (import_fail_at does both). */
 struct import_format {
 	const char *name;
 	const char *summary; /* one line for --help */

@@ -28,7 +28,8 @@ enum snap_status import_fail_at(struct snap_error *error, enum snap_status statu
 	return status;
 }
 
-static enum snap_status io_failure(struct snap_error *error, int os_errno, uint64_t offset, const char *what)
+static enum snap_status io_failure(struct snap_error *error, int os_errno, uint64_t offset,
+				   const char *what)
 {
 	import_fail_at(error, SNAP_IO, offset, "%s: %s", what, strerror(os_errno));
 	if (error != NULL)
@@ -36,7 +37,8 @@ static enum snap_status io_failure(struct snap_error *error, int os_errno, uint6
 	return SNAP_IO;
 }
 
-enum snap_status import_input_open(struct import_input *input, const char *path, struct snap_error *error)
+enum snap_status import_input_open(struct import_input *input, const char *path,
+				   struct snap_error *error)
 {
 	*input = (struct import_input){.name = path == NULL ? "-" : path};
 	if (strcmp(input->name, "-") != 0) {
@@ -56,7 +58,8 @@ enum snap_status import_input_open(struct import_input *input, const char *path,
 		return io_failure(error, EISDIR, SNAP_NO_OFFSET, "cannot read");
 	}
 	/* A file that someone has already read from is read on from there, as a pipe is. */
-	if (S_ISREG(about.st_mode) && (input->owned || lseek(input->descriptor, 0, SEEK_CUR) == 0)) {
+	if (S_ISREG(about.st_mode) &&
+	    (input->owned || lseek(input->descriptor, 0, SEEK_CUR) == 0)) {
 		input->seekable = true;
 		input->size = (uint64_t)about.st_size;
 	}
@@ -110,12 +113,14 @@ enum snap_status import_output_write(struct import_output *output, const void *b
 {
 	int os_errno = write_all(output->descriptor, bytes, size);
 	if (os_errno != 0)
-		return io_failure(error, os_errno, output->size, "cannot keep it in a temporary file");
+		return io_failure(error, os_errno, output->size,
+				  "cannot keep it in a temporary file");
 	output->size += size;
 	return SNAP_OK;
 }
 
-enum snap_status import_output_end(struct import_output *output, struct import_input *input, enum snap_status status)
+enum snap_status import_output_end(struct import_output *output, struct import_input *input,
+				   enum snap_status status)
 {
 	if (output->descriptor < 0)
 		return status;
@@ -165,8 +170,8 @@ void import_input_close(struct import_input *input)
 	input->descriptor = -1;
 }
 
-enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input, uint64_t offset,
-				     struct snap_error *error)
+enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input,
+				     uint64_t offset, struct snap_error *error)
 {
 	*reader = (struct import_reader){.input = input, .end_offset = offset};
 	reader->capacity = IMPORT_READER_BUFFER;
@@ -238,9 +243,9 @@ bool import_reader_fill(struct import_reader *reader, size_t want)
 		size_t room = reader->capacity - have;
 		if (reader->read_size > 0 && reader->read_size < room)
 			room = reader->read_size;
-		ssize_t got = reader->input->seekable
-			? pread(reader->input->descriptor, to, room, (off_t)reader->end_offset)
-			: read(reader->input->descriptor, to, room);
+		ssize_t got = reader->input->seekable ? pread(reader->input->descriptor, to, room,
+							      (off_t)reader->end_offset)
+						      : read(reader->input->descriptor, to, room);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)

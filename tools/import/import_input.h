@@ -8,13 +8,14 @@
 struct import_input {
 	const char *name; /* as the user gave it; "-" */
 	int descriptor;
-	bool owned;       /* close the descriptor at the end */
+	bool owned; /* close the descriptor at the end */
 	bool seekable;
-	uint64_t size;    /* known if seekable */
+	uint64_t size; /* known if seekable */
 };
 
 /* path NULL or "-": standard input. */
-enum snap_status import_input_open(struct import_input *input, const char *path, struct snap_error *error);
+enum snap_status import_input_open(struct import_input *input, const char *path,
+				   struct snap_error *error);
 /* Copies what cannot seek to an unlinked file in $TMPDIR (else /tmp).  Before the first read. */
 enum snap_status import_input_make_seekable(struct import_input *input, struct snap_error *error);
 void import_input_close(struct import_input *input);
@@ -27,8 +28,10 @@ struct import_output {
 enum snap_status import_output_begin(struct import_output *output, struct snap_error *error);
 enum snap_status import_output_write(struct import_output *output, const void *bytes, size_t size,
 				     struct snap_error *error);
-/* Puts it in the place of input; unless status says that something failed, or input is NULL.  Returns status. */
-enum snap_status import_output_end(struct import_output *output, struct import_input *input, enum snap_status status);
+/* Puts it in the place of input; unless status says that
+ * something failed, or input is NULL.  Returns status. */
+enum snap_status import_output_end(struct import_output *output, struct import_input *input,
+				   enum snap_status status);
 
 /* Bytes at..end are in the buffer.  Remembers the first failure; a failed reader is at its end. */
 struct import_reader {
@@ -46,17 +49,18 @@ struct import_reader {
 #define IMPORT_READER_BUFFER (256u * 1024)
 
 /* Starts reading at offset (0 unless the input is seekable). */
-enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input, uint64_t offset,
-				     struct snap_error *error);
+enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input,
+				     uint64_t offset, struct snap_error *error);
 void import_reader_end(struct import_reader *reader);
 /* Goes on at another offset of a seekable input, and forgets failures. */
 void import_reader_seek(struct import_reader *reader, uint64_t offset);
 
-/* Makes at least want bytes lie at reader->at, growing the buffer if it must; false at the end of the input, or on failure
- * (see status).  Bytes taken before move. */
+/* Makes at least want bytes lie at reader->at, growing the buffer if it must; false
+ * at the end of the input, or on failure (see status).  Bytes taken before move. */
 bool import_reader_fill(struct import_reader *reader, size_t want);
 
-/* The next size bytes, contiguous until the next call; NULL if there are fewer.  The caller bounds size. */
+/* The next size bytes, contiguous until the next call;
+ * NULL if there are fewer.  The caller bounds size. */
 static inline const uint8_t *import_reader_take(struct import_reader *reader, size_t size)
 {
 	if ((size_t)(reader->end - reader->at) < size && !import_reader_fill(reader, size))
@@ -66,11 +70,14 @@ static inline const uint8_t *import_reader_take(struct import_reader *reader, si
 	return bytes;
 }
 
-/* Bytes of the input that are in the buffer still or already, until more are taken; NULL where they are not. */
-static inline const uint8_t *import_reader_window(const struct import_reader *reader, uint64_t offset, size_t size)
+/* Bytes of the input that are in the buffer still or
+ * already, until more are taken; NULL where they are not. */
+static inline const uint8_t *import_reader_window(const struct import_reader *reader,
+						  uint64_t offset, size_t size)
 {
 	uint64_t left = reader->end_offset - offset;
-	bool inside = offset <= reader->end_offset && size <= left && left <= (uint64_t)(reader->end - reader->buffer);
+	bool inside = offset <= reader->end_offset && size <= left &&
+		      left <= (uint64_t)(reader->end - reader->buffer);
 	return inside ? reader->end - left : NULL;
 }
 
@@ -95,6 +102,7 @@ static inline uint64_t import_reader_offset(const struct import_reader *reader)
 enum snap_status import_fail_at(struct snap_error *error, enum snap_status status, uint64_t offset,
 				const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The reason why a take or peek gave nothing: I/O, memory, or "ends too early" as SNAP_CORRUPT. */
-enum snap_status import_reader_failure(const struct import_reader *reader, struct snap_error *error);
+enum snap_status import_reader_failure(const struct import_reader *reader,
+				       struct snap_error *error);
 
 #endif

@@ -73,7 +73,8 @@ static void unexpected(struct json_scan *scan, int c, const char *wanted)
 	else if (c >= ' ' && c < 0x7f)
 		json_scan_fail(scan, SNAP_NO_OFFSET, "%s expected, not '%c'", wanted, c);
 	else
-		json_scan_fail(scan, SNAP_NO_OFFSET, "%s expected, not byte 0x%02x", wanted, (unsigned)c);
+		json_scan_fail(scan, SNAP_NO_OFFSET, "%s expected, not byte 0x%02x", wanted,
+			       (unsigned)c);
 }
 
 enum json_kind json_scan_peek(struct json_scan *scan)
@@ -161,7 +162,8 @@ static void append(struct json_scan *scan, const uint8_t *bytes, size_t size)
 		uint8_t *text = realloc(scan->text, capacity);
 		if (text == NULL) {
 			scan->failed = true;
-			import_fail_at(&scan->error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+			import_fail_at(&scan->error, SNAP_NO_MEMORY, SNAP_NO_OFFSET,
+				       "out of memory");
 			return;
 		}
 		scan->text = text;
@@ -214,7 +216,8 @@ static uint32_t four_hex_digits(struct json_scan *scan)
 		else if (lower >= 'a' && lower <= 'f')
 			value = value << 4 | (lower - 'a' + 10);
 		else
-			json_scan_fail(scan, json_scan_offset(scan) - 4, "\\u without four hexadecimal digits");
+			json_scan_fail(scan, json_scan_offset(scan) - 4,
+				       "\\u without four hexadecimal digits");
 	}
 	return value;
 }
@@ -224,7 +227,8 @@ static void unicode_escape(struct json_scan *scan)
 {
 	uint32_t code = four_hex_digits(scan);
 	while (code >= 0xd800 && code < 0xdc00 && !scan->failed) {
-		if (!import_reader_fill(scan->reader, 2) || scan->reader->at[0] != '\\' || scan->reader->at[1] != 'u')
+		if (!import_reader_fill(scan->reader, 2) || scan->reader->at[0] != '\\' ||
+		    scan->reader->at[1] != 'u')
 			break;
 		scan->reader->at += 2;
 		uint32_t low = four_hex_digits(scan);
@@ -305,7 +309,8 @@ void json_scan_string(struct json_scan *scan)
 			continue;
 		}
 		if (*stop != '"') {
-			json_scan_fail(scan, SNAP_NO_OFFSET, "control byte 0x%02x in a string", (unsigned)*stop);
+			json_scan_fail(scan, SNAP_NO_OFFSET, "control byte 0x%02x in a string",
+				       (unsigned)*stop);
 			break;
 		}
 		scan->reader->at++;
@@ -352,7 +357,8 @@ uint64_t json_scan_unsigned(struct json_scan *scan)
 	return scan->failed ? 0 : value;
 }
 
-/* A number of at most eight digits, when that much input is at hand; its length, or 0 for the slow way. */
+/* A number of at most eight digits, when that much input
+ * is at hand; its length, or 0 for the slow way. */
 static inline size_t fast_number(const uint8_t *at, uint64_t *value)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -498,7 +504,8 @@ void json_scan_skip(struct json_scan *scan)
 		enum json_kind kind = json_scan_peek(scan);
 		if (kind == JSON_OBJECT || kind == JSON_ARRAY) {
 			if (depth == JSON_SCAN_MAX_DEPTH) {
-				json_scan_fail(scan, SNAP_NO_OFFSET, "nested more than %d deep", JSON_SCAN_MAX_DEPTH);
+				json_scan_fail(scan, SNAP_NO_OFFSET, "nested more than %d deep",
+					       JSON_SCAN_MAX_DEPTH);
 				return;
 			}
 			is_object[depth++] = kind == JSON_OBJECT;

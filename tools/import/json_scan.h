@@ -1,4 +1,5 @@
-/* Pulls JSON (RFC 8259) out of a stream, value by value, in bounded memory; runs of integers are its fast path. */
+/* Pulls JSON (RFC 8259) out of a stream, value by value, in
+ * bounded memory; runs of integers are its fast path. */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
 
@@ -12,10 +13,10 @@ struct json_scan {
 	struct import_reader *reader;
 	bool failed;
 	struct snap_error error;
-	bool first;        /* just after '[' or '{': no comma yet */
-	uint8_t *text;     /* the string last decoded */
+	bool first;    /* just after '[' or '{': no comma yet */
+	uint8_t *text; /* the string last decoded */
 	size_t text_size, text_capacity;
-	size_t max_text;   /* longer strings are cut, and counted, not refused */
+	size_t max_text; /* longer strings are cut, and counted, not refused */
 	uint64_t cut_count;
 	uint64_t text_full_size; /* of the string last decoded, before the cut */
 };
@@ -34,13 +35,23 @@ static inline uint64_t json_scan_offset(const struct json_scan *scan)
 	return import_reader_offset(scan->reader);
 }
 
-enum json_kind { JSON_NOTHING, JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
+enum json_kind {
+	JSON_NOTHING,
+	JSON_OBJECT,
+	JSON_ARRAY,
+	JSON_STRING,
+	JSON_NUMBER,
+	JSON_TRUE,
+	JSON_FALSE,
+	JSON_NULL
+};
 
 /* What the next value is, without taking it. */
 enum json_kind json_scan_peek(struct json_scan *scan);
 
-/* Takes '{' or '['.  Then json_scan_member or json_scan_element says, before each value, whether there is one; when
- * they say no, the closing bracket has been taken.  Every value must be taken before the next is asked for. */
+/* Takes '{' or '['.  Then json_scan_member or json_scan_element says, before
+ * each value, whether there is one; when they say no, the closing bracket has
+ * been taken.  Every value must be taken before the next is asked for. */
 void json_scan_enter(struct json_scan *scan, enum json_kind kind);
 /* The member's name is in scan->text. */
 bool json_scan_member(struct json_scan *scan);
@@ -57,8 +68,8 @@ void json_scan_skip_flat(struct json_scan *scan);
 /* Fails unless nothing but space is left. */
 void json_scan_finish(struct json_scan *scan);
 
-/* After json_scan_enter of an array of whole numbers: takes up to max of them.  Fewer, or none, only at the end of the
- * array, and then its bracket has been taken and *ended is true. */
+/* After json_scan_enter of an array of whole numbers: takes up to max of them.  Fewer, or none,
+ * only at the end of the array, and then its bracket has been taken and *ended is true. */
 size_t json_scan_integers(struct json_scan *scan, uint64_t *values, size_t max, bool *ended);
 
 /* True if the string last decoded is this. */

@@ -52,9 +52,9 @@ enum pickle_field {
 
 struct pickle_object {
 	enum pickle_object_kind kind;
-	pickle_value fields[PICKLE_FIELD_COUNT]; /* of an instance or dictionary; PICKLE_NONE if
-						    absent */
-	pickle_value *items;                     /* of a list */
+	/* of an instance or dictionary; PICKLE_NONE if absent */
+	pickle_value fields[PICKLE_FIELD_COUNT];
+	pickle_value *items; /* of a list */
 	size_t count, capacity;
 };
 

@@ -4,7 +4,8 @@
 static inline uint64_t load8(const uint8_t *p)
 {
 	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
-	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+	       (uint64_t)p[7] << 56;
 }
 
 /* Of fewer. */
@@ -29,10 +30,20 @@ static inline uint64_t rotate(uint64_t x, int bits)
 static inline void sip_rounds(uint64_t v[4], int count)
 {
 	while (count-- > 0) {
-		v[0] += v[1]; v[1] = rotate(v[1], 13); v[1] ^= v[0]; v[0] = rotate(v[0], 32);
-		v[2] += v[3]; v[3] = rotate(v[3], 16); v[3] ^= v[2];
-		v[0] += v[3]; v[3] = rotate(v[3], 21); v[3] ^= v[0];
-		v[2] += v[1]; v[1] = rotate(v[1], 17); v[1] ^= v[2]; v[2] = rotate(v[2], 32);
+		v[0] += v[1];
+		v[1] = rotate(v[1], 13);
+		v[1] ^= v[0];
+		v[0] = rotate(v[0], 32);
+		v[2] += v[3];
+		v[3] = rotate(v[3], 16);
+		v[3] ^= v[2];
+		v[0] += v[3];
+		v[3] = rotate(v[3], 21);
+		v[3] ^= v[0];
+		v[2] += v[1];
+		v[1] = rotate(v[1], 17);
+		v[1] ^= v[2];
+		v[2] = rotate(v[2], 32);
 	}
 }
 

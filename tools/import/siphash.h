@@ -1,4 +1,5 @@
-/* SipHash-2-4 (Aumasson and Bernstein): a keyed hash that tells nothing of its input to who lacks the key. */
+/* SipHash-2-4 (Aumasson and Bernstein): a keyed hash that
+ * tells nothing of its input to who lacks the key. */
 #ifndef SIPHASH_H
 #define SIPHASH_H
 
@@ -14,7 +15,8 @@ struct siphash_key siphash_key_from_bytes(const uint8_t bytes[16]);
 
 uint64_t siphash(struct siphash_key key, const void *bytes, size_t size);
 
-/* Derives a key from many strings: every bit of it depends on all of them, their lengths and their order. */
+/* Derives a key from many strings: every bit of it depends
+ * on all of them, their lengths and their order. */
 struct siphash_state {
 	uint64_t v[4];
 	uint64_t count;

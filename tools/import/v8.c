@@ -37,7 +37,8 @@ static void read_member(struct v8_import *import, struct json_scan *scan)
 		return;
 	}
 	if (import->sections[section].found) {
-		json_scan_fail(scan, SNAP_NO_OFFSET, "\"%s\" is there twice", section_names[section]);
+		json_scan_fail(scan, SNAP_NO_OFFSET, "\"%s\" is there twice",
+			       section_names[section]);
 		return;
 	}
 	import->sections[section].found = true;
@@ -51,14 +52,16 @@ static void read_member(struct v8_import *import, struct json_scan *scan)
 	import->sections[section].end = json_scan_offset(scan);
 }
 
-/* Input that stops within or after the strings has all objects and references: only some names are lost. */
+/* Input that stops within or after the strings has all
+ * objects and references: only some names are lost. */
 static bool accept_cut(struct v8_import *import, struct json_scan *scan)
 {
-	bool at_end = scan->error.status == SNAP_CORRUPT && scan->error.offset >= import->context->input->size;
+	bool at_end = scan->error.status == SNAP_CORRUPT &&
+		      scan->error.offset >= import->context->input->size;
 	if (!at_end || !import->context->options->partial)
 		return false;
-	if (!import->meta.seen || !import->sections[V8_NODES].found || !import->sections[V8_EDGES].found ||
-	    !import->sections[V8_STRINGS].found) {
+	if (!import->meta.seen || !import->sections[V8_NODES].found ||
+	    !import->sections[V8_EDGES].found || !import->sections[V8_STRINGS].found) {
 		snprintf(scan->error.message, sizeof(scan->error.message),
 			 "ends too early: before the names, without which nothing has a meaning");
 		return false;
@@ -75,8 +78,9 @@ static enum snap_status check_sections(struct v8_import *import)
 	static const enum v8_section needed[] = {V8_NODES, V8_EDGES, V8_STRINGS};
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!import->sections[needed[i]].found)
-			return import_fail_at(import->error, SNAP_CORRUPT, import->context->input->size,
-					      "there is no member \"%s\"", section_names[needed[i]]);
+			return import_fail_at(
+				import->error, SNAP_CORRUPT, import->context->input->size,
+				"there is no member \"%s\"", section_names[needed[i]]);
 	return SNAP_OK;
 }
 
@@ -84,7 +88,8 @@ static enum snap_status check_sections(struct v8_import *import)
 static enum snap_status read_index(struct v8_import *import)
 {
 	struct import_reader reader;
-	enum snap_status status = import_reader_begin(&reader, import->context->input, 0, import->error);
+	enum snap_status status =
+		import_reader_begin(&reader, import->context->input, 0, import->error);
 	if (status != SNAP_OK)
 		return status;
 	struct json_scan scan;
@@ -132,7 +137,8 @@ static enum snap_status import_all(struct v8_import *import)
 	if (status == SNAP_OK)
 		status = v8_nodes_check(import);
 	if (status == SNAP_OK)
-		status = import_begin(import->context, import->strings.cut_short ? SNAP_SNAPSHOT_PARTIAL : 0,
+		status = import_begin(import->context,
+				      import->strings.cut_short ? SNAP_SNAPSHOT_PARTIAL : 0,
 				      import->error);
 	if (status == SNAP_OK)
 		status = write_properties(import);
@@ -159,7 +165,8 @@ enum snap_status import_v8(struct import_context *context, struct snap_error *er
 		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
 	import->context = context;
 	import->error = error;
-	/* Without a word from the user, an import takes much less memory than the file has bytes. */
+	/* Without a word from the user, an import takes
+	 * much less memory than the file has bytes. */
 	if (context->writer_options.max_memory_bytes == 0)
 		context->writer_options.max_memory_bytes = default_memory(context->input->size);
 	status = import_all(import);

@@ -3,8 +3,12 @@
 
 #include <string.h>
 
-static const struct { const char *name; struct v8_node_type type; } known_node_types[] = {
-	/* Classes are those that DevTools shows, except that a set of roots is a class of its own. */
+static const struct {
+	const char *name;
+	struct v8_node_type type;
+} known_node_types[] = {
+	/* Classes are those that DevTools shows, except
+	 * that a set of roots is a class of its own. */
 	{"hidden", {"(system)", NULL, SNAP_TYPE_HIDDEN, V8_NAME_KEPT, 0}},
 	{"array", {NULL, NULL, SNAP_TYPE_ARRAY, V8_NAME_KEPT, 0}},
 	{"string", {NULL, NULL, SNAP_TYPE_STRING, V8_NAME_CONTENT, 0}},
@@ -15,7 +19,8 @@ static const struct { const char *name; struct v8_node_type type; } known_node_t
 	{"number", {NULL, "heap number", SNAP_TYPE_NUMBER, V8_NAME_CONTENT, 0}},
 	{"native", {NULL, NULL, SNAP_TYPE_NATIVE, V8_NAME_CLASS, 0}},
 	{"synthetic", {NULL, NULL, SNAP_TYPE_SYNTHETIC, V8_NAME_CLASS, 0}},
-	{"concatenated string", {NULL, "(concatenated string)", SNAP_TYPE_STRING, V8_NAME_CONTENT, 0}},
+	{"concatenated string",
+	 {NULL, "(concatenated string)", SNAP_TYPE_STRING, V8_NAME_CONTENT, 0}},
 	{"sliced string", {NULL, "(sliced string)", SNAP_TYPE_STRING, V8_NAME_CONTENT, 0}},
 	{"symbol", {NULL, "symbol", SNAP_TYPE_SYMBOL, V8_NAME_CONTENT, 0}},
 	{"bigint", {NULL, "bigint", SNAP_TYPE_BIGINT, V8_NAME_CONTENT, 0}},
@@ -23,7 +28,10 @@ static const struct { const char *name; struct v8_node_type type; } known_node_t
 	{"wasm object", {NULL, NULL, SNAP_TYPE_OBJECT, V8_NAME_KEPT, 0}},
 };
 
-static const struct { const char *name; struct v8_edge_type type; } known_edge_types[] = {
+static const struct {
+	const char *name;
+	struct v8_edge_type type;
+} known_edge_types[] = {
 	{"context", {SNAP_REF_LOCAL, V8_LABEL_NAME, false}},
 	{"element", {SNAP_REF_ELEMENT, V8_LABEL_INDEX, false}},
 	{"property", {SNAP_REF_FIELD, V8_LABEL_NAME, false}},
@@ -84,7 +92,8 @@ static size_t find(const struct v8_names *names, const char *name)
 }
 
 /* Finds a field that must be there. */
-static size_t need(struct json_scan *scan, uint64_t offset, const struct v8_names *names, const char *name)
+static size_t need(struct json_scan *scan, uint64_t offset, const struct v8_names *names,
+		   const char *name)
 {
 	size_t at = find(names, name);
 	if (at == V8_ABSENT)
@@ -135,7 +144,8 @@ static void resolve_nodes(struct v8_meta *meta, const struct raw_meta *raw, stru
 		json_scan_fail(scan, meta->offset, "meta does not list the types of nodes");
 	meta->node_type_names = raw->node_types.list;
 	for (size_t i = 0; i < meta->node_type_names.count; i++) {
-		meta->node_types[i] = (struct v8_node_type){NULL, NULL, SNAP_TYPE_OBJECT, V8_NAME_CONTENT, 0};
+		meta->node_types[i] =
+			(struct v8_node_type){NULL, NULL, SNAP_TYPE_OBJECT, V8_NAME_CONTENT, 0};
 		for (size_t k = 0; k < sizeof(known_node_types) / sizeof(known_node_types[0]); k++)
 			if (strcmp(meta->node_type_names.name[i], known_node_types[k].name) == 0)
 				meta->node_types[i] = known_node_types[k].type;
@@ -156,12 +166,14 @@ static void resolve_edges(struct v8_meta *meta, const struct raw_meta *raw, stru
 	meta->edge_type_names = raw->edge_types.list;
 	for (size_t i = 0; i < meta->edge_type_names.count; i++) {
 		size_t k = 0, known = sizeof(known_edge_types) / sizeof(known_edge_types[0]);
-		while (k < known && strcmp(meta->edge_type_names.name[i], known_edge_types[k].name) != 0)
+		while (k < known &&
+		       strcmp(meta->edge_type_names.name[i], known_edge_types[k].name) != 0)
 			k++;
 		if (k < known)
 			meta->edge_types[i] = known_edge_types[k].type;
 		else /* whether it holds its target, nobody can tell */
-			json_scan_fail(scan, meta->offset, "unknown type of edges in meta, number %zu", i);
+			json_scan_fail(scan, meta->offset,
+				       "unknown type of edges in meta, number %zu", i);
 	}
 }
 
@@ -175,7 +187,8 @@ static void resolve_traces(struct v8_meta *meta, const struct raw_meta *raw)
 	meta->trace_count = raw->trace_fields.count;
 	meta->trace_id = find(&raw->trace_fields, "id");
 	meta->trace_function = find(&raw->trace_fields, "function_info_index");
-	if (find(&raw->trace_fields, "children") + 1 != raw->trace_fields.count || meta->trace_count > V8_MAX_FIELDS)
+	if (find(&raw->trace_fields, "children") + 1 != raw->trace_fields.count ||
+	    meta->trace_count > V8_MAX_FIELDS)
 		meta->trace_count = 0;
 	if (meta->function.count > V8_MAX_FIELDS)
 		meta->function.count = 0;

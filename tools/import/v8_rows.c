@@ -10,20 +10,22 @@
 
 #define ROWS_AT_ONCE 512
 
-enum snap_status v8_rows_begin(struct v8_rows *rows, struct v8_import *import, enum v8_section section,
-			       size_t fields)
+enum snap_status v8_rows_begin(struct v8_rows *rows, struct v8_import *import,
+			       enum v8_section section, size_t fields)
 {
 	static const char *const names[V8_SECTIONS] = {"nodes", "edges", "trace_function_infos"};
 	*rows = (struct v8_rows){.import = import, .what = names[section], .fields = fields};
-	enum snap_status status = import_reader_begin(&rows->reader, import->context->input,
-						      import->sections[section].offset, import->error);
+	enum snap_status status =
+		import_reader_begin(&rows->reader, import->context->input,
+				    import->sections[section].offset, import->error);
 	if (status != SNAP_OK)
 		return status;
 	json_scan_begin(&rows->scan, &rows->reader, 0);
 	rows->values = malloc(ROWS_AT_ONCE * fields * sizeof(*rows->values));
 	if (rows->values == NULL) {
 		v8_rows_end(rows);
-		return import_fail_at(import->error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+		return import_fail_at(import->error, SNAP_NO_MEMORY, SNAP_NO_OFFSET,
+				      "out of memory");
 	}
 	json_scan_enter(&rows->scan, JSON_ARRAY);
 	return SNAP_OK;
@@ -45,14 +47,16 @@ enum snap_status v8_rows_fill(struct v8_rows *rows)
 	if (rows->ended)
 		return SNAP_END;
 	rows->batch_offset = json_scan_offset(&rows->scan);
-	size_t got = json_scan_integers(&rows->scan, rows->values, ROWS_AT_ONCE * rows->fields, &rows->ended);
+	size_t got = json_scan_integers(&rows->scan, rows->values, ROWS_AT_ONCE * rows->fields,
+					&rows->ended);
 	if (rows->scan.failed) {
 		*error = rows->scan.error;
 		return error->status;
 	}
 	if (got % rows->fields != 0)
 		return import_fail_at(error, SNAP_CORRUPT, json_scan_offset(&rows->scan) - 1,
-				      "\"%s\" ends within a row of %zu numbers", rows->what, rows->fields);
+				      "\"%s\" ends within a row of %zu numbers", rows->what,
+				      rows->fields);
 	rows->count = got / rows->fields;
 	return rows->count > 0 ? SNAP_OK : SNAP_END;
 }
@@ -61,7 +65,8 @@ enum snap_status v8_rows_fill(struct v8_rows *rows)
 static uint64_t locate(struct v8_rows *rows, size_t number)
 {
 	struct import_reader reader;
-	if (import_reader_begin(&reader, rows->import->context->input, rows->batch_offset, NULL) != SNAP_OK)
+	if (import_reader_begin(&reader, rows->import->context->input, rows->batch_offset, NULL) !=
+	    SNAP_OK)
 		return rows->batch_offset;
 	bool inside = false;
 	for (int c; (c = import_reader_peek(&reader)) >= 0; reader.at++) {
@@ -75,13 +80,15 @@ static uint64_t locate(struct v8_rows *rows, size_t number)
 	return offset;
 }
 
-enum snap_status v8_rows_fail(struct v8_rows *rows, size_t row, size_t field, const char *format, ...)
+enum snap_status v8_rows_fail(struct v8_rows *rows, size_t row, size_t field, const char *format,
+			      ...)
 {
 	char reason[160];
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	return import_fail_at(rows->import->error, SNAP_CORRUPT, locate(rows, row * rows->fields + field),
+	return import_fail_at(rows->import->error, SNAP_CORRUPT,
+			      locate(rows, row * rows->fields + field),
 			      "\"%s\", row %" PRIu64 ": %s", rows->what, rows->taken + row, reason);
 }

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Longer texts, and those beyond the arena's limit, are read again from the file when they are needed. */
-#define LONGEST_IN_ARENA 4096
+/* Longer texts, and those beyond the arena's limit, are
+ * read again from the file when they are needed. */
+#define LONGEST_IN_ARENA    4096
 #define DEFAULT_ARENA_LIMIT (64u << 20)
 
 static bool parse_number(const uint8_t *text, size_t size, uint64_t *number)
@@ -21,15 +22,16 @@ static bool parse_number(const uint8_t *text, size_t size, uint64_t *number)
 	return *number <= UINT32_MAX;
 }
 
-/* "N / part of key (X @1) -> value (Y @2) pair in WeakMap (table @3)": 3, else 0.  X and Y may be texts of strings. */
+/* "N / part of key (X @1) -> value (Y @2) pair in WeakMap
+ * (table @3)": 3, else 0.  X and Y may be texts of strings. */
 static uint32_t parse_weak_pair(const uint8_t *text, size_t size)
 {
 	static const char start[] = " / part of key (", middle[] = " pair in WeakMap (table @";
 	size_t digits = 0;
 	while (digits < size && text[digits] >= '0' && text[digits] <= '9')
 		digits++;
-	if (digits == 0 || size - digits < sizeof(start) + sizeof(middle) || text[size - 1] != ')' ||
-	    memcmp(text + digits, start, sizeof(start) - 1) != 0)
+	if (digits == 0 || size - digits < sizeof(start) + sizeof(middle) ||
+	    text[size - 1] != ')' || memcmp(text + digits, start, sizeof(start) - 1) != 0)
 		return 0;
 	size_t end = size - 1, at = end;
 	while (at > digits && text[at - 1] >= '0' && text[at - 1] <= '9')
@@ -72,7 +74,8 @@ static void keep_string(struct v8_strings *strings, struct json_scan *scan, uint
 {
 	void *items = strings->items, *arena = strings->arena;
 	size_t size = scan->text_size;
-	bool in_arena = size <= LONGEST_IN_ARENA && size <= strings->arena_limit - strings->arena_size;
+	bool in_arena =
+		size <= LONGEST_IN_ARENA && size <= strings->arena_limit - strings->arena_size;
 	bool room = grow(&items, &strings->capacity, strings->count + 1, sizeof(*strings->items));
 	strings->items = items;
 	if (room && in_arena) {
@@ -137,8 +140,8 @@ static enum snap_status read_again(struct v8_import *import, uint64_t offset)
 {
 	struct v8_strings *strings = &import->strings;
 	if (!strings->reader_open) {
-		enum snap_status status =
-			import_reader_begin(&strings->reader, import->context->input, offset, import->error);
+		enum snap_status status = import_reader_begin(
+			&strings->reader, import->context->input, offset, import->error);
 		if (status != SNAP_OK)
 			return status;
 		strings->reader.read_size = 4096;
@@ -163,7 +166,8 @@ static struct v8_string *string_at(struct v8_import *import, uint64_t index)
 	return NULL;
 }
 
-enum snap_status v8_string_text(struct v8_import *import, uint64_t index, const char **text, size_t *size)
+enum snap_status v8_string_text(struct v8_import *import, uint64_t index, const char **text,
+				size_t *size)
 {
 	const struct v8_string *string = string_at(import, index);
 	*text = "";
@@ -198,12 +202,14 @@ enum snap_status v8_string_id(struct v8_import *import, uint64_t index, uint32_t
 	struct v8_string *string = &import->strings.items[index];
 	if (size > SNAP_MAX_STRING_SIZE)
 		import->strings.cut_count++;
-	status = snap_writer_string(import->context->writer, text, size, &string->string_id, import->error);
+	status = snap_writer_string(import->context->writer, text, size, &string->string_id,
+				    import->error);
 	*id = string->string_id;
 	return status;
 }
 
-/* The label of a pair in a WeakMap names only its table: V8's own has the texts of key and value. */
+/* The label of a pair in a WeakMap names only its
+ * table: V8's own has the texts of key and value. */
 static enum snap_status weak_pair_label(struct v8_import *import, struct v8_string *string)
 {
 	char text[64] = "pair in WeakMap (table @";
@@ -216,13 +222,15 @@ static enum snap_status weak_pair_label(struct v8_import *import, struct v8_stri
 		text[size++] = digits[--count];
 	text[size++] = ')';
 	uint32_t id;
-	enum snap_status status = snap_writer_string(import->context->writer, text, size, &id, import->error);
+	enum snap_status status =
+		snap_writer_string(import->context->writer, text, size, &id, import->error);
 	if (status == SNAP_OK)
 		string->label = SNAP_LABEL_STRING(id);
 	return status;
 }
 
-enum snap_status v8_string_label(struct v8_import *import, uint64_t index, enum v8_edge_label how, uint64_t *label)
+enum snap_status v8_string_label(struct v8_import *import, uint64_t index, enum v8_edge_label how,
+				 uint64_t *label)
 {
 	if (how == V8_LABEL_NAME_OR_NUMBER && index < import->strings.count) {
 		struct v8_string *string = &import->strings.items[index];
@@ -264,8 +272,8 @@ enum snap_status v8_string_content(struct v8_import *import, uint64_t index, uin
 	else
 		hash = siphash(import->strings.key, text, size);
 	if (status == SNAP_OK)
-		status = snap_writer_content(import->context->writer, length, hash, text_id, &string->content_id,
-					     import->error);
+		status = snap_writer_content(import->context->writer, length, hash, text_id,
+					     &string->content_id, import->error);
 	*id = string->content_id;
 	return status;
 }

@@ -7,7 +7,7 @@
 struct trace_functions {
 	uint32_t *frames; /* ids in the writer */
 	size_t count, capacity;
-	uint64_t root;    /* the one that stands for no function */
+	uint64_t root; /* the one that stands for no function */
 };
 
 static enum snap_status no_memory(struct v8_import *import)
@@ -16,7 +16,8 @@ static enum snap_status no_memory(struct v8_import *import)
 }
 
 /* A name that may be empty: then 0. */
-static enum snap_status read_name(struct v8_import *import, struct v8_rows *rows, size_t row, size_t field, uint32_t *id)
+static enum snap_status read_name(struct v8_import *import, struct v8_rows *rows, size_t row,
+				  size_t field, uint32_t *id)
 {
 	*id = 0;
 	if (field == V8_ABSENT)
@@ -37,7 +38,8 @@ static enum snap_status add_function(struct v8_import *import, struct v8_rows *r
 {
 	const struct v8_meta *meta = &import->meta;
 	struct snap_frame frame = {.function = 0};
-	enum snap_status status = read_name(import, rows, row, meta->function.name, &frame.function);
+	enum snap_status status =
+		read_name(import, rows, row, meta->function.name, &frame.function);
 	if (status == SNAP_OK)
 		status = read_name(import, rows, row, meta->function.script, &frame.file);
 	if (status != SNAP_OK)
@@ -45,7 +47,8 @@ static enum snap_status add_function(struct v8_import *import, struct v8_rows *r
 	if (meta->function.line != V8_ABSENT) {
 		uint64_t line = rows->values[row * rows->fields + meta->function.line];
 		if (line > UINT32_MAX)
-			return v8_rows_fail(rows, row, meta->function.line, "no line has that number");
+			return v8_rows_fail(rows, row, meta->function.line,
+					    "no line has that number");
 		frame.line = (uint32_t)line;
 	}
 	if (functions->count == functions->capacity) {
@@ -63,7 +66,8 @@ static enum snap_status add_function(struct v8_import *import, struct v8_rows *r
 static enum snap_status read_functions(struct v8_import *import, struct trace_functions *functions)
 {
 	struct v8_rows rows;
-	enum snap_status status = v8_rows_begin(&rows, import, V8_FUNCTIONS, import->meta.function.count);
+	enum snap_status status =
+		v8_rows_begin(&rows, import, V8_FUNCTIONS, import->meta.function.count);
 	if (status != SNAP_OK)
 		return status;
 	while ((status = v8_rows_fill(&rows)) == SNAP_OK) {
@@ -91,8 +95,8 @@ static enum snap_status add_trace(struct v8_import *import, uint32_t id, uint32_
 }
 
 /* The fields of a node of the tree before its children.  False if the scan failed. */
-static bool read_node(struct v8_import *import, struct json_scan *scan, const struct trace_functions *functions,
-		      uint64_t *id, uint64_t *function)
+static bool read_node(struct v8_import *import, struct json_scan *scan,
+		      const struct trace_functions *functions, uint64_t *id, uint64_t *function)
 {
 	const struct v8_meta *meta = &import->meta;
 	uint64_t values[V8_MAX_FIELDS] = {0};
@@ -100,12 +104,14 @@ static bool read_node(struct v8_import *import, struct json_scan *scan, const st
 	for (size_t i = 0; i + 1 < meta->trace_count; i++) {
 		values[i] = json_scan_unsigned(scan);
 		if (!scan->failed && !json_scan_element(scan))
-			json_scan_fail(scan, SNAP_NO_OFFSET, "a node of the trace tree is incomplete");
+			json_scan_fail(scan, SNAP_NO_OFFSET,
+				       "a node of the trace tree is incomplete");
 	}
 	*id = values[meta->trace_id];
 	*function = values[meta->trace_function];
 	if (*id > UINT32_MAX || *function >= functions->count)
-		json_scan_fail(scan, offset, "a node of the trace tree has an id or function out of range");
+		json_scan_fail(scan, offset,
+			       "a node of the trace tree has an id or function out of range");
 	return !scan->failed;
 }
 
@@ -130,7 +136,8 @@ static enum snap_status read_tree(struct v8_import *import, struct json_scan *sc
 		enum snap_status status = SNAP_OK;
 		if (depth > 0)
 			status = snap_writer_stack(import->context->writer, parents[depth],
-						   functions->frames[function], 0, &stack, import->error);
+						   functions->frames[function], 0, &stack,
+						   import->error);
 		if (status == SNAP_OK)
 			status = add_trace(import, (uint32_t)id, stack);
 		if (status != SNAP_OK)
@@ -157,16 +164,17 @@ static int compare_traces(const void *a, const void *b)
 enum snap_status v8_trace_read(struct v8_import *import)
 {
 	const struct v8_meta *meta = &import->meta;
-	if (!import->sections[V8_FUNCTIONS].found || !import->sections[V8_TREE].found || meta->function.count == 0 ||
-	    meta->trace_count < 2 || meta->trace_id == V8_ABSENT || meta->trace_function == V8_ABSENT)
+	if (!import->sections[V8_FUNCTIONS].found || !import->sections[V8_TREE].found ||
+	    meta->function.count == 0 || meta->trace_count < 2 || meta->trace_id == V8_ABSENT ||
+	    meta->trace_function == V8_ABSENT)
 		return SNAP_OK;
 	struct trace_functions functions = {.count = 0};
 	struct import_reader reader = {.ended = true};
 	struct json_scan scan = {.failed = false};
 	enum snap_status status = read_functions(import, &functions);
 	if (status == SNAP_OK)
-		status = import_reader_begin(&reader, import->context->input, import->sections[V8_TREE].offset,
-					     import->error);
+		status = import_reader_begin(&reader, import->context->input,
+					     import->sections[V8_TREE].offset, import->error);
 	if (status == SNAP_OK) {
 		json_scan_begin(&scan, &reader, 0);
 		status = read_tree(import, &scan, &functions);

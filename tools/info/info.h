@@ -14,7 +14,8 @@ struct info_memory {
 	uint64_t by_kind[SNAP_MAPPING_RECORDER + 1];
 };
 /* Unknown where the snapshot has no mappings. */
-enum snap_status info_memory_read(struct snap_reader *, const char *file, struct info_memory *out, struct snap_error *);
+enum snap_status info_memory_read(struct snap_reader *, const char *file, struct info_memory *out,
+				  struct snap_error *);
 /* The account, as lines for people or as notes of a table. */
 void info_memory_print(const struct info_memory *, bool sampled);
 void info_memory_note(struct print_table *, const struct info_memory *);

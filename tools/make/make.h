@@ -12,20 +12,21 @@ struct make {
 	struct snap_writer_options options;
 	struct snap_writer *writer;
 	uint64_t rows[SNAP_TIMELINE + 1]; /* the largest id of each table so far */
-	uint32_t *types, *threads;        /* ids by string id of the name; MAKE_MANY if several have it */
+	/* ids by string id of the name; MAKE_MANY if several have it */
+	uint32_t *types, *threads;
 	size_t type_capacity, thread_capacity;
 	uint8_t *is_property; /* by string id */
 	size_t property_capacity;
 	uint64_t unknown_references;
-	uint32_t *frames;            /* of the stack being read */
+	uint32_t *frames; /* of the stack being read */
 	size_t frame_capacity;
 	bool failed; /* beside what the text reports */
 };
 
 #define MAKE_MANY UINT32_MAX
 
-/* make_good: the writer's answer; a misuse is the text's fault.  Others read what comes next in the text; all return
- * false after a failure, which has been reported. */
+/* make_good: the writer's answer; a misuse is the text's fault.  Others read what comes
+ * next in the text; all return false after a failure, which has been reported. */
 
 /* values.c */
 bool make_good(struct make *, enum snap_status, const struct snap_error *);

@@ -20,12 +20,14 @@ bool make_module_row(struct make *m, uint32_t *id)
 		}
 	}
 	return ok && !document_failed(m->text) &&
-	       make_good(m, snap_writer_module(m->writer, &module, id, &error), &error) && make_gave(m, SNAP_MODULES, *id);
+	       make_good(m, snap_writer_module(m->writer, &module, id, &error), &error) &&
+	       make_gave(m, SNAP_MODULES, *id);
 }
 
 bool make_frame_row(struct make *m, uint32_t *id)
 {
-	static const char *const keys[] = {"function", "file", "line", "module", "offset", "inlined_into", NULL};
+	static const char *const keys[] = {"function", "file",         "line", "module",
+					   "offset",   "inlined_into", NULL};
 	struct snap_frame frame = {0};
 	struct snap_error error;
 	uint64_t seen = 0;
@@ -41,7 +43,8 @@ bool make_frame_row(struct make *m, uint32_t *id)
 		}
 	}
 	return ok && !document_failed(m->text) &&
-	       make_good(m, snap_writer_frame(m->writer, &frame, id, &error), &error) && make_gave(m, SNAP_FRAMES, *id);
+	       make_good(m, snap_writer_frame(m->writer, &frame, id, &error), &error) &&
+	       make_gave(m, SNAP_FRAMES, *id);
 }
 
 /* "main.c:12 main", "main.c:12" or "main". */
@@ -56,7 +59,8 @@ static bool parse_frame(struct make *m, uint32_t *id)
 	size_t digits = 0;
 	while (digits < place && text[place - 1 - digits] >= '0' && text[place - 1 - digits] <= '9')
 		digits++;
-	bool has_place = digits > 0 && digits < 10 && digits + 1 < place && text[place - 1 - digits] == ':';
+	bool has_place =
+		digits > 0 && digits < 10 && digits + 1 < place && text[place - 1 - digits] == ':';
 	size_t function = !has_place ? 0 : place + (place < size);
 	if (has_place) {
 		frame.line = (uint32_t)strtoul(text + place - digits, NULL, 10);
@@ -65,7 +69,8 @@ static bool parse_frame(struct make *m, uint32_t *id)
 	}
 	if (function < size && !make_intern(m, text + function, size - function, &frame.function))
 		return false;
-	return make_good(m, snap_writer_frame(m->writer, &frame, id, &error), &error) && make_gave(m, SNAP_FRAMES, *id);
+	return make_good(m, snap_writer_frame(m->writer, &frame, id, &error), &error) &&
+	       make_gave(m, SNAP_FRAMES, *id);
 }
 
 /* The current scalar: an id, or a frame as text. */
@@ -77,7 +82,8 @@ static bool as_frame(struct make *m, uint32_t *id)
 static bool add_stack(struct make *m, uint32_t parent, uint32_t frame, uint32_t flags, uint32_t *id)
 {
 	struct snap_error error;
-	return make_good(m, snap_writer_stack(m->writer, parent, frame, flags, id, &error), &error) &&
+	return make_good(m, snap_writer_stack(m->writer, parent, frame, flags, id, &error),
+			 &error) &&
 	       make_gave(m, SNAP_STACKS, *id);
 }
 
@@ -104,7 +110,8 @@ static bool is_ellipsis(const struct make *m)
 	return size == 3 && memcmp(text, "...", 3) == 0;
 }
 
-/* A stack by its id, or as a list of frames, the innermost first; "..." at the end: callers were not recorded. */
+/* A stack by its id, or as a list of frames, the innermost
+ * first; "..." at the end: callers were not recorded. */
 bool make_stack(struct make *m, uint32_t *id)
 {
 	enum document_node node = document_next(m->text);
@@ -145,7 +152,8 @@ static void name_row(uint32_t **by_name, size_t *capacity, uint32_t name, uint32
 static bool add_type(struct make *m, uint32_t name, uint64_t kind, uint32_t *id)
 {
 	struct snap_error error;
-	if (!make_good(m, snap_writer_type(m->writer, name, (enum snap_type_kind)kind, id, &error), &error))
+	if (!make_good(m, snap_writer_type(m->writer, name, (enum snap_type_kind)kind, id, &error),
+		       &error))
 		return false;
 	name_row(&m->types, &m->type_capacity, name, *id);
 	return make_gave(m, SNAP_TYPES, *id);
@@ -163,8 +171,8 @@ bool make_type_row(struct make *m, uint32_t *id)
 }
 
 /* A row by its id or its name. */
-static bool read_named(struct make *m, enum snap_table table, const uint32_t *by_name, const size_t *capacity,
-		       uint32_t *name, uint32_t *id)
+static bool read_named(struct make *m, enum snap_table table, const uint32_t *by_name,
+		       const size_t *capacity, uint32_t *name, uint32_t *id)
 {
 	*name = 0;
 	if (!document_scalar(m->text))
@@ -176,7 +184,8 @@ static bool read_named(struct make *m, enum snap_table table, const uint32_t *by
 	if (!make_intern(m, text, size, name))
 		return false;
 	*id = *name < *capacity ? by_name[*name] : 0;
-	return *id != MAKE_MANY || document_fail(m->text, "several rows have this name: give an id");
+	return *id != MAKE_MANY ||
+	       document_fail(m->text, "several rows have this name: give an id");
 }
 
 bool make_type(struct make *m, uint32_t *id)
@@ -194,7 +203,8 @@ bool make_thread_row(struct make *m, uint32_t *id)
 	struct snap_error error;
 	bool ok = document_mapping(m->text);
 	for (int key; ok && (key = document_key(m->text, keys, &seen)) >= 0;)
-		ok = key == 0 ? document_number(m->text, UINT64_MAX, &number) : make_string(m, &name);
+		ok = key == 0 ? document_number(m->text, UINT64_MAX, &number)
+			      : make_string(m, &name);
 	if (!ok || document_failed(m->text) ||
 	    !make_good(m, snap_writer_thread(m->writer, number, name, id, &error), &error))
 		return false;
@@ -213,7 +223,8 @@ bool make_thread(struct make *m, uint32_t *id)
 static bool add_content(struct make *m, uint64_t length, uint64_t hash, uint32_t text, uint32_t *id)
 {
 	struct snap_error error;
-	return make_good(m, snap_writer_content(m->writer, length, hash, text, id, &error), &error) &&
+	return make_good(m, snap_writer_content(m->writer, length, hash, text, id, &error),
+			 &error) &&
 	       make_gave(m, SNAP_CONTENTS, *id);
 }
 

@@ -16,7 +16,8 @@ static bool read_label(struct make *m, struct reference *r)
 	enum document_node node = document_next(m->text);
 	if (node == DOCUMENT_MAPPING) {
 		r->keyed = true;
-		return document_key(m->text, keys, &seen) == 0 && document_number(m->text, UINT64_MAX, &r->label) &&
+		return document_key(m->text, keys, &seen) == 0 &&
+		       document_number(m->text, UINT64_MAX, &r->label) &&
 		       document_key(m->text, keys, &seen) < 0 && !document_failed(m->text);
 	}
 	if (node != DOCUMENT_SCALAR)
@@ -88,12 +89,26 @@ static bool read_references(struct make *m, uint64_t from)
 }
 
 enum object_key {
-	OBJECT_ID, OBJECT_TYPE, OBJECT_SIZE, OBJECT_COUNT, OBJECT_STACK, OBJECT_THREAD, OBJECT_NAME, OBJECT_CONTENT,
-	OBJECT_GENERATION, OBJECT_REFCOUNT, OBJECT_FLAGS, OBJECT_DOMAIN, OBJECT_SERIAL, OBJECT_TIME, OBJECT_REFERENCES,
+	OBJECT_ID,
+	OBJECT_TYPE,
+	OBJECT_SIZE,
+	OBJECT_COUNT,
+	OBJECT_STACK,
+	OBJECT_THREAD,
+	OBJECT_NAME,
+	OBJECT_CONTENT,
+	OBJECT_GENERATION,
+	OBJECT_REFCOUNT,
+	OBJECT_FLAGS,
+	OBJECT_DOMAIN,
+	OBJECT_SERIAL,
+	OBJECT_TIME,
+	OBJECT_REFERENCES,
 };
 static const char *const object_keys[] = {
-	"id", "type", "size", "count", "stack", "thread", "name", "content", "generation", "refcount",
-	"flags", "domain", "birth_serial", "birth_time", "references", NULL,
+	"id",           "type",       "size",       "count",    "stack", "thread",
+	"name",         "content",    "generation", "refcount", "flags", "domain",
+	"birth_serial", "birth_time", "references", NULL,
 };
 
 static bool read_object_key(struct make *m, enum object_key key, struct snap_object *object)
@@ -128,7 +143,8 @@ bool make_object(struct make *m)
 	while ((key = document_key(m->text, object_keys, &seen)) >= 0 && key != OBJECT_REFERENCES)
 		if (!read_object_key(m, (enum object_key)key, &object))
 			return false;
-	if (document_failed(m->text) || !make_good(m, snap_writer_object(m->writer, &object, &error), &error))
+	if (document_failed(m->text) ||
+	    !make_good(m, snap_writer_object(m->writer, &object, &error), &error))
 		return false;
 	if (key < 0)
 		return true;
@@ -155,7 +171,8 @@ bool make_root(struct make *m)
 		}
 	}
 	root.kind = (enum snap_root_kind)kind;
-	return ok && !document_failed(m->text) && make_good(m, snap_writer_root(m->writer, &root, &error), &error);
+	return ok && !document_failed(m->text) &&
+	       make_good(m, snap_writer_root(m->writer, &root, &error), &error);
 }
 
 bool make_moment(struct make *m)
@@ -167,12 +184,16 @@ bool make_moment(struct make *m)
 		if (!document_number(m->text, UINT64_MAX, &values[key]))
 			return false;
 	return !document_failed(m->text) &&
-	       make_good(m, snap_writer_timeline(m->writer, values[0], values[1], values[2], values[3], &error), &error);
+	       make_good(m,
+			 snap_writer_timeline(m->writer, values[0], values[1], values[2], values[3],
+					      &error),
+			 &error);
 }
 
 bool make_mapping(struct make *m)
 {
-	static const char *const keys[] = {"address", "size", "resident", "live", "kind", "flags", "name", NULL};
+	static const char *const keys[] = {"address", "size",  "resident", "live",
+					   "kind",    "flags", "name",     NULL};
 	struct snap_mapping mapping = {0};
 	struct snap_error error;
 	uint64_t seen = 0, kind = 0;
@@ -189,7 +210,8 @@ bool make_mapping(struct make *m)
 		}
 	}
 	mapping.kind = (enum snap_mapping_kind)kind;
-	return ok && !document_failed(m->text) && make_good(m, snap_writer_mapping(m->writer, &mapping, &error), &error);
+	return ok && !document_failed(m->text) &&
+	       make_good(m, snap_writer_mapping(m->writer, &mapping, &error), &error);
 }
 
 /* The key of a dimension: an id, a number, or what names the row. */
@@ -211,7 +233,8 @@ static bool read_total_key(struct make *m, enum snap_dimension dimension, uint64
 bool make_total(struct make *m)
 {
 	static const char *const keys[] = {
-		"all", "type", "stack", "thread", "domain", "generation", "shape", "size", "bytes", "count", NULL,
+		"all",   "type", "stack", "thread", "domain", "generation",
+		"shape", "size", "bytes", "count",  NULL,
 	};
 	enum { BYTES = 8, COUNT = 9 };
 	uint64_t bytes = 0, count = 0, number = 0, seen = 0;
@@ -230,5 +253,8 @@ bool make_total(struct make *m)
 		return false;
 	if (dimension < 0)
 		return document_fail(m->text, "a total of what?");
-	return make_good(m, snap_writer_total(m->writer, (enum snap_dimension)dimension, number, bytes, count, &error), &error);
+	return make_good(m,
+			 snap_writer_total(m->writer, (enum snap_dimension)dimension, number, bytes,
+					   count, &error),
+			 &error);
 }

@@ -37,9 +37,11 @@ void *make_grow(void *array, size_t *capacity, size_t index, size_t element_size
 bool make_intern(struct make *m, const char *bytes, size_t size, uint32_t *id)
 {
 	if (size > SNAP_MAX_STRING_SIZE)
-		return document_fail(m->text, "a string is longer than %u bytes", SNAP_MAX_STRING_SIZE);
+		return document_fail(m->text, "a string is longer than %u bytes",
+				     SNAP_MAX_STRING_SIZE);
 	struct snap_error error;
-	return make_good(m, snap_writer_string(m->writer, bytes, size, id, &error), &error) && make_gave(m, SNAP_STRINGS, *id);
+	return make_good(m, snap_writer_string(m->writer, bytes, size, id, &error), &error) &&
+	       make_gave(m, SNAP_STRINGS, *id);
 }
 
 bool make_string(struct make *m, uint32_t *id)
@@ -106,7 +108,8 @@ bool make_flags(struct make *m, enum word_list list, uint32_t *flags)
 		if (!make_as_word(m, list, &bit))
 			return false;
 		if (bit > 31 || (*flags & 1u << bit))
-			return document_fail(m->text, "this flag is there twice, or there is none such");
+			return document_fail(m->text,
+					     "this flag is there twice, or there is none such");
 		*flags |= 1u << bit;
 	}
 	return !document_failed(m->text);

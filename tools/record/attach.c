@@ -22,7 +22,9 @@ static void refuse_other_allocator(const struct process *p)
 	static const char *const sanitizers[] = {"__asan_init", "__tsan_init", "__msan_init"};
 	for (size_t i = 0; i < sizeof sanitizers / sizeof *sanitizers; i++)
 		if (process_symbol(p, sanitizers[i]))
-			exit(cli_fail("process %d has a sanitizer, which is an allocator of its own", (int)p->pid));
+			exit(cli_fail(
+				"process %d has a sanitizer, which is an allocator of its own",
+				(int)p->pid));
 }
 
 /* Loads the object, unless it is there; the process then has symbols of it. */
@@ -32,7 +34,8 @@ static void load(struct process *p, struct inject *i, const char *path)
 	char reason[1024];
 	if (!open || !why) {
 		inject_end(i);
-		exit(cli_fail("process %d has no dlopen(): nothing can be loaded into it", (int)p->pid));
+		exit(cli_fail("process %d has no dlopen(): nothing can be loaded into it",
+			      (int)p->pid));
 	}
 	inject_call(i, open, inject_bytes(i, path, strlen(path) + 1), RTLD_NOW | RTLD_LOCAL);
 	process_read_mappings(p);
@@ -63,7 +66,8 @@ static void unload(const struct attached *a)
 	if (a->said.handle == 0)
 		return;
 	snprintf(path, sizeof path, "task/%d/status", (int)a->said.tid);
-	for (unsigned i = 0; i < END_SECONDS * 500 && *process_status(a->process, path, "State"); i++)
+	for (unsigned i = 0; i < END_SECONDS * 500 && *process_status(a->process, path, "State");
+	     i++)
 		target_rest(2);
 	if (*process_status(a->process, path, "State"))
 		return;
@@ -80,7 +84,8 @@ static unsigned python_version(struct process *p, struct inject *i)
 	unsigned long number = 0;
 	unsigned major = 0, minor = 0;
 	char text[256] = "";
-	uintptr_t constant = process_symbol(p, "Py_Version"), function = process_symbol(p, "Py_GetVersion");
+	uintptr_t constant = process_symbol(p, "Py_Version"),
+		  function = process_symbol(p, "Py_GetVersion");
 	if (constant && process_peek(p, constant, &number, sizeof number))
 		return (unsigned)(number >> 16);
 	if (function)
@@ -88,7 +93,8 @@ static unsigned python_version(struct process *p, struct inject *i)
 	return sscanf(text, "%u.%u", &major, &minor) == 2 ? major << 8 | minor : 0;
 }
 
-static _Noreturn void take_python(const struct record_options *options, struct attached *a, const char *wanted)
+static _Noreturn void take_python(const struct record_options *options, struct attached *a,
+				  const char *wanted)
 {
 	struct process *process = a->process;
 	char extension[SNAP_ATTACH_PATH], output[SNAP_ATTACH_PATH];
@@ -131,7 +137,8 @@ void record_take(const struct record_options *options, const char *pid, const ch
 		exit(cli_finish(CLI_YES));
 	if (!target_find(&a, "snap_track_attach") || !a.said.is_recording)
 		take_python(options, &a, extension);
-	exit(ask_tracker(&a, inject_begin(&process), SNAP_ATTACH_TAKE) ? cli_finish(CLI_YES) : CLI_TROUBLE);
+	exit(ask_tracker(&a, inject_begin(&process), SNAP_ATTACH_TAKE) ? cli_finish(CLI_YES)
+								       : CLI_TROUBLE);
 }
 
 void record_detach(const struct record_options *options, const char *pid)

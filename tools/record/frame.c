@@ -58,7 +58,8 @@ static bool is_no_file(const struct frame *f)
 	snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)f->tid, (int)f->registers.rdi);
 	ssize_t size = readlink(link, target, sizeof target - 1);
 	target[size > 0 ? size : 0] = '\0';
-	static const char *const kinds[] = {"pipe:", "socket:", "anon_inode:", "/dev/pts/", "/dev/tty"};
+	static const char *const kinds[] = {"pipe:", "socket:", "anon_inode:", "/dev/pts/",
+					    "/dev/tty"};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strncmp(target, kinds[i], strlen(kinds[i])) == 0)
 			return true;
@@ -68,8 +69,9 @@ static bool is_no_file(const struct frame *f)
 bool frame_is_interrupted(const struct frame *f)
 {
 	long long result = (long long)f->registers.rax;
-	return frame_is_in_call(f) && (result == RESTART_PLAIN || result == RESTART_ALWAYS || result == RESTART_NO_HAND ||
-				       result == RESTART_BLOCK || result == -EINTR);
+	return frame_is_in_call(f) &&
+	       (result == RESTART_PLAIN || result == RESTART_ALWAYS || result == RESTART_NO_HAND ||
+		result == RESTART_BLOCK || result == -EINTR);
 }
 
 bool frame_waits(const struct frame *f)
@@ -77,14 +79,39 @@ bool frame_waits(const struct frame *f)
 	if (!frame_is_interrupted(f))
 		return false;
 	switch (f->registers.orig_rax) {
-	case SYS_poll: case SYS_ppoll: case SYS_select: case SYS_pselect6: case SYS_epoll_wait: case SYS_epoll_pwait:
-	case SYS_nanosleep: case SYS_clock_nanosleep: case SYS_restart_syscall: case SYS_pause:
-	case SYS_accept: case SYS_accept4: case SYS_connect: case SYS_recvfrom: case SYS_recvmsg: case SYS_recvmmsg:
-	case SYS_sendto: case SYS_sendmsg: case SYS_sendmmsg:
-	case SYS_wait4: case SYS_waitid: case SYS_rt_sigsuspend: case SYS_rt_sigtimedwait:
-	case SYS_semop: case SYS_semtimedop: case SYS_msgrcv: case SYS_msgsnd: case SYS_io_getevents: case SYS_flock:
-		return true;
-	case SYS_read: case SYS_readv: case SYS_write: case SYS_writev: return is_no_file(f);
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_restart_syscall:
+	case SYS_pause:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_connect:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_wait4:
+	case SYS_waitid:
+	case SYS_rt_sigsuspend:
+	case SYS_rt_sigtimedwait:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_msgrcv:
+	case SYS_msgsnd:
+	case SYS_io_getevents:
+	case SYS_flock: return true;
+	case SYS_read:
+	case SYS_readv:
+	case SYS_write:
+	case SYS_writev: return is_no_file(f);
 	/* Conditions, semaphores and ends of threads; plain locks wait without a bit set. */
 	case SYS_futex: return (f->registers.rsi & 0x7f) == 9;
 	default: return false;
@@ -93,20 +120,21 @@ bool frame_waits(const struct frame *f)
 
 /* ---- the frame ---- */
 
-#define EXTENDED_MAX   ((size_t)1 << 16)
-#define SOFTWARE_AT    464u /* of the legacy area: what the kernel finds in frames of signals */
-#define FEATURES_AT    512u
-#define LEGACY_SIZE    576u
-#define TILES          ((uint64_t)1 << 18) /* in frames only of threads that use them */
-#define MAGIC_BEGIN    0x46505853u
-#define MAGIC_END      0x46505845u
+#define EXTENDED_MAX ((size_t)1 << 16)
+#define SOFTWARE_AT  464u /* of the legacy area: what the kernel finds in frames of signals */
+#define FEATURES_AT  512u
+#define LEGACY_SIZE  576u
+#define TILES        ((uint64_t)1 << 18) /* in frames only of threads that use them */
+#define MAGIC_BEGIN  0x46505853u
+#define MAGIC_END    0x46505845u
 
 /* How much of the extended state the kernel takes from a frame. */
 static size_t frame_size_of(uint64_t features)
 {
 	size_t size = LEGACY_SIZE;
 	for (unsigned i = 2, a, b, c, d; i < 63; i++)
-		if ((features >> i & 1) && __get_cpuid_count(0xd, i, &a, &b, &c, &d) && (size_t)a + b > size)
+		if ((features >> i & 1) && __get_cpuid_count(0xd, i, &a, &b, &c, &d) &&
+		    (size_t)a + b > size)
 			size = (size_t)a + b;
 	return size;
 }
@@ -123,7 +151,8 @@ static size_t prepare_extended(const struct frame *f, uint8_t *bytes)
 	uint32_t size = (uint32_t)frame_size_of(features), end = MAGIC_END;
 	if (size > f->extended_size)
 		size = (uint32_t)f->extended_size;
-	uint32_t software[12] = {MAGIC_BEGIN, size + (uint32_t)sizeof end, (uint32_t)features, (uint32_t)(features >> 32), size};
+	uint32_t software[12] = {MAGIC_BEGIN, size + (uint32_t)sizeof end, (uint32_t)features,
+				 (uint32_t)(features >> 32), size};
 	memcpy(bytes + SOFTWARE_AT, software, sizeof software);
 	memcpy(bytes + size, &end, sizeof end);
 	return size + sizeof end;
@@ -140,12 +169,14 @@ static struct user_regs_struct settled(const struct frame *f)
 	return r;
 }
 
-/* The registers as a handler's end would restore them; the kernel is asked to leave the alternate stack as it is. */
+/* The registers as a handler's end would restore them; the
+ * kernel is asked to leave the alternate stack as it is. */
 static void describe(const struct frame *f, uintptr_t extended, ucontext_t *out)
 {
 	const struct user_regs_struct r = settled(f);
-	const unsigned long long general[] = {r.r8,  r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rdi,
-					      r.rsi, r.rbp, r.rbx, r.rdx, r.rax, r.rcx, r.rsp, r.rip, r.eflags};
+	const unsigned long long general[] = {r.r8,  r.r9,  r.r10, r.r11, r.r12, r.r13,
+					      r.r14, r.r15, r.rdi, r.rsi, r.rbp, r.rbx,
+					      r.rdx, r.rax, r.rcx, r.rsp, r.rip, r.eflags};
 	memset(out, 0, sizeof *out);
 	out->uc_flags = 7; /* extended state, stack segment */
 	out->uc_stack.ss_flags = INT_MAX;
@@ -172,7 +203,8 @@ bool frame_keep(struct frame *f, const struct process *p, uintptr_t top, uintptr
 	describe(f, extended, &frame.context);
 	/* A function begins with its stack 8 bytes off a multiple of 16. */
 	f->at = ((extended - sizeof frame) & ~(uintptr_t)15) - sizeof(uintptr_t);
-	bool done = process_poke(p, extended, bytes, size) && process_poke(p, f->at, &frame, sizeof frame);
+	bool done = process_poke(p, extended, bytes, size) &&
+		    process_poke(p, f->at, &frame, sizeof frame);
 	free(bytes);
 	return done;
 }
@@ -189,20 +221,24 @@ bool frame_call(const struct frame *f, uintptr_t function, const uintptr_t argum
 	r.rax = 0;
 	r.eflags &= ~0x400ull; /* the direction of strings, as functions expect it */
 	r.orig_rax = ULLONG_MAX;
-	/* In this order: whatever is done, the thread comes back to its own registers and signals if we are killed. */
-	return ptrace(PTRACE_SETREGS, f->tid, 0, &r) == 0 && ptrace(PTRACE_SETSIGMASK, f->tid, sizeof all, &all) == 0;
+	/* In this order: whatever is done, the thread comes back
+	 * to its own registers and signals if we are killed. */
+	return ptrace(PTRACE_SETREGS, f->tid, 0, &r) == 0 &&
+	       ptrace(PTRACE_SETSIGMASK, f->tid, sizeof all, &all) == 0;
 }
 
 bool frame_returned(const struct frame *f)
 {
 	struct user_regs_struct r;
-	return ptrace(PTRACE_GETREGS, f->tid, 0, &r) == 0 && r.orig_rax == SYS_rt_sigreturn && r.rsp == f->at + sizeof(uintptr_t);
+	return ptrace(PTRACE_GETREGS, f->tid, 0, &r) == 0 && r.orig_rax == SYS_rt_sigreturn &&
+	       r.rsp == f->at + sizeof(uintptr_t);
 }
 
 bool frame_result(const struct frame *f, uintptr_t restorer, uintptr_t *result)
 {
 	struct user_regs_struct r;
-	if (ptrace(PTRACE_GETREGS, f->tid, 0, &r) != 0 || r.rip != restorer || r.rsp != f->at + sizeof(uintptr_t))
+	if (ptrace(PTRACE_GETREGS, f->tid, 0, &r) != 0 || r.rip != restorer ||
+	    r.rsp != f->at + sizeof(uintptr_t))
 		return false;
 	*result = r.rax;
 	return true;
@@ -235,7 +271,8 @@ void frame_restore(const struct frame *f)
 uintptr_t frame_restorer(const struct process *p)
 {
 	static const uint8_t code[] = {0x48, 0xc7, 0xc0, SYS_rt_sigreturn, 0, 0, 0, 0x0f, 0x05};
-	const struct process_mapping *library = process_mapping_at(p, process_symbol(p, "__libc_start_main"));
+	const struct process_mapping *library =
+		process_mapping_at(p, process_symbol(p, "__libc_start_main"));
 	uint8_t bytes[16384];
 	if (!library)
 		return 0;
@@ -243,9 +280,12 @@ uintptr_t frame_restorer(const struct process *p)
 		const struct process_mapping *m = &p->mappings[i];
 		if (!m->executable || strcmp(m->path, library->path) != 0)
 			continue;
-		for (uintptr_t at = m->start; at + sizeof code <= m->end; at += sizeof bytes - sizeof code) {
+		for (uintptr_t at = m->start; at + sizeof code <= m->end;
+		     at += sizeof bytes - sizeof code) {
 			size_t size = m->end - at < sizeof bytes ? m->end - at : sizeof bytes;
-			const uint8_t *found = process_peek(p, at, bytes, size) ? memmem(bytes, size, code, sizeof code) : NULL;
+			const uint8_t *found = process_peek(p, at, bytes, size)
+						       ? memmem(bytes, size, code, sizeof code)
+						       : NULL;
 			if (found)
 				return at + (uintptr_t)(found - bytes);
 		}

@@ -16,15 +16,16 @@
 #include "frame.h"
 
 #define PLACE_SECONDS 20 /* for a safe place */
-#define START_SECONDS 2 /* for a program that is just being started */
+#define START_SECONDS 2  /* for a program that is just being started */
 #define STOP_SECONDS  2  /* for a thread to stop */
-#define STEPS_AFTER   40u   /* rounds: steps are the last resort, as a thread must not be left while it makes them */
-#define STEPS         5000u
-#define CALL_SECONDS  20
-#define BYTES_MAX     8192u
-#define RED_ZONE      128u
-#define ROOM_BYTES    ((size_t)64 << 10) /* that a thread must have left on its stack */
-#define SCAN_BYTES    ((size_t)1 << 20)  /* of a stack, for frames of signal handlers */
+/* rounds: steps are the last resort, as a thread must not be left while it makes them */
+#define STEPS_AFTER  40u
+#define STEPS        5000u
+#define CALL_SECONDS 20
+#define BYTES_MAX    8192u
+#define RED_ZONE     128u
+#define ROOM_BYTES   ((size_t)64 << 10) /* that a thread must have left on its stack */
+#define SCAN_BYTES   ((size_t)1 << 20)  /* of a stack, for frames of signal handlers */
 
 struct inject {
 	struct process *process;
@@ -51,7 +52,8 @@ static void rest(long microseconds)
 
 enum stop { STOP_NONE, STOP_ENDED, STOP_EVENT, STOP_CALL, STOP_SIGNAL };
 
-/* The next stop of a thread; *signal: the one that it is about to get, or that stopped all threads. */
+/* The next stop of a thread; *signal: the one that it
+ * is about to get, or that stopped all threads. */
 static enum stop next_stop(pid_t tid, double until, int *signal)
 {
 	int status;
@@ -95,10 +97,13 @@ static _Noreturn void refuse_seize(const struct process *p, int error)
 	if (file)
 		fclose(file);
 	if (error == EPERM && *scope >= '1')
-		exit(cli_fail("process %d: not permitted: kernel.yama.ptrace_scope is %c: %s", (int)p->pid, *scope,
-			      *scope < '3' ? "be root, or start the process under snap-record" : "nobody may attach to a process"));
+		exit(cli_fail("process %d: not permitted: kernel.yama.ptrace_scope is %c: %s",
+			      (int)p->pid, *scope,
+			      *scope < '3' ? "be root, or start the process under snap-record"
+					   : "nobody may attach to a process"));
 	exit(cli_fail("process %d: not permitted to trace it: %s%s", (int)p->pid, strerror(error),
-		      error == EPERM ? ": be root, in a container with the capability SYS_PTRACE" : ""));
+		      error == EPERM ? ": be root, in a container with the capability SYS_PTRACE"
+				     : ""));
 }
 
 /* ---- safe places ---- */
@@ -120,16 +125,17 @@ static bool is_in_no_handler(const struct inject *i, uintptr_t end)
 		if (!process_peek(i->process, at, words, size))
 			return false;
 		for (size_t w = 0; w < size / sizeof *words; w++)
-			if (words[w] == i->restorer && (!process_peek(i->process, at + w * sizeof *words + FRAME_INTERRUPTED,
-								      &interrupted, sizeof interrupted) ||
-							!is_free(i, interrupted)))
+			if (words[w] == i->restorer &&
+			    (!process_peek(i->process, at + w * sizeof *words + FRAME_INTERRUPTED,
+					   &interrupted, sizeof interrupted) ||
+			     !is_free(i, interrupted)))
 				return false;
 	}
 	return true;
 }
 
-/* A stack that is known to have room: that of the main thread, or one with the thread's own data at its end.  Those of
- * coroutines are neither. */
+/* A stack that is known to have room: that of the main thread, or one with
+ * the thread's own data at its end.  Those of coroutines are neither. */
 static const struct process_mapping *own_stack(const struct inject *i)
 {
 	uintptr_t stack = i->frame.registers.rsp, data = i->frame.registers.fs_base;
@@ -143,27 +149,32 @@ static const struct process_mapping *own_stack(const struct inject *i)
 static bool is_started(const struct inject *i)
 {
 	uintptr_t environment = process_symbol(i->process, "__environ"), value = 0;
-	return environment && process_peek(i->process, environment, &value, sizeof value) && value != 0;
+	return environment && process_peek(i->process, environment, &value, sizeof value) &&
+	       value != 0;
 }
 
 static bool is_safe(const struct inject *i)
 {
 	const struct process_mapping *stack = own_stack(i);
-	bool is_outside = frame_is_in_call(&i->frame) ? frame_waits(&i->frame) : is_free(i, i->frame.registers.rip);
+	bool is_outside = frame_is_in_call(&i->frame) ? frame_waits(&i->frame)
+						      : is_free(i, i->frame.registers.rip);
 	return stack && is_outside && is_in_no_handler(i, stack->end);
 }
 
-/* Some calls, as epoll_wait(), end as interrupted when a thread is stopped, although no signal came. */
+/* Some calls, as epoll_wait(), end as interrupted when
+ * a thread is stopped, although no signal came. */
 static bool repeat_interrupted(struct inject *i)
 {
 	char path[32];
 	snprintf(path, sizeof path, "task/%d/status", (int)i->frame.tid);
 	unsigned long long pending = strtoull(process_status(i->process, path, "SigPnd"), NULL, 16);
 	pending |= strtoull(process_status(i->process, path, "ShdPnd"), NULL, 16);
-	return (pending & ~i->frame.signals) == 0 && frame_waits(&i->frame) && frame_repeat(&i->frame);
+	return (pending & ~i->frame.signals) == 0 && frame_waits(&i->frame) &&
+	       frame_repeat(&i->frame);
 }
 
-/* Lets a thread that is in the C library, as one that does little else nearly always is, come out of it. */
+/* Lets a thread that is in the C library, as one that
+ * does little else nearly always is, come out of it. */
 static bool step_out(struct inject *i)
 {
 	double until = seconds() + STOP_SECONDS;
@@ -173,12 +184,16 @@ static bool step_out(struct inject *i)
 		enum stop stop = next_stop(i->frame.tid, until, &signal);
 		if (stop == STOP_NONE) {
 			ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
-			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) && is_safe(i);
+			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) &&
+			       is_safe(i);
 		}
-		if (stop != STOP_SIGNAL || signal != SIGTRAP || !frame_read(&i->frame, i->frame.tid)) {
-			ptrace(PTRACE_CONT, i->frame.tid, 0, stop == STOP_SIGNAL ? (long)signal : 0L);
+		if (stop != STOP_SIGNAL || signal != SIGTRAP ||
+		    !frame_read(&i->frame, i->frame.tid)) {
+			ptrace(PTRACE_CONT, i->frame.tid, 0,
+			       stop == STOP_SIGNAL ? (long)signal : 0L);
 			ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
-			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) && is_safe(i);
+			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) &&
+			       is_safe(i);
 		}
 		if (is_free(i, i->frame.registers.rip))
 			return is_safe(i);
@@ -239,13 +254,16 @@ struct inject *inject_begin(struct process *process)
 	}
 	i->restorer = is_started(i) ? frame_restorer(process) : 0;
 	if (!i->restorer)
-		exit(cli_fail("process %d is statically linked, or its C library is not known: nothing can be loaded into it",
-			      (int)process->pid));
+		exit(cli_fail(
+			"process %d is statically linked, or its C library is not known: nothing can be loaded into it",
+			(int)process->pid));
 	until = seconds() + PLACE_SECONDS;
-	for (long pause = 100; !try_threads(i); pause = pause < 3000 ? pause * 2 : 2000 + rand() % 2000) {
+	for (long pause = 100; !try_threads(i);
+	     pause = pause < 3000 ? pause * 2 : 2000 + rand() % 2000) {
 		if (seconds() > until)
-			exit(cli_fail("process %d: in %d seconds no thread was found outside of allocator, loader and signal handlers",
-				      (int)process->pid, PLACE_SECONDS));
+			exit(cli_fail(
+				"process %d: in %d seconds no thread was found outside of allocator, loader and signal handlers",
+				(int)process->pid, PLACE_SECONDS));
 		rest(pause);
 		if (i->rounds++ % 16 == 0)
 			process_read_mappings(process);
@@ -255,7 +273,8 @@ struct inject *inject_begin(struct process *process)
 	if (!frame_keep(&i->frame, process, i->bytes, i->restorer)) {
 		int error = errno;
 		ptrace(PTRACE_DETACH, i->frame.tid, 0, 0);
-		exit(cli_fail("process %d: the state of a thread cannot be kept: %s", (int)process->pid, strerror(error)));
+		exit(cli_fail("process %d: the state of a thread cannot be kept: %s",
+			      (int)process->pid, strerror(error)));
 	}
 	return i;
 }
@@ -265,7 +284,8 @@ struct inject *inject_begin(struct process *process)
 uintptr_t inject_bytes(struct inject *i, const void *bytes, size_t size)
 {
 	size_t room = (size + 15) & ~(size_t)15;
-	if (room > i->bytes_end - i->bytes || !process_poke(i->process, i->bytes_end - room, bytes, size)) {
+	if (room > i->bytes_end - i->bytes ||
+	    !process_poke(i->process, i->bytes_end - room, bytes, size)) {
 		int pid = (int)i->process->pid;
 		inject_end(i);
 		exit(cli_fail("process %d: no room on a stack", pid));
@@ -273,7 +293,8 @@ uintptr_t inject_bytes(struct inject *i, const void *bytes, size_t size)
 	return i->bytes_end -= room;
 }
 
-/* Runs until is_done, or ends snap-record.  Signals are blocked; those that come nevertheless are faults. */
+/* Runs until is_done, or ends snap-record.  Signals are
+ * blocked; those that come nevertheless are faults. */
 static void run(struct inject *i, bool steps, uintptr_t *result)
 {
 	double until = seconds() + CALL_SECONDS;
@@ -284,14 +305,17 @@ static void run(struct inject *i, bool steps, uintptr_t *result)
 		if (stop == STOP_ENDED)
 			exit(cli_fail("process %d has ended", (int)i->process->pid));
 		if (stop == STOP_NONE)
-			exit(cli_fail("process %d: a call into it takes longer than %d seconds, and is left to end by itself",
-				      (int)i->process->pid, CALL_SECONDS));
+			exit(cli_fail(
+				"process %d: a call into it takes longer than %d seconds, and is left to end by itself",
+				(int)i->process->pid, CALL_SECONDS));
 		if (stop == STOP_SIGNAL && signal != SIGTRAP) {
 			int pid = (int)i->process->pid;
 			inject_end(i);
-			exit(cli_fail("process %d: a call into it failed: %s", pid, strsignal(signal)));
+			exit(cli_fail("process %d: a call into it failed: %s", pid,
+				      strsignal(signal)));
 		}
-		if (steps ? frame_result(&i->frame, i->restorer, result) : stop == STOP_CALL && frame_returned(&i->frame))
+		if (steps ? frame_result(&i->frame, i->restorer, result)
+			  : stop == STOP_CALL && frame_returned(&i->frame))
 			return;
 	}
 }
@@ -320,8 +344,8 @@ uintptr_t inject_ask(struct inject *i, uintptr_t function)
 	return result;
 }
 
-/* The kernel restarts an interrupted system call only where it looks at signals: the thread is brought there, from where it is
- * in order without us. */
+/* The kernel restarts an interrupted system call only where it looks at signals:
+ * the thread is brought there, from where it is in order without us. */
 void inject_end(struct inject *i)
 {
 	frame_leave(&i->frame);

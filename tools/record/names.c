@@ -66,7 +66,8 @@ static bool name_all(const char *symbolizer, const char *path, const char *tempo
 	uint64_t members = count_members(path);
 	if (members == 0 || stat(path, &about) != 0 || !S_ISREG(about.st_mode))
 		return members != 0; /* a device keeps nothing */
-	int out = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, about.st_mode & 0777);
+	int out = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+		       about.st_mode & 0777);
 	bool good = out >= 0;
 	for (uint64_t member = 1; member <= members && good; member++)
 		good = name_member(symbolizer, path, member, out);

@@ -8,10 +8,13 @@
 
 static _Noreturn void refuse(const char *pid)
 {
-	exit(cli_fail("process %s: on this processor only what snap-record started with --signal, or runs CPython 3.14, can be asked", pid));
+	exit(cli_fail(
+		"process %s: on this processor only what snap-record started with --signal, or runs CPython 3.14, can be asked",
+		pid));
 }
 
-_Noreturn void record_take(const struct record_options *options, const char *pid, const char *extension)
+_Noreturn void record_take(const struct record_options *options, const char *pid,
+			   const char *extension)
 {
 	struct process process;
 	struct attached a = {.process = &process};
@@ -19,7 +22,8 @@ _Noreturn void record_take(const struct record_options *options, const char *pid
 	process_open(&process, pid);
 	if (record_ask(process.pid))
 		exit(cli_finish(CLI_YES));
-	if ((target_find(&a, "snap_track_attach") && a.said.is_recording) || !remote_is_known(&process))
+	if ((target_find(&a, "snap_track_attach") && a.said.is_recording) ||
+	    !remote_is_known(&process))
 		refuse(pid);
 	target_refuse_other_than_python(&process);
 	target_output(output, options->output, &process);

@@ -18,13 +18,15 @@
 
 bool process_peek(const struct process *p, uintptr_t address, void *out, size_t size)
 {
-	struct iovec here = {out, size}, there = {(void *)address, size}; /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	struct iovec here = {out, size}, there = {(void *)address, size};
 	return process_vm_readv(p->pid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
 bool process_poke(const struct process *p, uintptr_t address, const void *bytes, size_t size)
 {
-	struct iovec here = {(void *)(uintptr_t)bytes, size}, there = {(void *)address, size}; /* NOLINT(performance-no-int-to-ptr) */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	struct iovec here = {(void *)(uintptr_t)bytes, size}, there = {(void *)address, size};
 	return process_vm_writev(p->pid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
@@ -66,8 +68,9 @@ static _Noreturn void refuse_access(const struct process *p, int error)
 	if (error == ENOENT || error == ESRCH)
 		exit(cli_fail("process %d: no such process", (int)p->pid));
 	if (error == EACCES || error == EPERM)
-		exit(cli_fail("process %d: not permitted: it belongs to another user, or is privileged; be that user, or root",
-			      (int)p->pid));
+		exit(cli_fail(
+			"process %d: not permitted: it belongs to another user, or is privileged; be that user, or root",
+			(int)p->pid));
 	exit(cli_fail("process %d: %s", (int)p->pid, strerror(error)));
 }
 
@@ -77,7 +80,8 @@ static void add_mapping(struct process *p, char *line)
 	char permissions[5] = "";
 	int at = 0;
 	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNxPTR " %*s %*s %n", &m.start, &m.end, permissions, &m.offset, &at) < 4)
+	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNxPTR " %*s %*s %n", &m.start, &m.end,
+		   permissions, &m.offset, &at) < 4)
 		return;
 	m.readable = permissions[0] == 'r';
 	m.executable = permissions[2] == 'x';
@@ -105,9 +109,11 @@ struct module {
 static void read_dynamic(struct module *m, uintptr_t at)
 {
 	Elf64_Dyn entry;
-	for (; process_peek(m->process, at, &entry, sizeof entry) && entry.d_tag != DT_NULL; at += sizeof entry) {
+	for (; process_peek(m->process, at, &entry, sizeof entry) && entry.d_tag != DT_NULL;
+	     at += sizeof entry) {
 		/* The loader has made addresses of them, but not of its own and the kernel's. */
-		uintptr_t address = entry.d_un.d_ptr < m->bias ? entry.d_un.d_ptr + m->bias : entry.d_un.d_ptr;
+		uintptr_t address =
+			entry.d_un.d_ptr < m->bias ? entry.d_un.d_ptr + m->bias : entry.d_un.d_ptr;
 		if (entry.d_tag == DT_SYMTAB)
 			m->symbols = address;
 		if (entry.d_tag == DT_STRTAB)
@@ -118,18 +124,21 @@ static void read_dynamic(struct module *m, uintptr_t at)
 }
 
 /* False if no module begins at the mapping, or it has no table of symbols. */
-static bool read_module(const struct process *p, const struct process_mapping *mapping, struct module *out)
+static bool read_module(const struct process *p, const struct process_mapping *mapping,
+			struct module *out)
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segment;
 	uintptr_t dynamic = 0, lowest = UINTPTR_MAX;
 	if (mapping->offset != 0 || !mapping->readable || !*mapping->path ||
-	    !process_peek(p, mapping->start, &header, sizeof header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_phentsize != sizeof segment || header.e_phnum > 64)
+	    !process_peek(p, mapping->start, &header, sizeof header) ||
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof segment ||
+	    header.e_phnum > 64)
 		return false;
 	*out = (struct module){.process = p, .base = mapping->start};
 	for (unsigned i = 0; i < header.e_phnum; i++) {
-		if (!process_peek(p, mapping->start + header.e_phoff + i * sizeof segment, &segment, sizeof segment))
+		if (!process_peek(p, mapping->start + header.e_phoff + i * sizeof segment, &segment,
+				  sizeof segment))
 			return false;
 		if (segment.p_type == PT_LOAD && segment.p_vaddr - segment.p_offset < lowest)
 			lowest = segment.p_vaddr - segment.p_offset;
@@ -148,10 +157,12 @@ static bool is_named(const struct module *m, const Elf64_Sym *symbol, const char
 	char text[64];
 	size_t size = strlen(name) + 1;
 	return symbol->st_shndx != SHN_UNDEF && size <= sizeof text &&
-	       process_peek(m->process, m->strings + symbol->st_name, text, size) && memcmp(text, name, size) == 0;
+	       process_peek(m->process, m->strings + symbol->st_name, text, size) &&
+	       memcmp(text, name, size) == 0;
 }
 
-/* Through the GNU hash table: a bucket names the first of a run of symbols, whose hashes lie in a chain. */
+/* Through the GNU hash table: a bucket names the first
+ * of a run of symbols, whose hashes lie in a chain. */
 static uintptr_t find_symbol(const struct module *m, const char *name)
 {
 	uint32_t head[4], hash = 5381, index, chained;
@@ -159,13 +170,18 @@ static uintptr_t find_symbol(const struct module *m, const char *name)
 		hash = hash * 33 + (unsigned char)*at;
 	if (!process_peek(m->process, m->hashes, head, sizeof head) || head[0] == 0)
 		return 0;
-	uintptr_t buckets = m->hashes + sizeof head + head[2] * sizeof(uint64_t), chain = buckets + head[0] * sizeof(uint32_t);
-	if (!process_peek(m->process, buckets + hash % head[0] * sizeof(uint32_t), &index, sizeof index) || index < head[1])
+	uintptr_t buckets = m->hashes + sizeof head + head[2] * sizeof(uint64_t),
+		  chain = buckets + head[0] * sizeof(uint32_t);
+	if (!process_peek(m->process, buckets + hash % head[0] * sizeof(uint32_t), &index,
+			  sizeof index) ||
+	    index < head[1])
 		return 0;
 	for (;; index++) {
 		Elf64_Sym symbol;
-		if (!process_peek(m->process, chain + (index - head[1]) * sizeof(uint32_t), &chained, sizeof chained) ||
-		    !process_peek(m->process, m->symbols + index * sizeof symbol, &symbol, sizeof symbol))
+		if (!process_peek(m->process, chain + (index - head[1]) * sizeof(uint32_t),
+				  &chained, sizeof chained) ||
+		    !process_peek(m->process, m->symbols + index * sizeof symbol, &symbol,
+				  sizeof symbol))
 			return 0;
 		if ((chained | 1) == (hash | 1) && is_named(m, &symbol, name))
 			return m->bias + symbol.st_value;
@@ -178,7 +194,8 @@ uintptr_t process_symbol(const struct process *p, const char *name)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		struct module module;
-		uintptr_t found = read_module(p, &p->mappings[i], &module) ? find_symbol(&module, name) : 0;
+		uintptr_t found =
+			read_module(p, &p->mappings[i], &module) ? find_symbol(&module, name) : 0;
 		if (found)
 			return found;
 	}
@@ -204,8 +221,9 @@ static bool is_program(const struct process *p, const char *path)
 }
 
 /* Modules with one of these are the C library, the loader, or an allocator. */
-static const char *const lock_keepers[] = {"malloc", "pthread_create", "_dl_find_object", "_dl_debug_state", "__tls_get_addr",
-					   "__vdso_gettimeofday"};
+static const char *const lock_keepers[] = {"malloc",          "pthread_create",
+					   "_dl_find_object", "_dl_debug_state",
+					   "__tls_get_addr",  "__vdso_gettimeofday"};
 
 static void mark_lock_keepers(struct process *p)
 {
@@ -249,7 +267,9 @@ static void refuse_state(const struct process *p)
 	case '\0': refuse_access(p, ENOENT);
 	case 'Z':
 	case 'X': exit(cli_fail("process %d has ended", (int)p->pid));
-	case 'T': exit(cli_fail("process %d is stopped: let it go on first (kill -CONT %d)", (int)p->pid, (int)p->pid));
+	case 'T':
+		exit(cli_fail("process %d is stopped: let it go on first (kill -CONT %d)",
+			      (int)p->pid, (int)p->pid));
 	default: break;
 	}
 }
@@ -263,7 +283,8 @@ void process_refuse_tracer(const struct process *p)
 {
 	pid_t tracer = process_tracer(p);
 	if (tracer)
-		exit(cli_fail("process %d is traced by process %d, a debugger or strace", (int)p->pid, (int)tracer));
+		exit(cli_fail("process %d is traced by process %d, a debugger or strace",
+			      (int)p->pid, (int)tracer));
 }
 
 static void refuse_format(const struct process *p)
@@ -289,15 +310,17 @@ static void refuse_format(const struct process *p)
 		exit(cli_fail("process %d: no attaching to programs of this machine", (int)p->pid));
 }
 
-/* What a filter forbids may end the process.  One that is subject to no more filters than we are may do what we do. */
+/* What a filter forbids may end the process.  One that is
+ * subject to no more filters than we are may do what we do. */
 static void refuse_filter(const struct process *p)
 {
 	struct process self = {.pid = getpid()};
 	long theirs = strtol(process_status(p, "status", "Seccomp_filters"), NULL, 10);
 	long ours = strtol(process_status(&self, "status", "Seccomp_filters"), NULL, 10);
 	if (*process_status(p, "status", "Seccomp") == '1' || theirs > ours)
-		exit(cli_fail("process %d has its system calls filtered (seccomp), and what attaching needs could end it%s", (int)p->pid,
-			      theirs > 0 ? "; in a container, run snap-record inside" : ""));
+		exit(cli_fail(
+			"process %d has its system calls filtered (seccomp), and what attaching needs could end it%s",
+			(int)p->pid, theirs > 0 ? "; in a container, run snap-record inside" : ""));
 }
 
 void process_open(struct process *p, const char *pid)

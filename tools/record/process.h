@@ -1,4 +1,5 @@
-/* Another process, as far as /proc and its memory tell: mappings, modules and their symbols, threads. */
+/* Another process, as far as /proc and its memory tell:
+ * mappings, modules and their symbols, threads. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
@@ -10,8 +11,9 @@
 struct process_mapping {
 	uintptr_t start, end, offset;
 	bool readable, executable;
-	bool keeps_locks; /* code in it may hold locks of the C library, the loader or an allocator */
-	char *path;       /* "": anonymous */
+	/* code in it may hold locks of the C library, the loader or an allocator */
+	bool keeps_locks;
+	char *path; /* "": anonymous */
 };
 
 struct process {
@@ -21,7 +23,8 @@ struct process {
 	bool own_allocator; /* the program itself defines malloc */
 };
 
-/* Each ends snap-record with a message if the process cannot be seen, or cannot be attached to for good. */
+/* Each ends snap-record with a message if the process
+ * cannot be seen, or cannot be attached to for good. */
 void process_open(struct process *, const char *pid);
 void process_read_mappings(struct process *);
 /* Only one process can be the tracer of another; 0: none is. */
@@ -38,7 +41,8 @@ void process_peek_text(const struct process *, uintptr_t address, char *out, siz
 const struct process_mapping *process_mapping_at(const struct process *, uintptr_t address);
 /* A function or variable that a module exports; 0 if none does. */
 uintptr_t process_symbol(const struct process *, const char *name);
-/* The value of a line of /proc/PID/FILE that begins with "NAME:", or "" ; kept until the next call. */
+/* The value of a line of /proc/PID/FILE that begins
+ * with "NAME:", or "" ; kept until the next call. */
 const char *process_status(const struct process *, const char *file, const char *name);
 
 #endif

@@ -25,14 +25,16 @@ char *record_beside(const char *name);
 /* Runs a command with the tracker in it.  Does not return: ends as the command did. */
 _Noreturn void record_run(const struct record_options *, char **command);
 
-/* Gives the frames in all members of a file names, if snap-symbolize is there; warns if that failed. */
+/* Gives the frames in all members of a file names, if
+ * snap-symbolize is there; warns if that failed. */
 void record_name_frames(const char *path);
 /* Asks a program that was started with --signal; false: it was not. */
 bool record_ask(pid_t);
 /* Begins to record a process that runs, and ends it with a last snapshot.  Neither returns. */
 _Noreturn void record_attach(const struct record_options *, const char *pid);
 _Noreturn void record_detach(const struct record_options *, const char *pid);
-/* Takes a snapshot of a process that runs; extension: the file for its CPython, NULL: the one beside this program.  Does not return. */
+/* Takes a snapshot of a process that runs; extension: the file for its
+ * CPython, NULL: the one beside this program.  Does not return. */
 _Noreturn void record_take(const struct record_options *, const char *pid, const char *extension);
 /* The number of a signal by its name or number; 0 if there is none. */
 int record_signal(const char *name);

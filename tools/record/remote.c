@@ -14,7 +14,7 @@
 #include "cli.h"
 
 #define VERSION       0x030eu
-#define START_SECONDS 10    /* for the main thread to get to a safe point, and to load the extension */
+#define START_SECONDS 10 /* for the main thread to get to a safe point, and to load the extension */
 #define STOP_BIT      0x20u /* of eval_breaker */
 #define SCRIPT        "script.py"
 #define SAID          "said"
@@ -40,8 +40,8 @@ struct remote {
 static bool read_offsets(const struct process *p, uintptr_t *runtime, struct offsets *o)
 {
 	*runtime = process_symbol(p, "_PyRuntime");
-	return *runtime && process_peek(p, *runtime, o, sizeof *o) && memcmp(o->cookie, "xdebugpy", sizeof o->cookie) == 0 &&
-	       o->version >> 16 == VERSION;
+	return *runtime && process_peek(p, *runtime, o, sizeof *o) &&
+	       memcmp(o->cookie, "xdebugpy", sizeof o->cookie) == 0 && o->version >> 16 == VERSION;
 }
 
 bool remote_is_known(const struct process *p)
@@ -52,7 +52,8 @@ bool remote_is_known(const struct process *p)
 }
 
 /* The main one, which is the oldest; 0: there is none. */
-static uintptr_t find_interpreter(const struct process *p, uintptr_t runtime, const struct offsets *o)
+static uintptr_t find_interpreter(const struct process *p, uintptr_t runtime,
+				  const struct offsets *o)
 {
 	uintptr_t interpreter = 0;
 	int64_t id = 0;
@@ -69,30 +70,37 @@ static void find_main_thread(struct remote *r)
 	struct offsets o;
 	uintptr_t runtime, interpreter = 0, thread = 0;
 	int enabled = 0, pid = (int)r->process->pid;
-	if (!read_offsets(r->process, &runtime, &o) || !(interpreter = find_interpreter(r->process, runtime, &o)) ||
-	    !process_peek(r->process, interpreter + o.main_thread, &thread, sizeof thread) || !thread ||
-	    !process_peek(r->process, interpreter + o.enabled, &enabled, sizeof enabled))
+	if (!read_offsets(r->process, &runtime, &o) ||
+	    !(interpreter = find_interpreter(r->process, runtime, &o)) ||
+	    !process_peek(r->process, interpreter + o.main_thread, &thread, sizeof thread) ||
+	    !thread || !process_peek(r->process, interpreter + o.enabled, &enabled, sizeof enabled))
 		exit(cli_fail("process %d: the interpreter is starting or ending", pid));
 	if (!enabled)
-		exit(cli_fail("process %d: its CPython refuses remote debugging (PYTHON_DISABLE_REMOTE_DEBUG, or "
-			      "-X disable-remote-debug)", pid));
+		exit(cli_fail(
+			"process %d: its CPython refuses remote debugging (PYTHON_DISABLE_REMOTE_DEBUG, or "
+			"-X disable-remote-debug)",
+			pid));
 	r->breaker = thread + o.breaker;
 	r->pending = thread + o.support + o.pending;
 	r->script = thread + o.support + o.script;
 	r->script_size = o.script_size;
 }
 
-/* Of the breaker the lowest byte alone is written: in the others is what the interpreter sets only once. */
+/* Of the breaker the lowest byte alone is written: in
+ * the others is what the interpreter sets only once. */
 static void ask(const struct remote *r, const char *path)
 {
 	int32_t pending = 0, yes = 1;
 	unsigned char breaker;
 	if (process_peek(r->process, r->pending, &pending, sizeof pending) && pending)
-		exit(cli_fail("process %d: a script of another debugger is waiting to be run in it", (int)r->process->pid));
-	if (strlen(path) >= r->script_size || !process_poke(r->process, r->script, path, strlen(path) + 1) ||
+		exit(cli_fail("process %d: a script of another debugger is waiting to be run in it",
+			      (int)r->process->pid));
+	if (strlen(path) >= r->script_size ||
+	    !process_poke(r->process, r->script, path, strlen(path) + 1) ||
 	    !process_poke(r->process, r->pending, &yes, sizeof yes) ||
 	    !process_peek(r->process, r->breaker, &breaker, sizeof breaker))
-		exit(cli_fail("process %d: its memory cannot be written: %s", (int)r->process->pid, strerror(errno)));
+		exit(cli_fail("process %d: its memory cannot be written: %s", (int)r->process->pid,
+			      strerror(errno)));
 	breaker |= STOP_BIT;
 	process_poke(r->process, r->breaker, &breaker, sizeof breaker);
 }
@@ -125,7 +133,8 @@ static void print_bytes(FILE *out, const char *name, const char *text)
 	fprintf(out, "\"\n");
 }
 
-/* Past its time it does nothing: should we be killed, it may still be waiting.  No lock of an import is taken. */
+/* Past its time it does nothing: should we be killed, it
+ * may still be waiting.  No lock of an import is taken. */
 static void print_script(FILE *out, const char *extension, const char *output)
 {
 	char said[sizeof folder + sizeof SAID];
@@ -136,7 +145,8 @@ static void print_script(FILE *out, const char *extension, const char *output)
 	print_bytes(out, "extension", extension);
 	print_bytes(out, "output", output);
 	print_bytes(out, "said", said);
-	fprintf(out, "\tif time.monotonic() > %lld:\n\t\treturn\n", (long long)now.tv_sec + START_SECONDS + 1);
+	fprintf(out, "\tif time.monotonic() > %lld:\n\t\treturn\n",
+		(long long)now.tv_sec + START_SECONDS + 1);
 	fprintf(out, "%s",
 		"\tclass spec:\n"
 		"\t\tname = 'snap._snap'\n"
@@ -157,7 +167,8 @@ static void print_script(FILE *out, const char *extension, const char *output)
 		"take()\n");
 }
 
-static void write_script(const struct process *p, char *path, size_t size, const char *extension, const char *output)
+static void write_script(const struct process *p, char *path, size_t size, const char *extension,
+			 const char *output)
 {
 	if (!mkdtemp(folder))
 		exit(cli_fail("%s: %s", folder, strerror(errno)));
@@ -221,8 +232,10 @@ static void wait_for_answer(const struct remote *r, char *out, size_t size)
 		return;
 	if (is_interrupted)
 		exit(cli_fail("process %d: interrupted", (int)r->process->pid));
-	exit(cli_fail("process %d: its main thread ran no Python code in %d seconds: it waits in a system call or in a library, and can "
-		      "be asked when it returns", (int)r->process->pid, START_SECONDS));
+	exit(cli_fail(
+		"process %d: its main thread ran no Python code in %d seconds: it waits in a system call or in a library, and can "
+		"be asked when it returns",
+		(int)r->process->pid, START_SECONDS));
 }
 
 _Noreturn void remote_take(struct attached *a, const char *output, const char *wanted)

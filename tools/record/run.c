@@ -178,8 +178,8 @@ static int wait_for_program(void)
 
 /* ---- the end ---- */
 
-/* Each line of the report is "+PATH", a snapshot that was written, "?PATH", one without the blocks of the program's own
- * allocator, or "-PATH: reason", one that was not written. */
+/* Each line of the report is "+PATH", a snapshot that was written, "?PATH", one without the
+ * blocks of the program's own allocator, or "-PATH: reason", one that was not written. */
 static bool read_report(const char *report, struct cli_list *written)
 {
 	char *line = NULL;
@@ -196,8 +196,11 @@ static bool read_report(const char *report, struct cli_list *written)
 		if (known)
 			continue;
 		if (line[0] == '?')
-			cli_warn("%s: the program brings malloc itself, so that its blocks are not seen", line + 1);
-		written->items = cli_resize(written->items, (written->count + 1) * sizeof(*written->items));
+			cli_warn(
+				"%s: the program brings malloc itself, so that its blocks are not seen",
+				line + 1);
+		written->items =
+			cli_resize(written->items, (written->count + 1) * sizeof(*written->items));
 		char *copy = cli_resize(NULL, (size_t)size);
 		written->items[written->count++] = strcpy(copy, line + 1);
 	}
@@ -205,8 +208,9 @@ static bool read_report(const char *report, struct cli_list *written)
 	if (file)
 		fclose(file);
 	if (written->count + failed == 0)
-		cli_fail("no snapshot was taken: the program may be statically linked or privileged, or was killed, or ended "
-			 "without the C library");
+		cli_fail(
+			"no snapshot was taken: the program may be statically linked or privileged, or was killed, or ended "
+			"without the C library");
 	return written->count > 0 && failed == 0;
 }
 
@@ -226,7 +230,8 @@ void record_run(const struct record_options *options, char **command)
 {
 	const char *folder = getenv("TMPDIR");
 	char report[4096];
-	int size = snprintf(report, sizeof report, "%s/snap-record-XXXXXX", folder && *folder ? folder : "/tmp");
+	int size = snprintf(report, sizeof report, "%s/snap-record-XXXXXX",
+			    folder && *folder ? folder : "/tmp");
 	int file = size < (int)sizeof report ? mkstemp(report) : -1;
 	if (file < 0)
 		exit(cli_fail("%s: %s", report, strerror(errno)));

@@ -72,7 +72,8 @@ void target_output(char *out, const char *pattern, const struct process *p)
 static bool is_same_file(const char *path, const char *other)
 {
 	struct stat a, b;
-	return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 bool target_sees(const struct process *p, const char *path)
@@ -84,8 +85,9 @@ bool target_sees(const struct process *p, const char *path)
 	if (access(path, R_OK) != 0)
 		cli_fail("%s: %s", path, strerror(errno));
 	else
-		cli_fail("process %d does not see %s: it is in a container, with other files; install snap there, or run it there",
-			 (int)p->pid, path);
+		cli_fail(
+			"process %d does not see %s: it is in a container, with other files; install snap there, or run it there",
+			(int)p->pid, path);
 	return false;
 }
 
@@ -122,20 +124,24 @@ bool target_extension(char *out, const char *wanted, const struct process *p, un
 	}
 	if (*out)
 		return target_sees(p, out);
-	cli_fail("process %d runs CPython %u.%u, for which there is no extension: make python PYTHON=python%u.%u, "
-		 "install-python instead of python where snap is installed, or --extension=FILE",
-		 (int)p->pid, version >> 8, version & 255, version >> 8, version & 255);
+	cli_fail(
+		"process %d runs CPython %u.%u, for which there is no extension: make python PYTHON=python%u.%u, "
+		"install-python instead of python where snap is installed, or --extension=FILE",
+		(int)p->pid, version >> 8, version & 255, version >> 8, version & 255);
 	return false;
 }
 
 void target_refuse_other_than_python(const struct process *p)
 {
 	if (!process_symbol(p, "PyGILState_Ensure"))
-		exit(cli_fail("process %d runs no CPython, and is not recorded: snap-record --pid %d -o NAME begins that", (int)p->pid,
-			      (int)p->pid));
-	if (process_symbol(p, "_Py_NegativeRefcount") || process_symbol(p, "_Py_MergeZeroLocalRefcount"))
-		exit(cli_fail("process %d runs a CPython that is built for debugging or without the global lock: its objects are other",
-			      (int)p->pid));
+		exit(cli_fail(
+			"process %d runs no CPython, and is not recorded: snap-record --pid %d -o NAME begins that",
+			(int)p->pid, (int)p->pid));
+	if (process_symbol(p, "_Py_NegativeRefcount") ||
+	    process_symbol(p, "_Py_MergeZeroLocalRefcount"))
+		exit(cli_fail(
+			"process %d runs a CPython that is built for debugging or without the global lock: its objects are other",
+			(int)p->pid));
 }
 
 /* ---- the object ---- */
@@ -143,13 +149,15 @@ void target_refuse_other_than_python(const struct process *p)
 bool target_find(struct attached *a, const char *variable)
 {
 	a->at = process_symbol(a->process, variable);
-	return a->at && process_peek(a->process, a->at, &a->said, sizeof a->said) && a->said.size == sizeof a->said;
+	return a->at && process_peek(a->process, a->at, &a->said, sizeof a->said) &&
+	       a->said.size == sizeof a->said;
 }
 
 static uint32_t state_of(const struct attached *a)
 {
 	uint32_t state;
-	if (!process_peek(a->process, a->at + offsetof(struct snap_attach, state), &state, sizeof state))
+	if (!process_peek(a->process, a->at + offsetof(struct snap_attach, state), &state,
+			  sizeof state))
 		exit(cli_fail("process %d ended meanwhile", (int)a->process->pid));
 	return state;
 }
@@ -161,9 +169,11 @@ bool target_wait(struct attached *a)
 	while ((state = state_of(a)) == SNAP_ATTACH_BEGUN && time(NULL) <= until)
 		target_rest(2);
 	if (state == SNAP_ATTACH_BEGUN) {
-		process_poke(a->process, a->at + offsetof(struct snap_attach, cancelled), &yes, sizeof yes);
-		exit(cli_fail("process %d: not done in %d seconds: code in it keeps the interpreter's lock, or much is to be written",
-			      (int)a->process->pid, WAIT_SECONDS));
+		process_poke(a->process, a->at + offsetof(struct snap_attach, cancelled), &yes,
+			     sizeof yes);
+		exit(cli_fail(
+			"process %d: not done in %d seconds: code in it keeps the interpreter's lock, or much is to be written",
+			(int)a->process->pid, WAIT_SECONDS));
 	}
 	if (!process_peek(a->process, a->at, &a->said, sizeof a->said))
 		exit(cli_fail("process %d ended meanwhile", (int)a->process->pid));

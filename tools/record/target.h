@@ -1,4 +1,5 @@
-/* What both ways into a running process have in common (attach.c, remote.c): names of files, and the object in it. */
+/* What both ways into a running process have in common
+ * (attach.c, remote.c): names of files, and the object in it. */
 #ifndef TARGET_H
 #define TARGET_H
 
@@ -18,7 +19,8 @@ void target_output(char *out, const char *pattern, const struct process *);
 
 /* False, with a message, if the process does not see our file: one in a container has others. */
 bool target_sees(const struct process *, const char *path);
-/* The extension for a version, as 0x030e; wanted: the one to be taken, or NULL.  False, with a message, if there is none. */
+/* The extension for a version, as 0x030e; wanted: the one to be
+ * taken, or NULL.  False, with a message, if there is none. */
 bool target_extension(char *out, const char *wanted, const struct process *, unsigned version);
 /* Ends snap-record if the process does not run a CPython whose objects are known. */
 void target_refuse_other_than_python(const struct process *);

@@ -46,7 +46,8 @@ static void add_targets(struct refs *refs, struct own_bytes *own)
 	struct scan scan = scan_begin(refs->reader, columns, 3, &refs->error);
 	while (scan_next(&scan))
 		if (snap_graph_set_has(refs->targets, scan.row))
-			add_target(own, scan.row, scan_value(&scan, 2), scan_value(&scan, 0), scan_value(&scan, 1));
+			add_target(own, scan.row, scan_value(&scan, 2), scan_value(&scan, 0),
+				   scan_value(&scan, 1));
 	refs_must(refs, scan_end(&scan, NULL));
 }
 
@@ -72,7 +73,8 @@ static void show_stack(struct refs *refs, uint64_t stack, bool is_running)
 {
 	struct stack_walk walk = walk_from(refs, stack);
 	uint64_t depth = 0, rest = 0;
-	for (; walk.frame != 0 && depth < MAX_FRAMES && !refs_over_limit(refs->limit, depth); depth++) {
+	for (; walk.frame != 0 && depth < MAX_FRAMES && !refs_over_limit(refs->limit, depth);
+	     depth++) {
 		struct refs_line line = refs_line("frame");
 		line.depth = depth;
 		line.is_frame = is_running;

@@ -10,7 +10,8 @@ struct tally {
 	struct refs *refs;
 	struct refs_groups groups;
 	bool owned; /* what the targets own, not who owns them */
-	uint64_t counted, variables; /* that a reference count knows: references, and roots that are variables */
+	/* that a reference count knows: references, and roots that are variables */
+	uint64_t counted, variables;
 };
 
 static uint64_t fold(uint64_t label)
@@ -26,7 +27,8 @@ static bool count_reference(void *context, const struct snap_graph_reference *re
 	struct refs *refs = tally->refs;
 	if (!snap_graph_set_has(refs->targets, tally->owned ? reference->owner : reference->target))
 		return true;
-	tally->counted += reference->kind < SNAP_REF_FIRST_WEAK && reference->kind != SNAP_REF_ALIAS;
+	tally->counted +=
+		reference->kind < SNAP_REF_FIRST_WEAK && reference->kind != SNAP_REF_ALIAS;
 	uint64_t other = tally->owned ? reference->target : reference->owner;
 	const struct refs_group added = {.type = snap_graph_type(refs->graph, other),
 					 .kind = reference->kind,
@@ -125,11 +127,11 @@ void refs_show_holders(struct refs *refs)
 	struct tally tally = {.refs = refs, .groups = {.refs = refs}};
 	count_roots(&tally);
 	/* What a partial reader lost is left out by a walk over all. */
-	refs_must(refs, cli_common.partial ? snap_graph_references(refs->graph, count_reference,
-								   &tally, &refs->error)
-					   : snap_graph_references_to(refs->graph, refs->targets,
-								      count_reference, &tally,
-								      &refs->error));
+	refs_must(refs, cli_common.partial
+				? snap_graph_references(refs->graph, count_reference, &tally,
+							&refs->error)
+				: snap_graph_references_to(refs->graph, refs->targets,
+							   count_reference, &tally, &refs->error));
 	print_groups(&tally, "holder");
 	show_refcount(&tally);
 }
@@ -137,10 +139,9 @@ void refs_show_holders(struct refs *refs)
 void refs_show_owned(struct refs *refs)
 {
 	struct tally tally = {.refs = refs, .groups = {.refs = refs}, .owned = true};
-	refs_must(refs, refs->count == 1
-				? snap_graph_owned(refs->graph, refs_next_target(refs, 0),
-						   count_reference, &tally, &refs->error)
-				: snap_graph_references(refs->graph, count_reference, &tally,
-							&refs->error));
+	refs_must(refs, refs->count == 1 ? snap_graph_owned(refs->graph, refs_next_target(refs, 0),
+							    count_reference, &tally, &refs->error)
+					 : snap_graph_references(refs->graph, count_reference,
+								 &tally, &refs->error));
 	print_groups(&tally, "owned");
 }

@@ -54,8 +54,7 @@ static void describe_place(struct refs *refs, struct refs_line *line, uint64_t r
 	}
 	if (stack != 0 && line->site.size == 0) {
 		line->is_frame = true;
-		refs_append_frame(refs, &line->site,
-				  refs_value(refs, SNAP_STACK_FRAME, stack - 1));
+		refs_append_frame(refs, &line->site, refs_value(refs, SNAP_STACK_FRAME, stack - 1));
 	}
 }
 
@@ -205,9 +204,8 @@ static void print_label(const struct refs_line *line, bool *any)
 	}
 	bool is_bare = line->is_root || strcmp(line->section, "frame") == 0;
 	if (is_named)
-		print_word(any,
-			   is_bare || strchr("[{+", label->bytes[0]) ? "" : ".",
-			   label->bytes, label->size);
+		print_word(any, is_bare || strchr("[{+", label->bytes[0]) ? "" : ".", label->bytes,
+			   label->size);
 }
 
 static void print_thread(const struct refs_line *line)
@@ -232,7 +230,8 @@ static void print_identity(const struct refs_line *line)
 	print_thread(line);
 }
 
-/* A step of a path says by its label what it is, and a line with a place what was allocated there. */
+/* A step of a path says by its label what it is, and
+ * a line with a place what was allocated there. */
 static bool is_untyped(const struct refs_line *line)
 {
 	return !is_step(line) && !line->is_root && line->site.size == 0 &&
@@ -326,9 +325,10 @@ static void print_keywords(const struct refs_line *line)
 static void print_estimate(const struct refs_line *line)
 {
 	char bytes[32];
-	const char *what = strcmp(line->section, "memory") == 0  ? "of memory, with no need of files"
-			   : strcmp(line->section, "least") == 0 ? "of memory, at least"
-								 : "of files, at most, between these";
+	const char *what = strcmp(line->section, "memory") == 0 ? "of memory, with no need of files"
+			   : strcmp(line->section, "least") == 0
+				   ? "of memory, at least"
+				   : "of files, at most, between these";
 	printf("%10s  %s\n", print_size(line->bytes, bytes), what);
 }
 
@@ -341,7 +341,8 @@ static void print_garbage(const struct refs_line *line)
 static void print_refcount(const struct refs_line *line)
 {
 	uint64_t known = refs_add(line->targets, line->number);
-	printf("\nIts reference count is %" PRIu64 ": %" PRIu64 " found", line->count, line->targets);
+	printf("\nIts reference count is %" PRIu64 ": %" PRIu64 " found", line->count,
+	       line->targets);
 	if (line->number > 0)
 		printf(", %" PRIu64 " of running functions", line->number);
 	if (line->count > known)
@@ -391,8 +392,7 @@ void refs_print(struct refs *refs, struct refs_line *line)
 		else if (strcmp(line->section, "garbage") == 0)
 			print_garbage(line);
 		else if (strcmp(line->section, "memory") == 0 ||
-			 strcmp(line->section, "least") == 0 ||
-			 strcmp(line->section, "files") == 0)
+			 strcmp(line->section, "least") == 0 || strcmp(line->section, "files") == 0)
 			print_estimate(line);
 		else if (strcmp(line->section, "kept") == 0 && line->depth == REFS_ABSENT)
 			print_unkept(line);

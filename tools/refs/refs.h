@@ -21,9 +21,9 @@ struct refs {
 	struct print_table *table; /* NULL: for people */
 	const char *section;       /* the last one printed for people */
 	bool follows_weak;
-	bool was_damaged; /* when the graph had been opened, which was said */
-	struct cli_list alloc_fn;  /* also passed over */
-	struct refs_sites *sites;  /* NULL: none was asked for */
+	bool was_damaged;         /* when the graph had been opened, which was said */
+	struct cli_list alloc_fn; /* also passed over */
+	struct refs_sites *sites; /* NULL: none was asked for */
 	struct snap_column *columns[15];
 	struct snap_error error;
 };
@@ -98,11 +98,13 @@ void refs_sites_free(struct refs *);
 /* One line of any section; the columns of the machine forms. */
 struct refs_line {
 	const char *section; /* all target frame ...: see snap-refs.1 */
-	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address, names, thread;
+	uint64_t number, depth, count, targets, repeats, bytes, retained, row, address, names,
+		thread;
 	uint64_t share;   /* for people: of what bytes are a part */
 	const char *kind; /* or NULL */
 	struct buffer label, type, site, name, thread_name;
-	bool weak, is_root, is_frame, /* is_frame: site is where a function is, and nothing was allocated there */
+	/* is_frame: site is where a function is, and nothing was allocated there */
+	bool weak, is_root, is_frame,
 		is_single, /* how it looks for people; is_single: a step of one object */
 		is_only;   /* a step of the one path to one object */
 };
@@ -111,7 +113,8 @@ void refs_begin(struct refs *);
 void refs_end(struct refs *);
 /* An empty line of a section: every number absent. */
 struct refs_line refs_line(const char *section);
-/* Row, address, type and name of a row; of a place outside of the heap also its thread, and of a frame where it is. */
+/* Row, address, type and name of a row; of a place outside of
+ * the heap also its thread, and of a frame where it is. */
 void refs_describe(struct refs *, struct refs_line *, uint64_t row);
 /* Prints and frees. */
 void refs_print(struct refs *, struct refs_line *);
@@ -138,7 +141,8 @@ struct refs_groups {
 	uint64_t count, capacity;
 	struct refs_group last; /* that was added to: objects of a kind lie together */
 };
-/* Adds count and bytes to the group of type, kind and label; exact and row are for a new one.  The group's row. */
+/* Adds count and bytes to the group of type, kind and label;
+ * exact and row are for a new one.  The group's row. */
 uint64_t refs_groups_add(struct refs_groups *, const struct refs_group *);
 /* Labels are stacks: those of one site become one. */
 void refs_groups_by_site(struct refs_groups *);

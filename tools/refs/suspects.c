@@ -286,8 +286,9 @@ static struct suspect *add_suspect(struct suspects *out)
 static bool is_loose(struct search *search, uint64_t row)
 {
 	const struct snap_graph *graph = search->refs->graph;
-	if (snap_graph_type(graph, row) == 0 || !is_reached(search->refs, row) || snap_graph_retained(graph, row) > search->threshold ||
-	    is_synthetic(search, row) || is_of_kind(search, row, SNAP_TYPE_PLACE))
+	if (snap_graph_type(graph, row) == 0 || !is_reached(search->refs, row) ||
+	    snap_graph_retained(graph, row) > search->threshold || is_synthetic(search, row) ||
+	    is_of_kind(search, row, SNAP_TYPE_PLACE))
 		return false;
 	uint64_t dominator = snap_graph_dominator(graph, row);
 	return dominator == SNAP_GRAPH_NONE || is_synthetic(search, dominator);

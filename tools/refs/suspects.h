@@ -16,8 +16,8 @@ struct suspects {
 	size_t count;
 	uint64_t percent;
 	uint64_t objects, bytes; /* reached */
-	struct snap_graph_numbers
-		*owner; /* by row: the number, from 1, of the suspect that holds it; 0: none */
+	/* by row: the number, from 1, of the suspect that holds it; 0: none */
+	struct snap_graph_numbers *owner;
 };
 
 void refs_find_suspects(struct refs *, uint64_t percent, struct suspects *out);

@@ -11,8 +11,8 @@ static void read_suspects(struct refs *refs, struct suspects *suspects)
 					   SNAP_INDEX_SUSPECT_RETAINED};
 	struct scan scan = scan_begin(refs->reader, columns, 5, &refs->error);
 	while (scan_next(&scan)) {
-		suspects->items =
-			cli_resize(suspects->items, (suspects->count + 1) * sizeof(*suspects->items));
+		suspects->items = cli_resize(suspects->items,
+					     (suspects->count + 1) * sizeof(*suspects->items));
 		uint64_t row = scan_value(&scan, 0) - 1;
 		suspects->items[suspects->count++] =
 			(struct suspect){.row = row,
@@ -25,7 +25,8 @@ static void read_suspects(struct refs *refs, struct suspects *suspects)
 	refs_must(refs, scan_end(&scan, NULL));
 }
 
-static void read_parts(struct refs *refs, const struct suspects *suspects, struct suspect_parts *parts)
+static void read_parts(struct refs *refs, const struct suspects *suspects,
+		       struct suspect_parts *parts)
 {
 	static const uint32_t columns[] = {SNAP_INDEX_PART_SUSPECT, SNAP_INDEX_PART_KIND,
 					   SNAP_INDEX_PART_TYPE,    SNAP_INDEX_PART_STACK,

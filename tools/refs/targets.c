@@ -128,7 +128,8 @@ static bool is_pattern(const char *words)
 bool refs_is_target(const char *words)
 {
 	uint64_t number;
-	return is_pattern(words) || (strncmp(words, "row:", 4) == 0 && parse_number(words + 4, &number)) ||
+	return is_pattern(words) ||
+	       (strncmp(words, "row:", 4) == 0 && parse_number(words + 4, &number)) ||
 	       (strncmp(words, "id:", 3) == 0 && parse_number(words + 3, &number)) ||
 	       parse_number(words[0] == '@' ? words + 1 : words, &number);
 }
@@ -149,6 +150,8 @@ bool refs_add_target(struct refs *refs, const char *words)
 		return add_names(refs, words + 5);
 	if (strncmp(words, "row:", 4) == 0)
 		return parse_number(words + 4, &number) && add_row(refs, number);
-	const char *address = strncmp(words, "id:", 3) == 0 ? words + 3 : words[0] == '@' ? words + 1 : words;
+	const char *address = strncmp(words, "id:", 3) == 0 ? words + 3
+			      : words[0] == '@'             ? words + 1
+							    : words;
 	return parse_number(address, &number) && add_address(refs, number);
 }

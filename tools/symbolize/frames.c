@@ -1,7 +1,7 @@
 /* Names the frames of a snapshot from the files of its modules.
  *
- * Rows that no stack names, beyond the last that one names, were added for inlined functions by an earlier run: they
- * are made anew.  Other rows never move, for stacks name them. */
+ * Rows that no stack names, beyond the last that one names, were added for inlined functions
+ * by an earlier run: they are made anew.  Other rows never move, for stacks name them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,8 +52,8 @@ static void load_use(struct frames *frames, uint64_t row, const uint64_t *v)
 enum snap_status frames_load(struct frames *frames, struct snap_reader *reader,
 			     struct snap_error *error)
 {
-	static const uint32_t columns[COLUMNS] = {SNAP_FRAME_FUNCTION,	   SNAP_FRAME_FILE,
-						  SNAP_FRAME_LINE,	   SNAP_FRAME_MODULE,
+	static const uint32_t columns[COLUMNS] = {SNAP_FRAME_FUNCTION,     SNAP_FRAME_FILE,
+						  SNAP_FRAME_LINE,         SNAP_FRAME_MODULE,
 						  SNAP_FRAME_INLINED_INTO, SNAP_FRAME_OFFSET};
 	static const uint32_t uses[] = {SNAP_STACK_FRAME};
 	frames->old_count = (size_t)snap_reader_row_count(reader, SNAP_FRAMES);
@@ -73,8 +73,8 @@ enum snap_status frames_load(struct frames *frames, struct snap_reader *reader,
 
 static uint64_t hash_of(const struct frame *f)
 {
-	uint64_t hash = ((uint64_t)f->function << 32 | f->file) * UINT64_C(0x9e3779b97f4a7c15) +
-			f->module;
+	uint64_t hash =
+		((uint64_t)f->function << 32 | f->file) * UINT64_C(0x9e3779b97f4a7c15) + f->module;
 	hash = (hash ^ hash >> 29 ^ ((uint64_t)f->line << 32 | f->inlined_into)) *
 	       UINT64_C(0xbf58476d1ce4e5b9);
 	return hash ^ hash >> 32;
@@ -98,8 +98,8 @@ static uint32_t add_caller(struct frames *frames, struct frame frame)
 {
 	if ((frames->count - frames->base) * 2 >= frames->slot_count) {
 		frames->slot_count = frames->slot_count ? frames->slot_count * 2 : 1024;
-		frames->slots = cli_resize(frames->slots,
-					   frames->slot_count * sizeof(*frames->slots));
+		frames->slots =
+			cli_resize(frames->slots, frames->slot_count * sizeof(*frames->slots));
 		memset(frames->slots, 0, frames->slot_count * sizeof(*frames->slots));
 		for (size_t i = frames->base; i < frames->count; i++)
 			*find_slot(frames, &frames->rows[i]) = (uint32_t)i + 1;
@@ -109,8 +109,7 @@ static uint32_t add_caller(struct frames *frames, struct frame frame)
 		return *slot;
 	if (frames->count == frames->capacity) {
 		frames->capacity += frames->capacity / 2 + 256;
-		frames->rows =
-			cli_resize(frames->rows, frames->capacity * sizeof(*frames->rows));
+		frames->rows = cli_resize(frames->rows, frames->capacity * sizeof(*frames->rows));
 	}
 	frames->rows[frames->count++] = frame;
 	return *slot = (uint32_t)frames->count;
@@ -245,7 +244,8 @@ enum snap_status frames_name(struct frames *frames, struct snap_reader *reader,
 	qsort(order, frames->asked, sizeof(*order), by_place);
 	for (size_t i = 0, end; i < frames->asked && status == SNAP_OK; i = end) {
 		uint32_t module = frames->rows[order[i]].module;
-		for (end = i; end < frames->asked && frames->rows[order[end]].module == module; end++)
+		for (end = i; end < frames->asked && frames->rows[order[end]].module == module;
+		     end++)
 			;
 		cli_progress("naming frames", i, frames->asked);
 		status = name_module(frames, reader, order + i, end - i, error);

@@ -34,8 +34,8 @@ void symbols_setup(const struct symbol_options *options)
 {
 	if (options->sysroot)
 		sysroot = options->sysroot;
-	debug_folders = options->debug_folders ? options->debug_folders
-					       : join(sysroot, USUAL_FOLDER, "");
+	debug_folders =
+		options->debug_folders ? options->debug_folders : join(sysroot, USUAL_FOLDER, "");
 	search_path = join(":.debug:", debug_folders, "");
 	if (!options->debuginfod) /* libdwfl asks whenever it is set */
 		unsetenv("DEBUGINFOD_URLS");
@@ -136,8 +136,8 @@ size_t module_symbols(struct module *m, uint64_t offset, struct symbol *out, siz
 	size_t count = units_symbols(m, address, out, max);
 	if (count > 0 && out[count - 1].function)
 		return count;
-	const char *name = dwfl_module_addrinfo(m->dwfl_module, address, &from_symbol, &symbol, NULL,
-						NULL, NULL);
+	const char *name = dwfl_module_addrinfo(m->dwfl_module, address, &from_symbol, &symbol,
+						NULL, NULL, NULL);
 	/* A name is believed only where it reaches: what lies behind the last symbol has none. */
 	if (!name || from_symbol >= symbol.st_size)
 		return count;

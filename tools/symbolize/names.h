@@ -8,7 +8,10 @@
 struct texts {
 	char *bytes;
 	size_t size, capacity;
-	struct text { size_t at, length; uint32_t id; } *items;
+	struct text {
+		size_t at, length;
+		uint32_t id;
+	} * items;
 	size_t count, room;
 	uint32_t *slots; /* of a hash table: number + 1, or 0 */
 	size_t slot_count;
@@ -31,11 +34,13 @@ struct frames {
 	size_t old_count;
 	struct frame *rows; /* what replaces them */
 	size_t count, capacity;
-	size_t base; /* the first so many rows are those of old; then come callers of inlined functions */
+	/* the first so many rows are those of old; then come callers of inlined functions */
+	size_t base;
 	uint32_t *slots; /* of a hash table of the rows from base on: row + 1, or 0 */
 	size_t slot_count;
 	struct texts texts;
-	size_t asked, named; /* frames with a place in a module, and those of them that have got names */
+	/* frames with a place in a module, and those of them that have got names */
+	size_t asked, named;
 };
 
 enum snap_status frames_load(struct frames *, struct snap_reader *, struct snap_error *);

@@ -9,9 +9,10 @@
 
 /* Where files are looked for, for the whole process.  Call once, before any module is opened. */
 struct symbol_options {
-	const char *sysroot;       /* before the path of every module; NULL: none */
-	const char *debug_folders; /* where separate debug files are, separated by colons; NULL: the usual */
-	bool debuginfod;           /* ask the servers in $DEBUGINFOD_URLS */
+	const char *sysroot; /* before the path of every module; NULL: none */
+	/* where separate debug files are, separated by colons; NULL: the usual */
+	const char *debug_folders;
+	bool debuginfod; /* ask the servers in $DEBUGINFOD_URLS */
 };
 void symbols_setup(const struct symbol_options *options);
 
@@ -34,13 +35,14 @@ struct module {
 	char reason[256]; /* why there is no file */
 };
 
-/* Opens the file of a module, or its separate debug file, if its build-id (hexadecimal; "": any) is the wanted one;
- * false with the reason otherwise.  Texts of symbols live until the module is closed. */
+/* Opens the file of a module, or its separate debug file, if its build-id
+ * (hexadecimal; "": any) is the wanted one; false with the reason
+ * otherwise.  Texts of symbols live until the module is closed. */
 bool module_open(struct module *, const char *path, const char *build_id);
 void module_close(struct module *);
 
-/* The functions at an offset from where the module was loaded, innermost first, each inlined into the next.
- * Returns how many, at most max; 0: not known. */
+/* The functions at an offset from where the module was loaded, innermost first,
+ * each inlined into the next.  Returns how many, at most max; 0: not known. */
 size_t module_symbols(struct module *, uint64_t offset, struct symbol *out, size_t max);
 
 /* ---- debug information (units.c) ---- */

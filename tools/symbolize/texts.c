@@ -6,7 +6,8 @@
 
 static uint64_t hash_of(const char *bytes, size_t size)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a: the texts are names of functions and files */
+	/* FNV-1a: the texts are names of functions and files */
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	for (size_t i = 0; i < size; i++)
 		hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
 	return hash ^ hash >> 32;

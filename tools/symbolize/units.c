@@ -1,7 +1,8 @@
 /* Functions at an address by debug information: which unit, which function, what was inlined there.
  *
- * A unit's functions are gone through once, when the first address in it is asked for; they are then found by binary
- * search.  Ranges that were inlined into a function follow it, deeper ones later. */
+ * A unit's functions are gone through once, when the first address
+ * in it is asked for; they are then found by binary search.  Ranges
+ * that were inlined into a function follow it, deeper ones later. */
 #include <dwarf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +74,7 @@ void units_open(struct module *m)
 		}
 		m->units[m->unit_count] =
 			(struct unit){.die = die, .scope = skeleton ? split : die};
-		for (ptrdiff_t at = 0;
-		     (at = dwarf_ranges(&die, at, &base, &low, &high)) > 0;)
+		for (ptrdiff_t at = 0; (at = dwarf_ranges(&die, at, &base, &low, &high)) > 0;)
 			add_span(m, &span_capacity, low, high);
 		m->unit_count++;
 	}
@@ -206,7 +206,8 @@ static struct unit *find_unit(const struct module *m, Dwarf_Addr address)
 		else
 			high = middle;
 	}
-	return low > 0 && address < m->spans[low - 1].high ? &m->units[m->spans[low - 1].unit] : NULL;
+	return low > 0 && address < m->spans[low - 1].high ? &m->units[m->spans[low - 1].unit]
+							   : NULL;
 }
 
 static const struct range *find_function(const struct unit *unit, Dwarf_Addr address)

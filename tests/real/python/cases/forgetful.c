@@ -10,7 +10,8 @@ static PyObject *keep(PyObject *self, PyObject *object)
 }
 
 static PyMethodDef methods[] = {{"keep", keep, METH_O, NULL}, {NULL, NULL, 0, NULL}};
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "forgetful", .m_size = -1, .m_methods = methods};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "forgetful", .m_size = -1,
+					.m_methods = methods};
 
 PyMODINIT_FUNC PyInit_forgetful(void)
 {
