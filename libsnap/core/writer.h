@@ -673,9 +673,6 @@ enum snap_status libsnap_write_roots(struct snap_writer *);
 /* writer_file.c */
 enum snap_status libsnap_out_open(struct snap_writer *, const char *path, bool append);
 enum snap_status libsnap_out_begin(struct snap_writer *);
-/* The same, with a header that there is already. */
-enum snap_status libsnap_out_begin_with(struct snap_writer *, const uint8_t *header, size_t size,
-					uint64_t hash);
 bool libsnap_can_be_small(const struct snap_writer *);
 /* payload has SNAPFMT_BLOCK_HEADER_SIZE bytes free before it. */
 enum snap_status libsnap_out_block(struct snap_writer *, struct snapfmt_block *, uint8_t *payload);

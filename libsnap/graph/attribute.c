@@ -5,15 +5,6 @@
 
 /* ---- groups ---- */
 
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= UINT64_C(0xff51afd7ed558ccd);
-	x ^= x >> 33;
-	x *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return x ^ x >> 33;
-}
-
 /* Open addressing over the indexes of groups; size is a power of two, larger than twice the groups.
  */
 struct table {
@@ -24,9 +15,8 @@ struct table {
 static size_t find_slot(const struct snap_graph *graph, const struct table *table,
 			const struct group *wanted)
 {
-	size_t at =
-		(size_t)(mix(mix(wanted->name) + (uint64_t)wanted->parent * 64 + wanted->kind)) &
-		(table->size - 1);
+	uint64_t place = (uint64_t)wanted->parent * 64 + wanted->kind;
+	size_t at = (size_t)libsnap_mix(libsnap_mix(wanted->name) + place) & (table->size - 1);
 	for (; table->slots[at] != NONE; at = (at + 1) & (table->size - 1)) {
 		const struct group *group = &graph->groups[table->slots[at]];
 		if (group->name == wanted->name && group->parent == wanted->parent &&

@@ -162,15 +162,6 @@ static void add_member(void *context, uint64_t row, uint64_t bytes)
 		*sum = UINT64_MAX;
 }
 
-static bool refers_to_itself(const struct snap_graph *graph, uint64_t row)
-{
-	uint64_t end = libsnap_graph_get_start(graph, row + 1);
-	for (uint64_t at = libsnap_graph_get_start(graph, row); at < end; at++)
-		if (libsnap_graph_get_to(graph, at) == row)
-			return true;
-	return false;
-}
-
 /* Takes the rows found for the graph's, if they are a cycle. */
 static enum snap_status describe(struct hunt *hunt, uint64_t row, struct snap_error *error)
 {
@@ -181,7 +172,7 @@ static enum snap_status describe(struct hunt *hunt, uint64_t row, struct snap_er
 		return status;
 	component->members = hunt->back;
 	hunt->back = NULL;
-	component->is_cycle = hunt->found > 1 || refers_to_itself(graph, row);
+	component->is_cycle = hunt->found > 1 || libsnap_graph_refers_to_itself(graph, row);
 	const struct marks marks = {.bits = component->members};
 	component->cycle = (struct snap_graph_cycle){.objects = hunt->found,
 						     .first = libsnap_marks_next(&marks, graph, 0)};

@@ -22,15 +22,6 @@ static void enter(struct search *s, uint64_t row)
 	libsnap_numbers_set(&s->edges, s->depth++, libsnap_graph_get_start(s->graph, row));
 }
 
-static bool refers_to_itself(const struct snap_graph *graph, uint64_t row)
-{
-	uint64_t end = libsnap_graph_get_start(graph, row + 1);
-	for (uint64_t at = libsnap_graph_get_start(graph, row); at < end; at++)
-		if (libsnap_graph_get_to(graph, at) == row)
-			return true;
-	return false;
-}
-
 /* A component is what is open from the visit on. */
 static void close_component(struct search *s, uint64_t row, uint64_t visit)
 {
@@ -45,7 +36,7 @@ static void close_component(struct search *s, uint64_t row, uint64_t visit)
 		s->open_count--;
 		s->next_visit--;
 	}
-	is_cycle = is_cycle || refers_to_itself(s->graph, row);
+	is_cycle = is_cycle || libsnap_graph_refers_to_itself(s->graph, row);
 	s->cycles += is_cycle;
 	s->next_visit--;
 	libsnap_numbers_set(s->low, row, is_cycle ? number : s->closed);

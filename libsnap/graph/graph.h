@@ -217,6 +217,26 @@ static inline void libsnap_graph_set_to(struct snap_graph *graph, uint64_t at, u
 		libsnap_paged_set(&graph->outside.to, at, to);
 }
 
+static inline bool libsnap_graph_refers_to_itself(const struct snap_graph *graph, uint64_t row)
+{
+	uint64_t end = libsnap_graph_get_start(graph, row + 1);
+	for (uint64_t at = libsnap_graph_get_start(graph, row); at < end; at++)
+		if (libsnap_graph_get_to(graph, at) == row)
+			return true;
+	return false;
+}
+
+/* ---- hashes ---- */
+
+static inline uint64_t libsnap_mix(uint64_t x)
+{
+	x ^= x >> 33;
+	x *= UINT64_C(0xff51afd7ed558ccd);
+	x ^= x >> 33;
+	x *= UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ x >> 33;
+}
+
 /* ---- from the index (indexed.c, stretches.c) ---- */
 
 enum snap_status libsnap_indexed_open(struct snap_graph *, struct snap_error *error);

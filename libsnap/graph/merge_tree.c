@@ -23,20 +23,11 @@ void libsnap_merge_tree_close(struct merge_tree *tree)
 	libsnap_array_end(&tree->slots);
 }
 
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= UINT64_C(0xff51afd7ed558ccd);
-	x ^= x >> 33;
-	x *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return x ^ x >> 33;
-}
-
 static uint32_t hash_of(uint32_t parent, const struct step_key *key)
 {
-	return (uint32_t)(mix(mix(mix(key->label) + key->type) + (uint64_t)parent * 32 +
-			      key->kind) >>
-			  32);
+	uint64_t place = (uint64_t)parent * 32 + key->kind;
+	uint64_t what = libsnap_mix(libsnap_mix(key->label) + key->type);
+	return (uint32_t)(libsnap_mix(what + place) >> 32);
 }
 
 /* By the upper bits, so that slots keep their order when there are more of them. */
