@@ -32,12 +32,21 @@ static struct snap_index_suspect *list_suspects(const struct suspects *found)
 	for (size_t i = 0; i < found->count; i++) {
 		const struct suspect *suspect = &found->items[i];
 		list[i] = (struct snap_index_suspect){.row = suspect->row,
-						      .type = suspect->is_type ? suspect->type : 0,
+						      .type = suspect->is_many ? suspect->type : 0,
 						      .count = suspect->count,
 						      .bytes = suspect->bytes,
 						      .retained = suspect->retained};
 	}
 	return list;
+}
+
+/* An index has no place for suspects that are many of one site. */
+static bool can_be_told(const struct suspects *suspects)
+{
+	for (size_t i = 0; i < suspects->count; i++)
+		if (suspects->items[i].site != 0)
+			return false;
+	return true;
 }
 
 static void list_parts(struct snap_index_part *list, const struct refs_groups *groups,
@@ -96,7 +105,8 @@ static enum snap_status write_indexed(struct refs *refs, const struct job *job, 
 	refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
 	refs->objects = snap_reader_row_count(refs->reader, SNAP_OBJECTS);
 	refs_find_suspects(refs, PERCENT, &suspects);
-	refs_find_suspect_parts(refs, &suspects, suspects.count, &parts);
+	size_t told = can_be_told(&suspects) ? suspects.count : 0;
+	refs_find_suspect_parts(refs, &suspects, told, &parts);
 	struct snap_index_suspect *list = list_suspects(&suspects);
 	how.part_count = (size_t)(parts.children.count + parts.held.count);
 	struct snap_index_part *all = cli_resize(NULL, (how.part_count + 1) * sizeof(*all));
@@ -104,9 +114,9 @@ static enum snap_status write_indexed(struct refs *refs, const struct job *job, 
 	list_parts(all + parts.children.count, &parts.held, SNAP_SUSPECT_HELD);
 	snap_graph_numbers_close(suspects.owner);
 	how.graph = refs->graph;
-	how.suspect_percent = PERCENT;
+	how.suspect_percent = told == suspects.count ? PERCENT : 0;
 	how.suspects = list;
-	how.suspect_count = suspects.count;
+	how.suspect_count = told;
 	how.parts = all;
 	enum snap_status status = open_writer(&writer, job, append, &refs->error);
 	if (status == SNAP_OK)
@@ -116,6 +126,7 @@ static enum snap_status write_indexed(struct refs *refs, const struct job *job, 
 	free(suspects.items);
 	free(list);
 	free(all);
+	refs_sites_free(refs);
 	snap_graph_close(refs->graph);
 	return status;
 }

@@ -282,19 +282,25 @@ static struct suspect *add_suspect(struct suspects *out)
 	return &out->items[out->count++];
 }
 
-/* Of a known type, held by nothing but the roots together, and not big itself. */
+/* Held by nothing but the roots together, and not big itself. */
 static bool is_loose(struct search *search, uint64_t row)
 {
 	const struct snap_graph *graph = search->refs->graph;
-	if (snap_graph_type(graph, row) == 0 || !is_reached(search->refs, row) ||
-	    snap_graph_retained(graph, row) > search->threshold || is_synthetic(search, row) ||
-	    is_of_kind(search, row, SNAP_TYPE_PLACE))
+	if (!is_reached(search->refs, row) || snap_graph_retained(graph, row) > search->threshold ||
+	    is_synthetic(search, row) || is_of_kind(search, row, SNAP_TYPE_PLACE))
 		return false;
 	uint64_t dominator = snap_graph_dominator(graph, row);
 	return dominator == SNAP_GRAPH_NONE || is_synthetic(search, dominator);
 }
 
-static void add_types(struct search *search, struct suspects *out)
+uint64_t refs_suspect_site(struct refs *refs, uint64_t row)
+{
+	if (snap_graph_type(refs->graph, row) != 0)
+		return 0;
+	return refs_site(refs, refs_value(refs, SNAP_OBJECT_STACK, row));
+}
+
+static void add_groups(struct search *search, struct suspects *out)
 {
 	struct refs *refs = search->refs;
 	struct refs_groups groups = {.refs = refs};
@@ -302,17 +308,20 @@ static void add_types(struct search *search, struct suspects *out)
 		if (!is_loose(search, row))
 			continue;
 		const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
+						 .label = refs_suspect_site(refs, row),
 						 .row = row,
 						 .count = 1,
 						 .bytes = snap_graph_retained(refs->graph, row)};
-		refs_groups_add(&groups, &added);
+		if (added.type != 0 || added.label != 0)
+			refs_groups_add(&groups, &added);
 	}
 	for (uint64_t i = 0; i < groups.count; i++) {
 		struct refs_group group = refs_groups_at(&groups, i);
 		if (group.bytes > search->threshold)
 			*add_suspect(out) = (struct suspect){.row = group.row,
 							     .type = group.type,
-							     .is_type = true,
+							     .is_many = true,
+							     .site = group.label,
 							     .count = group.count,
 							     .bytes = group.bytes,
 							     .retained = group.bytes};
@@ -339,17 +348,24 @@ static void assign(struct search *search, struct suspects *out)
 {
 	struct refs *refs = search->refs;
 	const struct snap_graph *graph = refs->graph;
+	uint64_t stacks = snap_reader_row_count(refs->reader, SNAP_STACKS) + 1;
 	uint64_t *by_type = refs_zeroed(refs, search->types, sizeof(*by_type));
+	uint64_t *by_site = refs_zeroed(refs, stacks, sizeof(*by_site));
 	struct snap_graph_numbers *owner = out->owner =
 		refs_numbers(refs, refs->objects, out->count + 1);
 	for (uint64_t i = 0; i < out->count; i++)
-		if (out->items[i].is_type)
+		if (out->items[i].site != 0)
+			by_site[out->items[i].site] = i + 1;
+		else if (out->items[i].is_many)
 			by_type[out->items[i].type] = i + 1;
 		else
 			snap_graph_numbers_set(owner, out->items[i].row, i + 1);
 	for (uint64_t row = 0; row < refs->objects; row++) {
-		uint64_t suspect = by_type[snap_graph_type(graph, row)];
-		if (suspect != 0 && is_loose(search, row))
+		if (!is_loose(search, row))
+			continue;
+		uint64_t type = snap_graph_type(graph, row);
+		uint64_t suspect = type ? by_type[type] : by_site[refs_suspect_site(refs, row)];
+		if (suspect != 0)
 			snap_graph_numbers_set(owner, row, suspect);
 	}
 	for (uint64_t row = 0; row < refs->objects; row++) {
@@ -365,6 +381,7 @@ static void assign(struct search *search, struct suspects *out)
 			snap_graph_numbers_set(owner, at, found);
 	}
 	refs_free(refs, by_type, search->types, sizeof(*by_type));
+	refs_free(refs, by_site, stacks, sizeof(*by_site));
 }
 
 void refs_find_suspects(struct refs *refs, uint64_t percent, struct suspects *out)
@@ -386,7 +403,7 @@ void refs_find_suspects(struct refs *refs, uint64_t percent, struct suspects *ou
 	enter(&search);
 	judge(&search);
 	add_bigs(&search, out);
-	add_types(&search, out);
+	add_groups(&search, out);
 	if (out->count > 0)
 		qsort(out->items, out->count, sizeof(*out->items), compare);
 	assign(&search, out);

@@ -5,8 +5,10 @@
 #include "refs.h"
 
 struct suspect {
-	uint64_t row, type; /* the object, or the first of its type */
-	bool is_type;       /* objects of a type that nothing but the roots together hold */
+	uint64_t row, type; /* the object, or the first of many */
+	/* that nothing but the roots together hold: of one type, or without one of one site */
+	bool is_many;
+	uint64_t site; /* of these, else 0 */
 	uint64_t count, retained;
 	uint64_t bytes; /* retained, but not by other suspects */
 };
@@ -21,6 +23,10 @@ struct suspects {
 };
 
 void refs_find_suspects(struct refs *, uint64_t percent, struct suspects *out);
+
+/* Where a row without a type was allocated, as of suspects
+ * that are many; 0: it has a type, or nowhere. */
+uint64_t refs_suspect_site(struct refs *, uint64_t row);
 
 /* What is told of them.  kind: the suspect's number. */
 struct suspect_parts {

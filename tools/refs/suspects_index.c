@@ -17,7 +17,7 @@ static void read_suspects(struct refs *refs, struct suspects *suspects)
 		suspects->items[suspects->count++] =
 			(struct suspect){.row = row,
 					 .type = snap_graph_type(refs->graph, row),
-					 .is_type = scan_value(&scan, 1) != 0,
+					 .is_many = scan_value(&scan, 1) != 0,
 					 .count = scan_value(&scan, 2),
 					 .bytes = scan_value(&scan, 3),
 					 .retained = scan_value(&scan, 4)};
@@ -49,11 +49,11 @@ static void read_parts(struct refs *refs, const struct suspects *suspects,
 	refs_groups_sort(&parts->held);
 }
 
-/* The paths to many objects of a type are found only where all objects are looked at. */
-static bool is_any_type(const struct refs *refs, const struct suspects *suspects)
+/* The paths to many objects are found only where all objects are looked at. */
+static bool is_any_many(const struct refs *refs, const struct suspects *suspects)
 {
 	for (size_t i = 0; i < refs_suspects_shown(refs, suspects); i++)
-		if (suspects->items[i].is_type)
+		if (suspects->items[i].is_many)
 			return true;
 	return false;
 }
@@ -69,7 +69,7 @@ bool refs_read_suspects(struct refs *refs, uint64_t percent, struct suspects *su
 	    index.facts[SNAP_FACT_SUSPECT_PERCENT] != percent)
 		return false;
 	read_suspects(refs, suspects);
-	if (is_any_type(refs, suspects)) {
+	if (is_any_many(refs, suspects)) {
 		free(suspects->items);
 		*suspects = (struct suspects){.percent = percent};
 		return false;

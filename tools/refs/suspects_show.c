@@ -23,7 +23,7 @@ static bool is_shown(const struct telling *telling, uint64_t number)
 	return number >= 1 && number <= telling->shown;
 }
 
-/* Whether a row is the suspect, or one of the objects of a suspect type. */
+/* Whether a row is the suspect, or one of its many. */
 static bool is_member(const struct telling *telling, uint64_t row)
 {
 	const struct suspects *suspects = &telling->suspects;
@@ -31,10 +31,11 @@ static bool is_member(const struct telling *telling, uint64_t row)
 	if (number < 1 || number > suspects->count)
 		return false;
 	const struct suspect *suspect = &suspects->items[number - 1];
-	if (!suspect->is_type)
+	if (!suspect->is_many)
 		return suspect->row == row;
 	uint64_t dominator = snap_graph_dominator(telling->refs->graph, row);
 	return snap_graph_type(telling->refs->graph, row) == suspect->type &&
+	       refs_suspect_site(telling->refs, row) == suspect->site &&
 	       (dominator == SNAP_GRAPH_NONE || owner_of(telling, dominator) != number);
 }
 
@@ -200,23 +201,29 @@ static void tell_type(struct words *words, uint64_t type)
 	buffer_free(&word);
 }
 
+static void tell_function(struct words *words, uint64_t stack)
+{
+	struct buffer word = {NULL, 0, 0};
+	refs_append_function(words->refs, &word, refs_site_frame(words->refs, stack));
+	tell_word(words, &word);
+	buffer_free(&word);
+}
+
 static void show_words(struct telling *telling, uint32_t number)
 {
 	struct refs *refs = telling->refs;
 	const struct suspect *suspect = &telling->suspects.items[number - 1];
 	struct words words = {.refs = refs, .number = number, .root = UINT64_MAX};
-	if (!suspect->is_type)
+	if (!suspect->is_many)
 		tell_path(&words, suspect->row);
 	tell_type(&words, suspect->type);
+	if (suspect->site != 0)
+		tell_function(&words, suspect->site);
 	struct refs_group child, held;
 	if (find_largest(&telling->parts.children, number, &child))
 		tell_type(&words, child.type);
-	if (find_largest(&telling->parts.held, number, &held) && held.label != 0) {
-		struct buffer word = {NULL, 0, 0};
-		refs_append_function(refs, &word, refs_site_frame(refs, held.label));
-		tell_word(&words, &word);
-		buffer_free(&word);
-	}
+	if (find_largest(&telling->parts.held, number, &held) && held.label != 0)
+		tell_function(&words, held.label);
 	if (refs->table == NULL) {
 		struct refs_line line = refs_line("keyword");
 		line.label = words.shown;
@@ -233,14 +240,14 @@ static void show_path(struct telling *telling, uint32_t number)
 	const struct suspect *suspect = &telling->suspects.items[number - 1];
 	struct snap_graph_set *rows;
 	refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
-	if (!suspect->is_type)
+	if (!suspect->is_many)
 		snap_graph_set_add(rows, suspect->row);
-	for (uint64_t row = 0; suspect->is_type && row < refs->objects; row++)
+	for (uint64_t row = 0; suspect->is_many && row < refs->objects; row++)
 		if (owner_of(telling, row) == number && is_member(telling, row))
 			snap_graph_set_add(rows, row);
-	/* Where a type is held from many places, some of them will do. */
+	/* Where many are held from many places, some of these will do. */
 	uint64_t limit = refs->path_limit;
-	if (suspect->is_type && (limit == 0 || limit > TYPE_PATHS))
+	if (suspect->is_many && (limit == 0 || limit > TYPE_PATHS))
 		refs->path_limit = TYPE_PATHS;
 	refs_show_ways(refs, rows, "way", number);
 	refs->path_limit = limit;
@@ -258,7 +265,7 @@ static void show_suspect(struct telling *telling, uint32_t number)
 	line.retained = suspect->retained;
 	line.share = telling->suspects.bytes;
 	refs_describe(refs, &line, suspect->row);
-	if (!suspect->is_type && !line.is_frame)
+	if ((!suspect->is_many || suspect->site != 0) && !line.is_frame)
 		refs_append_site(refs, &line.site,
 				 refs_value(refs, SNAP_OBJECT_STACK, suspect->row));
 	refs_print(refs, &line);
