@@ -289,6 +289,14 @@ static void print_reached(const struct refs_line *line)
 		       line->targets == 1 ? "suspect holds" : "suspects hold", line->number);
 }
 
+void refs_print_unreached(struct refs *refs, uint64_t reached)
+{
+	uint64_t others = refs->objects - reached;
+	if (refs->table == NULL && others > refs->objects / 10)
+		printf("%" PRIu64 " others are not, and hang on no suspect: see --unreachable\n",
+		       others);
+}
+
 static void print_suspect(const struct refs_line *line)
 {
 	char bytes[32], retained[32];

@@ -140,7 +140,7 @@ void refs_append_frame(struct refs *refs, struct buffer *out, uint64_t frame)
 {
 	size_t before = out->size;
 	refs_append_place(refs, out, frame);
-	if (out->size > before)
+	if (out->size > before && refs_value(refs, SNAP_FRAME_FUNCTION, frame - 1) != 0)
 		buffer_byte(out, ' ');
 	refs_append_function(refs, out, frame);
 }

@@ -307,6 +307,7 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 	line.number = percent;
 	line.targets = telling.suspects.count;
 	refs_print(refs, &line);
+	refs_print_unreached(refs, telling.suspects.objects);
 	if (!is_read)
 		refs_find_suspect_parts(refs, &telling.suspects, telling.shown, &telling.parts);
 	refs_groups_by_site(&telling.parts.held);
