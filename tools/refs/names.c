@@ -50,6 +50,7 @@ uint64_t refs_value(struct refs *refs, uint32_t column, uint64_t row)
 		SNAP_FRAME_MODULE,   SNAP_FRAME_OFFSET,       SNAP_MODULE_PATH,
 		SNAP_TYPE_NAME,      SNAP_FRAME_INLINED_INTO, SNAP_OBJECT_REFCOUNT,
 		SNAP_OBJECT_THREAD,  SNAP_THREAD_ID,          SNAP_THREAD_NAME,
+		SNAP_ROOT_THREAD,    SNAP_ROOT_STACK,
 	};
 	size_t i = 0;
 	while (known[i] != column)

@@ -43,10 +43,9 @@ struct refs_line refs_line(const char *section)
 				  .thread = REFS_ABSENT};
 }
 
-static void describe_place(struct refs *refs, struct refs_line *line, uint64_t row)
+/* Thread and stack are ids; 0: none. */
+static void add_place(struct refs *refs, struct refs_line *line, uint64_t thread, uint64_t stack)
 {
-	uint64_t thread = refs_value(refs, SNAP_OBJECT_THREAD, row);
-	uint64_t stack = refs_value(refs, SNAP_OBJECT_STACK, row);
 	if (thread != 0 && line->thread == REFS_ABSENT) {
 		line->thread = refs_value(refs, SNAP_THREAD_ID, thread - 1);
 		refs_append_string(refs, &line->thread_name,
@@ -56,6 +55,13 @@ static void describe_place(struct refs *refs, struct refs_line *line, uint64_t r
 		line->is_frame = true;
 		refs_append_frame(refs, &line->site, refs_value(refs, SNAP_STACK_FRAME, stack - 1));
 	}
+}
+
+void refs_describe_root(struct refs *refs, struct refs_line *line, uint64_t root)
+{
+	if (root < snap_reader_row_count(refs->reader, SNAP_ROOTS))
+		add_place(refs, line, refs_value(refs, SNAP_ROOT_THREAD, root),
+			  refs_value(refs, SNAP_ROOT_STACK, root));
 }
 
 void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
@@ -72,7 +78,8 @@ void refs_describe(struct refs *refs, struct refs_line *line, uint64_t row)
 	if (line->name.size == 0)
 		refs_append_name(refs, &line->name, row);
 	if (object.count == 0)
-		describe_place(refs, line, row);
+		add_place(refs, line, refs_value(refs, SNAP_OBJECT_THREAD, row),
+			  refs_value(refs, SNAP_OBJECT_STACK, row));
 }
 
 /* ---- for programs ---- */
@@ -210,7 +217,7 @@ static void print_label(const struct refs_line *line, bool *any)
 
 static void print_thread(const struct refs_line *line)
 {
-	if (!line->is_frame || line->thread == REFS_ABSENT)
+	if ((!line->is_frame && !line->is_root) || line->thread == REFS_ABSENT)
 		return;
 	printf(" of thread %" PRIu64, line->thread);
 	if (line->thread_name.size > 0)

@@ -26,6 +26,8 @@ static void print_step(struct refs *refs, const struct snap_graph_step *step, co
 		refs_append_label(refs, &line.label, step->label);
 	}
 	refs_describe(refs, &line, step->example);
+	if (line.is_root && line.is_single)
+		refs_describe_root(refs, &line, step->label);
 	if (line.is_root && line.name.size == line.label.size && line.name.size > 0 &&
 	    memcmp(line.name.bytes, line.label.bytes, line.name.size) == 0)
 		line.name.size = 0;

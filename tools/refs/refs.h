@@ -24,7 +24,7 @@ struct refs {
 	bool was_damaged;         /* when the graph had been opened, which was said */
 	struct cli_list alloc_fn; /* also passed over */
 	struct refs_sites *sites; /* NULL: none was asked for */
-	struct snap_column *columns[15];
+	struct snap_column *columns[17];
 	struct snap_error error;
 };
 
@@ -116,6 +116,8 @@ struct refs_line refs_line(const char *section);
 /* Row, address, type and name of a row; of a place outside of
  * the heap also its thread, and of a frame where it is. */
 void refs_describe(struct refs *, struct refs_line *, uint64_t row);
+/* The thread and the function of a root entry, unless something better is known of its object. */
+void refs_describe_root(struct refs *, struct refs_line *, uint64_t root);
 /* Prints and frees. */
 void refs_print(struct refs *, struct refs_line *);
 /* For people: where more than a tenth of all objects is not among so many that roots reach, this is said. */
