@@ -134,6 +134,7 @@ int main(int argc, char **argv)
 		options,
 	};
 	cli_without = CLI_NO_FORMAT;
+	cli_accept_threads = true;
 	size_t count;
 	char **arguments = cli_parse(&tool, argc, argv, &count);
 	const struct import_format *format = find_format(arguments[0]);
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
 	};
 	context.writer_options.max_memory_bytes = cli_common.memory_bytes;
 	context.writer_options.level = (int)level;
+	context.writer_options.threads = cli_common.threads;
 	enum cli_status status = CLI_TROUBLE;
 	if (open_output(&context, output))
 		status = run(format, &context);

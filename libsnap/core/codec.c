@@ -62,10 +62,48 @@ static void look_for_parts(ZSTD_CCtx *context, bool look)
 
 struct libsnap_compressor {
 	const struct snap_allocator *allocator;
-	struct snap_allocator own;
 	ZSTD_CCtx *context;
 	int level;
+	/* memory that zstd gave back: it may want a smaller piece, and the same again after it */
+	uint8_t *kept;
+	bool no_more; /* memory than that */
 };
+
+static void drop_kept(struct libsnap_compressor *c)
+{
+	size_t whole;
+	if (!c->kept)
+		return;
+	memcpy(&whole, c->kept, sizeof whole);
+	libsnap_free(c->allocator, c->kept, whole, 1);
+	c->kept = NULL;
+}
+
+static void *compressor_alloc(void *opaque, size_t size)
+{
+	struct libsnap_compressor *c = opaque;
+	size_t whole = 0;
+	if (c->kept)
+		memcpy(&whole, c->kept, sizeof whole);
+	if (whole >= PREFIX && whole - PREFIX >= size) {
+		uint8_t *pointer = c->kept;
+		c->kept = NULL;
+		return pointer + PREFIX;
+	}
+	if (c->no_more)
+		return NULL;
+	drop_kept(c);
+	return zstd_alloc((void *)c->allocator, size);
+}
+
+static void compressor_free(void *opaque, void *address)
+{
+	struct libsnap_compressor *c = opaque;
+	if (address && !c->kept)
+		c->kept = (uint8_t *)address - PREFIX;
+	else
+		zstd_free((void *)c->allocator, address);
+}
 
 struct libsnap_decompressor {
 	const struct snap_allocator *allocator;
@@ -88,7 +126,8 @@ enum snap_status libsnap_compressor_new(struct libsnap_compressor **out,
 	if (!c)
 		return libsnap_fail_memory(error);
 	c->allocator = allocator;
-	c->context = ZSTD_createCCtx_advanced(memory_for(&c->own, allocator));
+	c->context =
+		ZSTD_createCCtx_advanced((ZSTD_customMem){compressor_alloc, compressor_free, c});
 	if (!c->context) {
 		libsnap_compressor_free(c);
 		return libsnap_fail_memory(error);
@@ -152,11 +191,23 @@ enum snap_status libsnap_compress(struct libsnap_compressor *c, const void *raw,
 	return libsnap_compress_parts(c, raw, &raw_size, 1, stored, capacity, stored_size, error);
 }
 
+enum snap_status libsnap_compressor_reserve(struct libsnap_compressor *c, const void *raw,
+					    size_t raw_size, void *stored, size_t capacity,
+					    bool no_more, struct snap_error *error)
+{
+	size_t stored_size;
+	enum snap_status status =
+		libsnap_compress(c, raw, raw_size, stored, capacity, &stored_size, error);
+	c->no_more = no_more;
+	return status;
+}
+
 void libsnap_compressor_free(struct libsnap_compressor *c)
 {
 	if (!c)
 		return;
 	ZSTD_freeCCtx(c->context);
+	drop_kept(c);
 	libsnap_free(c->allocator, c, 1, sizeof *c);
 }
 

@@ -76,6 +76,12 @@ enum snap_status libsnap_compress(struct libsnap_compressor *, const void *raw, 
 enum snap_status libsnap_compress_parts(struct libsnap_compressor *, const void *raw,
 					const size_t *ends, size_t count, void *stored,
 					size_t capacity, size_t *stored_size, struct snap_error *);
+/* From now on the allocator is hardly ever called for up to raw_size
+ * bytes, or with no_more, for another thread, never: a call that needed it
+ * is SNAP_NO_MEMORY.  raw and stored: of these something is compressed. */
+enum snap_status libsnap_compressor_reserve(struct libsnap_compressor *, const void *raw,
+					    size_t raw_size, void *stored, size_t capacity,
+					    bool no_more, struct snap_error *error);
 void libsnap_compressor_free(struct libsnap_compressor *);
 
 /* stored must be one frame as FORMAT.md section 4 wants it, and give raw_size bytes; offset is its

@@ -10,7 +10,7 @@
 #define MEMORY_MIN    (16u << 20)
 #define FEW_OBJECTS   4096u
 #define LEVEL_DEFAULT 3
-#define LEVEL_TRIAL   1
+#define HELPED_ROWS   65536u
 #define KNOWN_FLAGS   (SNAP_SNAPSHOT_PARTIAL | SNAP_SNAPSHOT_SAMPLED | SNAP_SNAPSHOT_CONTENTS)
 
 enum snap_status libsnap_misuse(struct snap_writer *w, const char *format, ...)
@@ -43,16 +43,13 @@ enum snap_status libsnap_writer_end_call(struct snap_writer *w, enum snap_status
 static void free_writer(struct snap_writer *w)
 {
 	const struct snap_allocator *allocator = w->allocator;
+	libsnap_blocks_free(w);
 	libsnap_order_free(w);
 	libsnap_map_free(w);
 	libsnap_numbers_free(w);
 	libsnap_out_free(w);
-	libsnap_compressor_free(w->compressor);
-	libsnap_compressor_free(w->trial);
-	libsnap_free(allocator, w->raw, SNAPFMT_MAX_RAW, 1);
+	libsnap_encoder_free(&w->encoder, allocator);
 	libsnap_free(allocator, w->stored, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
-	libsnap_free(allocator, w->sample, LIBSNAP_SAMPLE_ROWS, sizeof(*w->sample));
-	libsnap_free(allocator, w->size_sample, LIBSNAP_SAMPLE_ROWS, sizeof(*w->size_sample));
 	libsnap_free(allocator, w->recent, LIBSNAP_RECENT, sizeof(*w->recent));
 	libsnap_lanes_free(w, &w->lanes);
 	libsnap_lanes_free(w, &w->nameless);
@@ -87,7 +84,9 @@ static void init_writer(struct snap_writer *w, const struct snap_writer_options 
 	w->totals_only = options->totals_only;
 	w->number_contents = options->number_contents;
 	w->is_direct = options->direct && !options->totals_only;
+	w->threads = options->threads;
 	w->few_objects = FEW_OBJECTS;
+	w->helped_rows = HELPED_ROWS;
 	w->flags = options->flags | (options->totals_only ? SNAP_SNAPSHOT_TOTALS_ONLY : 0);
 	w->sampling_interval = options->sampling_interval_bytes;
 	w->max_memory_bytes = options->max_memory_bytes;
@@ -219,23 +218,16 @@ enum snap_status snap_writer_open_descriptor(struct snap_writer **out, int descr
 
 static enum snap_status make_buffers(struct snap_writer *w)
 {
-	w->raw = libsnap_alloc(w->allocator, SNAPFMT_MAX_RAW, 1);
 	w->stored =
 		libsnap_alloc(w->allocator, SNAPFMT_BLOCK_HEADER_SIZE + LIBSNAP_STORED_BOUND, 1);
-	w->sample = libsnap_alloc(w->allocator, LIBSNAP_SAMPLE_ROWS, sizeof(*w->sample));
-	w->size_sample = libsnap_alloc(w->allocator, LIBSNAP_SAMPLE_ROWS, sizeof(*w->size_sample));
-	if (!w->raw || !w->stored || !w->sample || !w->size_sample)
+	if (!w->stored)
 		return libsnap_fail_memory(&w->problem);
-	enum snap_status status =
-		libsnap_compressor_new(&w->compressor, w->allocator, w->level, &w->problem);
-	if (status == SNAP_OK)
-		status = libsnap_compressor_new(&w->trial, w->allocator, LEVEL_TRIAL, &w->problem);
-	return status;
+	return libsnap_encoder_new(&w->encoder, w->allocator, w->level, &w->problem);
 }
 
 enum snap_status libsnap_writer_begin_output(struct snap_writer *w)
 {
-	if (w->compressor)
+	if (w->stored)
 		return SNAP_OK;
 	enum snap_status status = make_buffers(w);
 	return status == SNAP_OK ? libsnap_out_begin(w) : status;
@@ -273,12 +265,16 @@ static enum snap_status finish(struct snap_writer *w, uint64_t *identity)
 	if (status == SNAP_OK)
 		status = libsnap_writer_begin_output(w);
 	if (status == SNAP_OK)
+		status = libsnap_blocks_begin(w);
+	if (status == SNAP_OK)
 		status = libsnap_write_tables(w);
 	/* Roots are few, and what is cut off is the end. */
 	if (status == SNAP_OK && !w->totals_only)
 		status = libsnap_write_roots(w);
 	if (status == SNAP_OK)
 		status = write_rows(w);
+	if (status == SNAP_OK)
+		status = libsnap_blocks_flush(w);
 	return status == SNAP_OK ? libsnap_out_finish(w, identity) : status;
 }
 

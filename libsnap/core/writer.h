@@ -12,6 +12,7 @@
 #include "snapfmt.h"
 #include "sort.h"
 #include "store.h"
+#include "worker.h"
 #include "writer_names.h"
 
 /* ---- sums (writer_totals.c) ---- */
@@ -333,7 +334,6 @@ struct libsnap_batch_out {
 /* A code for each of so many is what zstd takes in one bite. */
 #define LIBSNAP_BLOCK_TARGETS 131072u
 #define LIBSNAP_COLUMNS_MAX   16
-#define LIBSNAP_SAMPLE_ROWS   4096u
 struct libsnap_column_out {
 	const struct snapfmt_column *info;
 	uint64_t same;          /* the value of all rows so far, while they do not vary */
@@ -355,6 +355,38 @@ struct libsnap_table_out {
 	uint32_t live, varied;
 	uint64_t *values[LIBSNAP_COLUMNS_MAX]; /* of a column that varies, or has varied before */
 	uint64_t row_count;
+};
+
+/* ---- blocks on their way to the file (writer_encode.c, writer_blocks.c) ---- */
+
+/* What a thread makes blocks with. */
+struct libsnap_encoder {
+	struct libsnap_compressor *compressor, *trial; /* trial: to choose encodings by */
+	uint8_t *raw;
+	uint64_t *sample, *size_sample;
+};
+
+/* A block that is made, or waits for those before it. */
+struct libsnap_block_out {
+	struct libsnap_job job;
+	struct libsnap_encoder *encoder;
+	struct snapfmt_block block;
+	struct libsnap_column_out column; /* info: NULL where values are raw bytes already */
+	uint64_t *values;
+	size_t raw_size;
+	uint8_t *stored;
+	enum snap_status status;
+	struct snap_error problem;
+};
+
+#define LIBSNAP_BLOCKS_AHEAD 6u
+/* Where there is a helper: the blocks that it makes, and
+ * those that the writer made meanwhile, in their order. */
+struct libsnap_blocks {
+	struct libsnap_worker worker;
+	struct libsnap_encoder encoder; /* the helper's */
+	struct libsnap_block_out *ring; /* LIBSNAP_BLOCKS_AHEAD; NULL: there is no helper */
+	size_t first, count;
 };
 
 /* ---- objects that are written as they come (writer_direct.c) ---- */
@@ -384,7 +416,9 @@ struct snap_writer {
 	uint64_t max_memory_bytes;
 	int level;
 	bool totals_only, number_contents, is_direct;
+	unsigned threads;
 	uint64_t few_objects; /* so many need no totals */
+	uint64_t helped_rows; /* with fewer, there is nothing to do for a second thread */
 	uint32_t flags;
 	uint64_t sampling_interval;
 	struct snap_error failure; /* once and for all, unless its status is SNAP_OK */
@@ -413,9 +447,9 @@ struct snap_writer {
 
 	struct libsnap_out out;
 	struct libsnap_batch_out batch;
-	struct libsnap_compressor *compressor, *trial; /* trial: to choose encodings by */
-	uint8_t *raw, *stored;
-	uint64_t *sample, *size_sample;
+	struct libsnap_encoder encoder;
+	struct libsnap_blocks blocks;
+	uint8_t *stored; /* a block, behind room for its header */
 	uint64_t written_references, unknown_references, unknown_roots;
 };
 
@@ -627,11 +661,45 @@ enum snap_status libsnap_table_rows_of(struct libsnap_table_out *, const uint64_
 enum snap_status libsnap_table_flush(struct libsnap_table_out *);
 enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status);
 void libsnap_table_free(struct libsnap_table_out *);
+enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
+				    uint64_t first_row, uint32_t row_count, bool only_block);
+
+/* writer_encode.c */
+enum snap_status libsnap_encoder_new(struct libsnap_encoder *, const struct snap_allocator *,
+				     int level, struct snap_error *error);
+/* See libsnap_compressor_reserve. */
+enum snap_status libsnap_encoder_reserve(struct libsnap_encoder *, uint8_t *scratch, bool no_more,
+					 struct snap_error *error);
+void libsnap_encoder_free(struct libsnap_encoder *, const struct snap_allocator *);
+/* Into the encoder's raw; scratch and payload have LIBSNAP_STORED_BOUND bytes. */
+enum snap_status libsnap_encode(struct libsnap_encoder *, struct libsnap_column_out *,
+				const uint64_t *values, size_t count, uint8_t *scratch,
+				size_t *raw_size, struct snap_error *error);
+enum snap_status libsnap_encoder_compress(struct libsnap_encoder *, struct snapfmt_block *,
+					  const uint8_t *raw, size_t raw_size, uint8_t *payload,
+					  struct snap_error *error);
+
+/* writer_blocks.c */
+/* A helper is started if there is enough to do, and memory. */
+enum snap_status libsnap_blocks_begin(struct snap_writer *);
+/* Writes all that was made or is being made. */
+enum snap_status libsnap_blocks_flush(struct snap_writer *);
+/* Nothing is being made any more; what was made is not written yet. */
+void libsnap_blocks_wait(struct snap_writer *);
+void libsnap_blocks_free(struct snap_writer *);
+/* So many rows must a table's values have room for, of which rows are wanted. */
+static inline size_t libsnap_blocks_value_rows(const struct snap_writer *w, size_t rows)
+{
+	return w->blocks.ring && rows < LIBSNAP_BLOCK_TARGETS ? LIBSNAP_BLOCK_TARGETS : rows;
+}
 /* Compresses what a column's rows were encoded to, and writes it. */
 enum snap_status libsnap_write_block(struct snap_writer *, struct snapfmt_block *,
 				     const uint8_t *raw, size_t raw_size);
-enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
-				    uint64_t first_row, uint32_t row_count, bool only_block);
+/* Encodes and compresses a column's rows, and writes them.
+ * *values may be others afterwards, with as much room. */
+enum snap_status libsnap_write_values(struct snap_writer *, struct snapfmt_block *,
+				      struct libsnap_column_out *, uint64_t **values,
+				      size_t value_rows);
 
 /* writer_direct.c: an object is checked, then it is added to the sums, then to the rows */
 void libsnap_direct_init(struct snap_writer *);

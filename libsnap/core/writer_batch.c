@@ -128,9 +128,12 @@ enum snap_status libsnap_batch_flush(struct snap_writer *w)
 	struct libsnap_batch_out *b = &w->batch;
 	if (b->count == 0)
 		return SNAP_OK;
+	enum snap_status status = libsnap_blocks_flush(w);
+	if (status != SNAP_OK)
+		return status;
 	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
 	size_t split = w->out.small ? put_text_last(b) : 0, raw_size = put_together(b), stored_size;
-	enum snap_status status = compress(w, raw_size, split, payload, &stored_size);
+	status = compress(w, raw_size, split, payload, &stored_size);
 	if (status != SNAP_OK)
 		return status;
 	struct snapfmt_block block = {.flags = SNAPFMT_BLOCK_CRITICAL,

@@ -4,150 +4,7 @@
 
 #include "writer.h"
 
-/* A block of more rows is judged by stretches of it: all encodings
- * by short ones, those that come near the best by longer ones. */
-#define SAMPLE_ROWS      LIBSNAP_SAMPLE_ROWS
-#define FEW_ROWS         2048u
-#define SAMPLE_STRETCHES 4u
-#define RAW_SIZE         SNAPFMT_MAX_RAW
-
-enum snap_status libsnap_write_block(struct snap_writer *w, struct snapfmt_block *block,
-				     const uint8_t *raw, size_t raw_size)
-{
-	uint8_t *payload = w->stored + SNAPFMT_BLOCK_HEADER_SIZE;
-	size_t stored_size, ends[SNAPFMT_MAX_PARTS];
-	size_t parts = snapfmt_find_parts(block->encoding, raw, raw_size, block->row_count, ends);
-	enum snap_status status = libsnap_batch_precede(w, block);
-	if (status == SNAP_OK)
-		status = libsnap_compress_parts(w->compressor, raw, ends, parts, payload,
-						LIBSNAP_STORED_BOUND, &stored_size, &w->problem);
-	if (status != SNAP_OK)
-		return status;
-	block->raw_size = (uint32_t)raw_size;
-	block->stored_size = (uint32_t)stored_size;
-	return libsnap_out_block(w, block, payload);
-}
-
-static enum snap_status too_large(struct snap_writer *w)
-{
-	return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET, "a block over %u bytes",
-			    SNAPFMT_MAX_RAW);
-}
-
-/* Some of a block's values, which begin with those of its first row. */
-static void take_sample(uint64_t *sample, size_t sample_rows, const uint64_t *values, size_t count)
-{
-	const size_t stretch = sample_rows / SAMPLE_STRETCHES;
-	for (size_t i = 0; i < SAMPLE_STRETCHES; i++)
-		memcpy(sample + i * stretch,
-		       values + i * (count - stretch) / (SAMPLE_STRETCHES - 1),
-		       stretch * sizeof(*sample));
-}
-
-static bool all_same(const uint64_t *values, size_t count)
-{
-	return memcmp(values, values + 1, (count - 1) * sizeof(*values)) == 0;
-}
-
-static size_t encode(const struct libsnap_column_out *c, uint8_t encoding, const uint64_t *values,
-		     const uint64_t *sizes, size_t count, uint8_t *raw)
-{
-	if (encoding == SNAPFMT_RANGES)
-		return c->bound_count ? snapfmt_encode_ranges(values, count, c->bounds,
-							      c->bound_count, raw, RAW_SIZE)
-				      : 0;
-	if (encoding == SNAPFMT_ADJACENT)
-		return sizes ? snapfmt_encode_adjacent(values, sizes, count, raw, RAW_SIZE) : 0;
-	return snapfmt_codecs[encoding].encode(values, count, raw, RAW_SIZE);
-}
-
-/* A set of encodings, by bit. */
-static inline uint32_t bit_of(uint8_t encoding)
-{
-	return (uint32_t)1 << encoding;
-}
-
-static bool comes_near(size_t size, size_t best_size)
-{
-	return size <= best_size + best_size / 4 + 32;
-}
-
-/* Those of *left that come near the best remain there. */
-static enum snap_status try_encodings(struct snap_writer *w, const struct libsnap_column_out *c,
-				      const uint64_t *values, const uint64_t *sizes, size_t count,
-				      uint32_t *left, uint8_t *best)
-{
-	static const uint8_t tried[] = {SNAPFMT_STEPS,      SNAPFMT_DELTA, SNAPFMT_PLANES,
-					SNAPFMT_DICTIONARY, SNAPFMT_RUNS,  SNAPFMT_RANGES,
-					SNAPFMT_ADJACENT};
-	size_t stored_size[sizeof(tried)], best_size = SIZE_MAX;
-	for (size_t i = 0; i < sizeof(tried); i++) {
-		stored_size[i] = SIZE_MAX;
-		if (!(*left & bit_of(tried[i])))
-			continue;
-		size_t raw_size = encode(c, tried[i], values, sizes, count, w->raw);
-		if (raw_size == 0)
-			continue;
-		enum snap_status status =
-			libsnap_compress(w->trial, w->raw, raw_size, w->stored,
-					 LIBSNAP_STORED_BOUND, &stored_size[i], &w->problem);
-		if (status != SNAP_OK)
-			return status;
-		if (stored_size[i] < best_size) {
-			best_size = stored_size[i];
-			*best = tried[i];
-		}
-	}
-	for (size_t i = 0; i < sizeof(tried); i++)
-		if (stored_size[i] == SIZE_MAX || !comes_near(stored_size[i], best_size))
-			*left &= ~bit_of(tried[i]);
-	return SNAP_OK;
-}
-
-static enum snap_status try_sample(struct snap_writer *w, const struct libsnap_column_out *c,
-				   const uint64_t *values, size_t count, size_t sample_rows,
-				   uint32_t *left, uint8_t *best)
-{
-	if (count <= sample_rows)
-		return try_encodings(w, c, values, c->sizes, count, left, best);
-	take_sample(w->sample, sample_rows, values, count);
-	if (c->sizes)
-		take_sample(w->size_sample, sample_rows, c->sizes, count);
-	return try_encodings(w, c, w->sample, c->sizes ? w->size_sample : NULL, sample_rows, left,
-			     best);
-}
-
-static enum snap_status choose_encoding(struct snap_writer *w, const struct libsnap_column_out *c,
-					const uint64_t *values, size_t count, uint8_t *best)
-{
-	uint32_t left = UINT32_MAX;
-	*best = SNAPFMT_CONSTANT;
-	if (count == 1 || all_same(values, count))
-		return SNAP_OK;
-	*best = SNAPFMT_PLANES;
-	enum snap_status status = try_sample(w, c, values, count, FEW_ROWS, &left, best);
-	if (status != SNAP_OK || count <= FEW_ROWS || (left & (left - 1)) == 0)
-		return status;
-	return try_sample(w, c, values, count, SAMPLE_ROWS, &left, best);
-}
-
-/* Into w->raw. */
-static enum snap_status encode_values(struct snap_writer *w, struct libsnap_column_out *c,
-				      const uint64_t *values, size_t count, size_t *raw_size)
-{
-	enum snap_status status = SNAP_OK;
-	if (!c->chosen)
-		status = choose_encoding(w, c, values, count, &c->encoding);
-	if (status != SNAP_OK)
-		return status;
-	*raw_size = encode(c, c->encoding, values, c->sizes, count, w->raw);
-	if (*raw_size == 0) {
-		/* The sample said nothing of what this encoding cannot do. */
-		c->encoding = SNAPFMT_PLANES;
-		*raw_size = snapfmt_encode_planes(values, count, w->raw, RAW_SIZE);
-	}
-	return *raw_size ? SNAP_OK : too_large(w);
-}
+#define RAW_SIZE SNAPFMT_MAX_RAW
 
 static struct snapfmt_block block_of(const struct libsnap_column_out *c, uint8_t encoding,
 				     size_t count)
@@ -160,25 +17,21 @@ static struct snapfmt_block block_of(const struct libsnap_column_out *c, uint8_t
 				      .row_count = (uint32_t)count};
 }
 
-static enum snap_status write_values(struct snap_writer *w, struct libsnap_column_out *c,
-				     const uint64_t *values, size_t count)
+static enum snap_status write_values(struct libsnap_table_out *t, size_t i)
 {
-	size_t raw_size;
-	enum snap_status status = encode_values(w, c, values, count, &raw_size);
-	if (status != SNAP_OK)
-		return status;
-	struct snapfmt_block block = block_of(c, c->encoding, count);
-	c->written += count;
-	return libsnap_write_block(w, &block, w->raw, raw_size);
+	struct libsnap_column_out *c = &t->columns[i];
+	struct snapfmt_block block = block_of(c, 0, t->rows);
+	c->written += t->rows;
+	return libsnap_write_values(t->writer, &block, c, &t->values[i], t->value_rows);
 }
 
 static enum snap_status write_same(struct snap_writer *w, struct libsnap_column_out *c,
 				   uint64_t value, size_t count)
 {
 	struct snapfmt_block block = block_of(c, SNAPFMT_CONSTANT, count);
-	size_t raw_size = snapfmt_encode_constant(&value, 1, w->raw, RAW_SIZE);
+	size_t raw_size = snapfmt_encode_constant(&value, 1, w->encoder.raw, RAW_SIZE);
 	c->written += count;
-	return libsnap_write_block(w, &block, w->raw, raw_size);
+	return libsnap_write_block(w, &block, w->encoder.raw, raw_size);
 }
 
 /* Rows of default that turned out to be followed by others. */
@@ -217,15 +70,16 @@ static enum snap_status batch_column(struct libsnap_table_out *t, size_t i)
 	if (is_absent(c, varied))
 		return SNAP_OK;
 	if (varied)
-		status = encode_values(w, c, t->values[i], t->rows, &raw_size);
+		status = libsnap_encode(&w->encoder, c, t->values[i], t->rows, w->stored, &raw_size,
+					&w->problem);
 	else
-		raw_size = snapfmt_encode_constant(&c->same, 1, w->raw, RAW_SIZE);
+		raw_size = snapfmt_encode_constant(&c->same, 1, w->encoder.raw, RAW_SIZE);
 	if (status != SNAP_OK)
 		return status;
 	c->chosen = true;
 	struct snapfmt_block block = block_of(c, varied ? c->encoding : SNAPFMT_CONSTANT, t->rows);
 	bool added;
-	status = libsnap_batch_add(w, &block, w->raw, raw_size, &added);
+	status = libsnap_batch_add(w, &block, w->encoder.raw, raw_size, &added);
 	if (status == SNAP_OK && added)
 		c->written = t->row_count;
 	return status;
@@ -244,8 +98,7 @@ static enum snap_status flush_column(struct libsnap_table_out *t, size_t i)
 	enum snap_status status = write_deferred(t, c);
 	if (status != SNAP_OK)
 		return status;
-	return varied ? write_values(t->writer, c, t->values[i], t->rows)
-		      : write_same(t->writer, c, c->same, t->rows);
+	return varied ? write_values(t, i) : write_same(t->writer, c, c->same, t->rows);
 }
 
 enum snap_status libsnap_table_flush(struct libsnap_table_out *t)
@@ -272,7 +125,7 @@ void libsnap_table_begin(struct libsnap_table_out *t, struct snap_writer *w, uin
 	if (rows_expected < t->block_rows)
 		t->value_rows = (size_t)rows_expected;
 	else
-		t->value_rows = t->block_rows;
+		t->value_rows = libsnap_blocks_value_rows(w, t->block_rows);
 	for (uint16_t i = 0; i < LIBSNAP_COLUMNS_MAX; i++) {
 		const struct snapfmt_column *info = snapfmt_find_column(table, i);
 		if (info)
@@ -441,6 +294,7 @@ static enum snap_status keep_row_count(struct libsnap_table_out *t)
 
 void libsnap_table_free(struct libsnap_table_out *t)
 {
+	libsnap_blocks_wait(t->writer);
 	for (size_t i = 0; i < t->column_count; i++)
 		libsnap_free(t->writer->allocator, t->values[i], t->value_rows,
 			     sizeof(*t->values[i]));

@@ -73,13 +73,13 @@ static enum snap_status copy_block(struct copy *c, const struct libsnap_block *b
 		.stored_size = block->stored_size,
 	};
 	bool added = false;
-	enum snap_status status = libsnap_fetch(&c->decoder, block, w->raw, &w->problem);
+	enum snap_status status = libsnap_fetch(&c->decoder, block, w->encoder.raw, &w->problem);
 	if (status == SNAP_OK && block->batch)
-		status = libsnap_batch_add(w, &header, w->raw, block->raw_size, &added);
+		status = libsnap_batch_add(w, &header, w->encoder.raw, block->raw_size, &added);
 	if (status != SNAP_OK || added)
 		return status;
 	if (block->batch)
-		return libsnap_write_block(w, &header, w->raw, block->raw_size);
+		return libsnap_write_block(w, &header, w->encoder.raw, block->raw_size);
 	status = libsnap_batch_precede(w, &header);
 	if (status == SNAP_OK)
 		status = read_stored(c, block);

@@ -10,7 +10,7 @@ static enum snap_status write_some_texts(struct snap_writer *w, size_t count,
 	size_t size, first = *at, end = first;
 	uint64_t raw_size = 0;
 	const char *bytes;
-	struct sink s = sink_over(w->raw, SNAPFMT_MAX_RAW);
+	struct sink s = sink_over(w->encoder.raw, SNAPFMT_MAX_RAW);
 	for (; end < count && end - first < LIBSNAP_BLOCK_ROWS && raw_size < TEXT_RAW; end++) {
 		enum snap_status status = text_at(w, context, end, &bytes, &size);
 		if (status != SNAP_OK)
@@ -25,7 +25,7 @@ static enum snap_status write_some_texts(struct snap_writer *w, size_t count,
 		sink_bytes(&s, bytes, size);
 	}
 	*at = end;
-	return libsnap_block_text(w, w->raw, (size_t)(s.at - w->raw), first,
+	return libsnap_block_text(w, w->encoder.raw, (size_t)(s.at - w->encoder.raw), first,
 				  (uint32_t)(end - first), end - first == count);
 }
 

@@ -36,7 +36,8 @@ static bool all_are_done(struct libsnap_worker *w, bool backwards)
 {
 	size_t done = 0;
 	for (size_t i = 0; i < JOBS; i++) {
-		sums[i] = (struct sum){.job.run = add_up, .log = done_in, .done = &done, .number = i, .from = i};
+		sums[i] = (struct sum){
+			.job.run = add_up, .log = done_in, .done = &done, .number = i, .from = i};
 		libsnap_worker_post(w, &sums[i].job);
 	}
 	for (size_t k = 0; k < JOBS; k++) {
@@ -91,12 +92,14 @@ static void check_beside(void)
 	libsnap_worker_post(&w, &gate.job);
 	sums[0] = (struct sum){.job.run = add_up, .log = done_in, .done = &done};
 	libsnap_worker_post(&w, &sums[0].job);
-	CHECK_NAMED(libsnap_worker_pending(&w) == 2, "the owner goes on while a job waits, and the next behind it");
+	CHECK_NAMED(libsnap_worker_pending(&w) == 2,
+		    "the owner goes on while a job waits, and the next behind it");
 	REQUIRE(write(ends[1], "", 1) == 1);
 	libsnap_worker_wait(&w, &sums[0].job);
 	CHECK(gate.passed && libsnap_worker_pending(&w) == 0);
 	CHECK(!pthread_equal(sums[0].by, pthread_self()));
-	CHECK_NAMED(sigismember(&gate.blocked, SIGINT) == 1 && sigismember(&gate.blocked, SIGPROF) == 1,
+	CHECK_NAMED(sigismember(&gate.blocked, SIGINT) == 1 &&
+			    sigismember(&gate.blocked, SIGPROF) == 1,
 		    "signals are blocked in it");
 	sigset_t own;
 	pthread_sigmask(SIG_BLOCK, NULL, &own);
@@ -118,7 +121,8 @@ static void check_end(void)
 		size_t done = 0;
 		libsnap_worker_begin(&w, 2);
 		for (size_t i = 0; i < 10; i++) {
-			sums[i] = (struct sum){.job.run = add_up, .log = done_in, .done = &done, .number = i};
+			sums[i] = (struct sum){
+				.job.run = add_up, .log = done_in, .done = &done, .number = i};
 			libsnap_worker_post(&w, &sums[i].job);
 		}
 		libsnap_worker_end(&w);

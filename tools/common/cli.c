@@ -12,12 +12,15 @@
 
 #include "private.h"
 
-struct cli_common cli_common;
-bool cli_accept_lines;
+#define DEFAULT_THREADS 2
+
+struct cli_common cli_common = {.threads = 1};
+bool cli_accept_lines, cli_accept_threads;
 unsigned cli_without;
 bool cli_ends_in_command;
 
 static const char *format_name;
+static uint64_t thread_count = DEFAULT_THREADS;
 static bool want_help, want_version;
 
 /* All options of a run: the tool's, then the common ones, as one table. */
@@ -61,6 +64,8 @@ static void add_common(struct table *t)
 		 &cli_common.partial},
 		{0, "memory", "SIZE", "use at most so much memory for data (64M, 2G)", CLI_SIZE,
 		 &cli_common.memory_bytes},
+		{0, "threads", "N", "use at most so many threads, 1 or 2 (default 2)", CLI_COUNT,
+		 &thread_count},
 		{'q', "quiet", NULL, "no warnings, no progress", CLI_FLAG, &cli_common.quiet},
 		{'h', "help", NULL, "print this and exit", CLI_FLAG, &want_help},
 		{'V', "version", NULL, "print versions and exit", CLI_FLAG, &want_version},
@@ -71,7 +76,8 @@ static void add_common(struct table *t)
 			(common[i].value == &cli_common.partial &&
 			 (cli_without & CLI_NO_PARTIAL)) ||
 			(common[i].value == &cli_common.memory_bytes &&
-			 (cli_without & CLI_NO_MEMORY));
+			 (cli_without & CLI_NO_MEMORY)) ||
+			(common[i].value == &thread_count && !cli_accept_threads);
 		if (!left_out)
 			add_option(t, &common[i]);
 	}
@@ -210,6 +216,15 @@ static void set_format(void)
 		  cli_accept_lines ? ", tracemalloc, folded" : "");
 }
 
+/* More than there is use for is no mistake: a script may well give all that it has. */
+static void set_threads(void)
+{
+	if (thread_count == 0)
+		cli_usage("--threads is at least 1");
+	if (cli_accept_threads)
+		cli_common.threads = thread_count < DEFAULT_THREADS ? 1 : DEFAULT_THREADS;
+}
+
 /* A closed standard stream would be given to the next file that is opened, which would then be read
  * or overwritten. What stands in fails when it is used. */
 static void claim_standard_streams(void)
@@ -255,6 +270,7 @@ char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *cou
 	if (want_help || want_version)
 		exit(cli_finish(CLI_YES));
 	set_format();
+	set_threads();
 	size_t given = (size_t)(argc - optind);
 	if (given < tool->min_arguments)
 		cli_usage("an argument is missing: %s %s", tool->name, tool->usage);

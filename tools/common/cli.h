@@ -57,12 +57,16 @@ enum cli_format {
 };
 struct cli_common {
 	uint64_t memory_bytes; /* 0: the default */
+	/* that may run, the main one among them; 1 for a tool without the option */
+	unsigned threads;
 	bool partial, quiet;
 	enum cli_format format;
 };
 extern struct cli_common cli_common;
 /* For tools that know the last two, whose lines are rows: set before cli_parse. */
 extern bool cli_accept_lines;
+/* For tools that a second thread makes faster, which have --threads: set before cli_parse. */
+extern bool cli_accept_threads;
 
 /* For tools that have no use for a common option:
  * CLI_NO_... set before cli_parse; they then refuse it. */
