@@ -85,6 +85,13 @@ static inline void *libsnap_array_edit(struct libsnap_array *array, uint64_t ind
 	return libsnap_array_fetch(array, index, true);
 }
 
+/* That element will be asked for. */
+static inline void libsnap_array_expect(const struct libsnap_array *array, uint64_t index)
+{
+	if (array->memory)
+		__builtin_prefetch(array->memory + index * array->element_size);
+}
+
 /* One more at the end.  False: as _reach. */
 static inline bool libsnap_array_add(struct libsnap_array *array, const void *element)
 {

@@ -482,6 +482,9 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 	if (status == SNAP_OK)
 		status = find_all(graph, &pre, graph->retained, error);
 	if (status == SNAP_OK)
+		libsnap_graph_order_branches(graph, pre.order, pre.parent, pre.reached,
+					     graph->retained);
+	if (status == SNAP_OK)
 		status = add_retained(graph, &pre, error);
 	if (status == SNAP_OK)
 		name_dominators(graph, &pre);
@@ -497,6 +500,7 @@ void libsnap_graph_free_dominators(struct snap_graph *graph)
 	uint32_t nodes = graph->held.nodes;
 	libsnap_graph_give(graph, graph->dominator, nodes, 4);
 	libsnap_graph_give(graph, graph->retained, nodes, 8);
+	libsnap_graph_free_branches(graph);
 	graph->dominator = NULL;
 	graph->retained = NULL;
 }

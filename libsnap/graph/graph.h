@@ -75,10 +75,14 @@ struct snap_graph {
 	size_t group_count, group_capacity;
 	/* of snap_graph_dominate: of a row, NONE where the roots are, or nothing */
 	uint32_t *dominator;
-	uint64_t *retained;             /* of a row, 0 where no root leads */
-	struct outside {                /* what memory has no room for */
-		struct pages *pages;    /* NULL: all is in memory */
-		struct paged start, to; /* as in held */
+	uint64_t *retained; /* of a row, 0 where no root leads */
+	struct branches {   /* the tree of dominators, each before those that it dominates */
+		uint32_t *row, *count; /* room for all objects, or NULL */
+		uint32_t reached;
+	} branches;
+	struct outside {                                         /* what memory has no room for */
+		struct pages *pages;                             /* NULL: all is in memory */
+		struct paged start, to;                          /* as in held */
 		struct paged number, order, dominator, retained; /* while they are found */
 		struct paged dominator_of, retained_of;          /* of a row */
 		bool dominated;
@@ -343,6 +347,14 @@ void libsnap_graph_free_chain(struct snap_graph *);
 bool libsnap_chain_has(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_chain_dominator(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_chain_retained(const struct snap_graph *, uint64_t row);
+
+/* ---- the tree of dominators (branches.c) ---- */
+
+/* Puts rows, of which those of numbers are given, in the order of the tree, if there is room.
+ * dominator is of numbers, of which the lower ones dominate; room has 8 bytes for each of them. */
+void libsnap_graph_order_branches(struct snap_graph *, const uint32_t *rows,
+				  const uint32_t *dominator, uint32_t count, void *room);
+void libsnap_graph_free_branches(struct snap_graph *);
 
 /* ---- the cycle of one row (component.c) ---- */
 

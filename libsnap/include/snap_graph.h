@@ -40,6 +40,8 @@ struct snap_graph_options {
 	const char *temporary_folder;
 	const struct snap_io *io; /* NULL: the system's */
 	bool ignore_index; /* find everything anew, even if the snapshot has an index */
+	/* for snap_graph_branches: dominators keep 8 bytes more for each object */
+	bool branches;
 };
 #define SNAP_GRAPH_OPTIONS_INIT { .struct_size = sizeof(struct snap_graph_options) }
 
@@ -309,6 +311,21 @@ snap_graph_dominate_row(struct snap_graph *, uint64_t row, struct snap_error *er
 SNAP_API uint64_t snap_graph_dominator(const struct snap_graph *, uint64_t row);
 /* Bytes that would be free if row were; 0 if no root reaches it.  Saturates at UINT64_MAX. */
 SNAP_API uint64_t snap_graph_retained(const struct snap_graph *, uint64_t row);
+
+/* The tree of dominators: each object that a root reaches comes before those that it
+ * dominates, and these come directly after it.  Calls tell with some of them at a time.
+ * SNAP_END, and nothing was told: the order is not known, as it is after snap_graph_dominate
+ * with `branches` in the options, if memory has room and there is no index. */
+struct snap_graph_branch {
+	uint64_t row;
+	uint64_t count; /* of objects: itself and what it dominates */
+	uint64_t retained;
+};
+typedef bool snap_graph_tell_branches(void *context, const struct snap_graph_branch *,
+				      size_t count);
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_branches(const struct snap_graph *, snap_graph_tell_branches *tell, void *context,
+		    struct snap_error *error);
 
 /* Bytes and objects (NULL: not asked for) that would be free if all these were, each counted
  * once; needs snap_graph_search.  Targets that no root reaches count for nothing. */

@@ -80,6 +80,9 @@ struct adding {
 	uint64_t total;
 	uint32_t open_any;
 	bool counts, fits; /* counts: the row is a member of a group that is told */
+	/* Instead, in the tree as one array: open is where the branch of the member ends. */
+	bool in_order;
+	uint32_t at, end, end_any;
 };
 
 static void add(struct adding *adding, uint64_t *sum, uint64_t bytes)
@@ -90,9 +93,13 @@ static void add(struct adding *adding, uint64_t *sum, uint64_t bytes)
 static void add_to_group(struct adding *adding, uint32_t group, uint64_t retained, bool enters)
 {
 	adding->counts |= libsnap_group_is_told(adding->side->answer, group);
-	uint32_t open = libsnap_array_get32(&adding->open, group);
-	libsnap_array_set32(&adding->open, group, enters ? open + 1 : open - 1);
-	if (enters && open == 0)
+	uint32_t *open = libsnap_array_edit(&adding->open, group);
+	bool is_below = adding->in_order ? *open > adding->at : *open > 0;
+	if (adding->in_order)
+		*open = is_below ? *open : adding->end;
+	else
+		*open = enters ? *open + 1 : *open - 1;
+	if (enters && !is_below)
 		add(adding, libsnap_array_edit(adding->sums, group), retained);
 }
 
@@ -128,28 +135,67 @@ static enum snap_status add_node(void *context, uint32_t row, bool enters, struc
 	return adding->fits ? SNAP_OK : libsnap_too_much(error);
 }
 
+#define AHEAD 16u
+
+/* What is below another member of its group is in that one's branch. */
+static bool add_branches(void *context, const struct snap_graph_branch *branches, size_t count)
+{
+	struct adding *adding = context;
+	for (size_t i = 0; i < count; i++, adding->at++) {
+		if (count - i > AHEAD)
+			libsnap_array_expect(&adding->side->group_of_row, branches[i + AHEAD].row);
+		if (branches[i].retained == 0)
+			continue;
+		adding->end = adding->at + (uint32_t)branches[i].count;
+		adding->counts = false;
+		add_to_groups(adding, (uint32_t)branches[i].row, branches[i].retained, true);
+		if (!adding->counts || adding->at < adding->end_any)
+			continue;
+		add(adding, &adding->total, branches[i].retained);
+		adding->end_any = adding->end;
+	}
+	return adding->fits;
+}
+
+static enum snap_status add_in_order(struct adding *adding, struct snap_error *error)
+{
+	adding->in_order = true;
+	enum snap_status status =
+		snap_graph_branches(adding->side->graph, add_branches, adding, error);
+	adding->in_order = false;
+	return status == SNAP_OK && !adding->fits ? libsnap_too_much(error) : status;
+}
+
+static enum snap_status add_by_tree(struct adding *adding, struct snap_error *error)
+{
+	struct tree tree = {0};
+	enum snap_status status = libsnap_tree_begin(&tree, adding->side, error);
+	if (status == SNAP_OK)
+		status = libsnap_tree_walk(&tree, add_node, adding, error);
+	libsnap_tree_end(&tree);
+	return status;
+}
+
 enum snap_status libsnap_retained_add(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
 	uint32_t groups = answer->space.groups.count;
 	struct adding adding = {
 		.side = side, .sums = &answer->retained[side->number], .fits = true};
-	struct tree tree = {0};
 	enum snap_status status =
 		libsnap_budget_array(&answer->budget, adding.sums, groups, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(&answer->budget, &adding.open, groups,
 					      sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = libsnap_tree_begin(&tree, side, error);
-	if (status == SNAP_OK)
-		status = libsnap_tree_walk(&tree, add_node, &adding, error);
+		status = side->kept.parts ? SNAP_END : add_in_order(&adding, error);
+	if (status == SNAP_END)
+		status = add_by_tree(&adding, error);
 	if (answer->info.compared && side->number == 0)
 		answer->info.old_retained = adding.total;
 	else
 		answer->info.retained = adding.total;
 	libsnap_array_end(&adding.open);
-	libsnap_tree_end(&tree);
 	return status;
 }
 
@@ -182,8 +228,27 @@ static enum snap_status mark_kept(void *context, const struct query_row *row,
 
 struct choosing {
 	struct side *side;
-	uint64_t owner; /* under which the walk is, or SNAP_GRAPH_NONE */
+	uint64_t owner;   /* under which the walk is, or SNAP_GRAPH_NONE */
+	uint64_t at, end; /* instead, in the tree as one array: of the owner's branch */
 };
+
+static void clear_owner(struct side *side, uint64_t row)
+{
+	*(uint64_t *)libsnap_array_edit(&side->bits, row / 64) &= ~((uint64_t)1 << row % 64);
+}
+
+static bool choose_in_order(void *context, const struct snap_graph_branch *branches, size_t count)
+{
+	struct choosing *choosing = context;
+	for (size_t i = 0; i < count; i++, choosing->at++) {
+		uint64_t row = branches[i].row;
+		if (choosing->at < choosing->end)
+			clear_owner(choosing->side, row);
+		else if (libsnap_side_bit(choosing->side, row))
+			choosing->end = choosing->at + branches[i].count;
+	}
+	return true;
+}
 
 static enum snap_status choose_owner(void *context, uint32_t row, bool enters,
 				     struct snap_error *error)
@@ -194,8 +259,7 @@ static enum snap_status choose_owner(void *context, uint32_t row, bool enters,
 		if (choosing->owner == row)
 			choosing->owner = SNAP_GRAPH_NONE;
 	} else if (choosing->owner != SNAP_GRAPH_NONE) {
-		*(uint64_t *)libsnap_array_edit(&choosing->side->bits, row / 64) &=
-			~((uint64_t)1 << row % 64);
+		clear_owner(choosing->side, row);
 	} else if (libsnap_side_bit(choosing->side, row)) {
 		choosing->owner = row;
 	}
@@ -212,9 +276,23 @@ static enum snap_status mark_name(void *context, const struct query_row *row,
 	return SNAP_OK;
 }
 
+static enum snap_status choose_owners(struct side *side, struct snap_error *error)
+{
+	struct choosing choosing = {.side = side, .owner = SNAP_GRAPH_NONE};
+	struct tree tree = {0};
+	enum snap_status status =
+		snap_graph_branches(side->graph, choose_in_order, &choosing, error);
+	if (status != SNAP_END)
+		return status;
+	status = libsnap_tree_begin(&tree, side, error);
+	if (status == SNAP_OK)
+		status = libsnap_tree_walk(&tree, choose_owner, &choosing, error);
+	libsnap_tree_end(&tree);
+	return status;
+}
+
 enum snap_status libsnap_owners_prepare(struct side *side, struct snap_error *error)
 {
-	struct tree tree = {0};
 	enum snap_status status =
 		libsnap_budget_array(&side->answer->budget, &side->bits,
 				     side->object_count / 64 + 1, sizeof(uint64_t), error);
@@ -222,11 +300,7 @@ enum snap_status libsnap_owners_prepare(struct side *side, struct snap_error *er
 		status = libsnap_side_rows(side, NEED_ROWS | DIMENSION(SNAP_BY_TYPE), mark_kept,
 					   error);
 	if (status == SNAP_OK)
-		status = libsnap_tree_begin(&tree, side, error);
-	if (status == SNAP_OK)
-		status = libsnap_tree_walk(&tree, choose_owner,
-					   &(struct choosing){side, SNAP_GRAPH_NONE}, error);
-	libsnap_tree_end(&tree);
+		status = choose_owners(side, error);
 	if (status == SNAP_OK)
 		status = libsnap_resolver_begin(&side->resolver, &side->names, error);
 	if (status != SNAP_OK)

@@ -91,6 +91,7 @@ static enum snap_status open_and_ask(const struct buffer *buffer, uint64_t objec
 	struct snap_reader *reader;
 	struct snap_graph *graph;
 	reading.allocator = options.allocator = memory;
+	options.branches = true;
 	options.max_memory_bytes = limit;
 	enum snap_status status =
 		snap_reader_open_memory(&reader, buffer->bytes, buffer->size, &reading, NULL);

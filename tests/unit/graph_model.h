@@ -224,6 +224,51 @@ static void check_freed(const struct model *m, struct snap_graph *graph, uint32_
 	REQUIRE(told.gone == wanted);
 }
 
+struct branches_seen {
+	uint64_t row[MAX_NODES], retained[MAX_NODES];
+	uint32_t count[MAX_NODES], told;
+};
+
+static bool see_branches(void *context, const struct snap_graph_branch *branches, size_t count)
+{
+	struct branches_seen *seen = context;
+	for (size_t i = 0; i < count; i++, seen->told++) {
+		REQUIRE(seen->told < MAX_NODES);
+		seen->row[seen->told] = branches[i].row;
+		seen->count[seen->told] = (uint32_t)branches[i].count;
+		seen->retained[seen->told] = branches[i].retained;
+	}
+	return true;
+}
+
+/* A branch is what its first object dominates, no more and no less. */
+static void check_branches(const struct model *m, struct snap_graph *graph,
+			   const uint32_t dominated[MAX_NODES])
+{
+	struct branches_seen seen = {.told = 0};
+	uint32_t node[MAX_NODES] = {0}, told = 0;
+	enum snap_status status = snap_graph_branches(graph, see_branches, &seen, NULL);
+	if (status == SNAP_END && graph->options.max_memory_bytes < SNAP_GRAPH_DEFAULT_MEMORY) {
+		REQUIRE(seen.told == 0);
+		return;
+	}
+	REQUIRE(status == SNAP_OK);
+	for (uint32_t i = 0; i < seen.told; i++)
+		while (m->row[node[i]] != seen.row[i])
+			REQUIRE(++node[i] < m->nodes);
+	for (uint32_t i = 0; i < seen.told; i++) {
+		uint32_t inside = 0;
+		REQUIRE(seen.count[i] <= seen.told - i);
+		for (uint32_t j = i; j < i + seen.count[i]; j++)
+			inside |= UINT32_C(1) << node[j];
+		REQUIRE(inside == dominated[node[i]]);
+		REQUIRE(seen.retained[i] == snap_graph_retained(graph, seen.row[i]));
+	}
+	for (uint32_t v = 0; v < m->nodes; v++)
+		told += dominated[v] != 0;
+	REQUIRE(told == seen.told);
+}
+
 static void check_dominators(const struct model *m, struct snap_graph *graph)
 {
 	uint32_t distance[MAX_NODES], dominated[MAX_NODES] = {0}; /* bits: what v dominates */
@@ -269,6 +314,7 @@ static void check_dominators(const struct model *m, struct snap_graph *graph)
 		REQUIRE(snap_graph_retained(graph, m->row[v]) == retained[v]);
 		REQUIRE(snap_graph_dominator(graph, m->row[v]) == dominator[v]);
 	}
+	check_branches(m, graph, dominated);
 }
 
 static void check_retained_by(const struct model *m, struct snap_graph *graph)
@@ -608,6 +654,7 @@ static void check_outside(const struct model *m, struct snap_reader *reader, boo
 	struct snap_graph_info info;
 	options.follow_weak = m->follow_weak;
 	options.max_memory_bytes = 32768;
+	options.branches = true;
 	REQUIRE(libsnap_graph_open(&graph, reader, &options, wide, NULL) == SNAP_OK);
 	check_all(m, graph, moved_before);
 	REQUIRE(graph->outside.pages != NULL && graph->wide == wide);
