@@ -15,7 +15,8 @@ bool rows_can_fold(enum snap_key key)
 static size_t find_false_weight(const struct buffer *text)
 {
 	size_t at = text->size;
-	while (at > 0 && (isdigit((unsigned char)text->bytes[at - 1]) || text->bytes[at - 1] == '.'))
+	while (at > 0 &&
+	       (isdigit((unsigned char)text->bytes[at - 1]) || text->bytes[at - 1] == '.'))
 		at--;
 	return at > 0 && at < text->size && text->bytes[at - 1] == ' ' ? at - 1 : text->size;
 }
@@ -46,7 +47,8 @@ void rows_print_folded(enum snap_key key, enum snap_order order, const struct sn
 	rows_key_items(key, row, &items);
 	append_folded(&line, &items);
 	if (compared) {
-		snprintf(weight, sizeof(weight), " %" PRIu64, by_count ? row->old_count : row->old_bytes);
+		snprintf(weight, sizeof(weight), " %" PRIu64,
+			 by_count ? row->old_count : row->old_bytes);
 		buffer_text(&line, weight);
 	}
 	snprintf(weight, sizeof(weight), " %" PRIu64 "\n", by_count ? row->count : row->bytes);

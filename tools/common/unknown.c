@@ -5,7 +5,7 @@
 #include "private.h"
 
 #define LONGEST 32 /* names of options are shorter */
-#define FAR 3      /* so many edits away is another word */
+#define FAR     3  /* so many edits away is another word */
 
 static size_t least(size_t a, size_t b)
 {
@@ -51,7 +51,8 @@ void cli_unknown_option(const char *given, const struct option *longs)
 	}
 	buffer_byte(&begun, '\0');
 	if (begun.size > 1)
-		cli_usage("ambiguous option: %.*s:%s", (int)(name + size - given), given, begun.bytes);
+		cli_usage("ambiguous option: %.*s:%s", (int)(name + size - given), given,
+			  begun.bytes);
 	if (nearest && edits < size)
 		cli_usage("unknown option: %s; is it --%s?", given, nearest);
 	cli_usage("unknown option: %s", given);

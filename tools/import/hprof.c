@@ -109,6 +109,7 @@ static void free_all(struct hprof_import *import)
 	hprof_classes_free(&import->classes);
 	hprof_text_free(&import->text);
 	free(import->threads);
+	free(import->waiting);
 	free(import->roots);
 	free(import->targets);
 	free(import);

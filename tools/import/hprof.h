@@ -342,6 +342,11 @@ struct hprof_root {
 	enum hprof_tag tag;
 };
 
+struct hprof_waiting {
+	struct hprof_record record;
+	uint32_t heap;
+};
+
 struct hprof_import {
 	struct import_context *context;
 	struct snap_error *error;
@@ -359,6 +364,8 @@ struct hprof_import {
 	struct hprof_map thread_by_serial,
 		thread_names;          /* of thread objects: their name's object */
 	struct hprof_map wanted_texts; /* string objects: what their text is in the writer */
+	struct hprof_waiting *waiting; /* thread objects, whose names may come later */
+	size_t waiting_count, waiting_capacity;
 	struct hprof_root *roots;
 	size_t root_count, root_capacity;
 	uint64_t end; /* of what is whole */

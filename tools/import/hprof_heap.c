@@ -142,10 +142,56 @@ static enum snap_status write_unknown(struct hprof_import *import,
 	return status == SNAP_OK ? add_object(import, record, &object) : status;
 }
 
+static enum snap_status write_fields(struct hprof_import *import, const struct hprof_record *record,
+				     const struct hprof_class *class, const uint8_t *bytes,
+				     uint32_t name)
+{
+	struct snap_object object = {.type = class->type, .size = class->size, .name = name};
+	if (class->is_stack_chunk)
+		object.size = hprof_stack_chunk_size(import, class,
+						     hprof_u4(bytes + class->stack_words_at));
+	return class->is_string ? write_string(import, record, class, bytes, &object)
+				: add_instance(import, record, class, bytes, &object);
+}
+
+static enum snap_status wait_for_name(struct hprof_import *import,
+				      const struct hprof_record *record)
+{
+	void *waiting = import->waiting;
+	if (!hprof_room(&waiting, &import->waiting_capacity, import->waiting_count,
+			sizeof(*import->waiting)))
+		return hprof_no_memory(import);
+	import->waiting = waiting;
+	import->waiting[import->waiting_count++] =
+		(struct hprof_waiting){.record = *record, .heap = import->heap};
+	return SNAP_OK;
+}
+
+static enum snap_status write_waiting(struct hprof_import *import)
+{
+	const unsigned id = import->scan.id_size;
+	enum snap_status status = SNAP_OK;
+	for (size_t i = 0; i < import->waiting_count && status == SNAP_OK; i++) {
+		const struct hprof_record *record = &import->waiting[i].record;
+		const struct hprof_class *class = hprof_class_find(import, record->other);
+		const uint8_t *bytes;
+		uint64_t string_object, text = 0;
+		if (hprof_map_get(&import->thread_names, record->id, &string_object))
+			(void)hprof_map_get(&import->wanted_texts, string_object, &text);
+		import->heap = import->waiting[i].heap;
+		status = hprof_piece(&import->pieces, record->offset + 1 + 2 * id + 8,
+				     class->file_bytes, &bytes, import->error);
+		if (status == SNAP_OK)
+			status = write_fields(import, record, class, bytes, (uint32_t)text);
+	}
+	return status;
+}
+
 static enum snap_status write_instance(struct hprof_import *import,
 				       const struct hprof_record *record)
 {
 	struct hprof_class *class;
+	uint64_t name;
 	enum snap_status status = instance_class(import, record, &class);
 	if (status != SNAP_OK)
 		return status;
@@ -155,15 +201,12 @@ static enum snap_status write_instance(struct hprof_import *import,
 		status = hprof_class_describe(import, class);
 	if (status != SNAP_OK)
 		return status;
+	if (class->is_thread && hprof_map_get(&import->thread_names, record->id, &name))
+		return wait_for_name(import, record);
 	const uint8_t *bytes = hprof_take(&import->scan, class->file_bytes);
 	if (bytes == NULL)
 		return hprof_scan_failure(&import->scan);
-	struct snap_object object = {.type = class->type, .size = class->size};
-	if (class->is_stack_chunk)
-		object.size = hprof_stack_chunk_size(import, class,
-						     hprof_u4(bytes + class->stack_words_at));
-	return class->is_string ? write_string(import, record, class, bytes, &object)
-				: add_instance(import, record, class, bytes, &object);
+	return write_fields(import, record, class, bytes, 0);
 }
 
 /* ---- arrays ---- */
@@ -362,5 +405,8 @@ enum snap_status hprof_heap_write(struct hprof_import *import)
 			cli_progress("importing", scan->size + scan->next, 2 * scan->size);
 	}
 	bool at_cut = import->cut && scan->cut && scan->good_end == import->end;
-	return status == SNAP_END || at_cut ? hprof_strings_flush(import) : status;
+	if (status != SNAP_END && !at_cut)
+		return status;
+	status = hprof_strings_flush(import);
+	return status == SNAP_OK ? write_waiting(import) : status;
 }
