@@ -28,21 +28,21 @@ def _signal(name):
 
 
 def _own_arguments(arguments):
-    """Gives --trace its default where it has no value, and leaves the program's arguments alone."""
-    own = []
-    while len(own) < len(arguments):
-        argument = arguments[len(own)]
-        if not argument.startswith("-") and (not own or own[-1] not in TAKE_VALUES):
-            break
-        own.append("--trace=25" if argument == "--trace" else argument)
-    return own + arguments[len(own):]
+    """Gives --trace its value, or its default where none follows, and leaves the program's arguments alone."""
+    own, rest = [], list(arguments)
+    while rest and (rest[0].startswith("-") or (own and own[-1] in TAKE_VALUES)):
+        argument = rest.pop(0)
+        if argument == "--trace":
+            argument += "=" + (rest.pop(0) if rest and rest[0].isdigit() else "25")
+        own.append(argument)
+    return own + rest
 
 
 def _options(arguments):
     parser = argparse.ArgumentParser(prog="python -m snap", allow_abbrev=False,
                                      description="Run a program and write a snapshot of its objects at its end.")
     parser.add_argument("-o", "--output", default="python.snap", metavar="FILE", help="the snapshot (python.snap)")
-    parser.add_argument("--trace", type=int, default=0, metavar="COUNT",
+    parser.add_argument("--trace", type=int, nargs="?", default=0, metavar="COUNT",
                         help="record the stack of each allocation, at most COUNT frames of it (25)")
     parser.add_argument("--interval", type=int, default=0, metavar="BYTES",
                         help="record a sample of the allocations, one in so many bytes")
@@ -71,10 +71,8 @@ def _load(options):
     return code, {"__file__": spec.origin, "__spec__": spec, "__package__": spec.parent, "__loader__": spec.loader}
 
 
-def _run(options):
+def _run(options, code, known):
     """Runs the program as __main__, which stays there for the snapshot; returns its exit status."""
-    sys.path[0] = os.getcwd() if options.module else os.path.dirname(os.path.abspath(options.program))
-    code, known = _load(options)
     sys.argv = [known["__file__"]] + options.arguments
     main_module = types.ModuleType("__main__")
     main_module.__dict__.update(known, __builtins__=builtins)
@@ -107,8 +105,13 @@ def main():
             snap.start(options.trace, interval=options.interval)
     except (OSError, ValueError, NotImplementedError) as e:
         parser.error(str(e))
+    sys.path[0] = os.getcwd() if options.module else os.path.dirname(os.path.abspath(options.program))
     try:
-        status = _run(options)
+        code, known = _load(options)
+    except (OSError, ImportError) as e:
+        parser.error(str(e))
+    try:
+        status = _run(options, code, known)
     finally:
         written = _write(options, owner)
     return status if written else status or 2

@@ -33,7 +33,7 @@ status 3 "a module" "$python" -m snap -o module.snap -m program one two
 is "$(snap-top -k path --format=tsv module.snap | cut -f2,4 | grep -c '__main__ module.*KEPT list;\[\] bytearray')" 1 "has its globals, too"
 status 2 "a snapshot on a signal" "$python" -m snap -o end.snap --signal USR1 program.py signal
 ok "is a file of its own" snap-info --verify end.1.snap
-for trace in --trace --trace=1 "--interval 500"; do
+for trace in --trace --trace=1 "--trace 1" "--interval 500"; do
 	# shellcheck disable=SC2086
 	status 2 "$trace" "$python" -m snap -o traced.snap $trace program.py --trace
 	is "$(snap-top -k lineno --format=tsv traced.snap | cut -f4- | grep -c "program.py	2\$")" 1 "$trace: lines"
@@ -51,6 +51,11 @@ ok "gives a good snapshot" snap-info --verify end.1.snap
 status 2 "no such signal" "$python" -m snap --signal NONE program.py
 status 2 "a signal that cannot be handled" "$python" -m snap --signal KILL program.py
 status 2 "no program" "$python" -m snap
+for missing in missing.py "-m missing" "-m missing.part"; do
+	# shellcheck disable=SC2086
+	is "$("$python" -m snap -o missing.snap $missing 2>&1 | tail -1 | grep -c "error: .*missing")" 1 "$missing is not there: one line says so"
+	ok "and no snapshot is written" test ! -e missing.snap
+done
 ok "a snapshot that cannot be written is said" bash -c \
 	"$python -m snap -o no/such/a.snap program.py 2>&1 | grep 'no/such/a.snap'"
 
