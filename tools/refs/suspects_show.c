@@ -204,7 +204,10 @@ static void tell_type(struct words *words, uint64_t type)
 static void tell_function(struct words *words, uint64_t stack)
 {
 	struct buffer word = {NULL, 0, 0};
-	refs_append_function(words->refs, &word, refs_site_frame(words->refs, stack));
+	uint64_t frame = refs_site_frame(words->refs, stack);
+	refs_append_function(words->refs, &word, frame);
+	if (word.size == 0)
+		refs_append_place(words->refs, &word, frame);
 	tell_word(words, &word);
 	buffer_free(&word);
 }
