@@ -172,6 +172,31 @@ static void report_damage(const struct refs *refs)
 	cli_lost(refs->file, 0);
 }
 
+/* Ends the program where what is asked for makes no sense. */
+static void check_wishes(const struct wishes *w, char **arguments, size_t count)
+{
+	const bool asks = w->dominators || w->cycles || w->unreachable || w->suspects || w->foreign;
+	if (w->percent < 1 || w->percent > 99)
+		cli_usage("--threshold is from 1 to 99");
+	if (refs_is_target(arguments[0]) && access(arguments[0], F_OK) != 0)
+		cli_usage("FILE comes first, and then '%s'", arguments[0]);
+	for (size_t i = 1; i < count; i++)
+		if (!refs_is_target(arguments[i]))
+			cli_usage("'%s' is no target: " REFS_TARGETS, arguments[i]);
+	if (w->estimate && (asks || w->owned || w->brief || count > 1))
+		cli_usage("--estimate answers nothing else");
+	if (count == 1 && !asks && !w->estimate)
+		cli_usage(
+			"name a TARGET (" REFS_TARGETS
+			") or ask --suspects, --dominators, --cycles, --unreachable or --foreign");
+	if ((w->owned || w->brief) && count == 1)
+		cli_usage("--%s needs a TARGET", w->owned ? "owned" : "brief");
+	if (w->brief && (asks || w->owned))
+		cli_usage("--brief says nothing else");
+	if (w->foreign && cli_common.partial)
+		cli_usage("--foreign needs all references, so not with --partial");
+}
+
 int main(int argc, char **argv)
 {
 	struct refs refs = {.limit = 10, .path_limit = 10};
@@ -219,30 +244,10 @@ int main(int argc, char **argv)
 				      options};
 	size_t count;
 	char **arguments = cli_parse(&tool, argc, argv, &count);
-	if (wishes.percent < 1 || wishes.percent > 99)
-		cli_usage("--threshold is from 1 to 99");
-	if (refs_is_target(arguments[0]) && access(arguments[0], F_OK) != 0)
-		cli_usage("FILE comes first, and then '%s'", arguments[0]);
-	for (size_t i = 1; i < count; i++)
-		if (!refs_is_target(arguments[i]))
-			cli_usage("'%s' is no target: " REFS_TARGETS, arguments[i]);
+	check_wishes(&wishes, arguments, count);
 	refs.file = arguments[0];
-	bool asks = wishes.dominators || wishes.cycles || wishes.unreachable || wishes.suspects ||
-		    wishes.foreign;
-	if (wishes.estimate && (asks || wishes.owned || wishes.brief || count > 1))
-		cli_usage("--estimate answers nothing else");
 	if (wishes.estimate)
 		return show_estimate(&refs);
-	if (count == 1 && !asks)
-		cli_usage(
-			"name a TARGET (" REFS_TARGETS
-			") or ask --suspects, --dominators, --cycles, --unreachable or --foreign");
-	if ((wishes.owned || wishes.brief) && count == 1)
-		cli_usage("--%s needs a TARGET", wishes.owned ? "owned" : "brief");
-	if (wishes.brief && (asks || wishes.owned))
-		cli_usage("--brief says nothing else");
-	if (wishes.foreign && cli_common.partial)
-		cli_usage("--foreign needs all references, so not with --partial");
 	open_graph(&refs, wishes.weak);
 	if (wishes.unreachable)
 		warn_of_older(&refs);
