@@ -21,7 +21,7 @@ $(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/worker -Ilibsnap/include 
 $(BUILD)/libsnap/worker/%.o: SEES := -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/calls/%.o: SEES := -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
 $(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/calls -Ilibsnap/sample -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
-$(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/sample -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
+$(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/sample -Ilibsnap/worker -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
 $(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/worker -Ilibsnap/include
 $(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/worker -Ilibsnap/include -Iformat
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
@@ -114,7 +114,7 @@ $(BUILD)/libsnap/python/%$(PYTHON_SUFFIX).o: libsnap/python/%.c
 	$(call say,CC $< for $(PYTHON_SUFFIX))$(CC) $(STD) $(WARN) $(SEES) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/python/snap/_snap$(PYTHON_SUFFIX): $(PYTHON_OBJECTS) $(BUILD)/libsnap.a
 	@mkdir -p $(@D)
-	$(call say,LD $@)$(CC) -shared $(CFLAGS) $(LDFLAGS) $^ -Wl,--exclude-libs,ALL -lzstd -o $@
+	$(call say,LD $@)$(CC) -shared $(CFLAGS) $(LDFLAGS) $^ -Wl,--exclude-libs,ALL $(LIBS) -o $@
 $(BUILD)/python/snap/%: libsnap/python/snap/%
 	@mkdir -p $(@D)
 	@cp $< $@

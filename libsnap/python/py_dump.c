@@ -232,23 +232,6 @@ static void visit_later(struct py_walk *w)
 	w->later.size = 0;
 }
 
-/* slots of the index for each object, at most, where it is read to put objects in order */
-#define SPARSE 64
-
-/* The ids of objects after those that have been visited,
- * in the order of their addresses if there are many. */
-static bool next_ids(struct py_walk *w, uint32_t visited)
-{
-	uint32_t count = w->object_count - visited;
-	w->order.size = 0;
-	if ((uint64_t)count * SPARSE >= w->index.count * PY_CHUNK_SLOTS)
-		return py_index_order(&w->index, visited, w->object_count, &w->order);
-	uint32_t *ids = py_area_add(&w->order, count * sizeof(*ids));
-	for (uint32_t i = 0; ids && i < count; i++)
-		ids[i] = visited + i + 1;
-	return ids != NULL;
-}
-
 static void visit_ids(struct py_walk *w)
 {
 	const uint32_t *ids = (const uint32_t *)(void *)w->order.bytes;
@@ -264,17 +247,36 @@ static void visit_ids(struct py_walk *w)
 	for (size_t i = 0; i < PY_SOON; i++)
 		visit_soon(w, 0);
 	visit_later(w);
+	py_leaves_end_round(w);
+}
+
+/* The ids of objects after one that are still to be visited. */
+static void next_ids(struct py_walk *w, uint32_t after)
+{
+	w->order.size = 0;
+	if (!py_area_reserve(&w->order, (size_t)(w->object_count - after + 1) * sizeof(uint32_t))) {
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+		return;
+	}
+	uint32_t *ids = (uint32_t *)(void *)w->order.bytes;
+	size_t found = 0;
+	for (uint32_t id = after + 1; id <= w->object_count; id++) {
+		ids[found] = id;
+		found += !(*py_marks_of(w, id) & PY_VISITED);
+	}
+	w->order.size = found * sizeof(*ids);
 }
 
 /* All objects that are known, and those that these turn out to refer to. */
 static void visit_all(struct py_walk *w)
 {
-	for (uint32_t visited = 0, end; visited < w->object_count && py_going(w); visited = end) {
-		end = w->object_count;
-		if (next_ids(w, visited))
-			visit_ids(w);
-		else
-			py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+	uint32_t known = 0;
+	py_leaves_begin(w);
+	while (known < w->object_count && py_going(w)) {
+		const uint32_t after = known;
+		known = w->object_count;
+		next_ids(w, after);
+		visit_ids(w);
 	}
 }
 
@@ -312,14 +314,23 @@ static void mark_garbage(struct py_walk *w)
 	}
 }
 
+/* Where the process has died of something, it is tried without. */
+static unsigned threads_of(const struct py_options *options)
+{
+	return options->plain ? 1 : 2;
+}
+
 static void write_graph(struct py_walk *w)
 {
+	libsnap_worker_begin(&w->worker, threads_of(w->options));
+	py_sizes_ask(w);
 	py_collector_walk(w);
 	mark_garbage(w);
 	py_known_roots(w);
 	visit_all(w);
 	py_foreign_roots(w);
 	give_heap(w);
+	libsnap_worker_end(&w->worker);
 }
 
 static void set_property(struct py_walk *w, const char *key, const char *value)
@@ -360,6 +371,7 @@ static void open_writer(struct py_walk *w, const struct snap_allocator *allocato
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
 	options.allocator = allocator;
 	options.level = LEVEL;
+	options.threads = threads_of(w->options);
 	if (w->options->traces && py_tracer_lost())
 		options.flags |= SNAP_SNAPSHOT_PARTIAL;
 	/* Objects are all there, even if not all have a stack. */
@@ -377,7 +389,7 @@ void py_dump(struct py_walk *w, const struct py_options *options)
 {
 	struct py_memory memory = {0};
 	struct snap_allocator allocator = py_memory_allocator(&memory);
-	*w = (struct py_walk){.options = options, .status = SNAP_OK};
+	*w = (struct py_walk){.options = options, .status = SNAP_OK, .leaves.due = UINT32_MAX};
 	py_tracer_silence();
 	w->sizeof_name = PyUnicode_FromString("__sizeof__");
 	w->module_name = PyUnicode_FromString("__module__");

@@ -7,7 +7,8 @@
 #define LAYOUTS_MAX 65536u
 #define ROOM        4096u
 #define FIRST_ROOM  65536u
-#define LABELLED    3u /* words of a reference that says its label */
+#define BYTES_EACH  64u /* of an object, as is guessed: room costs nothing until it is used */
+#define LABELLED    3u  /* words of a reference that says its label */
 
 /* Pages that are mapped for an area, or moved with it, are zero beyond what was written. */
 static bool reach(struct py_area *area, size_t size)
@@ -20,7 +21,9 @@ static bool reach(struct py_area *area, size_t size)
 
 static bool make_room(struct py_walk *w)
 {
-	const size_t room = w->object_room ? (size_t)w->object_room * 2 : FIRST_ROOM;
+	const size_t guessed = (size_t)(w->options->resident_bytes / BYTES_EACH);
+	const size_t first = guessed > FIRST_ROOM ? guessed : FIRST_ROOM;
+	const size_t room = w->object_room ? (size_t)w->object_room * 2 : first;
 	const struct {
 		struct py_area *area;
 		size_t size;
@@ -37,13 +40,26 @@ static bool make_room(struct py_walk *w)
 	return true;
 }
 
+/* What is to be done before one more object is noted. */
+static bool pass_stop(struct py_walk *w)
+{
+	if (w->object_count >= w->leaves.due)
+		py_leaves_post(w);
+	if (w->object_count == w->object_room) {
+		py_leaves_wait(w);
+		if (w->object_room == UINT32_MAX - 1 || !make_room(w))
+			return false;
+	}
+	w->object_stop = w->leaves.due < w->object_room ? w->leaves.due : w->object_room;
+	return true;
+}
+
 uint32_t py_note_new(struct py_walk *w, const PyObject *object)
 {
 	if (!py_going(w))
 		return 0;
 	uint32_t *slot = py_index_slot(&w->index, object);
-	if (!slot || (w->object_count == w->object_room &&
-		      (w->object_room == UINT32_MAX - 1 || !make_room(w)))) {
+	if (!slot || (w->object_count >= w->object_stop && !pass_stop(w))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
 		return 0;
 	}
@@ -172,15 +188,19 @@ static uint32_t labelled_layout(struct py_walk *w, struct py_type *type)
 	return type->labelled;
 }
 
+uint32_t py_plain_layout(struct py_walk *w, struct py_type *type)
+{
+	if (!type->plain)
+		type->plain = add_layout(w, type->id, NULL, 0);
+	return type->plain;
+}
+
 /* 0: there are too many. */
 static uint32_t find_layout(struct py_walk *w, struct py_type *type, const uint64_t *slots,
 			    size_t count)
 {
-	if (count == 0) {
-		if (!type->plain)
-			type->plain = add_layout(w, type->id, NULL, 0);
-		return type->plain;
-	}
+	if (count == 0)
+		return py_plain_layout(w, type);
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	const void *hash = (const void *)(uintptr_t)hash_of(type->id, slots, count);
 	uint32_t layout = py_map_get(&w->layout_numbers, hash);

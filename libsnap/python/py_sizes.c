@@ -3,6 +3,10 @@
  * since CPython 3.11, and what lies before an object until then. */
 #include "py_walk.h"
 
+#if !PY_SINCE(3, 11)
+#include <longintrepr.h>
+#endif
+
 static size_t item_count(PyObject *object)
 {
 	Py_ssize_t count = Py_SIZE(object);
@@ -28,29 +32,38 @@ static size_t asked_size(PyObject *object, PyCFunction size_function)
 	return size;
 }
 
-static size_t string_size(PyObject *string, PyCFunction size_function)
-{
-	if (PyUnicode_IS_COMPACT_ASCII(string))
-		return sizeof(PyASCIIObject) + (size_t)PyUnicode_GET_LENGTH(string) + 1;
-	return size_function ? asked_size(string, size_function) : basic_size(string);
-}
-
-/* Integers of so many digits are all of one size. */
-static size_t integer_size(struct py_walk *w, PyObject *integer, PyCFunction size_function)
+static size_t digits_of(PyObject *integer)
 {
 #if PY_SINCE(3, 12)
-	size_t digits = (size_t)(((PyLongObject *)integer)->long_value.lv_tag >> 3);
+	return (size_t)(((PyLongObject *)integer)->long_value.lv_tag >> 3);
 #else
-	size_t digits = item_count(integer);
+	return item_count(integer);
 #endif
-	if (digits >= sizeof(w->integer_sizes) / sizeof(*w->integer_sizes))
-		return asked_size(integer, size_function);
-	if (!w->integer_sizes[digits])
-		w->integer_sizes[digits] = (uint32_t)asked_size(integer, size_function);
-	return w->integer_sizes[digits];
 }
 
-/* So are dicts of one set of shared keys, if their values are their own. */
+size_t py_plain_size(const uint32_t *integer_sizes, PyObject *object, enum py_layout layout)
+{
+	switch (layout) {
+	case PY_STRING:
+		return PyUnicode_IS_COMPACT_ASCII(object)
+			       ? sizeof(PyASCIIObject) + (size_t)PyUnicode_GET_LENGTH(object) + 1
+			       : 0;
+	case PY_TUPLE:
+		return (size_t)Py_TYPE(object)->tp_basicsize + item_count(object) * sizeof(void *);
+	case PY_LIST:
+		return (size_t)Py_TYPE(object)->tp_basicsize +
+		       (size_t)((PyListObject *)object)->allocated * sizeof(void *);
+	case PY_BYTES: return (size_t)Py_TYPE(object)->tp_basicsize + item_count(object);
+	case PY_FLOAT: return (size_t)Py_TYPE(object)->tp_basicsize;
+	case PY_INTEGER: {
+		const size_t digits = digits_of(object);
+		return digits < PY_INTEGER_SIZES ? integer_sizes[digits] : 0;
+	}
+	default: return 0;
+	}
+}
+
+/* Dicts of one set of shared keys are of one size, if their values are their own. */
 static size_t dict_size(struct py_walk *w, PyObject *dict, PyCFunction size_function)
 {
 	const void *keys = ((PyDictObject *)dict)->ma_keys;
@@ -67,21 +80,12 @@ static size_t dict_size(struct py_walk *w, PyObject *dict, PyCFunction size_func
 
 static size_t shallow(struct py_walk *w, PyObject *object, const struct py_type *type)
 {
-	if (type->exact)
-		switch (type->layout) {
-		case PY_STRING: return string_size(object, type->size);
-		case PY_TUPLE:
-			return (size_t)Py_TYPE(object)->tp_basicsize +
-			       item_count(object) * sizeof(void *);
-		case PY_LIST:
-			return (size_t)Py_TYPE(object)->tp_basicsize +
-			       (size_t)((PyListObject *)object)->allocated * sizeof(void *);
-		case PY_BYTES: return (size_t)Py_TYPE(object)->tp_basicsize + item_count(object);
-		case PY_FLOAT: return (size_t)Py_TYPE(object)->tp_basicsize;
-		case PY_INTEGER: return integer_size(w, object, type->size);
-		case PY_DICT: return dict_size(w, object, type->size);
-		default: break;
-		}
+	const size_t plain =
+		type->exact ? py_plain_size(w->integer_sizes, object, type->layout) : 0;
+	if (plain)
+		return plain;
+	if (type->exact && type->layout == PY_DICT)
+		return dict_size(w, object, type->size);
 	return type->size ? asked_size(object, type->size) : basic_size(object);
 }
 
@@ -99,4 +103,16 @@ void py_sizes_init(struct py_walk *w)
 	PyObject *method = dict ? PyDict_GetItemWithError(dict, w->sizeof_name) : NULL;
 	if (method && Py_TYPE(method) == &PyMethodDescr_Type)
 		w->object_sizeof = ((PyMethodDescrObject *)method)->d_method->ml_meth;
+}
+
+void py_sizes_ask(struct py_walk *w)
+{
+	const struct py_type *type = py_type_at(w, &PyLong_Type);
+	for (unsigned digits = 0; digits < PY_INTEGER_SIZES && type; digits++) {
+		const unsigned long long value = digits ? 1ull << PyLong_SHIFT * (digits - 1) : 0;
+		PyObject *integer = PyLong_FromUnsignedLongLong(value);
+		w->integer_sizes[digits] = integer ? (uint32_t)asked_size(integer, type->size) : 0;
+		Py_XDECREF(integer);
+	}
+	PyErr_Clear();
 }

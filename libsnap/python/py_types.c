@@ -200,9 +200,8 @@ static bool describe(struct py_walk *w, PyTypeObject *type, struct py_type *out)
 	return py_going(w);
 }
 
-struct py_type *py_type_of(struct py_walk *w, PyObject *object)
+struct py_type *py_type_at(struct py_walk *w, PyTypeObject *type)
 {
-	PyTypeObject *type = Py_TYPE(object);
 	uint32_t number = py_map_get(&w->type_numbers, type);
 	if (number == 0) {
 		struct py_type described;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "snap.h"
+#include "worker.h"
 
 #if PY_VERSION_HEX < 0x03080000 || defined(PYPY_VERSION) || defined(Py_GIL_DISABLED)
 #error "This extension is for CPython 3.8 and later, with its global interpreter lock."
@@ -178,22 +179,51 @@ struct py_options {
 	uint64_t hash_key[2]; /* random */
 };
 
-#define PY_SOON 32u
+/* ---- leaves (py_leaves.c) ---- */
+
+#define PY_LEAF_KINDS 4u
+#define PY_LEAF_JOBS  8u
+
+/* Objects that refer to nothing, of types of which all is known: a helper thread describes them. */
+struct py_leaves {
+	struct py_leaf_kind {
+		const PyTypeObject *type;
+		enum py_layout layout;
+		uint32_t plain; /* the writer's layout */
+	} kinds[PY_LEAF_KINDS];
+	const uint32_t *integer_sizes;
+	struct py_leaf_job {
+		struct libsnap_job job;
+		const struct py_leaves *leaves;
+		struct snap_heap_object *objects;
+		uint8_t *marks;
+		uint32_t first, last; /* ids */
+	} jobs[PY_LEAF_JOBS];
+	unsigned next;   /* job */
+	uint32_t posted; /* ids up to this one were */
+	uint32_t due;    /* when so many objects are known, more are posted */
+};
+
+#define PY_SOON          32u
+#define PY_INTEGER_SIZES 4u
 struct py_walk {
 	const struct py_options *options;
 	struct snap_writer *writer;
+	struct libsnap_worker worker;
 	enum snap_status status; /* the first failure; after it nothing more is done */
 	struct snap_error error;
 	bool layouts; /* private structures are as we know them */
 
 	struct py_index index;
 	uint32_t object_count, object_room;
+	uint32_t object_stop; /* when so many are known, something is to be done before the next */
+	struct py_leaves leaves;
 	/* By id - 1 */
 	struct py_area objects;          /* struct snap_heap_object; id: the address */
 	struct py_area marks;            /* uint8_t */
 	struct py_area traces, contents; /* uint32_t */
 	struct py_area words;            /* uint32_t: targets, as snap_writer_heap() wants them */
-	/* uint32_t: the ids that are being visited, and in the end all by address */
+	/* uint32_t: ids that are to be visited, and in the end all by address */
 	struct py_area order;
 	/* uint32_t: ids of dicts that are to be visited when all others have been */
 	struct py_area later;
@@ -219,10 +249,10 @@ struct py_walk {
 	struct py_area layout_infos;  /* struct py_layout_info */
 	struct py_area layout_slots;  /* uint64_t: as in slots */
 
-	struct py_map split_sizes; /* of dicts by their shared keys */
-	uint32_t integer_sizes[4]; /* of int by digits; 0: not yet known */
-	struct py_area roots;      /* uint32_t: ids of known roots */
-	struct py_area stacks;     /* uint32_t: stacks of the tracer's nodes, or 0 */
+	struct py_map split_sizes;                /* of dicts by their shared keys */
+	uint32_t integer_sizes[PY_INTEGER_SIZES]; /* of int by digits; 0: not known */
+	struct py_area roots;                     /* uint32_t: ids of known roots */
+	struct py_area stacks;                    /* uint32_t: stacks of the tracer's nodes, or 0 */
 };
 
 static inline bool py_going(const struct py_walk *w)
@@ -303,6 +333,18 @@ static inline void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
 void py_refer_items(struct py_walk *, PyObject *const *items, size_t count);
 /* Ends them: the object has that type, and the layout that they make. */
 void py_refer_end(struct py_walk *, uint32_t id, struct py_type *);
+/* The layout of a type's objects that refer to nothing; 0 after a failure. */
+uint32_t py_plain_layout(struct py_walk *, struct py_type *);
+
+/* py_leaves.c */
+/* From here on, leaves among the objects that are noted are described beside the walk. */
+void py_leaves_begin(struct py_walk *);
+/* Posts what was noted since, unless the thread has enough to do. */
+void py_leaves_post(struct py_walk *);
+/* Waits until nothing is being described: the tables may move. */
+void py_leaves_wait(struct py_walk *);
+/* Until all that was noted has been described. */
+void py_leaves_end_round(struct py_walk *);
 
 /* py_dump.c */
 uint32_t py_string(struct py_walk *, const char *text);
@@ -315,17 +357,26 @@ size_t py_text(PyObject *string, char *out, size_t size);
 void py_dump(struct py_walk *, const struct py_options *);
 
 /* py_types.c: NULL after a failure; valid until the next call. */
-struct py_type *py_type_of(struct py_walk *, PyObject *);
+struct py_type *py_type_at(struct py_walk *, PyTypeObject *);
+static inline struct py_type *py_type_of(struct py_walk *w, PyObject *object)
+{
+	return py_type_at(w, Py_TYPE(object));
+}
 PyObject *py_type_dict(PyTypeObject *);
 /* "module.qualname", as far as there is room. */
 void py_type_name(struct py_walk *, PyTypeObject *, char *out, size_t size);
 
 /* py_sizes.c */
 void py_sizes_init(struct py_walk *);
+/* Asks integers for their sizes. */
+void py_sizes_ask(struct py_walk *);
+/* The size of an object whose type has this layout itself; 0: it has to be asked.
+ * For any thread. */
+size_t py_plain_size(const uint32_t *integer_sizes, PyObject *, enum py_layout);
 uint64_t py_size(struct py_walk *, PyObject *, const struct py_type *);
 
 /* py_collector.c */
-/* Notes each object that the collector tracks. */
+/* Notes each object that the collector tracks, in the order of addresses. */
 void py_collector_walk(struct py_walk *);
 
 /* py_labels.c */
