@@ -34,4 +34,12 @@ static inline int64_t sample_gap(uint64_t *random, uint64_t interval)
 	return gap < 4e18 ? (int64_t)gap : INT64_MAX / 4;
 }
 
+/* What a block that is a sample stands for: size / (1 - e^(-size / interval)), to within 6 %. */
+static inline uint64_t sample_estimate(uint64_t size, uint64_t interval)
+{
+	if (size < interval)
+		return interval + size / 2;
+	return size + (uint64_t)((double)interval * (double)interval / (2.0 * (double)size));
+}
+
 #endif

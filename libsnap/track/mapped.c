@@ -76,7 +76,7 @@ static void note(uintptr_t start, uintptr_t end, uint32_t site, bool is_file)
 	atomic_store_explicit(&s->all[i].start, start, memory_order_release);
 	if (i == used)
 		atomic_store_explicit(&s->used, i + 1, memory_order_release);
-	track_count((int64_t)(end - start), 1);
+	track_count((int64_t)(end - start));
 }
 
 /* What is left of a mapping beyond end is a mapping of its own. */
@@ -84,11 +84,11 @@ static void cut(struct slot *slot, uintptr_t start, uintptr_t end)
 {
 	uintptr_t from = slot->start, to = slot->end;
 	uintptr_t first = from > start ? from : start, last = to < end ? to : end;
-	track_count(-(int64_t)(last - first), from < start || to > end ? 0 : -1);
+	track_count(-(int64_t)(last - first));
 	if (from < start) {
 		slot->end = start;
 		if (to > end) {
-			track_count(-(int64_t)(to - end), 0);
+			track_count(-(int64_t)(to - end));
 			note(end, to, slot->site, slot->is_file);
 		}
 	} else {

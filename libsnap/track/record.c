@@ -5,7 +5,9 @@
 #include "track.h"
 
 #define FLUSH_BYTES ((int64_t)1 << 16)
-#define FLUSH_COUNT ((int64_t)1 << 8)
+/* Sums are added up at least every so many blocks that come or go, more often where time is looked at. */
+#define FLUSH_BLOCKS 256u
+#define TIMED_BLOCKS 16u
 
 _Atomic bool track_on;
 struct track_lost track_lost;
@@ -13,13 +15,22 @@ struct track_sums track_sums;
 
 /* ---- sums ---- */
 
+/* Samples are so rare that each is added up. */
+uint32_t track_blocks_between(void)
+{
+	const struct track_settings *s = &track_settings;
+	return s->sample_bytes                      ? 0
+	       : s->interval_ns || s->limit_percent ? TIMED_BLOCKS
+						    : FLUSH_BLOCKS;
+}
+
 static __attribute__((noinline)) void flush(struct track_thread *self)
 {
 	int64_t bytes =
 		atomic_fetch_add_explicit(&track_sums.bytes, self->bytes, memory_order_relaxed) +
 		self->bytes;
-	atomic_fetch_add_explicit(&track_sums.count, self->count, memory_order_relaxed);
-	self->bytes = self->count = 0;
+	self->bytes = 0;
+	self->until_flush = track_blocks_between();
 	int64_t peak = atomic_load_explicit(&track_sums.peak_bytes, memory_order_relaxed);
 	while (bytes > peak &&
 	       !atomic_compare_exchange_weak_explicit(&track_sums.peak_bytes, &peak, bytes,
@@ -33,18 +44,16 @@ void track_flush(struct track_thread *self)
 	flush(self);
 }
 
-void track_count(int64_t bytes, int64_t count)
+void track_count(int64_t bytes)
 {
 	atomic_fetch_add_explicit(&track_sums.bytes, bytes, memory_order_relaxed);
-	atomic_fetch_add_explicit(&track_sums.count, count, memory_order_relaxed);
 }
 
-static inline void add_up(struct track_thread *self, int64_t bytes, int64_t count)
+static inline void add_up(struct track_thread *self, int64_t bytes)
 {
 	self->bytes += bytes;
-	self->count += count;
-	if (TRACK_UNLIKELY((uint64_t)(self->bytes + FLUSH_BYTES) > 2 * FLUSH_BYTES ||
-			   (uint64_t)(self->count + FLUSH_COUNT) > 2 * FLUSH_COUNT))
+	if (TRACK_UNLIKELY(self->until_flush-- == 0 ||
+			   (uint64_t)(self->bytes + FLUSH_BYTES) > 2 * FLUSH_BYTES))
 		flush(self);
 }
 
@@ -64,6 +73,13 @@ static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_
 	return true;
 }
 
+/* What a recorded block counts for in the sums. */
+static inline int64_t worth(size_t size)
+{
+	uint64_t interval = track_settings.sample_bytes;
+	return (int64_t)(TRACK_UNLIKELY(interval) ? sample_estimate(size, interval) : size);
+}
+
 /* ---- one block ---- */
 
 void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uintptr_t *frame)
@@ -79,7 +95,7 @@ void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uint
 	track_block_expect(address);
 	if (!track_block_add(address, size, track_interpreted(track_walk(self, frame, domain))))
 		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
-	add_up(self, (int64_t)size, 1);
+	add_up(self, worth(size));
 	self->busy = false;
 }
 
@@ -93,13 +109,11 @@ void track_freed(uintptr_t address)
 	}
 	struct track_thread *self = track_self();
 	if (TRACK_UNLIKELY(!self || self->busy)) {
-		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was.size,
-					  memory_order_relaxed);
-		atomic_fetch_sub_explicit(&track_sums.count, 1, memory_order_relaxed);
+		track_count(-worth(was.size));
 		return;
 	}
 	self->busy = true;
-	add_up(self, -(int64_t)was.size, -1);
+	add_up(self, -worth(was.size));
 	self->busy = false;
 }
 
@@ -118,11 +132,8 @@ bool track_moving(uintptr_t address, struct track_block *was)
 void track_moved(const struct track_block *was, uintptr_t address, size_t size,
 		 const uintptr_t *frame)
 {
-	if (was->site != 0 && track_block_remove_exact(was)) {
-		atomic_fetch_sub_explicit(&track_sums.bytes, (int64_t)was->size,
-					  memory_order_relaxed);
-		atomic_fetch_sub_explicit(&track_sums.count, 1, memory_order_relaxed);
-	}
+	if (was->site != 0 && track_block_remove_exact(was))
+		track_count(-worth(was->size));
 	if (address)
 		track_allocated(address, size, 0, frame);
 }

@@ -47,8 +47,7 @@ static void release(void *context)
 	struct track_thread *self = context;
 	note_name(self);
 	atomic_fetch_add_explicit(&track_sums.bytes, self->bytes, memory_order_relaxed);
-	atomic_fetch_add_explicit(&track_sums.count, self->count, memory_order_relaxed);
-	self->bytes = self->count = 0;
+	self->bytes = 0;
 	track_current = NULL;
 	atomic_store_explicit(&self->tid, 0, memory_order_release);
 }
@@ -103,6 +102,7 @@ static void begin(struct track_thread *self, pid_t tid)
 	self->stack_low = self->stack_high = 0;
 	self->random = (uint64_t)tid * 0x9e3779b97f4a7c15u ^ (uintptr_t)self;
 	self->until_sample = 0;
+	self->until_flush = track_blocks_between();
 }
 
 struct track_thread *track_thread_begin(void)

@@ -190,7 +190,8 @@ struct track_thread {
 	_Atomic pid_t tid; /* 0: free */
 	uint32_t number;   /* of the thread, 0: main or unknown */
 	bool busy;
-	int64_t bytes, count;  /* not yet added to the sums */
+	int64_t bytes;         /* not yet added to the sums */
+	uint32_t until_flush;  /* blocks that may come or go before they are */
 	uint64_t until_sample; /* bytes up to the sampled one, with it; 0: not drawn yet */
 	uint64_t random;
 	uintptr_t stack_low, stack_high; /* known to be mapped */
@@ -457,8 +458,7 @@ struct track_lost {
 };
 extern struct track_lost track_lost __attribute__((visibility("hidden")));
 struct track_sums {
-	_Atomic int64_t bytes, count;
-	_Atomic int64_t peak_bytes;
+	_Atomic int64_t bytes, peak_bytes; /* of a sample: estimates */
 };
 extern struct track_sums track_sums __attribute__((visibility("hidden")));
 
@@ -481,7 +481,9 @@ void track_moved(const struct track_block *was, uintptr_t address, size_t size,
 		 const uintptr_t *frame);
 
 /* Adds to the sums; flush: of a busy thread, then looks whether a snapshot is due. */
-void track_count(int64_t bytes, int64_t count);
+void track_count(int64_t bytes);
+/* How many blocks may come or go in a thread before its sums are added to these. */
+uint32_t track_blocks_between(void);
 void track_flush(struct track_thread *);
 
 /* ---- what the program maps (mapped.c) ---- */

@@ -70,6 +70,35 @@ snap-record --interval=0.2 -o interval.snap ./waves slow
 ok "--interval: several" test "$(counts interval.snap | wc -l)" -ge 3
 is "$(reason 'interval.snap#1') $(reason interval.snap)" "interval exit" "--interval: and one at the end"
 
+# A program that frees what it allocates, so that its sums stay as they are, and keeps 100 bytes 5 times a second.
+cat >steady.c <<'TEXT'
+#include <stdlib.h>
+#include <time.h>
+static void *kept[10];
+int main(void)
+{
+	for (int i = 0; i < 1000; i++) {
+		void *volatile block = malloc(100);
+		free(block);
+		if (i % 100 == 0)
+			kept[i / 100] = malloc(100);
+		nanosleep(&(struct timespec){0, 2000000}, NULL);
+	}
+	return kept[0] == NULL;
+}
+TEXT
+${CC:-cc} -O1 -w steady.c -o steady
+snap-record --interval=0.2 -o steady.snap ./steady
+ok "--interval: also where as much is freed as is allocated" test "$(counts steady.snap | wc -l)" -ge 5
+snap-record --sample=1KiB --interval=0.2 -o sampled.snap ./steady
+ok "--interval: and of a sample" test "$(counts sampled.snap | wc -l)" -ge 4
+
+# Of a sample sums are estimates: 2 to 10 MB come and go.
+snap-record --sample=32KiB --growth=2M -o growing.snap ./waves
+ok "--growth: estimated of a sample" test "$(counts growing.snap | wc -l)" -ge 3
+snap-record --sample=32KiB --peak -o peaked.snap ./waves
+is "$(reason peaked.snap)" peak "--peak: and where it was"
+
 snap-record --signal=USR2 -o signal.snap ./waves wait go &
 recorder=$!
 await() { local i; for ((i = 0; i < 1200; i++)); do "$@" && return; sleep 0.05; done; }
