@@ -14,27 +14,6 @@ enum snap_status snap_writer_labelled_layout(struct snap_writer *w, uint32_t typ
 	return libsnap_writer_end_call(w, status, error);
 }
 
-enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap *heap,
-				  struct snap_error *error)
-{
-	struct snap_heap whole = SNAP_HEAP_INIT;
-	if (libsnap_writer_failed(w))
-		return libsnap_writer_end_call(w, w->failure.status, error);
-	enum snap_status status = libsnap_copy_options(&whole, sizeof(whole), heap, &w->problem);
-	if (status == SNAP_OK && (w->heap.given || w->is_direct || w->totals_only))
-		status = libsnap_misuse(w, "a heap, after another or where rows are not kept");
-	if (status == SNAP_OK && ((whole.count > 0 && (!whole.order || !whole.objects)) ||
-				  (whole.word_count > 0 && !whole.words)))
-		status = libsnap_misuse(w, "a heap that lacks an array");
-	if (status == SNAP_OK && whole.count == UINT32_MAX)
-		status = libsnap_misuse(w, "a heap of 2^32 - 1 objects");
-	if (status == SNAP_OK) {
-		w->heap.arrays = whole;
-		w->heap.given = true;
-	}
-	return libsnap_writer_end_call(w, status, error);
-}
-
 void libsnap_heap_free(struct snap_writer *w)
 {
 	libsnap_free(w->allocator, w->heap.rows, w->heap.arrays.count, sizeof(*w->heap.rows));
@@ -221,6 +200,40 @@ static enum snap_status settle_objects(struct snap_writer *w)
 	return status == SNAP_OK ? add_up(w, &sums) : status;
 }
 
+static enum snap_status take_objects(struct snap_writer *w)
+{
+	const struct snap_heap *h = &w->heap.arrays;
+	w->heap.rows = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.rows));
+	w->heap.numbers = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.numbers));
+	if (!w->heap.rows || !w->heap.numbers)
+		return libsnap_fail_memory(&w->problem);
+	enum snap_status status = settle_objects(w);
+	w->group.count = 0;
+	return status;
+}
+
+enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap *heap,
+				  struct snap_error *error)
+{
+	struct snap_heap whole = SNAP_HEAP_INIT;
+	if (libsnap_writer_failed(w))
+		return libsnap_writer_end_call(w, w->failure.status, error);
+	enum snap_status status = libsnap_copy_options(&whole, sizeof(whole), heap, &w->problem);
+	if (status == SNAP_OK && (w->heap.given || w->is_direct || w->totals_only))
+		status = libsnap_misuse(w, "a heap, after another or where rows are not kept");
+	if (status == SNAP_OK && ((whole.count > 0 && (!whole.order || !whole.objects)) ||
+				  (whole.word_count > 0 && !whole.words)))
+		status = libsnap_misuse(w, "a heap that lacks an array");
+	if (status == SNAP_OK && whole.count == UINT32_MAX)
+		status = libsnap_misuse(w, "a heap of 2^32 - 1 objects");
+	if (status == SNAP_OK) {
+		w->heap.arrays = whole;
+		w->heap.given = true;
+		status = take_objects(w);
+	}
+	return libsnap_writer_end_call(w, status, error);
+}
+
 static void number_rows(struct snap_writer *w)
 {
 	const struct snap_heap *h = &w->heap.arrays;
@@ -237,17 +250,9 @@ static void number_rows(struct snap_writer *w)
 
 enum snap_status libsnap_heap_settle(struct snap_writer *w)
 {
-	const struct snap_heap *h = &w->heap.arrays;
 	if (w->named.record_count > 0 || w->anonymous.record_count > 0 || w->loose_count > 0)
 		return libsnap_misuse(w, "a heap, and objects or references beside it");
-	w->heap.rows = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.rows));
-	w->heap.numbers = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.numbers));
-	if (!w->heap.rows || !w->heap.numbers)
-		return libsnap_fail_memory(&w->problem);
-	enum snap_status status = settle_objects(w);
-	w->group.count = 0;
-	if (status == SNAP_OK)
-		status = libsnap_shapes_settle(w);
+	enum snap_status status = libsnap_shapes_settle(w);
 	if (status == SNAP_OK)
 		number_rows(w);
 	return status;

@@ -470,8 +470,8 @@ snap_writer_labelled_layout(struct snap_writer *, uint32_t type, uint32_t *id, s
 
 /* Gives the heap of a writer that is neither direct nor for totals only, and has no
  * other objects.  Its arrays stay the caller's, and as they are until the writer is
- * finished or aborted: they are read, and found to be wrong, only then.  They count
- * for nothing in max_memory_bytes, and neither do 8 bytes for each object. */
+ * finished or aborted: they are read, and found to be wrong, now or only then.  They
+ * count for nothing in max_memory_bytes, and neither do 8 bytes for each object. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_writer_heap(struct snap_writer *, const struct snap_heap *, struct snap_error *);
 

@@ -328,8 +328,9 @@ static void write_graph(struct py_walk *w)
 	mark_garbage(w);
 	py_known_roots(w);
 	visit_all(w);
-	py_foreign_roots(w);
+	struct py_reach *foreign = py_foreign_find(w);
 	give_heap(w);
+	py_foreign_give(w, foreign);
 	libsnap_worker_end(&w->worker);
 }
 

@@ -4,14 +4,20 @@
 
 #include "py_walk.h"
 
+static void give_root(struct py_walk *w, const void *object, const struct snap_root *root)
+{
+	struct snap_root whole = *root;
+	whole.object = (uintptr_t)object;
+	if (py_going(w))
+		w->status = snap_writer_root(w->writer, &whole, &w->error);
+}
+
 void py_root(struct py_walk *w, PyObject *object, const struct snap_root *root)
 {
 	uint32_t id = object ? py_note(w, object) : 0;
 	if (!id)
 		return;
-	struct snap_root whole = *root;
-	whole.object = (uintptr_t)object;
-	w->status = snap_writer_root(w->writer, &whole, &w->error);
+	give_root(w, object, root);
 	uint32_t *added = py_area_add(&w->roots, sizeof(*added));
 	if (added)
 		*added = id;
@@ -55,12 +61,21 @@ void py_known_roots(struct py_walk *w)
 
 /* ---- reachability ---- */
 
-/* What is done with the objects that roots reach. */
-struct reach {
-	struct py_walk *walk;
+/* Objects that no known root reaches, but something that is no object holds.  They are found beside
+ * the walk, which has ended then: all that it knows is only read. */
+struct py_reach {
+	struct libsnap_job job;
+	const struct py_walk *walk;
 	struct py_area stack; /* uint32_t: ids */
 	uint64_t *reached;    /* a bit by id */
-	uint32_t *found;      /* by id: references to it from objects that are not reached */
+	uint32_t *known;      /* by id: references to it from objects that are not reached */
+	struct py_area found; /* struct found_root */
+	bool failed;
+};
+
+struct found_root {
+	uint32_t id, known;
+	enum snap_root_kind kind;
 };
 
 static size_t reached_size(const struct py_walk *w)
@@ -68,12 +83,12 @@ static size_t reached_size(const struct py_walk *w)
 	return ((size_t)w->object_count / 64 + 1) * sizeof(uint64_t);
 }
 
-static size_t found_size(const struct py_walk *w)
+static size_t known_size(const struct py_walk *w)
 {
 	return ((size_t)w->object_count + 1) * sizeof(uint32_t);
 }
 
-static bool is_reached(const struct reach *r, uint32_t id)
+static bool is_reached(const struct py_reach *r, uint32_t id)
 {
 	return r->reached[id / 64] >> id % 64 & 1;
 }
@@ -102,7 +117,7 @@ static inline uint32_t held_by(const struct edges *e, uint32_t i)
 	return i >= e->layout->count || e->layout->strong >> i & 1 ? e->words[i] : 0;
 }
 
-static inline void reach(struct reach *r, uint32_t id)
+static inline void reach(struct py_reach *r, uint32_t id)
 {
 	if (id == 0 || is_reached(r, id))
 		return;
@@ -112,11 +127,10 @@ static inline void reach(struct reach *r, uint32_t id)
 	uint32_t *added = py_area_add(&r->stack, sizeof(*added));
 	if (added)
 		*added = id;
-	else
-		py_fail(r->walk, SNAP_NO_MEMORY, "out of memory");
+	r->failed |= !added;
 }
 
-static void reach_targets(struct reach *r, uint32_t id)
+static void reach_targets(struct py_reach *r, uint32_t id)
 {
 	const struct edges edges = edges_of(r->walk, id);
 	for (uint32_t i = 0; i < edges.count; i++)
@@ -126,13 +140,13 @@ static void reach_targets(struct reach *r, uint32_t id)
 /* objects of which the row, then the words are on their way from memory; a power of two */
 #define WAITING 16u
 
-static void reach_from(struct reach *r, uint32_t root)
+static void reach_from(struct py_reach *r, uint32_t root)
 {
 	const struct py_walk *w = r->walk;
 	uint32_t waiting[WAITING] = {0};
 	size_t left = WAITING; /* turns until none waits */
 	reach(r, root);
-	for (size_t turn = 0; left > 0 && py_going(w); turn++) {
+	for (size_t turn = 0; left > 0 && !r->failed; turn++) {
 		uint32_t *place = &waiting[turn % WAITING],
 			 halfway = waiting[(turn + WAITING / 2) % WAITING];
 		if (*place)
@@ -173,71 +187,100 @@ static enum snap_root_kind permanent_kind(PyObject *object)
 	return py_refcount(object) ? SNAP_ROOT_UNKNOWN : SNAP_ROOT_VM;
 }
 
-static void root_permanent(struct reach *r)
+static void find_root(struct py_reach *r, uint32_t id, enum snap_root_kind kind)
 {
-	struct py_walk *w = r->walk;
-	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++) {
+	struct found_root *added = py_area_add(&r->found, sizeof(*added));
+	if (added)
+		*added = (struct found_root){id, r->known[id], kind};
+	r->failed |= !added;
+	reach_from(r, id);
+}
+
+static void find_permanent(struct py_reach *r)
+{
+	for (uint32_t id = 1; id <= r->walk->object_count; id++) {
 		if (is_reached(r, id))
 			continue;
-		const struct snap_root root = {.kind = permanent_kind(py_object_at(w, id))};
-		if (root.kind == SNAP_ROOT_UNKNOWN)
-			continue;
-		py_root(w, py_object_at(w, id), &root);
-		reach_from(r, id);
+		const enum snap_root_kind kind = permanent_kind(py_object_at(r->walk, id));
+		if (kind != SNAP_ROOT_UNKNOWN)
+			find_root(r, id, kind);
 	}
 }
 
 /* Only what is not reached can hold what is not. */
-static void count_found(struct reach *r)
+static void count_known(struct py_reach *r)
 {
 	for (uint32_t id = 1; id <= r->walk->object_count; id++) {
 		if (is_reached(r, id))
 			continue;
 		const struct edges edges = edges_of(r->walk, id);
 		for (uint32_t i = 0; i < edges.count; i++)
-			r->found[held_by(&edges, i)]++;
+			r->known[held_by(&edges, i)]++;
 	}
 }
 
-static void root_foreign(struct reach *r, uint32_t id)
+static void run(struct libsnap_job *job)
 {
-	PyObject *object = py_object_at(r->walk, id);
-	uint64_t count = py_refcount(object);
-	char label[96];
-	if (count <= r->found[id])
-		return;
-	snprintf(label, sizeof(label), "held from C: refcount %llu, %llu known",
-		 (unsigned long long)count, (unsigned long long)r->found[id]);
-	root_named(r->walk, object, SNAP_ROOT_FOREIGN, label);
-	reach_from(r, id);
+	struct py_reach *r = (struct py_reach *)(void *)job;
+	const struct py_walk *w = r->walk;
+	const size_t roots = w->roots.size / sizeof(uint32_t);
+	for (size_t i = 0; i < roots; i++)
+		reach_from(r, ((const uint32_t *)(const void *)w->roots.bytes)[i]);
+	find_permanent(r);
+	count_known(r);
+	for (uint32_t id = 1; id <= w->object_count; id++)
+		if (!is_reached(r, id) && py_refcount(py_object_at(w, id)) > r->known[id])
+			find_root(r, id, SNAP_ROOT_FOREIGN);
 }
 
-static void reach_all(struct reach *r)
+static void reach_free(struct py_reach *r)
 {
-	struct py_walk *w = r->walk;
-	size_t known = w->roots.size / sizeof(uint32_t);
-	for (size_t i = 0; i < known && py_going(w); i++)
-		reach_from(r, ((uint32_t *)(void *)w->roots.bytes)[i]);
-	root_permanent(r);
-	count_found(r);
-	for (uint32_t id = 1; id <= w->object_count && py_going(w); id++)
-		if (!is_reached(r, id))
-			root_foreign(r, id);
+	py_unmap_pages(r->reached, reached_size(r->walk));
+	py_unmap_pages(r->known, known_size(r->walk));
+	py_area_free(&r->stack);
+	py_area_free(&r->found);
+	py_unmap_pages(r, sizeof(*r));
 }
 
-void py_foreign_roots(struct py_walk *w)
+struct py_reach *py_foreign_find(struct py_walk *w)
 {
-	if (!py_going(w))
-		return;
-	struct reach r = {.walk = w};
-	size_t sizes[] = {reached_size(w), found_size(w)};
-	r.reached = py_map_pages(sizes[0]);
-	r.found = py_map_pages(sizes[1]);
-	if (r.reached && r.found)
-		reach_all(&r);
-	else
+	struct py_reach *r = py_going(w) ? py_map_pages(sizeof(*r)) : NULL;
+	if (!r) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory");
-	py_unmap_pages(r.reached, sizes[0]);
-	py_unmap_pages(r.found, sizes[1]);
-	py_area_free(&r.stack);
+		return NULL;
+	}
+	r->job.run = run;
+	r->walk = w;
+	r->reached = py_map_pages(reached_size(w));
+	r->known = py_map_pages(known_size(w));
+	if (r->reached && r->known)
+		libsnap_worker_post(&w->worker, &r->job);
+	else
+		r->failed = true;
+	return r;
+}
+
+static void give_found(struct py_walk *w, const struct found_root *found)
+{
+	PyObject *object = py_object_at(w, found->id);
+	struct snap_root root = {.kind = found->kind};
+	if (root.kind == SNAP_ROOT_FOREIGN) {
+		char label[96];
+		snprintf(label, sizeof(label), "held from C: refcount %llu, %lu known",
+			 (unsigned long long)py_refcount(object), (unsigned long)found->known);
+		root.label = py_string(w, label);
+	}
+	give_root(w, object, &root);
+}
+
+void py_foreign_give(struct py_walk *w, struct py_reach *r)
+{
+	if (!r)
+		return;
+	libsnap_worker_wait(&w->worker, &r->job);
+	if (r->failed)
+		py_fail(w, SNAP_NO_MEMORY, "out of memory");
+	for (size_t i = 0; i < r->found.size / sizeof(struct found_root); i++)
+		give_found(w, (const struct found_root *)(const void *)r->found.bytes + i);
+	reach_free(r);
 }

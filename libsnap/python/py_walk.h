@@ -428,8 +428,10 @@ uint32_t py_code_name(struct py_walk *, PyCodeObject *);
 uint64_t py_refcount(PyObject *);
 void py_known_roots(struct py_walk *);
 void py_root(struct py_walk *, PyObject *, const struct snap_root *);
-/* What no known root reaches, but something that is no object holds. */
-void py_foreign_roots(struct py_walk *);
+/* Begins to look for what no known root reaches, but something that is no object holds; NULL after
+ * a failure.  Until that has been given, nothing is noted or visited. */
+struct py_reach *py_foreign_find(struct py_walk *);
+void py_foreign_give(struct py_walk *, struct py_reach *);
 
 /* py_traces.c */
 uint32_t py_trace_of(struct py_walk *, const void *block);
