@@ -1,5 +1,6 @@
 /* snap-record: runs a program and writes snapshots of its heap. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "record/record.h"
 
@@ -41,6 +42,8 @@ static void settle(struct record_options *record, const struct words *words)
 		cli_usage("--detach takes one, too");
 	if (!*record->output)
 		cli_usage("--output is empty");
+	if (strcmp(record->output, "-") == 0)
+		cli_usage("--output=-: standard output is the program's; name a file");
 	if (record->depth == 0 || record->depth > 512)
 		cli_usage("--depth=%llu: not from 1 to 512", (unsigned long long)record->depth);
 	if (words->interval)

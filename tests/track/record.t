@@ -134,6 +134,14 @@ status 2 "a command that is not there is trouble" snap-record no-such-command
 (snap-record -o killed.snap sh -c 'kill -KILL $$'; exit $?) 2>err
 is "$?" 137 "killed as the program was"
 is "$(grep -c '^snap-record: no snapshot was taken' err)" 1 "and it is said that there is no snapshot"
+echo 'int main(void) { return 0; }' >refused.c
+${CC:-cc} -static refused.c -o static
+${CC:-cc} -fsanitize=address refused.c -o sanitized
+refused() { snap-record -o refused.snap "$@" 2>&1 | tail -1 | cut -d: -f3; }
+is "$(refused ./static)" " the program is statically linked, so that nothing can be preloaded" "a static program is told"
+is "$(PATH=$PWD:$PATH refused static)" "$(refused ./static)" "also where it is in PATH"
+is "$(refused ./sanitized)" " the program has a sanitizer, which brings an allocator of its own" "and one with a sanitizer"
+status 2 "a snapshot cannot go to standard output" snap-record -o - true
 snap-record -o /nowhere/x.snap true 2>err
 is "$?" 2 "a snapshot that cannot be written is trouble"
 ok "and it is said" grep -q '^snap-record: /nowhere/x.snap: ' err

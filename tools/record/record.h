@@ -25,6 +25,9 @@ char *record_beside(const char *name);
 /* Runs a command with the tracker in it.  Does not return: ends as the command did. */
 _Noreturn void record_run(const struct record_options *, char **command);
 
+/* Why no snapshot was taken of a command with that name, as far as its file tells, or NULL. */
+const char *record_refusal(const char *command);
+
 /* Gives the frames in all members of a file names, if
  * snap-symbolize is there; warns if that failed. */
 void record_name_frames(const char *path);

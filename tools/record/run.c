@@ -178,9 +178,18 @@ static int wait_for_program(void)
 
 /* ---- the end ---- */
 
+static void say_why_none(const char *command)
+{
+	const char *why = record_refusal(command);
+	cli_fail("no snapshot was taken: %s",
+		 why ? why
+		     : "the program, or one that it runs, may be statically linked or privileged, "
+		       "or it was killed, or ended without the C library");
+}
+
 /* Each line of the report is "+PATH", a snapshot that was written, "?PATH", one without the
  * blocks of the program's own allocator, or "-PATH: reason", one that was not written. */
-static bool read_report(const char *report, struct cli_list *written)
+static bool read_report(const char *report, const char *command, struct cli_list *written)
 {
 	char *line = NULL;
 	size_t capacity = 0, failed = 0;
@@ -208,9 +217,7 @@ static bool read_report(const char *report, struct cli_list *written)
 	if (file)
 		fclose(file);
 	if (written->count + failed == 0)
-		cli_fail(
-			"no snapshot was taken: the program may be statically linked or privileged, or was killed, or ended "
-			"without the C library");
+		say_why_none(command);
 	return written->count > 0 && failed == 0;
 }
 
@@ -240,7 +247,7 @@ void record_run(const struct record_options *options, char **command)
 	start(command);
 	int status = wait_for_program();
 	struct cli_list written = {0};
-	bool whole = read_report(report, &written);
+	bool whole = read_report(report, command[0], &written);
 	unlink(report);
 	unsetenv("LD_PRELOAD");
 	for (size_t i = 0; i < written.count && !options->no_symbols; i++)
