@@ -15,7 +15,6 @@ struct job {
 	const char *file, *output;
 	bool removes;
 	uint64_t member, members; /* the one meant, 0 for all; and how many there are */
-	uint64_t left_alone;
 };
 
 static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)

@@ -1,8 +1,6 @@
 /* What is whole of a damaged or cut file (FORMAT.md, section 8). */
 #include "reader.h"
 
-/* An id beyond this many rows is no sign that there were so many: 2^26 blocks of 2^20 rows. */
-
 /* Which member of a series the frames of a walk belong to. */
 struct members {
 	uint64_t count;

@@ -110,7 +110,6 @@ struct v8_import {
 	struct v8_trace *traces; /* by id */
 	size_t trace_count, trace_capacity;
 	uint64_t lost_names;
-	uint64_t progress_base;
 };
 
 /* Rows of a fixed number of fields out of a flat array, a batch at a time. */

@@ -103,7 +103,6 @@ const struct process_mapping *process_mapping_at(const struct process *p, uintpt
 struct module {
 	const struct process *process;
 	uintptr_t base, bias, symbols, strings, hashes;
-	bool is_loader; /* nothing loaded it */
 };
 
 static void read_dynamic(struct module *m, uintptr_t at)
