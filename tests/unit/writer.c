@@ -145,6 +145,25 @@ static void test_duplicates(void)
 	free(b.bytes);
 }
 
+static void misuse_rest(struct snap_writer *w)
+{
+	struct snap_error e;
+	uint32_t id;
+	const struct snap_root wrong[] = {{.object = 0},
+					  {.object = 1, .label = 1},
+					  {.object = 1, .thread = 1},
+					  {.object = 1, .stack = 1}};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		CHECK(snap_writer_root(w, &wrong[i], &e) == SNAP_MISUSE && e.message[0]);
+	const struct snap_mapping nameless = {.address = 4096, .size = 4096, .name = 1};
+	CHECK(snap_writer_mapping(w, &nameless, &e) == SNAP_MISUSE && e.message[0]);
+	CHECK(snap_writer_string(w, NULL, 1, &id, &e) == SNAP_MISUSE && e.message[0]);
+	CHECK(snap_writer_property(w, NULL, "value", &e) == SNAP_MISUSE && e.message[0]);
+	CHECK(snap_writer_property(w, "key", NULL, &e) == SNAP_MISUSE);
+	CHECK(snap_writer_unknown_references(w, UINT64_MAX / 2, &e) == SNAP_OK);
+	CHECK(snap_writer_unknown_references(w, 1, &e) == SNAP_MISUSE && e.message[0]);
+}
+
 static void test_misuse(void)
 {
 	struct model_bytes b = {0};
@@ -178,15 +197,25 @@ static void test_misuse(void)
 	CHECK(snap_writer_stack(w, 0, 0, 0, &id, &e) == SNAP_MISUSE);
 	CHECK(snap_writer_stack(w, 1, 1, 0, &id, &e) == SNAP_MISUSE);
 	CHECK(snap_writer_total(w, SNAP_BY_ALL, 0, 1, 1, &e) == SNAP_MISUSE);
-	struct snap_root root = {.object = 1, .stack = 1};
-	CHECK(snap_writer_root(w, &root, &e) == SNAP_MISUSE);
+	misuse_rest(w);
 	/* None of it matters afterwards. */
 	struct snap_writer_summary summary;
 	CHECK(snap_writer_finish(w, &summary, &e) == SNAP_OK);
-	CHECK(summary.object_rows == 1 && summary.references == 0);
+	CHECK(summary.object_rows == 1 && summary.references == 0 &&
+	      summary.unknown_references == UINT64_MAX / 2);
+	free(b.bytes);
+}
+
+static void test_wrong_options(void)
+{
+	struct model_bytes b = {0};
+	struct snap_writer *w;
+	struct snap_error e;
 	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	const struct snap_sink sink = {&b, model_take}, none = {0};
+	CHECK(snap_writer_open(&w, "", NULL, &e) == SNAP_MISUSE && e.message[0]);
+	CHECK(snap_writer_open_sink(&w, &none, NULL, &e) == SNAP_MISUSE && e.message[0]);
 	options.level = 20;
-	const struct snap_sink sink = {&b, model_take};
 	CHECK(snap_writer_open_sink(&w, &sink, &options, &e) == SNAP_MISUSE);
 	options.level = 0;
 	options.flags = SNAP_SNAPSHOT_SAMPLED;
@@ -285,6 +314,7 @@ static void test_given_totals(void)
 	CHECK(snap_writer_total(w, SNAP_BY_STACK, 3, 100, 4, NULL) == SNAP_OK);
 	CHECK(snap_writer_total(w, SNAP_BY_DOMAIN, 77, 100, 4, NULL) == SNAP_OK);
 	CHECK(snap_writer_total(w, SNAP_BY_TYPE, 7, 1, 1, NULL) == SNAP_MISUSE);
+	CHECK(snap_writer_total(w, (enum snap_dimension)99, 0, 1, 1, NULL) == SNAP_MISUSE);
 	CHECK(snap_writer_total(w, SNAP_BY_SHAPE, 1, 1, 1, NULL) == SNAP_MISUSE);
 	CHECK(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
 	struct snap_reader *reader;
@@ -374,6 +404,55 @@ static void test_many_blocks(void)
 	free(b.bytes);
 }
 
+/* So far apart that no two share a place, and too many places to keep. */
+static void test_far_apart(void)
+{
+	const uint64_t count = 66000, apart = UINT64_C(1) << 40;
+	struct model_bytes b = {0};
+	struct snap_writer *w = open_bytes(&b, NULL, 0);
+	struct snap_writer_summary summary;
+	for (uint64_t i = 1; i <= count; i++) {
+		put_object(w, i * apart, 0);
+		REQUIRE(snap_writer_reference(w, i * apart, (count + 1 - i) * apart, SNAP_REF_FIELD,
+					      SNAP_LABEL_NONE, NULL) == SNAP_OK);
+	}
+	CHECK(w->places.too_many);
+	CHECK(snap_writer_finish(w, &summary, NULL) == SNAP_OK && summary.unknown_references == 0);
+	struct snap_reader *reader;
+	REQUIRE(snap_reader_open_memory(&reader, b.bytes, b.size, NULL, NULL) == SNAP_OK);
+	uint64_t *target = load(reader, SNAP_REFERENCE_TARGET), wrong = 0;
+	for (uint64_t i = 0; i < count; i++)
+		wrong += target[i] != count - i;
+	CHECK(wrong == 0);
+	free(target);
+	snap_reader_close(reader);
+	free(b.bytes);
+}
+
+/* An object's record is longer than what is read or written of a temporary file at once. */
+static void write_long(struct model_bytes *b, uint64_t memory)
+{
+	struct snap_writer *w = open_bytes(b, NULL, memory);
+	for (uint64_t id = 300; id > 0; id--) {
+		uint64_t length = id % 100 == 50 ? 300000 : 3;
+		put_object(w, id, 0);
+		for (uint64_t i = 0; i < length; i++)
+			REQUIRE(snap_writer_reference(w, id, (id * 7919 + i * i) % 300 + 1, SNAP_REF_ELEMENT,
+						      SNAP_LABEL_INDEX(i), NULL) == SNAP_OK);
+	}
+	REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
+}
+
+static void test_long_records(void)
+{
+	struct model_bytes in_memory = {0}, spilled = {0};
+	write_long(&in_memory, 0);
+	write_long(&spilled, 65536);
+	CHECK(same_bytes(&in_memory, &spilled));
+	free(in_memory.bytes);
+	free(spilled.bytes);
+}
+
 int main(void)
 {
 	test_orders_and_memory();
@@ -382,6 +461,7 @@ int main(void)
 	test_wide_objects();
 	test_duplicates();
 	test_misuse();
+	test_wrong_options();
 	test_sums_over_the_limit();
 	test_unknown();
 	test_totals_only();
@@ -389,5 +469,7 @@ int main(void)
 	test_empty();
 	test_many_rows();
 	test_many_blocks();
+	test_far_apart();
+	test_long_records();
 	return DONE();
 }
