@@ -4,7 +4,7 @@
 
 #include "tap.h"
 
-#include "snap_graph.h"
+#include "snap_index.h"
 
 /* ---- a snapshot in memory ---- */
 
@@ -77,6 +77,20 @@ static inline void finish(struct snap_writer *writer)
 		printf("# %s\n", error.message);
 		REQUIRE(false);
 	}
+}
+
+/* The same with an index; false: there can be none. */
+static inline bool add_index(const struct buffer *plain, struct buffer *indexed)
+{
+	struct snap_index_options options = SNAP_INDEX_OPTIONS_INIT;
+	struct snap_reader *reader;
+	REQUIRE(snap_reader_open_memory(&reader, plain->bytes, plain->size, NULL, NULL) == SNAP_OK);
+	enum snap_status status = snap_index_write(begin(indexed), reader, &options, NULL, NULL);
+	bool can = snap_reader_row_count(reader, SNAP_OBJECTS) > 0 &&
+		   snap_reader_row_count(reader, SNAP_ROOTS) > 0;
+	REQUIRE(status == (can ? SNAP_OK : SNAP_MISUSE));
+	snap_reader_close(reader);
+	return can;
 }
 
 struct opened {

@@ -437,8 +437,9 @@ static void write_long(struct model_bytes *b, uint64_t memory)
 		uint64_t length = id % 100 == 50 ? 300000 : 3;
 		put_object(w, id, 0);
 		for (uint64_t i = 0; i < length; i++)
-			REQUIRE(snap_writer_reference(w, id, (id * 7919 + i * i) % 300 + 1, SNAP_REF_ELEMENT,
-						      SNAP_LABEL_INDEX(i), NULL) == SNAP_OK);
+			REQUIRE(snap_writer_reference(w, id, (id * 7919 + i * i) % 300 + 1,
+						      SNAP_REF_ELEMENT, SNAP_LABEL_INDEX(i),
+						      NULL) == SNAP_OK);
 	}
 	REQUIRE(snap_writer_finish(w, NULL, NULL) == SNAP_OK);
 }
