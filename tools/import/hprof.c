@@ -71,6 +71,9 @@ static enum snap_status import_all(struct hprof_import *import)
 		status = import_gunzip(import->context->input, &cut, &was_gzip, import->error);
 	if (status == SNAP_OK)
 		status = hprof_pieces_begin(&import->pieces, import->context->input, import->error);
+	if (status == SNAP_OK)
+		status = hprof_pieces_begin(&import->name_pieces, import->context->input,
+					    import->error);
 	if (status != SNAP_OK)
 		return status;
 	choose_memory(import);
@@ -98,20 +101,22 @@ static enum snap_status import_all(struct hprof_import *import)
 
 static void free_all(struct hprof_import *import)
 {
-	struct hprof_map *maps[] = {
-		&import->names,        &import->frames,           &import->traces,
-		&import->labels,       &import->frame_ids,        &import->stacks,
-		&import->thread_names, &import->thread_by_serial, &import->wanted_texts};
+	struct hprof_map *maps[] = {&import->names,        &import->frames,
+				    &import->traces,       &import->labels,
+				    &import->frame_ids,    &import->stacks,
+				    &import->thread_names, &import->thread_by_serial,
+				    &import->wanted_texts, &import->known_texts};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		hprof_map_free(maps[i]);
-	hprof_scan_end(&import->scan);
+	hprof_feed_end(import);
 	hprof_pieces_end(&import->pieces);
+	hprof_pieces_end(&import->name_pieces);
 	hprof_classes_free(&import->classes);
 	hprof_text_free(&import->text);
 	free(import->threads);
 	free(import->waiting);
+	free(import->waiting_targets);
 	free(import->roots);
-	free(import->targets);
 	free(import);
 }
 

@@ -9,6 +9,7 @@
 
 #include "import.h"
 #include "siphash.h"
+#include "worker.h"
 
 /* ---- numbers to numbers (hprof_map.c) ---- */
 
@@ -121,13 +122,13 @@ struct hprof_scan {
 /* A record; its body is at in.at until the next. */
 struct hprof_record {
 	enum hprof_tag tag;
+	uint8_t type;    /* of elements */
 	uint64_t offset; /* of its tag */
 	uint64_t body;   /* bytes that follow what is here */
 	uint64_t id;     /* object, thread's object or class */
 	uint64_t other;  /* class of an object; thread of a root */
 	uint32_t stack;  /* serial number of a trace; of a root: frame number */
 	uint32_t count;  /* of elements */
-	uint8_t type;    /* of elements */
 };
 
 enum snap_status hprof_scan_begin(struct hprof_scan *scan, struct import_input *input,
@@ -231,7 +232,7 @@ struct hprof_field {
 struct hprof_slot {
 	uint32_t offset;
 	enum snap_reference_kind kind;
-	uint64_t label;
+	uint64_t name;
 };
 
 /* Where an instance of java.lang.String has what. */
@@ -257,7 +258,8 @@ struct hprof_class {
 	struct hprof_extent extent;
 	size_t first_field; /* its own fields */
 	uint32_t field_count;
-	bool dumped, measured, described, broken; /* broken: a superclass is missing */
+	bool dumped, measured, placed, broken; /* broken: a superclass is missing */
+	bool described;                        /* in the writer */
 	bool looked_at, is_string, is_thread, is_stack_chunk;
 	uint32_t stack_words_at; /* of a stack chunk: where it says how many it has */
 	uint32_t thread_name_at; /* of a thread */
@@ -278,6 +280,7 @@ struct hprof_classes {
 	uint32_t recent[HPROF_RECENT];                       /* places + 1 */
 	uint64_t class_class, primitive_arrays[HPROF_TYPES]; /* ids */
 	/* in the writer */
+	uint32_t class_bytes; /* of an object of a class, but for the class's statics */
 	uint32_t primitive_types[HPROF_TYPES], primitive_layouts[HPROF_TYPES], class_type;
 };
 
@@ -328,6 +331,73 @@ struct hprof_strings {
 	size_t count, known_count;
 };
 
+/* ---- records on their way to the writer (hprof_feed.c) ---- */
+
+/* What the second reading makes of a record. */
+struct hprof_item {
+	uint64_t id;
+	uint64_t size;  /* of an instance in memory; of another's body in the file */
+	uint32_t class; /* of an object, or the class itself: its place + 1; 0: not known */
+	uint32_t first,
+		count; /* in targets; of a class, first: in bodies; of others count as it is */
+	uint32_t stack;
+	uint32_t text; /* in texts; 0: there is none */
+	uint16_t tag;
+	uint8_t type;
+};
+
+/* What is known of a string's text. */
+struct hprof_item_text {
+	uint64_t length, hash;
+	size_t first, size; /* in bytes, where it is wanted, or contents are */
+	bool wanted;        /* it is a thread's name */
+	bool known;
+};
+
+struct hprof_class_body {
+	uint64_t offset; /* of the record */
+	struct hprof_class_walk walk;
+	size_t first, count; /* in class_items */
+};
+
+/* After the items, status says how it goes on. */
+struct hprof_batch {
+	struct libsnap_job job;
+	struct hprof_import *import;
+	struct hprof_item *items;
+	struct hprof_item_text *texts;
+	size_t count, text_count, capacity; /* capacity: of both */
+	uint64_t *targets;
+	size_t target_count, target_capacity;
+	uint8_t *bytes;
+	size_t byte_count, byte_capacity;
+	struct hprof_class_body *bodies;
+	size_t body_count, body_capacity;
+	struct hprof_class_item *class_items;
+	size_t class_item_count, class_item_capacity;
+	enum snap_status status;
+	struct snap_error error;
+	uint64_t next; /* where the file is read next */
+};
+
+#define HPROF_BATCHES 3u
+
+/* While the writer is told of one batch, a helper, where there is one, makes the next: it alone then
+ * uses scan, pieces, text and what is recent of the classes. */
+struct hprof_feed {
+	struct libsnap_worker worker;
+	struct hprof_batch batches[HPROF_BATCHES];
+	size_t count, at;
+	bool stopped; /* the helper's: nothing comes any more */
+	bool ended;   /* and the importer knows that */
+};
+
+enum snap_status hprof_feed_begin(struct hprof_import *import, unsigned threads);
+/* The next batch, until the next call.  Fails as hprof_scan_next() and hprof_decode() do. */
+enum snap_status hprof_feed_next(struct hprof_import *import, const struct hprof_batch **batch);
+/* import->scan is as the last record left it if ended; it has no reader any more. */
+void hprof_feed_end(struct hprof_import *import);
+
 /* ---- the whole ---- */
 
 struct hprof_thread {
@@ -343,7 +413,7 @@ struct hprof_root {
 };
 
 struct hprof_waiting {
-	struct hprof_record record;
+	struct hprof_item item; /* its targets are in waiting_targets */
 	uint32_t heap;
 };
 
@@ -351,7 +421,8 @@ struct hprof_import {
 	struct import_context *context;
 	struct snap_error *error;
 	struct hprof_scan scan;
-	struct hprof_pieces pieces;
+	struct hprof_feed feed;
+	struct hprof_pieces pieces, name_pieces;    /* name_pieces: for what goes to the writer */
 	struct hprof_map names, frames, traces;     /* by id, where they lie */
 	struct hprof_map labels, frame_ids, stacks; /* what they are in the writer */
 	struct hprof_classes classes;
@@ -363,9 +434,12 @@ struct hprof_import {
 	size_t thread_count, thread_capacity;
 	struct hprof_map thread_by_serial,
 		thread_names;          /* of thread objects: their name's object */
-	struct hprof_map wanted_texts; /* string objects: what their text is in the writer */
+	struct hprof_map wanted_texts, /* string objects, and what their text is in the writer */
+		known_texts;
 	struct hprof_waiting *waiting; /* thread objects, whose names may come later */
 	size_t waiting_count, waiting_capacity;
+	uint64_t *waiting_targets;
+	size_t waiting_target_count, waiting_target_capacity;
 	struct hprof_root *roots;
 	size_t root_count, root_capacity;
 	uint64_t end; /* of what is whole */
@@ -373,11 +447,12 @@ struct hprof_import {
 	uint32_t heap; /* Android: where the objects that follow lie */
 	uint32_t last_trace, last_stack;
 	uint32_t string_labels[4];
-	uint64_t *targets; /* of an object */
-	size_t target_capacity;
 };
 
 enum snap_status hprof_no_memory(struct hprof_import *import);
+/* What the importer finds to be wrong with a record. */
+enum snap_status hprof_corrupt(struct hprof_import *import, const struct hprof_record *record,
+			       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* hprof_names.c: text of a string of the file, until the next call. */
 enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char **text,
@@ -415,14 +490,17 @@ enum snap_status hprof_class_look(struct hprof_import *import, struct hprof_clas
 enum snap_status hprof_classes_measure(struct hprof_import *import);
 void hprof_classes_free(struct hprof_classes *classes);
 
-/* hprof_slots.c: what the writer is told of a class; before its first instance. */
+/* hprof_slots.c: where an instance has its references; before the first one is decoded. */
+enum snap_status hprof_class_place(struct hprof_import *import, struct hprof_class *class);
+/* What the writer is told of a class that is placed; before its first instance. */
 enum snap_status hprof_class_describe(struct hprof_import *import, struct hprof_class *class);
 enum snap_status hprof_class_type(struct hprof_import *import, struct hprof_class *class);
 
 /* hprof_layout.c */
 void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 			const struct hprof_class *super);
-uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof_class *class);
+uint64_t hprof_class_object_size(const struct hprof_import *import,
+				 const struct hprof_class *class);
 uint64_t hprof_stack_chunk_size(const struct hprof_import *import, const struct hprof_class *class,
 				uint32_t words);
 
@@ -431,21 +509,24 @@ void hprof_text_begin(struct hprof_import *import);
 enum snap_status hprof_text_array(struct hprof_import *import, const struct hprof_record *record);
 /* After the last array. */
 enum snap_status hprof_text_finish(struct hprof_import *import);
-/* What a string with these bytes is made of, for the writer; with name, its text too. */
-enum snap_status hprof_text_content(struct hprof_import *import, const struct hprof_class *class,
-				    const uint8_t *bytes, uint32_t *content, uint32_t *name);
-/* The same, of which only length and hash are wanted.  *known: it is made of something. */
-enum snap_status hprof_text_hash(struct hprof_import *import, const struct hprof_class *class,
-				 const uint8_t *bytes, bool *known, uint64_t *length,
-				 uint64_t *hash);
+/* What is known of the text of a string with these bytes; where it is wanted, also the text itself,
+ * into the batch. */
+enum snap_status hprof_text_find(struct hprof_import *import, const struct hprof_class *class,
+				 const uint8_t *instance, struct hprof_batch *batch,
+				 struct hprof_item_text *out);
 void hprof_text_free(struct hprof_text *text);
 
 /* hprof_strings.c */
 bool hprof_string_may_wait(const struct hprof_import *import, const struct hprof_class *class);
 enum snap_status hprof_string_wait(struct hprof_import *import, const struct hprof_class *class,
-				   const struct snap_object *object, const uint8_t *bytes);
+				   const struct snap_object *object,
+				   const struct hprof_batch *batch, const struct hprof_item *item);
 /* Before a string that does not wait, and after the last. */
 enum snap_status hprof_strings_flush(struct hprof_import *import);
+
+/* hprof_decode.c: adds to a batch what the writer is to be told of a record. */
+enum snap_status hprof_decode(struct hprof_import *import, const struct hprof_record *record,
+			      struct hprof_batch *batch);
 
 /* hprof_index.c, hprof_heap.c, hprof_roots.c: the passes. */
 enum snap_status hprof_index_read(struct hprof_import *import);

@@ -251,6 +251,8 @@ enum snap_status hprof_classes_measure(struct hprof_import *import)
 	enum snap_status status = SNAP_OK;
 	for (size_t i = 0; i < classes->count && status == SNAP_OK; i++)
 		status = measure_chain(import, &classes->items[i]);
+	const struct hprof_class *its = hprof_class_find(import, classes->class_class);
+	classes->class_bytes = its == NULL ? import->layout.header : its->size;
 	return status;
 }
 

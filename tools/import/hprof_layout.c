@@ -275,11 +275,10 @@ void hprof_layout_class(struct hprof_import *import, struct hprof_class *class,
 
 /* The object of a class has the statics of that class after
  * its own fields: references, large values, small ones. */
-uint64_t hprof_class_object_size(struct hprof_import *import, const struct hprof_class *class)
+uint64_t hprof_class_object_size(const struct hprof_import *import, const struct hprof_class *class)
 {
-	const struct hprof_class *its = hprof_class_find(import, import->classes.class_class);
 	const struct hprof_statics *statics = &class->statics;
-	uint64_t size = its == NULL ? import->layout.header : its->size;
+	uint64_t size = import->classes.class_bytes;
 	size += (uint64_t)statics->references * import->layout.reference;
 	if (statics->of8 > 0)
 		size = align(size, 8) + statics->of8;

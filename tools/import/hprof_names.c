@@ -1,6 +1,7 @@
 /* Strings of an HPROF file: where they lie, and what they are in the writer (hprof.h). */
 #include "hprof.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,21 @@ enum snap_status hprof_no_memory(struct hprof_import *import)
 	return import_fail_at(import->error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
 }
 
+enum snap_status hprof_corrupt(struct hprof_import *import, const struct hprof_record *record,
+			       const char *format, ...)
+{
+	char text[160];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	return import_fail_at(import->error, SNAP_CORRUPT, record->offset, "%s", text);
+}
+
 /* The length lies before the body, of which the id is the first. */
-enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char **text,
-			    size_t *size)
+static enum snap_status name_at(const struct hprof_import *import, struct hprof_pieces *pieces,
+				uint64_t id, const char **text, size_t *size,
+				struct snap_error *error)
 {
 	uint64_t offset;
 	const uint8_t *bytes;
@@ -23,15 +36,14 @@ enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char
 	if (!hprof_map_get(&import->names, id, &offset))
 		return SNAP_OK;
 	const unsigned id_size = import->scan.id_size;
-	enum snap_status status =
-		hprof_piece(&import->pieces, offset - 4, 4, &bytes, import->error);
+	enum snap_status status = hprof_piece(pieces, offset - 4, 4, &bytes, error);
 	if (status != SNAP_OK)
 		return status;
 	size_t length = hprof_u4(bytes);
 	length = length < id_size ? 0 : length - id_size;
 	if (length > SNAP_MAX_STRING_SIZE)
 		length = SNAP_MAX_STRING_SIZE;
-	status = hprof_piece(&import->pieces, offset + id_size, length, &bytes, import->error);
+	status = hprof_piece(pieces, offset + id_size, length, &bytes, error);
 	if (status == SNAP_OK) {
 		*text = (const char *)bytes;
 		*size = length;
@@ -39,11 +51,18 @@ enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char
 	return status;
 }
 
+enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char **text,
+			    size_t *size)
+{
+	return name_at(import, &import->name_pieces, id, text, size, import->error);
+}
+
 bool hprof_name_is(struct hprof_import *import, uint64_t id, const char *wanted)
 {
 	const char *text;
 	size_t size;
-	if (hprof_name(import, id, &text, &size) != SNAP_OK || size != strlen(wanted))
+	enum snap_status status = name_at(import, &import->pieces, id, &text, &size, NULL);
+	if (status != SNAP_OK || size != strlen(wanted))
 		return false;
 	for (size_t i = 0; i < size; i++)
 		if (text[i] != wanted[i] && !(text[i] == '/' && wanted[i] == '.'))

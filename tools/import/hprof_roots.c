@@ -72,7 +72,7 @@ static enum snap_status write_thread(struct hprof_import *import, struct hprof_t
 	if (thread->has_name)
 		status = hprof_label(import, thread->name, &name);
 	else if (hprof_map_get(&import->thread_names, thread->object, &string_object) &&
-		 hprof_map_get(&import->wanted_texts, string_object, &text))
+		 hprof_map_get(&import->known_texts, string_object, &text))
 		name = (uint32_t)text;
 	if (status == SNAP_OK)
 		status = snap_writer_thread(import->context->writer, thread->serial, name,

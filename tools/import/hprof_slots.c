@@ -80,42 +80,47 @@ static void find_stack_words(struct hprof_import *import, struct hprof_class *cl
 	class->stack_words_at = offset;
 }
 
-static enum snap_status add_slot(struct hprof_import *import, struct hprof_class *class,
-				 const struct hprof_class *owner, const struct hprof_field *field,
-				 uint32_t offset)
+static void add_slot(struct hprof_import *import, struct hprof_class *class,
+		     const struct hprof_class *owner, const struct hprof_field *field,
+		     uint32_t offset)
 {
-	uint32_t string;
 	struct hprof_slot *slot = &class->slots[class->slot_count++];
-	*slot = (struct hprof_slot){.offset = offset, .kind = SNAP_REF_FIELD};
-	enum snap_status status = hprof_label(import, field->name, &string);
-	if (status == SNAP_OK)
-		slot->label = SNAP_LABEL_STRING(string);
+	*slot = (struct hprof_slot){.offset = offset, .kind = SNAP_REF_FIELD, .name = field->name};
 	if (hprof_name_is(import, field->name, "referent") &&
 	    hprof_name_is(import, owner->name, "java.lang.ref.Reference"))
 		slot->kind = referent_kind(import, class);
-	return status;
 }
 
 /* Fields lie in the file as own ones, those of the superclass, and so on. */
-static enum snap_status add_slots(struct hprof_import *import, struct hprof_class *class)
+static void add_slots(struct hprof_import *import, struct hprof_class *class)
 {
 	uint32_t offset = 0;
 	const struct hprof_class *owner = class;
-	enum snap_status status = SNAP_OK;
-	while (owner != NULL && owner->dumped && status == SNAP_OK) {
-		for (uint32_t i = 0; i < owner->field_count && status == SNAP_OK; i++) {
+	while (owner != NULL && owner->dumped) {
+		for (uint32_t i = 0; i < owner->field_count; i++) {
 			const struct hprof_field *field =
 				&import->classes.fields[owner->first_field + i];
 			if (owner->is_string)
 				find_text_field(import, &class->text, field, offset);
 			find_stack_words(import, class, owner, field, offset);
 			if (field->type == HPROF_OBJECT)
-				status = add_slot(import, class, owner, field, offset);
+				add_slot(import, class, owner, field, offset);
 			offset += hprof_size_of(field->type, import->scan.id_size);
 		}
 		owner = owner->super == 0 ? NULL : hprof_class_find(import, owner->super);
 	}
-	return status;
+}
+
+enum snap_status hprof_class_place(struct hprof_import *import, struct hprof_class *class)
+{
+	/* No more references than an instance, which is in the file, has room for. */
+	class->slots = calloc(class->file_bytes / import->scan.id_size + 1, sizeof(*class->slots));
+	if (class->slots == NULL)
+		return import_fail_at(import->scan.error, SNAP_NO_MEMORY, SNAP_NO_OFFSET,
+				      "out of memory");
+	add_slots(import, class);
+	class->placed = true;
+	return SNAP_OK;
 }
 
 static enum snap_status make_layout(struct hprof_import *import, struct hprof_class *class)
@@ -124,11 +129,16 @@ static enum snap_status make_layout(struct hprof_import *import, struct hprof_cl
 	struct snap_slot *slots = calloc(count, sizeof(*slots));
 	if (slots == NULL)
 		return hprof_no_memory(import);
+	enum snap_status status = SNAP_OK;
 	slots[0] = (struct snap_slot){SNAP_REF_CLASS, SNAP_LABEL_NONE};
-	for (uint32_t i = 0; i < class->slot_count; i++)
-		slots[i + 1] = (struct snap_slot){class->slots[i].kind, class->slots[i].label};
-	enum snap_status status = snap_writer_layout(import->context->writer, class->type, slots,
-						     count, &class->layout, import->error);
+	for (uint32_t i = 0; i < class->slot_count && status == SNAP_OK; i++) {
+		uint32_t string = 0;
+		status = hprof_label(import, class->slots[i].name, &string);
+		slots[i + 1] = (struct snap_slot){class->slots[i].kind, SNAP_LABEL_STRING(string)};
+	}
+	if (status == SNAP_OK)
+		status = snap_writer_layout(import->context->writer, class->type, slots, count,
+					    &class->layout, import->error);
 	free(slots);
 	return status;
 }
@@ -138,11 +148,6 @@ enum snap_status hprof_class_describe(struct hprof_import *import, struct hprof_
 	enum snap_status status = hprof_class_type(import, class);
 	if (status != SNAP_OK || class->described)
 		return status;
-	/* No more references than an instance, which is in the file, has room for. */
-	class->slots = calloc(class->file_bytes / import->scan.id_size + 1, sizeof(*class->slots));
-	if (class->slots == NULL)
-		return hprof_no_memory(import);
 	class->described = true;
-	status = add_slots(import, class);
-	return status == SNAP_OK ? make_layout(import, class) : status;
+	return make_layout(import, class);
 }

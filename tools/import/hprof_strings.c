@@ -8,25 +8,21 @@ bool hprof_string_may_wait(const struct hprof_import *import, const struct hprof
 }
 
 enum snap_status hprof_string_wait(struct hprof_import *import, const struct hprof_class *class,
-				   const struct snap_object *object, const uint8_t *instance)
+				   const struct snap_object *object,
+				   const struct hprof_batch *batch, const struct hprof_item *item)
 {
 	struct hprof_strings *strings = &import->strings;
 	struct hprof_string *string = &strings->items[strings->count];
-	bool known;
-	enum snap_status status = hprof_text_hash(import, class, instance, &known,
-						  &strings->lengths[strings->known_count],
-						  &strings->hashes[strings->known_count]);
-	if (status != SNAP_OK)
-		return status;
-	strings->known_count += known;
+	const struct hprof_item_text *text = &batch->texts[item->text - 1];
+	strings->lengths[strings->known_count] = text->length;
+	strings->hashes[strings->known_count] = text->hash;
+	strings->known_count += text->known;
 	string->object = *object;
-	string->known = known;
+	string->known = text->known;
 	string->layout = class->layout;
-	string->target_count = class->slot_count + 1;
-	string->targets[0] = class->id;
-	for (uint32_t i = 0; i < class->slot_count; i++)
-		string->targets[i + 1] =
-			hprof_id(instance + class->slots[i].offset, import->scan.id_size);
+	string->target_count = item->count;
+	for (uint32_t i = 0; i < item->count; i++)
+		string->targets[i] = batch->targets[item->first + i];
 	return ++strings->count == HPROF_STRINGS ? hprof_strings_flush(import) : SNAP_OK;
 }
 

@@ -96,6 +96,12 @@ enum snap_status hprof_text_finish(struct hprof_import *import)
 	return status;
 }
 
+/* From here on it may be a helper that reads. */
+static enum snap_status no_memory(struct hprof_import *import)
+{
+	return import_fail_at(import->scan.error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
+}
+
 static enum snap_status array_at(struct hprof_import *import, const struct hprof_run *run,
 				 uint64_t index, struct hprof_array *array)
 {
@@ -107,7 +113,7 @@ static enum snap_status array_at(struct hprof_import *import, const struct hprof
 	const uint8_t *bytes;
 	uint64_t offset = (run->begin + index) * sizeof(*array);
 	enum snap_status status =
-		hprof_piece(&text->pieces, offset, sizeof(*array), &bytes, import->error);
+		hprof_piece(&text->pieces, offset, sizeof(*array), &bytes, import->scan.error);
 	if (status == SNAP_OK)
 		memcpy(array, bytes, sizeof(*array));
 	return status;
@@ -189,7 +195,7 @@ static enum snap_status bytes_at(struct hprof_import *import, uint64_t offset, s
 	*bytes = import_reader_window(&import->scan.in, offset, size);
 	if (*bytes != NULL)
 		return SNAP_OK;
-	return hprof_piece(&import->pieces, offset, size, bytes, import->error);
+	return hprof_piece(&import->pieces, offset, size, bytes, import->scan.error);
 }
 
 static enum snap_status find_characters(struct hprof_import *import,
@@ -290,7 +296,7 @@ static enum snap_status decode(struct hprof_import *import, struct characters *c
 	if (text->utf8_capacity < most) {
 		uint8_t *larger = realloc(text->utf8, most);
 		if (larger == NULL)
-			return hprof_no_memory(import);
+			return no_memory(import);
 		text->utf8 = larger;
 		text->utf8_capacity = most;
 	}
@@ -313,42 +319,39 @@ static enum snap_status find_text(struct hprof_import *import, const struct hpro
 	return status == SNAP_OK && c->size > 0 ? decode(import, c) : status;
 }
 
-enum snap_status hprof_text_hash(struct hprof_import *import, const struct hprof_class *class,
-				 const uint8_t *instance, bool *known, uint64_t *length,
-				 uint64_t *hash)
+static enum snap_status keep_text(struct hprof_import *import, const struct characters *c,
+				  struct hprof_batch *batch, struct hprof_item_text *out)
 {
-	struct characters c;
-	enum snap_status status = find_text(import, class, instance, &c);
-	*known = status == SNAP_OK && c.width > 0;
-	if (*known) {
-		*length = c.all;
-		*hash = siphash(import->text.key, c.bytes, c.size);
+	out->first = batch->byte_count;
+	out->size = c->size;
+	if (batch->byte_capacity - batch->byte_count < c->size) {
+		size_t capacity = batch->byte_capacity + batch->byte_capacity / 2 + c->size;
+		uint8_t *larger = realloc(batch->bytes, capacity);
+		if (larger == NULL)
+			return no_memory(import);
+		batch->bytes = larger;
+		batch->byte_capacity = capacity;
 	}
-	return status;
+	memcpy(batch->bytes + batch->byte_count, c->bytes, c->size);
+	batch->byte_count += c->size;
+	return SNAP_OK;
 }
 
-enum snap_status hprof_text_content(struct hprof_import *import, const struct hprof_class *class,
-				    const uint8_t *instance, uint32_t *content, uint32_t *name)
+enum snap_status hprof_text_find(struct hprof_import *import, const struct hprof_class *class,
+				 const uint8_t *instance, struct hprof_batch *batch,
+				 struct hprof_item_text *out)
 {
 	struct characters c;
-	uint32_t text = 0;
-	struct snap_writer *writer = import->context->writer;
-	bool contents = import->context->options->contents;
-	*content = 0;
+	const bool contents = import->context->options->contents;
 	enum snap_status status = find_text(import, class, instance, &c);
-	if (status != SNAP_OK || c.width == 0)
+	out->known = status == SNAP_OK && c.width > 0;
+	if (!out->known)
 		return status;
-	if (name != NULL || contents)
-		status = snap_writer_string(writer, (const char *)c.bytes, c.size, &text,
-					    import->error);
-	if (status != SNAP_OK)
-		return status;
-	if (name != NULL)
-		*name = text;
-	import->text.cut_count += contents && c.all > SNAP_MAX_STRING_SIZE;
-	uint64_t hash = contents ? 0 : siphash(import->text.key, c.bytes, c.size);
-	return snap_writer_content(writer, c.all, hash, contents ? text : 0, content,
-				   import->error);
+	out->length = c.all;
+	if (!contents)
+		out->hash = siphash(import->text.key, c.bytes, c.size);
+	return (out->wanted || contents) && c.size > 0 ? keep_text(import, &c, batch, out)
+						       : SNAP_OK;
 }
 
 void hprof_text_free(struct hprof_text *text)
