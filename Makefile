@@ -86,7 +86,7 @@ $(BUILD)/bin/snap-import: $(IMPORT)
 $(BUILD)/bin/snap-info: $(call objects,tools/info)
 $(BUILD)/bin/snap-dump: $(call objects,tools/dump)
 $(BUILD)/bin/snap-make: $(call objects,tools/make)
-$(BUILD)/bin/snap-refs $(BUILD)/bin/snap-index: $(call objects,tools/refs)
+$(BUILD)/bin/snap-refs: $(call objects,tools/refs)
 $(BUILD)/bin/snap-symbolize: $(call objects,tools/symbolize)
 $(BUILD)/bin/snap-symbolize: TOOL_LIBS := -ldw -lelf
 $(BUILD)/bin/snap-record: $(call objects,tools/record) | $(TRACKER) $(CALLS)

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """A second reader of snapshots, written from FORMAT.md's words alone and sharing no code with libsnap.
-
 Usage: reader.py FILE...  It checks every rule of sections 2 to 7 in all members; read_members() gives all values.
 Needs Python 3.8 and the zstd program.  Exit status: 0 good, 2 not."""
 import re, struct, subprocess, sys  # noqa: E401
@@ -142,8 +141,7 @@ def decode_adjacent(c, n):
     require(c.sizes, "addresses have no block of sizes beside their own")
     rooms = accumulate((max(size + added + mask & MASK & ~mask, least) for size in c.sizes), initial=0)
     return [place + before & MASK for place, before in zip(decode_delta(c, n), rooms)]
-DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text, decode_ranges,
-            decode_adjacent)
+DECODERS = (decode_constant, decode_planes, decode_delta, decode_dictionary, decode_runs, decode_steps, decode_text, decode_ranges, decode_adjacent)
 # Section 4: a block's payload is one Zstandard frame (RFC 8878, 3.1.1), whose header says what is wanted here.
 def check_frame(frame, raw_size, at):
     padded = frame + bytes(16)
@@ -161,14 +159,12 @@ def check_frame(frame, raw_size, at):
         header = int.from_bytes(frame[end:end + 3], "little")
         end += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
     require(end + 4 == len(frame), "a payload is not one frame", at)
-def decompress(frames, sizes):
-    """All frames in one go: starting a program for each would take too long."""
+def decompress(frames, sizes):  # all frames in one go: starting a program for each would take too long
     run = subprocess.run(["zstd", "-dcq"], input=b"".join(frames), capture_output=True, check=False)
     require(not frames or run.returncode == 0 and len(run.stdout) == sum(sizes), "a payload does not decompress")
     return [run.stdout[end - size:end] for end, size in zip(accumulate(sizes), sizes)]
 # Sections 2 to 5: the parts of a snapshot.
-def frame_at(data, at, end, tag, what):
-    """A skippable frame of this format, with the hash of all before it at its end."""
+def frame_at(data, at, end, tag, what):  # a skippable frame of this format, with the hash of all before it at its end
     require(at + 12 <= end, "no place for a " + what, at)
     magic, size = struct.unpack_from("<II", data, at)
     require(magic == MAGIC and data.startswith(tag, at + 8), "no " + what, at)
@@ -184,8 +180,7 @@ def know_column(b, encoding, flags, at):
     require(not b.known or (b.known.critical, b.known.is_text) == (bool(flags & 1), b.decode is decode_text),
             "a block's flags or encoding are not its column's", at)
     return b
-def read_block(data, at, end, sequence):
-    """A block, or a batch, which has table 0."""
+def read_block(data, at, end, sequence):  # a block, or a batch, which has table 0
     b = SimpleNamespace(at=at, is_batch=data.startswith(b"SBAT", at + 8))
     size, tag, layout = (28, b"SBAT", "<HHQ") if b.is_batch else (56, b"SBLK", "<HHBBHQIIIIQ")
     head = data[at:min(at + size, end)]
@@ -201,8 +196,7 @@ def read_block(data, at, end, sequence):
             and 1 <= b.stored_size <= MAX_STORED, "a size of a block is out of range", at)
     check_frame(b.payload, b.raw_size, at + size)
     return b if b.is_batch else know_column(b, encoding, flags, at)
-def read_small(data, end):
-    """Section 5.3: the snapshot that a small one stands for, read in its place."""
+def read_small(data, end):  # section 5.3: the snapshot that a small one stands for, read in its place
     size, tag = int.from_bytes(data[end - 4:end], "little"), struct.pack("<II8s", MAGIC, 20, b"SNAPHEAP")
     require(40 < size <= min(end, 65575) and data.startswith(tag, end - size), "no small snapshot", end - 12)
     header = struct.pack("<II8sHHIIIQ", MAGIC, 40, b"SNAPHEAP", 1, 1, BATCHES, 0, 0, 0)
@@ -213,8 +207,7 @@ def read_small(data, end):
     m = read_member(header + batch + trailer + struct.pack("<Q", xxh64(trailer)), at + 80)
     m.start = end - size
     return m
-def read_member(data, end):
-    """The snapshot that ends at end: rows[(table, column)] and columns[(table, column)] of those that are understood."""
+def read_member(data, end):  # the snapshot that ends at end: rows[(table, column)] and columns[(table, column)] of those that are understood
     if data[max(end - 12, 0):end - 4] == struct.pack("<II", MAGIC, 4):
         return read_small(data, end)
     require(end >= 80, "no place for a trailer", 0)
@@ -234,17 +227,15 @@ def read_member(data, end):
         m.blocks += [read_block(data, at, directory_at, len(m.blocks))]
         at = m.blocks[-1].end
     require(at == directory_at and len(m.blocks) == count, "not as many blocks as the trailer says", at)
-    hashes = [header[-8:], *(struct.pack("<Q", b.hash) for b in m.blocks), directory[-8:]]
-    require(xxh64(b"".join(hashes) + trailer[:64]) == identity, "the identity is wrong", end - 80)
-    m.header_hash = header[-8:]
+    m.hashes = [header[-8:], *(struct.pack("<Q", b.hash) for b in m.blocks), directory[-8:]]
+    require(xxh64(b"".join(m.hashes) + trailer[:64]) == identity, "the identity is wrong", end - 80)
     read_columns(m)
     batches, entries = sum(b.is_batch for b in m.blocks), (struct.pack("<HHBBHQIIIIQ", *b.fields) for b in m.blocks)
     require(batches <= MAX_BATCHES * required, "more batches than the header allows", m.start)
     require(directory[12:-8] == struct.pack("<I", count) + b"".join(entries) if directory else batches == count == 1,
             "the directory's entries are not the blocks", directory_at)
     return m
-def read_batch(b):
-    """Section 6.1: the columns of a batch."""
+def read_batch(b):  # section 6.1: the columns of a batch
     c, parts, table, rows, number = Cursor(b.raw), [], 0, 0, 0
     for _ in range(c.varint() or 1025):
         how = c.byte(255)
@@ -278,8 +269,7 @@ def read_columns(m):
         require(cursor.at == len(b.raw), "bytes are left over in %s.%s" % (b.known.table, b.known.name), b.at)
     m.columns = dict(sorted(m.columns.items()))
 # Section 7: what must hold between the tables.
-def values_of(m, table, name):
-    """All values, the default where the column is absent."""
+def values_of(m, table, name):  # all values, the default where the column is absent
     key, known = next((k, c) for k, c in COLUMNS.items() if (c.table, c.name) == (table, name))
     return m.columns[key] if key in m.columns else array("Q", [known.default]) * m.count[table]
 def check_counts(m):
@@ -307,8 +297,7 @@ def check_names(m):
     for table in ("stacks", "index_nodes", "index_steps", "index_roots"):
         require(all(parent <= row for row, parent in enumerate(values_of(m, table, "parent"))), "a parent is later in " + table)
     require(not has_circle([0, *values_of(m, "frames", "inlined_into")]), "frames are inlined into each other")
-def check_objects(m):
-    """Returns the objects' types and shapes."""
+def check_objects(m):  # returns the objects' types and shapes
     slots, tails = values_of(m, "shapes", "slot_count"), values_of(m, "shapes", "tail")
     require(sum(slots) == m.count["slots"] and max(tails, default=0) <= 2, "slots are not those of all shapes, or an unknown kind of tail")
     rows, lengths = values_of(m, "runs", "rows"), values_of(m, "tails", "length")
@@ -348,13 +337,24 @@ def check_totals(m, types, shapes):
             found[key] = (found.get(key, (0, 0))[0] + size * count, found.get(key, (0, 0))[1] + count)
         said, found = ({key: total for key, total in each.items() if total != (0, 0)} for each in (sums.get(dimension, {}), found))
         require(said == found if dimension in sums else set(found) <= {0} or not rows, "objects do not add up to their totals")
-def check_index(m):
-    """Section 7.5: that it was made of this snapshot, that its trees have no circles, and what can be added up."""
+def check_tops(m, dominators, keeps, least):
+    tops = list(zip(*(values_of(m, "index_tops", name) for name in ("object", "retained", "dominator", "largest"))))
+    most = sorted((-keep, row) for row, (above, keep) in enumerate(zip(dominators, keeps), 1) if above != row and keep >= least)
+    left = {0: 0, **{top: retained for top, retained, _, _ in tops}}
+    require([(-left[top], top) for top, *_ in tops if left[top] >= least] == most, "tops are not those that retain most")
+    for top, retained, above, largest in tops:
+        is_so = (retained, above) == (keeps[top - 1], dominators[top - 1]) and (not largest or dominators[largest - 1] == top)
+        require(is_so and top != above in left, "a top is not as its object is")
+        left[above] -= retained * (retained >= least)
+    for top, part, size in zip(*(values_of(m, "index_top_parts", name) for name in ("top", "part", "bytes"))):
+        require((not top) == (part == 2) and (not top or tops[top - 1][1] >= least), "what hangs on no top has one, or the other way about")
+        left[tops[top - 1][0] if top else 0] -= size * (not part)
+    require(not m.count["index_top_parts"] or not any(left[top] for top, retained, *_ in tops if retained >= least), "parts do not add up")
+def check_index(m):  # section 7.5: that it was made of this snapshot, that its trees have no circles, and what can be added up
     split = [True in b.in_index for b in m.blocks].index(True)
     facts, n = dict(zip(values_of(m, "index", "fact"), values_of(m, "index", "value"))), m.count["objects"]
-    base = xxh64(m.header_hash + b"".join(struct.pack("<Q", b.hash) for b in m.blocks[:split]))
-    require(all(b.in_index == {True} for b in m.blocks[split:]) and m.count["index_objects"] == n and facts.get(0) == base,
-            "an index of another snapshot")
+    require(all(b.in_index == {True} for b in m.blocks[split:]) and m.count["index_objects"] == n
+            and facts.get(0) == xxh64(b"".join(m.hashes[:split + 1])), "an index of another snapshot")
     of_objects = [values_of(m, "index_objects", name) for name in ("dominator", "held", "parent", "cycle")]
     bytes_of = list(map(int.__mul__, values_of(m, "objects", "size"), values_of(m, "objects", "count")))
     above, parents, reached, tops = [0], [0], 0, 0
@@ -368,8 +368,8 @@ def check_index(m):
     require(tops <= MASK and (reached, tops) == (facts.get(1, 0), facts.get(2, 0)), "roots retain not what they reach")
     require(sum(map(bool, of_objects[3])) == sum(values_of(m, "index_cycles", "objects")), "cycles are not of their objects")
     spans, maps = -(-n // 65536), -(-m.count["references"] // 65536) - (-n // 65536)
-    require(m.count["index_spans"] in (0, spans) and m.count["index_maps"] in (0, 64 * maps)
-            and m.count["index_owners"] <= facts.get(3, 0), "spans or maps are not whole, or owners too many")
+    require(m.count["index_spans"] in (0, spans) and m.count["index_maps"] in (0, 64 * maps), "spans or maps are not whole")
+    check_tops(m, of_objects[0], list(map(int.__add__, bytes_of, of_objects[1])), facts.get(8) or MASK + 1)
     parts, *amounts = (values_of(m, "index_classes", name) for name in ("parts", "bytes", "count"))
     tree_of = [0, *accumulate(part != before for part, before in zip(parts, [-1, *parts]))]
     sums = [[sum(bytes_of), sum(values_of(m, "objects", "count")), facts.get(2, 0)], *([0, 0, 0] for _ in range(tree_of[-1]))]

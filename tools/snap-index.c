@@ -4,11 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "refs/suspects.h"
+#include "buffer.h"
+#include "cli.h"
 #include "snap_index.h"
-
-/* As --suspects of snap-refs takes it when nothing is said. */
-#define PERCENT 10
 
 struct job {
 	/* output: a file beside the one that it replaces; NULL: standard output */
@@ -21,46 +19,6 @@ static void show_progress(void *context, const char *what, uint64_t done, uint64
 {
 	(void)context;
 	cli_progress(what, done, total);
-}
-
-/* ---- suspects ---- */
-
-static struct snap_index_suspect *list_suspects(const struct suspects *found)
-{
-	struct snap_index_suspect *list = cli_resize(NULL, (found->count + 1) * sizeof(*list));
-	for (size_t i = 0; i < found->count; i++) {
-		const struct suspect *suspect = &found->items[i];
-		list[i] = (struct snap_index_suspect){.row = suspect->row,
-						      .type = suspect->is_many ? suspect->type : 0,
-						      .count = suspect->count,
-						      .bytes = suspect->bytes,
-						      .retained = suspect->retained};
-	}
-	return list;
-}
-
-/* An index has no place for suspects that are many of one site. */
-static bool can_be_told(const struct suspects *suspects)
-{
-	for (size_t i = 0; i < suspects->count; i++)
-		if (suspects->items[i].site != 0)
-			return false;
-	return true;
-}
-
-static void list_parts(struct snap_index_part *list, const struct refs_groups *groups,
-		       enum snap_suspect_part part)
-{
-	for (size_t i = 0; i < groups->count; i++) {
-		struct refs_group group = refs_groups_at(groups, i);
-		list[i] = (struct snap_index_part){.suspect = group.kind,
-						   .part = part,
-						   .type = group.type,
-						   .stack = group.label,
-						   .count = group.count,
-						   .bytes = group.bytes,
-						   .row = group.row};
-	}
 }
 
 /* ---- one member ---- */
@@ -87,74 +45,35 @@ static const char *wrong_with(struct snap_reader *reader)
 	return snap_reader_row_count(reader, SNAP_ROOTS) == 0 ? "it has no roots" : NULL;
 }
 
-/* The writer is opened last: what goes wrong before
- * ends the process, and would leave its file behind. */
-static enum snap_status write_indexed(struct refs *refs, const struct job *job, bool append)
+static enum snap_status write_one(struct snap_reader *reader, const struct job *job, bool append,
+				  bool indexed, struct snap_error *error)
 {
 	struct snap_writer *writer;
-	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	struct snap_index_options how = SNAP_INDEX_OPTIONS_INIT;
-	struct suspects suspects;
-	struct suspect_parts parts;
-	how.max_memory_bytes = options.max_memory_bytes = cli_common.memory_bytes;
-	how.progress = options.progress = show_progress;
-	options.ignore_index = true;
-	refs_must(refs, snap_graph_open(&refs->graph, refs->reader, &options, &refs->error));
-	refs_must(refs, snap_graph_search(refs->graph, &refs->error));
-	refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
-	refs->objects = snap_reader_row_count(refs->reader, SNAP_OBJECTS);
-	refs_find_suspects(refs, PERCENT, &suspects);
-	size_t told = can_be_told(&suspects) ? suspects.count : 0;
-	refs_find_suspect_parts(refs, &suspects, told, &parts);
-	struct snap_index_suspect *list = list_suspects(&suspects);
-	how.part_count = (size_t)(parts.children.count + parts.held.count);
-	struct snap_index_part *all = cli_resize(NULL, (how.part_count + 1) * sizeof(*all));
-	list_parts(all, &parts.children, SNAP_SUSPECT_CHILD);
-	list_parts(all + parts.children.count, &parts.held, SNAP_SUSPECT_HELD);
-	snap_graph_numbers_close(suspects.owner);
-	how.graph = refs->graph;
-	how.suspect_percent = told == suspects.count ? PERCENT : 0;
-	how.suspects = list;
-	how.suspect_count = told;
-	how.parts = all;
-	enum snap_status status = open_writer(&writer, job, append, &refs->error);
-	if (status == SNAP_OK)
-		status = snap_index_write(writer, refs->reader, &how, NULL, &refs->error);
-	refs_groups_free(&parts.children);
-	refs_groups_free(&parts.held);
-	free(suspects.items);
-	free(list);
-	free(all);
-	refs_sites_free(refs);
-	snap_graph_close(refs->graph);
-	return status;
-}
-
-static enum snap_status write_plain(struct refs *refs, const struct job *job, bool append)
-{
-	struct snap_writer *writer;
-	enum snap_status status = open_writer(&writer, job, append, &refs->error);
-	return status == SNAP_OK ? snap_index_write(writer, refs->reader, NULL, NULL, &refs->error)
-				 : status;
+	how.max_memory_bytes = cli_common.memory_bytes;
+	how.progress = show_progress;
+	enum snap_status status = open_writer(&writer, job, append, error);
+	return status == SNAP_OK
+		       ? snap_index_write(writer, reader, indexed ? &how : NULL, NULL, error)
+		       : status;
 }
 
 static int write_member(const struct job *job, uint64_t member)
 {
-	struct refs refs = {.file = job->file};
+	struct snap_error error;
 	bool append = member > 1 && job->member == 0;
-	refs.reader = cli_open_member(job->file, job->member ? SNAP_LAST_MEMBER : (int64_t)member);
-	const char *wrong = job->removes ? NULL : wrong_with(refs.reader);
+	struct snap_reader *reader =
+		cli_open_member(job->file, job->member ? SNAP_LAST_MEMBER : (int64_t)member);
+	const char *wrong = job->removes ? NULL : wrong_with(reader);
 	if (wrong != NULL && job->members == 1)
 		return cli_fail("%s: %s", job->file, wrong);
 	if (wrong != NULL)
 		cli_warn("%s: member %llu has no index: %s", job->file, (unsigned long long)member,
 			 wrong);
-	enum snap_status status = wrong != NULL || job->removes ? write_plain(&refs, job, append)
-								: write_indexed(&refs, job, append);
-	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
-		snap_column_close(refs.columns[i]);
-	snap_reader_close(refs.reader);
-	return status == SNAP_OK ? CLI_YES : cli_report(job->file, &refs.error);
+	enum snap_status status =
+		write_one(reader, job, append, wrong == NULL && !job->removes, &error);
+	snap_reader_close(reader);
+	return status == SNAP_OK ? CLI_YES : cli_report(job->file, &error);
 }
 
 static int write_all(const struct job *job)

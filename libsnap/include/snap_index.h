@@ -13,19 +13,6 @@
 extern "C" {
 #endif
 
-/* What much of the heap hangs on, as snap-refs --suspects finds it; rows are those of objects. */
-struct snap_index_suspect {
-	uint64_t row, type; /* type: an id where it stands for all loose objects of one, else 0 */
-	uint64_t count, bytes, retained;
-};
-enum snap_suspect_part { SNAP_SUSPECT_CHILD = 0, SNAP_SUSPECT_HELD = 1 };
-struct snap_index_part {
-	uint64_t suspect; /* number, from 1 */
-	enum snap_suspect_part part;
-	uint64_t type, stack; /* ids, or 0 */
-	uint64_t count, bytes, row;
-};
-
 /* Append members only at the end. */
 struct snap_index_options {
 	size_t struct_size;        /* set by SNAP_INDEX_OPTIONS_INIT */
@@ -36,12 +23,6 @@ struct snap_index_options {
 	/* may be NULL */
 	void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
 	void *progress_context;
-	uint64_t suspect_percent; /* of the suspects; 0: they were not looked for */
-	const struct snap_index_suspect *suspects; /* in order */
-	const struct snap_index_part *parts;
-	size_t suspect_count, part_count;
-	/* of this reader, which follows only what holds, used if not NULL */
-	struct snap_graph *graph;
 };
 #define SNAP_INDEX_OPTIONS_INIT { .struct_size = sizeof(struct snap_index_options) }
 

@@ -11,7 +11,9 @@
 #define STRETCH   65536u
 #define MAP_WORDS 64u
 #define MAP_PARTS (MAP_WORDS * 64u)
-/* So many of the largest owners are kept. */
+/* So many of the objects that retain most are kept, and one for 4,096 objects; and so many of the
+ * largest owners. */
+#define TOPS_KEPT   4096u
 #define OWNERS_KEPT 4096u
 /* The types of the first cycles, and of those of more objects, are
  * kept, as long as so many numbers are enough to count them. */
@@ -21,22 +23,27 @@
 #define MEMBERS_FEW 65536u
 #define MEMBERS_MAX (UINT64_C(1) << 21)
 
+struct top {
+	uint32_t row;
+	uint64_t retained;
+	uint64_t largest, largest_bytes; /* of those right below it, + 1; 0: there is none */
+};
+
 struct making {
 	const struct snap_index_options *options; /* NULL: no index */
 	struct snap_reader *reader;
 	struct snap_graph *graph;
-	bool owns_graph;
 	uint64_t objects;
 	struct snap_index_info old;
 	uint8_t header[SNAPFMT_HEADER_MAX_SIZE];
 	uint64_t facts[SNAP_FACT_COUNT];
-	uint32_t *owners; /* rows, those that retain most first */
-	size_t owner_count;
+	struct top *tops; /* those that retain most first */
+	size_t top_count, top_capacity;
 	struct libsnap_table_out classes, nodes, steps, roots, fields;
 };
 
-/* index_owners.c */
-enum snap_status libsnap_index_find_owners(struct making *, struct snap_error *);
+/* index_tops.c */
+enum snap_status libsnap_index_write_tops(struct making *, struct snap_writer *);
 /* index_classes.c */
 enum snap_status libsnap_index_ask(struct making *, enum snap_key, struct classing *,
 				   libsnap_harvest *, struct snap_error *);

@@ -62,11 +62,18 @@ enum snap_status libsnap_index_ask(struct making *making, enum snap_key key,
 struct node {
 	uint32_t parent, class; /* parent: + 1 */
 };
+#define AT_NODE ((uint32_t)1 << 31)
+
+/* What is at a node. */
+struct sum {
+	uint64_t objects, bytes, count;
+};
 
 struct growing {
 	struct making *making;
 	struct side *side;
 	struct interner nodes;
+	struct libsnap_array sums;     /* by node */
 	struct libsnap_array open;     /* by class: objects of it on the way from the roots */
 	struct libsnap_array retained; /* by node */
 	uint32_t at;                   /* the node of that way, + 1 */
@@ -108,9 +115,42 @@ static enum snap_status visit(void *context, uint32_t row, bool enters, struct s
 	libsnap_array_set32(&growing->open, class - 1, enters ? open + 1 : open - 1);
 	if (enters && open == 0)
 		return enter_node(growing, class - 1, libsnap_tree_retained(side, row), error);
-	if (!enters && open == 1)
+	if (enters)
+		return SNAP_OK;
+	/* Its class is not asked for again: from now on, its node. */
+	libsnap_array_set32(&side->group_of_row, row, open == 1 ? growing->at | AT_NODE : 0);
+	if (open == 1)
 		growing->at = node_at(growing, growing->at - 1).parent;
 	return SNAP_OK;
+}
+
+static enum snap_status add_sums(struct growing *growing, struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
+	struct side *side = growing->side;
+	struct snap_scan *scan = NULL;
+	enum snap_status status =
+		libsnap_budget_array(&side->answer->budget, &growing->sums, growing->nodes.count,
+				     sizeof(struct sum), error);
+	if (status == SNAP_OK)
+		status = snap_scan_open(&scan, side->reader, columns, 2, error);
+	while (status == SNAP_OK) {
+		uint64_t first;
+		size_t count;
+		const uint64_t *const *values;
+		status = snap_scan_next(scan, &first, &count, &values, error);
+		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
+			uint32_t node = libsnap_array_get32(&side->group_of_row, first + i);
+			if (!(node & AT_NODE))
+				continue;
+			struct sum *sum = libsnap_array_edit(&growing->sums, (node & ~AT_NODE) - 1);
+			sum->objects++;
+			sum->bytes += values[0][i] * values[1][i];
+			sum->count += values[1][i];
+		}
+	}
+	snap_scan_close(scan);
+	return status == SNAP_END ? SNAP_OK : status;
 }
 
 static enum snap_status grow_tree(struct growing *growing, struct snap_error *error)
@@ -127,6 +167,8 @@ static enum snap_status grow_tree(struct growing *growing, struct snap_error *er
 	if (status == SNAP_OK)
 		status = libsnap_tree_walk(&tree, visit, growing, error);
 	libsnap_tree_end(&tree);
+	if (status == SNAP_OK && !(side->classing->parts & (SNAP_PART_ROOT | SNAP_PART_PATH)))
+		status = add_sums(growing, error);
 	return growing->too_many ? SNAP_OK : status;
 }
 
@@ -212,10 +254,14 @@ static enum snap_status write_tree(struct growing *growing)
 	enum snap_status status = SNAP_OK;
 	for (uint32_t i = 0; status == SNAP_OK && i < growing->nodes.count; i++) {
 		struct node node = node_at(growing, i);
-		status = libsnap_table_row(
-			&making->nodes, (uint64_t[]){classes + node.class + 1,
-						     node.parent ? nodes + node.parent : 0,
-						     libsnap_array_get64(&growing->retained, i)});
+		struct sum sum = {0};
+		if (growing->sums.count > 0)
+			sum = *(const struct sum *)libsnap_array_at(&growing->sums, i);
+		status = libsnap_table_row(&making->nodes,
+					   (uint64_t[]){classes + node.class + 1,
+							node.parent ? nodes + node.parent : 0,
+							libsnap_array_get64(&growing->retained, i),
+							sum.objects, sum.bytes, sum.count});
 	}
 	for (uint32_t i = 0; status == SNAP_OK && i < side->answer->space.groups.count; i++)
 		status = write_class(making, side, i);
@@ -241,6 +287,7 @@ static enum snap_status take_classes(void *context, struct side *side, struct sn
 	libsnap_interner_end(&growing.nodes);
 	libsnap_array_end(&growing.open);
 	libsnap_array_end(&growing.retained);
+	libsnap_array_end(&growing.sums);
 	return status;
 }
 

@@ -114,12 +114,7 @@ static enum snap_status answer_all(struct making *making, struct snap_error *err
 	options.progress = given->progress;
 	options.progress_context = given->progress_context;
 	options.ignore_index = true;
-	enum snap_status status = SNAP_OK;
-	making->graph = given->graph;
-	if (making->graph == NULL) {
-		status = snap_graph_open(&making->graph, making->reader, &options, error);
-		making->owns_graph = status == SNAP_OK;
-	}
+	enum snap_status status = snap_graph_open(&making->graph, making->reader, &options, error);
 	if (status == SNAP_OK)
 		status = snap_graph_search(making->graph, error);
 	if (status == SNAP_OK)
@@ -128,19 +123,21 @@ static enum snap_status answer_all(struct making *making, struct snap_error *err
 		status = snap_graph_dominate(making->graph, error);
 	if (status == SNAP_OK)
 		status = snap_graph_find_keepers(making->graph, error);
-	if (status == SNAP_OK)
-		status = libsnap_index_find_owners(making, error);
 	return status;
 }
 
 /* ---- objects ---- */
 
-static void describe_row(const struct making *making, uint64_t row, uint64_t own, uint64_t *values)
+static void describe_row(struct making *making, uint64_t row, uint64_t own, uint64_t *values)
 {
 	const struct snap_graph *graph = making->graph;
 	uint64_t dominator = snap_graph_dominator(graph, row);
 	uint64_t parent = snap_graph_parent(graph, row), cycle = snap_graph_cycle_of(graph, row);
 	bool is_reached = snap_graph_distance(graph, row) != SNAP_GRAPH_NONE;
+	making->facts[SNAP_FACT_REACHED_OBJECTS] += is_reached;
+	uint64_t *bytes = &making->facts[SNAP_FACT_REACHED_BYTES];
+	if (is_reached && libsnap_add_overflows(*bytes, own, bytes))
+		*bytes = UINT64_MAX;
 	values[0] = !is_reached ? row + 1 : dominator == SNAP_GRAPH_NONE ? 0 : dominator + 1;
 	values[1] = is_reached ? snap_graph_retained(graph, row) - own : 0;
 	values[2] = parent == SNAP_GRAPH_NONE || parent == dominator ? 0 : parent + 1;
@@ -160,8 +157,13 @@ static enum snap_status write_objects(struct making *making, struct snap_writer 
 		const uint64_t *const *values;
 		status = snap_scan_next(scan, &first, &count, &values, &w->problem);
 		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			describe_row(making, first + i, values[0][i] * values[1][i], row);
-			status = libsnap_table_row(&table, row);
+			uint64_t own;
+			if (libsnap_multiply_overflows(values[0][i], values[1][i], &own))
+				own = UINT64_MAX;
+			describe_row(making, first + i, own, row);
+			status = making->facts[SNAP_FACT_REACHED_BYTES] <= SUM_MAX
+					 ? libsnap_table_row(&table, row)
+					 : libsnap_too_much(&w->problem);
 		}
 	}
 	snap_scan_close(scan);
@@ -178,17 +180,8 @@ static enum snap_status write_facts(struct making *making, struct snap_writer *w
 						     &making->facts[SNAP_FACT_BASE], &w->problem);
 	libsnap_table_begin(&table, w, SNAP_INDEX, SNAP_FACT_COUNT);
 	for (uint64_t fact = 0; status == SNAP_OK && fact < SNAP_FACT_COUNT; fact++)
-		status = libsnap_table_row(&table, (uint64_t[]){fact, making->facts[fact]});
-	return libsnap_table_end(&table, status);
-}
-
-static enum snap_status write_owners(struct making *making, struct snap_writer *w)
-{
-	struct libsnap_table_out table;
-	enum snap_status status = SNAP_OK;
-	libsnap_table_begin(&table, w, SNAP_INDEX_OWNERS, making->owner_count);
-	for (size_t i = 0; status == SNAP_OK && i < making->owner_count; i++)
-		status = libsnap_table_row(&table, (uint64_t[]){making->owners[i] + 1ull});
+		if (fact <= SNAP_FACT_REACHED_BYTES || fact >= SNAP_FACT_TOP_BYTES)
+			status = libsnap_table_row(&table, (uint64_t[]){fact, making->facts[fact]});
 	return libsnap_table_end(&table, status);
 }
 
@@ -240,28 +233,6 @@ static enum snap_status write_cycles(struct making *making, struct snap_writer *
 	return libsnap_table_end(&table, status);
 }
 
-static enum snap_status write_suspects(struct making *making, struct snap_writer *w)
-{
-	const struct snap_index_options *options = making->options;
-	struct libsnap_table_out table;
-	enum snap_status status = SNAP_OK;
-	libsnap_table_begin(&table, w, SNAP_INDEX_SUSPECTS, options->suspect_count);
-	for (size_t i = 0; status == SNAP_OK && i < options->suspect_count; i++) {
-		const struct snap_index_suspect *s = &options->suspects[i];
-		status = libsnap_table_row(
-			&table, (uint64_t[]){s->row + 1, s->type, s->count, s->bytes, s->retained});
-	}
-	status = libsnap_table_end(&table, status);
-	libsnap_table_begin(&table, w, SNAP_INDEX_SUSPECT_PARTS, options->part_count);
-	for (size_t i = 0; status == SNAP_OK && i < options->part_count; i++) {
-		const struct snap_index_part *p = &options->parts[i];
-		status = libsnap_table_row(&table,
-					   (uint64_t[]){p->suspect, p->part, p->type, p->stack,
-							p->count, p->bytes, p->row + 1});
-	}
-	return libsnap_table_end(&table, status);
-}
-
 /* ---- one after the other ---- */
 
 static enum snap_status write_all(struct snap_writer *w, void *context)
@@ -270,15 +241,13 @@ static enum snap_status write_all(struct snap_writer *w, void *context)
 	enum snap_status status = copy_base(making, w);
 	if (status != SNAP_OK || making->options == NULL)
 		return status;
-	status = write_facts(making, w);
-	if (status == SNAP_OK)
-		status = write_objects(making, w);
+	status = write_objects(making, w);
 	if (status == SNAP_OK)
 		status = libsnap_index_write_classes(making, w);
 	if (status == SNAP_OK)
 		status = libsnap_index_write_fields(making, w);
 	if (status == SNAP_OK)
-		status = write_owners(making, w);
+		status = libsnap_index_write_tops(making, w);
 	if (status == SNAP_OK)
 		status = write_cycles(making, w);
 	if (status == SNAP_OK)
@@ -288,7 +257,7 @@ static enum snap_status write_all(struct snap_writer *w, void *context)
 	if (status == SNAP_OK)
 		status = libsnap_index_write_members(making, w);
 	if (status == SNAP_OK)
-		status = write_suspects(making, w);
+		status = write_facts(making, w);
 	return status == SNAP_OK ? snap_graph_check(making->graph, &w->problem) : status;
 }
 
@@ -305,7 +274,6 @@ enum snap_status snap_index_write(struct snap_writer *w, struct snap_reader *rea
 		options.max_memory_bytes = DEFAULT_MEMORY;
 	if (given != NULL)
 		making.options = &options;
-	making.facts[SNAP_FACT_SUSPECT_PERCENT] = options.suspect_percent;
 	snap_reader_info(reader, &info);
 	if (status == SNAP_OK)
 		status = check_snapshot(&making, error);
@@ -321,8 +289,7 @@ enum snap_status snap_index_write(struct snap_writer *w, struct snap_reader *rea
 	} else {
 		snap_writer_abort(w);
 	}
-	libsnap_free(options.allocator, making.owners, OWNERS_KEPT, sizeof(uint32_t));
-	if (making.owns_graph)
-		snap_graph_close(making.graph);
+	libsnap_free(options.allocator, making.tops, making.top_capacity, sizeof(*making.tops));
+	snap_graph_close(making.graph);
 	return status;
 }

@@ -8,11 +8,9 @@ enum snap_status libsnap_wrong_index(struct snap_error *error)
 			    "what the index says is not of this snapshot");
 }
 
-typedef enum snap_status take_rows(struct side *, uint64_t first, size_t count,
-				   const uint64_t *const *values, struct snap_error *error);
-
-static enum snap_status each_batch(struct side *side, const uint32_t *columns, size_t column_count,
-				   take_rows *take, struct snap_error *error)
+enum snap_status libsnap_kept_each_batch(struct side *side, const uint32_t *columns,
+					 size_t column_count, libsnap_take_kept *take,
+					 struct snap_error *error)
 {
 	struct snap_scan *scan = NULL;
 	enum snap_status status = snap_scan_open(&scan, side->reader, columns, column_count, error);
@@ -34,7 +32,8 @@ static enum snap_status each_batch(struct side *side, const uint32_t *columns, s
 static unsigned parts_of_key(enum snap_key key)
 {
 	switch (key) {
-	case SNAP_KEY_TYPE: return SNAP_PART_TYPE;
+	case SNAP_KEY_TYPE:
+	case SNAP_KEY_DOMINATOR: return SNAP_PART_TYPE;
 	case SNAP_KEY_SHAPE: return SNAP_PART_SHAPE;
 	case SNAP_KEY_LINENO:
 	case SNAP_KEY_FILENAME:
@@ -85,7 +84,7 @@ static enum snap_status choose_classes(struct side *side, struct snap_error *err
 				side->kept.parts = (unsigned)values[0][i];
 				side->kept.first_class = first + i;
 			}
-			side->object_count += side->kept.parts && !ended;
+			side->kept.class_count += side->kept.parts && !ended;
 		}
 	}
 	snap_scan_close(scan);
@@ -103,13 +102,18 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 	enum snap_status status = snap_reader_index(side->reader, &side->index, error);
 	if (status != SNAP_OK || side->index.state != SNAP_INDEX_GOOD)
 		return status;
-	if (key == SNAP_KEY_DOMINATOR)
-		return options->pattern_count ? SNAP_OK : libsnap_kept_read_owners(side, error);
 	side->kept.has_fields = key == SNAP_KEY_FIELD && options->pattern_count == 0 &&
 				snap_reader_row_count(side->reader, SNAP_INDEX_FIELDS) > 0;
 	if (parts_of_key(key) == 0)
 		return SNAP_OK;
 	status = choose_classes(side, error);
+	if (key == SNAP_KEY_DOMINATOR) {
+		side->kept.has_tops = status == SNAP_OK && side->kept.parts &&
+				      side->index.facts[SNAP_FACT_TOP_BYTES] != 0;
+		side->kept.parts = 0;
+		return status;
+	}
+	side->object_count = side->kept.class_count;
 	if (status == SNAP_OK && side->kept.parts && options->retained)
 		status = libsnap_budget_array(&side->answer->budget, &side->group_of_row,
 					      side->object_count, sizeof(uint32_t), error);
@@ -220,7 +224,8 @@ static enum snap_status load_nodes(struct side *side, struct snap_error *error)
 		status = libsnap_budget_array(budget, &kept->parent, 0, sizeof(uint32_t), error);
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(budget, &kept->retained, 0, sizeof(uint64_t), error);
-	return status == SNAP_OK ? each_batch(side, columns, 3, take_nodes, error) : status;
+	return status == SNAP_OK ? libsnap_kept_each_batch(side, columns, 3, take_nodes, error)
+				 : status;
 }
 
 enum snap_status libsnap_kept_add(struct side *side, libsnap_take_row *take,

@@ -1,9 +1,238 @@
-/* The largest owners, which the index of a snapshot has (FORMAT.md, section 7.5). */
+/* The largest owners, from what the index of a snapshot has: the objects that
+ * retain most, and classes for how many there are (FORMAT.md, section 7.5). */
 #include <stdlib.h>
 
 #include "query.h"
 
-#define OWNERS_MAX 1048576u
+#define TOPS_MAX 1048576u
+
+/* ---- how many owners there are ---- */
+
+struct counting {
+	struct side *side;
+	struct libsnap_array keeps;   /* by class: whether its objects may be owners */
+	struct libsnap_array covered; /* by node: whether one above it, or it, is of such a class */
+};
+
+static bool may_own(struct side *side, const struct query_row *row)
+{
+	return libsnap_type_at(&side->names, row->type).kind != SNAP_TYPE_SYNTHETIC &&
+	       libsnap_side_keeps(side, row);
+}
+
+static enum snap_status take_classes(void *context, uint64_t first, size_t count,
+				     const uint64_t *const *values, struct snap_error *error)
+{
+	(void)error;
+	struct counting *counting = context;
+	struct side *side = counting->side;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t class = first + i - side->kept.first_class;
+		const struct query_row row = {
+			.type = values[0][i], .stack = values[1][i], .domain = values[2][i]};
+		if (first + i < side->kept.first_class || class >= side->kept.class_count)
+			continue;
+		side->any_rows = true;
+		side->present |= (row.type ? DIMENSION(SNAP_BY_TYPE) : 0) |
+				 (row.stack ? DIMENSION(SNAP_BY_STACK) : 0);
+		libsnap_array_set32(&counting->keeps, class, may_own(side, &row));
+	}
+	return SNAP_OK;
+}
+
+enum { CLASS, PARENT, RETAINED, OBJECTS, BYTES, COUNT };
+
+static enum snap_status take_nodes(void *context, uint64_t first, size_t count,
+				   const uint64_t *const *values, struct snap_error *error)
+{
+	struct counting *counting = context;
+	struct side *side = counting->side;
+	struct owners *owners = &side->owners;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t class = values[CLASS][i] - 1 - side->kept.first_class;
+		uint64_t parent = values[PARENT][i];
+		bool fits = true;
+		if (values[CLASS][i] <= side->kept.first_class || class >= side->kept.class_count)
+			continue;
+		if (parent > first + i)
+			return libsnap_wrong_index(error);
+		bool keeps = libsnap_array_get32(&counting->keeps, class);
+		bool covered = parent && libsnap_array_get32(&counting->covered, parent - 1);
+		libsnap_array_set32(&counting->covered, first + i, covered || keeps);
+		if (covered || !keeps)
+			continue;
+		fits &= !libsnap_add_overflows(owners->objects, values[OBJECTS][i],
+					       &owners->objects);
+		fits &= !libsnap_add_overflows(owners->retained, values[RETAINED][i],
+					       &owners->retained);
+		fits &= !libsnap_add_overflows(owners->sum.bytes, values[BYTES][i],
+					       &owners->sum.bytes);
+		fits &= !libsnap_add_overflows(owners->sum.count, values[COUNT][i],
+					       &owners->sum.count);
+		if (!fits || owners->sum.bytes > SUM_MAX || owners->sum.count > SUM_MAX)
+			return libsnap_too_much(error);
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status count_owners(struct side *side, struct snap_error *error)
+{
+	static const uint32_t classes[] = {SNAP_INDEX_CLASS_TYPE, SNAP_INDEX_CLASS_STACK,
+					   SNAP_INDEX_CLASS_DOMAIN};
+	static const uint32_t nodes[] = {SNAP_INDEX_NODE_CLASS,    SNAP_INDEX_NODE_PARENT,
+					 SNAP_INDEX_NODE_RETAINED, SNAP_INDEX_NODE_OBJECTS,
+					 SNAP_INDEX_NODE_BYTES,    SNAP_INDEX_NODE_COUNT};
+	struct budget *budget = &side->answer->budget;
+	struct counting counting = {.side = side};
+	enum snap_status status = libsnap_budget_array(
+		budget, &counting.keeps, side->kept.class_count, sizeof(uint32_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_budget_array(budget, &counting.covered,
+					      snap_reader_row_count(side->reader, SNAP_INDEX_NODES),
+					      sizeof(uint32_t), error);
+	if (status == SNAP_OK)
+		status = libsnap_query_each_batch(&side->names, classes, 3, take_classes, &counting,
+						  error);
+	if (status == SNAP_OK)
+		status = libsnap_query_each_batch(&side->names, nodes, 6, take_nodes, &counting,
+						  error);
+	libsnap_array_end(&counting.keeps);
+	libsnap_array_end(&counting.covered);
+	return status;
+}
+
+/* ---- which ---- */
+
+enum state { UNKNOWN, FREE, OWNER, OWNED };
+
+struct top {
+	uint64_t row, retained, dominator; /* dominator: + 1 */
+	uint32_t above;                    /* the top that it is, + 1 */
+	enum state state;
+};
+
+struct listing {
+	struct side *side;
+	struct top *tops; /* by row */
+	uint32_t *way;    /* from a top up to one whose state is known */
+	size_t count, capacity;
+	struct snap_column *stacks, *domains;
+};
+
+static enum snap_status take_tops(void *context, uint64_t first, size_t count,
+				  const uint64_t *const *values, struct snap_error *error)
+{
+	(void)error;
+	struct listing *listing = context;
+	for (size_t i = 0; i < count && first + i < listing->capacity; i++)
+		listing->tops[listing->count++] = (struct top){.row = values[0][i] - 1,
+							       .retained = values[1][i],
+							       .dominator = values[2][i]};
+	return SNAP_OK;
+}
+
+static int by_row(const void *left, const void *right)
+{
+	const struct top *a = left, *b = right;
+	return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static int by_retained(const void *left, const void *right)
+{
+	const struct top *a = left, *b = right;
+	if (a->retained != b->retained)
+		return a->retained > b->retained ? -1 : 1;
+	return by_row(left, right);
+}
+
+/* All dominators of tops are tops. */
+static enum snap_status link_tops(struct listing *listing, struct snap_error *error)
+{
+	qsort(listing->tops, listing->count, sizeof(*listing->tops), by_row);
+	for (size_t i = 0; i < listing->count; i++) {
+		struct top *top = &listing->tops[i];
+		const struct top key = {.row = top->dominator - 1};
+		const struct top *above = top->dominator == 0
+						  ? NULL
+						  : bsearch(&key, listing->tops, listing->count,
+							    sizeof(*listing->tops), by_row);
+		if ((top->dominator != 0 && above == NULL) || top->retained == 0 ||
+		    (i > 0 && top->row == top[-1].row))
+			return libsnap_wrong_index(error);
+		top->above = above ? (uint32_t)(above - listing->tops) + 1 : 0;
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status load_tops(struct listing *listing, struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_INDEX_TOP_OBJECT, SNAP_INDEX_TOP_RETAINED,
+					   SNAP_INDEX_TOP_DOMINATOR};
+	struct side *side = listing->side;
+	struct budget *budget = &side->answer->budget;
+	uint64_t count = snap_reader_row_count(side->reader, SNAP_INDEX_TOPS);
+	if (count > TOPS_MAX)
+		return libsnap_wrong_index(error);
+	listing->capacity = (size_t)count;
+	listing->tops = libsnap_alloc(&budget->allocator, listing->capacity, sizeof(struct top));
+	listing->way = libsnap_alloc(&budget->allocator, listing->capacity, sizeof(uint32_t));
+	if (!listing->tops || !listing->way)
+		return libsnap_budget_fail(budget, error);
+	enum snap_status status =
+		libsnap_query_each_batch(&side->names, columns, 3, take_tops, listing, error);
+	return status == SNAP_OK ? link_tops(listing, error) : status;
+}
+
+static void free_tops(struct listing *listing)
+{
+	const struct snap_allocator *memory = &listing->side->answer->budget.allocator;
+	libsnap_free(memory, listing->tops, listing->capacity, sizeof(struct top));
+	libsnap_free(memory, listing->way, listing->capacity, sizeof(uint32_t));
+	snap_column_close(listing->stacks);
+	snap_column_close(listing->domains);
+}
+
+static enum snap_status judge(struct listing *listing, struct top *top, bool covered,
+			      struct snap_error *error)
+{
+	struct side *side = listing->side;
+	struct query_row row = {.type = snap_graph_type(side->graph, top->row)};
+	enum snap_status status = SNAP_OK;
+	if (side->filter.needs_stacks)
+		status = snap_column_read(listing->stacks, top->row, 1, &row.stack, error);
+	if (status == SNAP_OK && side->filter.needs_domains)
+		status = snap_column_read(listing->domains, top->row, 1, &row.domain, error);
+	top->state = covered ? OWNED : status == SNAP_OK && may_own(side, &row) ? OWNER : FREE;
+	return status;
+}
+
+/* From the roots down, along the way from each. */
+static enum snap_status judge_tops(struct listing *listing, struct snap_error *error)
+{
+	struct side *side = listing->side;
+	enum snap_status status =
+		snap_column_open(&listing->stacks, side->reader, SNAP_OBJECT_STACK, error);
+	if (status == SNAP_OK)
+		status = snap_column_open(&listing->domains, side->reader, SNAP_OBJECT_DOMAIN,
+					  error);
+	for (uint32_t i = 0; status == SNAP_OK && i < listing->count; i++) {
+		size_t length = 0;
+		uint32_t at = i + 1;
+		for (; at != 0 && listing->tops[at - 1].state == UNKNOWN;
+		     at = listing->tops[at - 1].above) {
+			if (length == listing->count)
+				return libsnap_wrong_index(error);
+			listing->way[length++] = at;
+		}
+		bool covered = at != 0 && listing->tops[at - 1].state != FREE;
+		while (status == SNAP_OK && length > 0) {
+			struct top *top = &listing->tops[listing->way[--length] - 1];
+			status = judge(listing, top, covered, error);
+			covered = top->state != FREE;
+		}
+	}
+	return status;
+}
 
 /* Only those that retain most are asked for. */
 static bool wants_first(const struct side *side)
@@ -12,31 +241,69 @@ static bool wants_first(const struct side *side)
 	       !side->answer->info.compared;
 }
 
-/* How many of the owners kept come first, ties with
- * the last one included; 0: it cannot be known. */
-static enum snap_status count_owners(struct side *side, const uint64_t *ids, size_t kept,
-				     size_t *count, struct snap_error *error)
+/* How many of those found, most first, are told: ties with
+ * the last one are, too.  False: there may be others. */
+static bool are_enough(const struct listing *listing, size_t found, size_t *told)
 {
-	uint64_t wanted = side->options->max_rows, last = UINT64_MAX;
-	bool has_all = kept == side->index.facts[SNAP_FACT_OWNERS];
-	size_t i = wanted < kept ? 0 : kept;
-	for (; i < kept; i++) {
-		uint64_t retained = snap_graph_retained(side->graph, ids[i] - 1);
-		if (retained == 0 || retained > last)
-			return libsnap_wrong_index(error);
-		if (i >= wanted && retained < last)
-			break;
-		last = retained;
-	}
-	*count = i < kept || has_all ? i : 0;
-	return snap_graph_check(side->graph, error);
+	const struct side *side = listing->side;
+	const struct top *tops = listing->tops;
+	uint64_t wanted = side->options->max_rows;
+	*told = found;
+	if (found == side->owners.objects && (!wants_first(side) || wanted >= found))
+		return true;
+	if (!wants_first(side) || wanted > found || wanted == 0)
+		return false;
+	uint64_t last = tops[wanted - 1].retained;
+	size_t end = (size_t)wanted;
+	while (end < found && tops[end].retained == last)
+		end++;
+	*told = end;
+	/* Without patterns those that retain most are all there. */
+	return found == side->owners.objects || last >= side->index.facts[SNAP_FACT_TOP_BYTES] ||
+	       (end < found && side->options->pattern_count == 0);
 }
 
-static int compare_ids(const void *left, const void *right)
+static enum snap_status list_owners(struct listing *listing, struct snap_error *error)
 {
-	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-	return a < b ? -1 : a > b;
+	struct side *side = listing->side;
+	struct top *tops = listing->tops;
+	size_t found = 0, told;
+	for (size_t i = 0; i < listing->count; i++)
+		if (tops[i].state == OWNER)
+			tops[found++] = tops[i];
+	if (found > side->owners.objects)
+		return libsnap_wrong_index(error);
+	qsort(tops, found, sizeof(*tops), by_retained);
+	if (!are_enough(listing, found, &told))
+		return SNAP_OK;
+	side->kept.has_owners = true;
+	qsort(tops, told, sizeof(*tops), by_row);
+	enum snap_status status = libsnap_budget_array(&side->answer->budget, &side->owners.rows,
+						       told, sizeof(uint64_t), error);
+	for (size_t i = 0; status == SNAP_OK && i < told; i++)
+		libsnap_array_set64(&side->owners.rows, i, tops[i].row);
+	return status;
 }
+
+enum snap_status libsnap_kept_find_owners(struct side *side, struct snap_error *error)
+{
+	struct listing listing = {.side = side};
+	enum snap_status status = libsnap_side_graph(side, true, error);
+	if (status == SNAP_OK)
+		status = snap_graph_dominate(side->graph, error);
+	if (status == SNAP_OK)
+		status = count_owners(side, error);
+	if (status == SNAP_OK)
+		status = load_tops(&listing, error);
+	if (status == SNAP_OK)
+		status = judge_tops(&listing, error);
+	if (status == SNAP_OK)
+		status = list_owners(&listing, error);
+	free_tops(&listing);
+	return status;
+}
+
+/* ---- the rows themselves ---- */
 
 static enum snap_status each_owner(struct side *side, libsnap_take_row *take, void *context,
 				   struct snap_error *error)
@@ -45,9 +312,9 @@ static enum snap_status each_owner(struct side *side, libsnap_take_row *take, vo
 	enum snap_status status = snap_column_open(&names, side->reader, SNAP_OBJECT_NAME, error);
 	if (status != SNAP_OK)
 		return status;
-	for (size_t i = 0; status == SNAP_OK && i < side->owner_count; i++) {
+	for (size_t i = 0; status == SNAP_OK && i < side->owners.rows.count; i++) {
 		struct snap_graph_object object;
-		struct query_row row = {.row = side->owners[i] - 1};
+		struct query_row row = {.row = libsnap_array_get64(&side->owners.rows, i)};
 		status = snap_graph_object(side->graph, row.row, &object, error);
 		if (status == SNAP_OK)
 			status = snap_column_read(names, row.row, 1, &row.name, error);
@@ -72,40 +339,6 @@ static enum snap_status mark_name(void *context, const struct query_row *row,
 	libsnap_resolver_mark(&side->resolver, row->name);
 	libsnap_side_set_bit(side, row->row);
 	return SNAP_OK;
-}
-
-/* Those that are asked for, if the index has them. */
-enum snap_status libsnap_kept_read_owners(struct side *side, struct snap_error *error)
-{
-	struct budget *budget = &side->answer->budget;
-	struct snap_column *column;
-	size_t kept = (size_t)snap_reader_row_count(side->reader, SNAP_INDEX_OWNERS);
-	if (kept != side->index.facts[SNAP_FACT_OWNERS] && !wants_first(side))
-		return SNAP_OK;
-	if (kept > OWNERS_MAX)
-		return libsnap_wrong_index(error);
-	side->owner_capacity = kept;
-	side->owners = libsnap_alloc(&budget->allocator, kept, sizeof(uint64_t));
-	if (!side->owners)
-		return libsnap_budget_fail(budget, error);
-	enum snap_status status = snap_column_open(&column, side->reader, SNAP_INDEX_OWNER, error);
-	if (status != SNAP_OK)
-		return status;
-	status = snap_column_read(column, 0, kept, side->owners, error);
-	snap_column_close(column);
-	if (status == SNAP_OK)
-		status = libsnap_side_graph(side, true, error);
-	if (status == SNAP_OK)
-		status = snap_graph_dominate(side->graph, error);
-	side->owner_count = kept;
-	if (status == SNAP_OK && wants_first(side))
-		status = count_owners(side, side->owners, kept, &side->owner_count, error);
-	if (status == SNAP_OK)
-		qsort(side->owners, side->owner_count, sizeof(uint64_t), compare_ids);
-	for (size_t i = 1; status == SNAP_OK && i < side->owner_count; i++)
-		if (side->owners[i] == side->owners[i - 1])
-			status = libsnap_wrong_index(error);
-	return status;
 }
 
 enum snap_status libsnap_kept_owners(struct side *side, struct snap_error *error)
@@ -154,7 +387,6 @@ enum snap_status libsnap_kept_add_owners(struct side *side, libsnap_take_row *ta
 					 struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
-	const uint64_t *facts = side->index.facts;
 	struct taking taking = {side, take};
 	enum snap_status status =
 		libsnap_budget_array(&answer->budget, &answer->retained[side->number],
@@ -165,9 +397,8 @@ enum snap_status libsnap_kept_add_owners(struct side *side, libsnap_take_row *ta
 		return status;
 	*(answer->info.compared && side->number == 0 ? &answer->info.old_retained
 						     : &answer->info.retained) =
-		facts[SNAP_FACT_OWNER_RETAINED];
-	answer->untold = facts[SNAP_FACT_OWNERS] - side->owner_count;
-	answer->all_owners = (struct query_row){.bytes = facts[SNAP_FACT_OWNER_BYTES],
-						.count = facts[SNAP_FACT_OWNER_COUNT]};
+		side->owners.retained;
+	answer->untold = side->owners.objects - side->owners.rows.count;
+	answer->all_owners = side->owners.sum;
 	return SNAP_OK;
 }

@@ -416,13 +416,14 @@ struct classing {
 
 /* What the index has instead of objects: classes of them, in the tree of dominators (kept.c). */
 struct kept {
-	unsigned parts;       /* what the classes tell; 0: none are used */
-	uint64_t first_class; /* rows of the table: those with these parts */
+	unsigned parts;                    /* what the classes tell; 0: none are used */
+	uint64_t first_class, class_count; /* rows of the table: those with these parts */
 	struct libsnap_array class_of, parent, retained; /* by node; parent: + 1 */
 	struct libsnap_array step_of; /* by id of a step, its path; by id of a root, its label */
 	struct libsnap_array kinds;   /* of roots */
 	struct snap_fill fill;        /* of the class that is taken */
 	bool has_fields;
+	bool has_tops, has_owners; /* has_owners: those that are asked for are among the tops */
 };
 
 struct side {
@@ -456,8 +457,11 @@ struct side {
 	struct classing *classing;    /* or NULL */
 	struct snap_index_info index; /* of the snapshot, if it may answer this */
 	struct kept kept;
-	uint64_t *owners; /* of the key dominator: ids that it has */
-	size_t owner_count, owner_capacity;
+	struct owners {                     /* of the key dominator, from the index */
+		struct libsnap_array rows;  /* those told, ascending */
+		uint64_t objects, retained; /* of all, told or not */
+		struct query_row sum;
+	} owners;
 	uint32_t group; /* of the row that was taken last */
 };
 
@@ -508,13 +512,19 @@ enum snap_status libsnap_owners_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_prepare(struct side *, struct snap_error *);
 static inline bool libsnap_is_kept(const struct side *side)
 {
-	return side->kept.parts || side->kept.has_fields || side->owner_count;
+	return side->kept.parts || side->kept.has_fields || side->kept.has_tops;
 }
+typedef enum snap_status libsnap_take_kept(struct side *, uint64_t first, size_t count,
+					   const uint64_t *const *values, struct snap_error *error);
+enum snap_status libsnap_kept_each_batch(struct side *, const uint32_t *columns,
+					 size_t column_count, libsnap_take_kept *take,
+					 struct snap_error *error);
 enum snap_status libsnap_kept_add(struct side *, libsnap_take_row *take, struct snap_error *);
 enum snap_status libsnap_kept_add_fields(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_paths(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_roots(struct side *, struct snap_error *);
-enum snap_status libsnap_kept_read_owners(struct side *, struct snap_error *);
+/* kept.has_owners, if the index has those that are asked for. */
+enum snap_status libsnap_kept_find_owners(struct side *, struct snap_error *);
 enum snap_status libsnap_wrong_index(struct snap_error *);
 enum snap_status libsnap_kept_owners(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_add_owners(struct side *, libsnap_take_row *take,

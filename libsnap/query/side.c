@@ -229,6 +229,20 @@ static enum snap_status prepare_roots(struct side *side, struct snap_error *erro
 	return status;
 }
 
+static enum snap_status prepare_owners(struct side *side, struct snap_error *error)
+{
+	enum snap_status status = SNAP_OK;
+	if (side->kept.has_tops) {
+		status = libsnap_kept_find_owners(side, error);
+		if (status == SNAP_OK && !side->kept.has_owners)
+			status = libsnap_retained_prepare(side, error);
+	}
+	if (status != SNAP_OK)
+		return status;
+	return side->kept.has_owners ? libsnap_kept_owners(side, error)
+				     : libsnap_owners_prepare(side, error);
+}
+
 /* What the key maps its ids to. */
 static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 {
@@ -247,9 +261,7 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 					 : status;
 	}
 	case SNAP_KEY_ROOT: return prepare_roots(side, error);
-	case SNAP_KEY_DOMINATOR:
-		return side->owner_count ? libsnap_kept_owners(side, error)
-					 : libsnap_owners_prepare(side, error);
+	case SNAP_KEY_DOMINATOR: return prepare_owners(side, error);
 	case SNAP_KEY_DUPLICATE: return libsnap_contents_prepare(side, error);
 	case SNAP_KEY_FILL: {
 		enum snap_status status =
@@ -294,8 +306,7 @@ void libsnap_side_end(struct side *side)
 	libsnap_array_end(&side->kept.retained);
 	libsnap_array_end(&side->kept.step_of);
 	libsnap_array_end(&side->kept.kinds);
-	libsnap_free(&side->answer->budget.allocator, side->owners, side->owner_capacity,
-		     sizeof(uint64_t));
+	libsnap_array_end(&side->owners.rows);
 	if (side->has_resolver)
 		libsnap_resolver_end(&side->resolver);
 	snap_graph_close(side->graph);
@@ -399,7 +410,7 @@ static enum snap_status add_rows(struct side *side, struct snap_error *error)
 	if (side->options->key == SNAP_KEY_FIELD)
 		status = side->kept.has_fields ? libsnap_kept_add_fields(side, error)
 					       : libsnap_fields_add(side, error);
-	else if (side->owner_count)
+	else if (side->kept.has_owners)
 		status = libsnap_kept_add_owners(side, take_row, error);
 	else if (side->kept.parts)
 		status = libsnap_kept_add(side, take_row, error);

@@ -32,12 +32,15 @@ done
 ask pattern snap-top --retained -k type -i 'type:java.*' FILE
 ask pattern-path snap-top --retained -k path -x 'type:java.*' FILE
 ask owners snap-top -k dominator FILE
+ask owners-pattern snap-top -k dominator -x 'type:java.*' FILE
 ask retainers snap-refs --dominators FILE
+ask retainers-4000 snap-refs --dominators -n 4000 FILE
 ask diff snap-diff --retained -k type FILE FILE
 ask diff-owners snap-diff -k dominator FILE FILE
 ask diff-path snap-diff --retained -k path FILE FILE
 ask cycles snap-refs --cycles FILE
 ask suspects snap-refs --suspects FILE
+ask suspects-1 snap-refs --suspects --threshold 1 FILE
 times "$count objects: \`snap-index\`" make -
 memory "$count objects: \`snap-index\`" make -
 row "$count objects: file; without an index" bytes "$(bytes "$indexed")" "$(bytes "$plain")" less

@@ -14,7 +14,7 @@
 struct run {
 	const char *folder, *from, *to;
 	uint64_t memory; /* 0: enough */
-	bool gives_graph, removes;
+	bool removes;
 };
 
 /* Cycles, arrays, garbage, weak references and stacks. */
@@ -57,23 +57,6 @@ static void make(const char *path, uint64_t objects)
 	free(buffer.bytes);
 }
 
-static const struct snap_index_suspect suspects[] = {
-	{.row = 0, .count = 1, .bytes = 9, .retained = 9}};
-static const struct snap_index_part parts[] = {
-	{.suspect = 1, .part = SNAP_SUSPECT_CHILD, .type = 1, .count = 1, .bytes = 9, .row = 1}};
-
-static enum snap_status open_graph_of(struct snap_graph **out, struct snap_reader *reader,
-				      const struct snap_index_options *from,
-				      struct snap_error *error)
-{
-	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
-	options.max_memory_bytes = from->max_memory_bytes;
-	options.allocator = from->allocator;
-	options.io = from->io;
-	options.ignore_index = true;
-	return snap_graph_open(out, reader, &options, error);
-}
-
 static enum snap_status write_index(const struct run *run, struct snap_reader *reader,
 				    const struct snap_allocator *allocator,
 				    const struct snap_io *io, struct snap_error *error)
@@ -85,20 +68,10 @@ static enum snap_status write_index(const struct run *run, struct snap_reader *r
 	writing.io = options.io = io;
 	writing.level = 1;
 	options.max_memory_bytes = run->memory;
-	options.suspect_percent = 10;
-	options.suspects = suspects;
-	options.parts = parts;
-	options.suspect_count = options.part_count = 1;
-	if (run->gives_graph) {
-		enum snap_status status = open_graph_of(&options.graph, reader, &options, error);
-		if (status != SNAP_OK)
-			return status;
-	}
 	enum snap_status status = snap_writer_open(&writer, run->to, &writing, error);
 	if (status == SNAP_OK)
 		status = snap_index_write(writer, reader, run->removes ? NULL : &options, NULL,
 					  error);
-	snap_graph_close(options.graph);
 	return status;
 }
 
@@ -222,8 +195,6 @@ int main(void)
 	snprintf(to, sizeof(to), "%s/b.snap", folder);
 	make(from, 300);
 	check((struct run){.folder = folder, .from = from, .to = to}, "in memory");
-	check((struct run){.folder = folder, .from = from, .to = to, .gives_graph = true},
-	      "with a graph that is open");
 	check((struct run){.folder = folder, .from = from, .to = to, .removes = true},
 	      "without an index");
 	make(from, 3000);

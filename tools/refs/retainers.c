@@ -1,10 +1,8 @@
 /* The objects that retain most. */
 #include "refs.h"
-#include "snap_index.h"
+#include "tops.h"
 
-/* Up to so many are found in the columns of an index, without the tree of dominators. */
-#define FEW  4096u
-#define SOME 2048u
+#include <stdlib.h>
 
 /* Of equals the lower row is better; rows are offered in their order. */
 struct heap {
@@ -84,57 +82,68 @@ static void offer_all(const struct refs *refs, struct heap *heap)
 	}
 }
 
-/* ---- from the index ---- */
+/* ---- lines ---- */
 
-enum { HELD, SIZE, COUNT, DOMINATOR, COLUMNS };
+/* So many are described at a time, in the order of rows: columns are then read once. */
+#define SOME 4096u
 
-static void read_rows(struct refs *refs, struct snap_column *column, uint64_t first, size_t count,
-		      uint64_t *values)
+struct line {
+	uint64_t row, number;
+	struct refs_line line;
+};
+
+static int compare_rows(const void *left, const void *right)
 {
-	refs_must(refs, snap_column_read(column, first, count, values, &refs->error));
+	const struct line *a = left, *b = right;
+	return a->row < b->row ? -1 : a->row > b->row;
 }
 
-/* An object that no root reaches has itself as dominator. */
-static bool is_reached(struct refs *refs, struct snap_column *dominators, uint64_t row)
+static int compare_numbers(const void *left, const void *right)
 {
-	uint64_t id;
-	read_rows(refs, dominators, row, 1, &id);
-	return id != row + 1;
+	const struct line *a = left, *b = right;
+	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-static void offer_some(struct refs *refs, struct heap *heap, struct snap_column **columns,
-		       uint64_t first)
+static void show_lines(struct refs *refs, struct line *lines, size_t count)
 {
-	uint64_t values[DOMINATOR][SOME];
-	size_t count = refs->objects - first < SOME ? (size_t)(refs->objects - first) : SOME;
-	for (size_t i = 0; i < DOMINATOR; i++)
-		read_rows(refs, columns[i], first, count, values[i]);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t own = refs_multiply(values[SIZE][i], values[COUNT][i]);
-		uint64_t retained = refs_add(own, values[HELD][i]);
-		if (is_wanted(heap, retained) && is_reached(refs, columns[DOMINATOR], first + i))
-			offer(heap, first + i, retained);
+	qsort(lines, count, sizeof(*lines), compare_rows);
+	for (size_t i = 0; i < count; i++)
+		refs_describe(refs, &lines[i].line, lines[i].row);
+	qsort(lines, count, sizeof(*lines), compare_numbers);
+	for (size_t i = 0; i < count; i++)
+		refs_print(refs, &lines[i].line);
+}
+
+static void show_heap(struct refs *refs, const struct heap *heap)
+{
+	size_t room = heap->count < SOME ? (size_t)heap->count : SOME;
+	struct line *lines = cli_resize(NULL, (room + 1) * sizeof(*lines));
+	for (uint64_t i = 0, count; i < heap->count; i += count) {
+		count = heap->count - i < room ? heap->count - i : room;
+		for (uint64_t j = 0; j < count; j++) {
+			struct line *line = &lines[j];
+			*line = (struct line){row_at(heap, i + j), i + j + 1,
+					      refs_line("retainer")};
+			line->line.number = line->number;
+			line->line.retained = retained_at(heap, i + j);
+		}
+		show_lines(refs, lines, (size_t)count);
 	}
+	free(lines);
 }
 
-static void offer_indexed(struct refs *refs, struct heap *heap)
+/* Among the tops of an index; false: they are not enough. */
+static bool read_tops(struct refs *refs, struct heap *heap)
 {
-	static const uint32_t ids[COLUMNS] = {SNAP_INDEX_HELD, SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT,
-					      SNAP_INDEX_DOMINATOR};
-	struct snap_column *columns[COLUMNS];
-	for (size_t i = 0; i < COLUMNS; i++)
-		refs_must(refs, snap_column_open(&columns[i], refs->reader, ids[i], &refs->error));
-	for (uint64_t first = 0; first < refs->objects; first += SOME)
-		offer_some(refs, heap, columns, first);
-	for (size_t i = 0; i < COLUMNS; i++)
-		snap_column_close(columns[i]);
-}
-
-static bool has_index(struct refs *refs)
-{
-	struct snap_index_info index;
-	refs_must(refs, snap_reader_index(refs->reader, &index, &refs->error));
-	return !refs->follows_weak && index.state == SNAP_INDEX_GOOD;
+	struct tops tops;
+	bool is_enough = tops_load(&tops, refs) && tops.count >= heap->capacity;
+	if (is_enough)
+		heap->retained = refs_numbers(refs, heap->capacity, REFS_ANY_NUMBER);
+	for (; is_enough && heap->count < heap->capacity; heap->count++)
+		put(heap, heap->count, tops.items[heap->count].row,
+		    tops.items[heap->count].retained);
+	tops_free(&tops);
+	return is_enough;
 }
 
 void refs_show_retainers(struct refs *refs)
@@ -144,24 +153,14 @@ void refs_show_retainers(struct refs *refs)
 	struct heap heap = {.graph = refs->graph,
 			    .rows = refs_numbers(refs, capacity, refs->objects),
 			    .capacity = capacity};
-	if (capacity > 0 && capacity <= FEW && has_index(refs)) {
-		heap.retained = refs_numbers(refs, capacity, REFS_ANY_NUMBER);
-		offer_indexed(refs, &heap);
-	} else if (capacity > 0) {
+	if (capacity > 0 && !read_tops(refs, &heap)) {
 		offer_all(refs, &heap);
+		for (uint64_t end = heap.count; end-- > 1;) {
+			swap(&heap, 0, end);
+			sink(&heap, 0, end);
+		}
 	}
-	for (uint64_t end = heap.count; end-- > 1;) {
-		swap(&heap, 0, end);
-		sink(&heap, 0, end);
-	}
-	for (uint64_t i = 0; i < heap.count; i++) {
-		struct refs_line line = refs_line("retainer");
-		uint64_t row = row_at(&heap, i);
-		line.number = i + 1;
-		line.retained = retained_at(&heap, i);
-		refs_describe(refs, &line, row);
-		refs_print(refs, &line);
-	}
+	show_heap(refs, &heap);
 	snap_graph_numbers_close(heap.retained);
 	snap_graph_numbers_close(heap.rows);
 }

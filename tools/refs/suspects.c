@@ -5,6 +5,7 @@
  * or parts of a recursive structure.  From the bottom up, what is entered keeps what is not in a
  * suspect below it; it is a suspect itself if that is more than the threshold. */
 #include "suspects.h"
+#include "tops.h"
 
 #include <stdlib.h>
 
@@ -18,8 +19,10 @@
 /* Of each big object, rows ascending.  There may be as many as objects: a long list. */
 enum {
 	ROW,
-	KEPT,    /* bytes that are not in suspects below */
-	LARGEST, /* row of the child that retains most; NOBODY: there is none */
+	RETAINED,
+	DOMINATOR, /* row */
+	KEPT,      /* bytes that are not in suspects below */
+	LARGEST,   /* row of the child that retains most; NOBODY: there is none */
 	PARENT,
 	FIRST_CHILD,
 	SIBLING,
@@ -32,6 +35,7 @@ enum {
 
 struct search {
 	struct refs *refs;
+	const struct tops *tops; /* NULL: all objects are looked at */
 	struct snap_graph_numbers *bigs;
 	uint64_t count, first_top;
 	struct snap_graph_numbers *order; /* those entered, parents first */
@@ -58,7 +62,7 @@ static void set(const struct search *search, uint64_t big, int field, uint64_t v
 
 static uint64_t retained_of(const struct search *search, uint64_t big)
 {
-	return snap_graph_retained(search->refs->graph, get(search, big, ROW));
+	return get(search, big, RETAINED);
 }
 
 static uint64_t type_of(const struct search *search, uint64_t big)
@@ -98,44 +102,46 @@ static bool is_synthetic(struct search *search, uint64_t row)
 	return is_of_kind(search, row, SNAP_TYPE_SYNTHETIC);
 }
 
+static void add_big(struct search *search, const struct top *top)
+{
+	uint64_t big = search->count++;
+	set(search, big, ROW, top->row);
+	set(search, big, RETAINED, top->retained);
+	set(search, big, DOMINATOR, top->dominator);
+	set(search, big, KEPT, top->retained);
+	set(search, big, LARGEST, top->largest);
+	set(search, big, HEAD, big);
+	set(search, big, LENGTH, 1);
+	set(search, big, IS_SYNTHETIC, is_synthetic(search, top->row));
+	set(search, big, IS_SUSPECT, false);
+}
+
+static void begin_bigs(struct search *search, uint64_t count)
+{
+	search->bigs = refs_numbers(search->refs, count * FIELDS, REFS_ANY_NUMBER);
+	search->order = refs_numbers(search->refs, count, count);
+}
+
 static void collect(struct search *search)
 {
 	struct refs *refs = search->refs;
 	uint64_t count = 0;
 	for (uint64_t row = 0; row < refs->objects; row++)
 		count += snap_graph_retained(refs->graph, row) > search->threshold;
-	search->bigs = refs_numbers(refs, count * FIELDS, REFS_ANY_NUMBER);
-	search->order = refs_numbers(refs, count, count);
+	begin_bigs(search, count);
 	for (uint64_t row = 0; row < refs->objects; row++) {
-		uint64_t retained = snap_graph_retained(refs->graph, row);
-		if (retained <= search->threshold)
-			continue;
-		uint64_t big = search->count++;
-		set(search, big, ROW, row);
-		set(search, big, KEPT, retained);
-		set(search, big, HEAD, big);
-		set(search, big, LENGTH, 1);
-		set(search, big, IS_SYNTHETIC, is_synthetic(search, row));
-		set(search, big, IS_SUSPECT, false);
+		const struct top top = {.row = row,
+					.retained = snap_graph_retained(refs->graph, row),
+					.dominator = snap_graph_dominator(refs->graph, row),
+					.largest = NOBODY};
+		if (top.retained > search->threshold)
+			add_big(search, &top);
 	}
 }
 
-static void link_bigs(struct search *search)
+static void find_largest(struct search *search)
 {
 	const struct snap_graph *graph = search->refs->graph;
-	search->first_top = NOBODY;
-	for (uint64_t i = search->count; i-- > 0;) {
-		uint64_t dominator = snap_graph_dominator(graph, get(search, i, ROW));
-		uint64_t parent = dominator != SNAP_GRAPH_NONE ? find(search, dominator) : NOBODY;
-		set(search, i, PARENT, parent);
-		if (parent == NOBODY) {
-			set(search, i, SIBLING, search->first_top);
-			search->first_top = i;
-		} else {
-			set(search, i, SIBLING, get(search, parent, FIRST_CHILD));
-			set(search, parent, FIRST_CHILD, i);
-		}
-	}
 	for (uint64_t row = 0; row < search->refs->objects; row++) {
 		uint64_t dominator = snap_graph_dominator(graph, row);
 		if (dominator == SNAP_GRAPH_NONE ||
@@ -145,6 +151,34 @@ static void link_bigs(struct search *search)
 		if (largest == NOBODY ||
 		    snap_graph_retained(graph, row) > snap_graph_retained(graph, largest))
 			set(search, big, LARGEST, row);
+	}
+}
+
+static void collect_tops(struct search *search)
+{
+	const struct tops *tops = search->tops;
+	begin_bigs(search, tops->count);
+	for (size_t i = 0; i < tops->count; i++) {
+		const struct top *top = &tops->items[tops->by_row[i]];
+		if (top->retained > search->threshold)
+			add_big(search, top);
+	}
+}
+
+static void link_bigs(struct search *search)
+{
+	search->first_top = NOBODY;
+	for (uint64_t i = search->count; i-- > 0;) {
+		uint64_t dominator = get(search, i, DOMINATOR);
+		uint64_t parent = dominator != SNAP_GRAPH_NONE ? find(search, dominator) : NOBODY;
+		set(search, i, PARENT, parent);
+		if (parent == NOBODY) {
+			set(search, i, SIBLING, search->first_top);
+			search->first_top = i;
+		} else {
+			set(search, i, SIBLING, get(search, parent, FIRST_CHILD));
+			set(search, parent, FIRST_CHILD, i);
+		}
 	}
 }
 
@@ -283,14 +317,21 @@ static struct suspect *add_suspect(struct suspects *out)
 }
 
 /* Held by nothing but the roots together, and not big itself. */
+static bool is_loose_top(struct search *search, const struct top *top)
+{
+	if (top->retained > search->threshold || is_synthetic(search, top->row) ||
+	    is_of_kind(search, top->row, SNAP_TYPE_PLACE))
+		return false;
+	return top->dominator == SNAP_GRAPH_NONE || is_synthetic(search, top->dominator);
+}
+
 static bool is_loose(struct search *search, uint64_t row)
 {
 	const struct snap_graph *graph = search->refs->graph;
-	if (!is_reached(search->refs, row) || snap_graph_retained(graph, row) > search->threshold ||
-	    is_synthetic(search, row) || is_of_kind(search, row, SNAP_TYPE_PLACE))
-		return false;
-	uint64_t dominator = snap_graph_dominator(graph, row);
-	return dominator == SNAP_GRAPH_NONE || is_synthetic(search, dominator);
+	const struct top top = {.row = row,
+				.retained = snap_graph_retained(graph, row),
+				.dominator = snap_graph_dominator(graph, row)};
+	return is_reached(search->refs, row) && is_loose_top(search, &top);
 }
 
 uint64_t refs_suspect_site(struct refs *refs, uint64_t row)
@@ -300,21 +341,71 @@ uint64_t refs_suspect_site(struct refs *refs, uint64_t row)
 	return refs_site(refs, refs_value(refs, SNAP_OBJECT_STACK, row));
 }
 
-static void add_groups(struct search *search, struct suspects *out)
+static struct refs_group loose_group(const struct search *search, uint64_t row, uint64_t retained)
+{
+	return (struct refs_group){.type = snap_graph_type(search->refs->graph, row),
+				   .label = refs_suspect_site(search->refs, row),
+				   .row = row,
+				   .count = 1,
+				   .bytes = retained};
+}
+
+static void add_loose(struct search *search, struct refs_groups *groups)
 {
 	struct refs *refs = search->refs;
-	struct refs_groups groups = {.refs = refs};
 	for (uint64_t row = 0; row < refs->objects; row++) {
 		if (!is_loose(search, row))
 			continue;
-		const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
-						 .label = refs_suspect_site(refs, row),
-						 .row = row,
-						 .count = 1,
-						 .bytes = snap_graph_retained(refs->graph, row)};
+		const struct refs_group added =
+			loose_group(search, row, snap_graph_retained(refs->graph, row));
 		if (added.type != 0 || added.label != 0)
-			refs_groups_add(&groups, &added);
+			refs_groups_add(groups, &added);
 	}
+}
+
+struct loose {
+	struct refs *refs;
+	struct top_groups found;
+};
+
+static void take_loose(void *context, const struct top_part *part)
+{
+	struct loose *loose = context;
+	const struct refs_group group = {.type = part->type,
+					 .label = refs_site(loose->refs, part->stack),
+					 .row = part->first,
+					 .count = part->objects,
+					 .bytes = part->bytes};
+	if (part->kind == SNAP_TOP_LOOSE && (group.type != 0 || group.label != 0))
+		tops_add_group(&loose->found, group);
+}
+
+/* False: there are no parts to tell. */
+static bool add_loose_tops(struct search *search, struct refs_groups *groups)
+{
+	const struct tops *tops = search->tops;
+	struct loose loose = {search->refs, {NULL, 0, 0}};
+	bool is_told = tops_each_part(tops, take_loose, &loose);
+	for (size_t i = 0; i < tops->count; i++) {
+		const struct top *top = &tops->items[i];
+		if (!is_loose_top(search, top))
+			continue;
+		const struct refs_group group = loose_group(search, top->row, top->retained);
+		if (group.type != 0 || group.label != 0)
+			tops_add_group(&loose.found, group);
+	}
+	tops_end_groups(&loose.found, groups);
+	return is_told;
+}
+
+static bool add_groups(struct search *search, struct suspects *out)
+{
+	struct refs_groups groups = {.refs = search->refs};
+	bool is_told = true;
+	if (search->tops != NULL)
+		is_told = add_loose_tops(search, &groups);
+	else
+		add_loose(search, &groups);
 	for (uint64_t i = 0; i < groups.count; i++) {
 		struct refs_group group = refs_groups_at(&groups, i);
 		if (group.bytes > search->threshold)
@@ -327,6 +418,7 @@ static void add_groups(struct search *search, struct suspects *out)
 							     .retained = group.bytes};
 	}
 	refs_groups_free(&groups);
+	return is_told;
 }
 
 static void add_bigs(const struct search *search, struct suspects *out)
@@ -384,10 +476,14 @@ static void assign(struct search *search, struct suspects *out)
 	refs_free(refs, by_site, stacks, sizeof(*by_site));
 }
 
-void refs_find_suspects(struct refs *refs, uint64_t percent, struct suspects *out)
+static void count_reached(struct search *search, struct suspects *out)
 {
-	struct search search = {.refs = refs};
-	*out = (struct suspects){.percent = percent};
+	struct refs *refs = search->refs;
+	if (search->tops != NULL) {
+		out->objects = search->tops->reached_objects;
+		out->bytes = search->tops->reached_bytes;
+		return;
+	}
 	for (uint64_t row = 0; row < refs->objects; row++) {
 		if (!is_reached(refs, row))
 			continue;
@@ -395,19 +491,57 @@ void refs_find_suspects(struct refs *refs, uint64_t percent, struct suspects *ou
 		if (snap_graph_dominator(refs->graph, row) == SNAP_GRAPH_NONE)
 			out->bytes = refs_add(out->bytes, snap_graph_retained(refs->graph, row));
 	}
+}
+
+/* The paths to many objects are found only where all objects are looked at. */
+static bool is_any_many(const struct refs *refs, const struct suspects *suspects)
+{
+	for (size_t i = 0; i < refs_suspects_shown(refs, suspects); i++)
+		if (suspects->items[i].is_many)
+			return true;
+	return false;
+}
+
+static bool find_suspects(struct search *search, struct suspects *out)
+{
+	if (search->tops != NULL) {
+		if (search->threshold < search->tops->least - 1)
+			return false;
+		collect_tops(search);
+		link_bigs(search);
+	} else {
+		collect(search);
+		link_bigs(search);
+		find_largest(search);
+	}
+	enter(search);
+	judge(search);
+	add_bigs(search, out);
+	bool is_told = add_groups(search, out);
+	if (out->count > 0)
+		qsort(out->items, out->count, sizeof(*out->items), compare);
+	if (search->tops != NULL)
+		return is_told && !is_any_many(search->refs, out);
+	assign(search, out);
+	return true;
+}
+
+bool refs_find_suspects(struct refs *refs, uint64_t percent, const struct tops *tops,
+			struct suspects *out)
+{
+	struct search search = {.refs = refs, .tops = tops};
+	*out = (struct suspects){.percent = percent};
+	count_reached(&search, out);
 	search.threshold = out->bytes / 100 * percent + out->bytes % 100 * percent / 100;
 	search.types = snap_reader_row_count(refs->reader, SNAP_TYPES) + 1;
 	search.kinds = refs_zeroed(refs, search.types, 1);
-	collect(&search);
-	link_bigs(&search);
-	enter(&search);
-	judge(&search);
-	add_bigs(&search, out);
-	add_groups(&search, out);
-	if (out->count > 0)
-		qsort(out->items, out->count, sizeof(*out->items), compare);
-	assign(&search, out);
+	bool found = find_suspects(&search, out);
 	refs_free(refs, search.kinds, search.types, 1);
 	snap_graph_numbers_close(search.bigs);
 	snap_graph_numbers_close(search.order);
+	if (!found) {
+		free(out->items);
+		*out = (struct suspects){.percent = percent};
+	}
+	return found;
 }

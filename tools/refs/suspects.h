@@ -22,7 +22,11 @@ struct suspects {
 	struct snap_graph_numbers *owner;
 };
 
-void refs_find_suspects(struct refs *, uint64_t percent, struct suspects *out);
+struct tops;
+
+/* Among the tops of an index, unless that is NULL: false if they are not enough, or one that is
+ * shown is many. */
+bool refs_find_suspects(struct refs *, uint64_t percent, const struct tops *, struct suspects *out);
 
 /* Where a row without a type was allocated, as of suspects
  * that are many; 0: it has a type, or nowhere. */
@@ -35,9 +39,8 @@ struct suspect_parts {
 /* Of the first so many suspects. */
 void refs_find_suspect_parts(struct refs *, const struct suspects *, size_t shown,
 			     struct suspect_parts *out);
-/* Both, from the index; false: it has none of that percentage, or they do not say all
- * (suspects_index.c). */
-bool refs_read_suspects(struct refs *, uint64_t percent, struct suspects *, struct suspect_parts *);
+void refs_read_suspect_parts(const struct tops *, const struct suspects *, size_t shown,
+			     struct suspect_parts *out);
 size_t refs_suspects_shown(const struct refs *, const struct suspects *);
 
 #endif

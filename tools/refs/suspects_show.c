@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "suspects.h"
+#include "tops.h"
 
 #define TYPE_PATHS 3
 
@@ -299,9 +300,11 @@ size_t refs_suspects_shown(const struct refs *refs, const struct suspects *suspe
 void refs_show_suspects(struct refs *refs, uint64_t percent)
 {
 	struct telling telling = {.refs = refs};
-	bool is_read = refs_read_suspects(refs, percent, &telling.suspects, &telling.parts);
+	struct tops tops;
+	bool is_read = tops_load(&tops, refs) &&
+		       refs_find_suspects(refs, percent, &tops, &telling.suspects);
 	if (!is_read)
-		refs_find_suspects(refs, percent, &telling.suspects);
+		refs_find_suspects(refs, percent, NULL, &telling.suspects);
 	cli_progress_end();
 	telling.shown = refs_suspects_shown(refs, &telling.suspects);
 	struct refs_line line = refs_line("reached");
@@ -311,7 +314,9 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 	line.targets = telling.suspects.count;
 	refs_print(refs, &line);
 	refs_print_unreached(refs, telling.suspects.objects);
-	if (!is_read)
+	if (is_read)
+		refs_read_suspect_parts(&tops, &telling.suspects, telling.shown, &telling.parts);
+	else
 		refs_find_suspect_parts(refs, &telling.suspects, telling.shown, &telling.parts);
 	refs_groups_by_site(&telling.parts.held);
 	for (uint32_t i = 0; i < telling.shown; i++)
@@ -320,5 +325,6 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 	refs_groups_free(&telling.parts.children);
 	refs_groups_free(&telling.parts.held);
 	free(telling.suspects.items);
+	tops_free(&tops);
 	snap_graph_numbers_close(telling.suspects.owner);
 }
