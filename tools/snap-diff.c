@@ -213,7 +213,7 @@ int main(int argc, char **argv)
 				      2,
 				      2,
 				      options};
-	cli_accept_lines = true;
+	cli_accept_more_forms = true;
 	size_t file_count;
 	char **files = cli_parse(&tool, argc, argv, &file_count);
 
@@ -227,7 +227,9 @@ int main(int argc, char **argv)
 	size_t broken = rules_judge(&rules, answer);
 	if (broken == SIZE_MAX)
 		return CLI_TROUBLE;
-	if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
+	if (cli_common.format == CLI_PPROF)
+		rows_print_pprof(answer, &info, rows_limit(&given.rows));
+	else if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
 		print_lines(answer, &info, question.options.order, rows_limit(&given.rows));
 	else
 		print_rows(answer, &info, &given, changed, broken);

@@ -129,7 +129,7 @@ int main(int argc, char **argv)
 				      0,
 				      1,
 				      options};
-	cli_accept_lines = true;
+	cli_accept_more_forms = true;
 	size_t file_count;
 	char **files = cli_parse(&tool, argc, argv, &file_count);
 
@@ -145,7 +145,9 @@ int main(int argc, char **argv)
 	struct snap_answer_info info;
 	snap_answer_info(answer, &info);
 	rows_warn(&info, question.options.pattern_count > 0, files[0], NULL);
-	if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
+	if (cli_common.format == CLI_PPROF)
+		rows_print_pprof(answer, &info, rows_limit(&given));
+	else if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
 		print_lines(answer, &info, question.options.order, rows_limit(&given));
 	else
 		print_rows(answer, &info, rows_limit(&given));

@@ -15,7 +15,7 @@
 #define DEFAULT_THREADS 2
 
 struct cli_common cli_common = {.threads = 1};
-bool cli_accept_lines, cli_accept_threads;
+bool cli_accept_more_forms, cli_accept_threads;
 unsigned cli_without;
 bool cli_ends_in_command;
 
@@ -55,8 +55,8 @@ static void add_option(struct table *t, const struct cli_option *option)
 static void add_common(struct table *t)
 {
 	const char *forms =
-		cli_accept_lines
-			? "print as table, tsv, csv, json, yaml, markdown, tracemalloc or folded"
+		cli_accept_more_forms
+			? "print as table, tsv, csv, json, yaml, markdown, tracemalloc, folded or pprof"
 			: "print as table, tsv, csv, json, yaml or markdown";
 	const struct cli_option common[] = {
 		{0, "format", "FORM", forms, CLI_STRING, &format_name},
@@ -202,18 +202,18 @@ static void print_help(const struct cli_tool *tool, const struct table *t)
 
 static void set_format(void)
 {
-	static const char *const names[] = {"table", "tsv",      "csv",         "json",
-					    "yaml",  "markdown", "tracemalloc", "folded"};
+	static const char *const names[] = {"table",    "tsv",         "csv",    "json", "yaml",
+					    "markdown", "tracemalloc", "folded", "pprof"};
 	if (!format_name)
 		return;
-	size_t count = cli_accept_lines ? 8 : 6;
+	size_t count = cli_accept_more_forms ? 9 : 6;
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(format_name, names[i]) == 0) {
 			cli_common.format = (enum cli_format)i;
 			return;
 		}
 	cli_usage("--format=%s: not one of table, tsv, csv, json, yaml, markdown%s", format_name,
-		  cli_accept_lines ? ", tracemalloc, folded" : "");
+		  cli_accept_more_forms ? ", tracemalloc, folded, pprof" : "");
 }
 
 /* More than there is use for is no mistake: a script may well give all that it has. */

@@ -53,7 +53,8 @@ enum cli_format {
 	CLI_YAML,
 	CLI_MARKDOWN,
 	CLI_TRACEMALLOC,
-	CLI_FOLDED
+	CLI_FOLDED,
+	CLI_PPROF
 };
 struct cli_common {
 	uint64_t memory_bytes; /* 0: the default */
@@ -63,8 +64,8 @@ struct cli_common {
 	enum cli_format format;
 };
 extern struct cli_common cli_common;
-/* For tools that know the last two, whose lines are rows: set before cli_parse. */
-extern bool cli_accept_lines;
+/* For tools that know the last three, which are not tables: set before cli_parse. */
+extern bool cli_accept_more_forms;
 /* For tools that a second thread makes faster, which have --threads: set before cli_parse. */
 extern bool cli_accept_threads;
 

@@ -376,7 +376,8 @@ struct print_table *print_begin(const char *schema, const struct print_column *c
 	case CLI_YAML: printf("schema: \"%s\"\n", schema); break;
 	case CLI_TABLE:
 	case CLI_TRACEMALLOC:
-	case CLI_FOLDED: keep_header(t); break;
+	case CLI_FOLDED:
+	case CLI_PPROF: keep_header(t); break;
 	}
 	return t;
 }
@@ -424,7 +425,8 @@ void print_row(struct print_table *t, const struct print_cell *cells)
 		break;
 	case CLI_TABLE:
 	case CLI_TRACEMALLOC:
-	case CLI_FOLDED: keep_row(t, cells, false); break;
+	case CLI_FOLDED:
+	case CLI_PPROF: keep_row(t, cells, false); break;
 	}
 	t->any_row = true;
 }
@@ -457,7 +459,8 @@ void print_total(struct print_table *t, const struct print_cell *cells)
 		break;
 	case CLI_TABLE:
 	case CLI_TRACEMALLOC:
-	case CLI_FOLDED: keep_row(t, cells, true); break;
+	case CLI_FOLDED:
+	case CLI_PPROF: keep_row(t, cells, true); break;
 	}
 }
 

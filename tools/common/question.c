@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PEOPLE_LIMIT 20
 #define LEAST_MEMORY ((uint64_t)16 << 20)
@@ -102,6 +103,11 @@ static enum snap_key default_key(struct snap_reader *first, struct snap_reader *
 	return both_typed ? SNAP_KEY_TYPE : SNAP_KEY_SIZE;
 }
 
+static bool folds(void)
+{
+	return cli_common.format == CLI_FOLDED || cli_common.format == CLI_PPROF;
+}
+
 /* Who allocated if that is known, else who holds. */
 static enum snap_key default_fold(struct snap_reader *first, struct snap_reader *second)
 {
@@ -112,18 +118,23 @@ static enum snap_key default_fold(struct snap_reader *first, struct snap_reader 
 static void check_format(const struct rows_options *given, const struct snap_query_options *options)
 {
 	enum cli_format format = cli_common.format;
-	if (given->errors && (format == CLI_TRACEMALLOC || format == CLI_FOLDED))
-		cli_usage("--format=%s has no place for --errors",
-			  format == CLI_FOLDED ? "folded" : "tracemalloc");
+	const char *name = format == CLI_FOLDED ? "folded" : "pprof";
 	if (format == CLI_TRACEMALLOC && !rows_has_statistics(options->key))
 		cli_usage("--format=tracemalloc knows the keys lineno, filename and traceback");
-	if (format == CLI_FOLDED && !rows_can_fold(options->key))
-		cli_usage("--format=folded knows the keys traceback and path");
+	if (format == CLI_TRACEMALLOC && given->errors)
+		cli_usage("--format=tracemalloc has no place for --errors");
+	if (!folds())
+		return;
+	if (!rows_can_fold(options->key))
+		cli_usage("--format=%s knows the keys traceback and path", name);
+	if (given->errors || options->retained)
+		cli_usage("--format=%s has no place for --%s", name,
+			  given->errors ? "errors" : "retained");
 	if (format == CLI_FOLDED && options->order != SNAP_ORDER_BYTES &&
 	    options->order != SNAP_ORDER_COUNT)
 		cli_usage("--format=folded is weighed by --sort=bytes or count");
-	if (format == CLI_FOLDED && options->retained)
-		cli_usage("--format=folded has no place for --retained");
+	if (format == CLI_PPROF && isatty(STDOUT_FILENO))
+		cli_usage("--format=pprof is not for a terminal: redirect it to a file");
 }
 
 /* What was asked for counts most: retained bytes, or what the key is about. */
@@ -173,8 +184,7 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	*question = (struct rows_question){.options = SNAP_QUERY_OPTIONS_INIT};
 	struct snap_query_options *options = &question->options;
 	if (!given->key)
-		options->key = cli_common.format == CLI_FOLDED ? default_fold(first, second)
-							       : default_key(first, second);
+		options->key = folds() ? default_fold(first, second) : default_key(first, second);
 	else if (!snap_key_find(given->key, &options->key))
 		refuse_key(given->key);
 	options->order = parse_order(given, options->key);

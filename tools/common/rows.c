@@ -426,6 +426,11 @@ void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct 
 	}
 }
 
+void rows_place_text(const struct snap_place *place, struct buffer *text)
+{
+	append_place(text, place, false);
+}
+
 void rows_key_items(enum snap_key key, const struct snap_answer_row *row, struct buffer *text)
 {
 	if (key == SNAP_KEY_PATH)

@@ -81,6 +81,8 @@ void rows_absent_cells(struct print_cell *cells, size_t count);
 /* The key as one text: a name, file:line, a number; what the patterns of rules match. */
 void rows_key_text(enum snap_key key, const struct snap_answer_row *row, struct buffer *text);
 
+/* A place as it stands in a traceback, but not shortened. */
+void rows_place_text(const struct snap_place *, struct buffer *text);
 /* The frames of a traceback, or the steps of a path: escaped, one a line. */
 void rows_key_items(enum snap_key key, const struct snap_answer_row *row, struct buffer *text);
 
@@ -92,6 +94,8 @@ void rows_print_statistic(enum snap_key key, const struct snap_answer_row *row, 
 bool rows_can_fold(enum snap_key key);
 void rows_print_folded(enum snap_key key, enum snap_order order, const struct snap_answer_row *row,
 		       bool compared);
+/* All rows as a profile of pprof: counts and bytes, or what they changed by. */
+void rows_print_pprof(struct snap_answer *, const struct snap_answer_info *, uint64_t limit);
 /* tracemalloc._format_size(size, sign) */
 void rows_format_size(double size, bool sign, char text[64]);
 
