@@ -8,20 +8,24 @@
  * also in a signal handler, also while another process of ours is made by fork().  A bit for
  * each page says whether it ever had a block, so that what has none costs no more than that. */
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "track.h"
 
-/* A word: place in the page (9 bits) · large (1) · size (26) · site (28).  A large block
- * has a second word, with the same place, site EXTENSION and the upper bits of its size. */
+/* A word: used (1 bit) · place in the page (9) · large (1) · size (25) · site (28); or 0.  A large
+ * block has a second word, with the same place, site EXTENSION and the upper bits of its size. */
 #define SITE_BITS 28
-#define SIZE_BITS 26
+#define SIZE_BITS 25
 #define SITE_MASK (((uint64_t)1 << SITE_BITS) - 1)
 #define SIZE_MASK (((uint64_t)1 << SIZE_BITS) - 1)
 #define LARGE     ((uint64_t)1 << (SITE_BITS + SIZE_BITS))
 #define PLACE_AT  (SITE_BITS + SIZE_BITS + 1)
+#define USED      512u /* beside the place */
 #define EXTENSION SITE_MASK
 
 #define PAGE_BITS   12
@@ -102,32 +106,46 @@ static inline word *words_of(uint64_t slab)
 	return (word *)(uintptr_t)(slab & ~(uint64_t)63); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-static inline uint64_t slab_of(struct page *page)
+/* The slab after the one with these words. */
+static inline uint64_t next_slab(const word *words)
 {
-	return (uintptr_t)page | PAGE_LINES;
+	return atomic_load_explicit(words, memory_order_acquire);
 }
 
-static inline uint64_t next_slab(uint64_t slab)
+/* The line where a place is, of a slab with so many lines (log2). */
+static inline word *line_of(word *words, unsigned lines, uint64_t place)
 {
-	return atomic_load_explicit(words_of(slab), memory_order_acquire);
+	return words + (place >> (9 - lines)) * LINE;
 }
 
-/* The line of a slab where a place is; *first: its first word that may be a block. */
-static inline word *line_of(uint64_t slab, uint64_t place, unsigned *first)
+/* The words of a line that have this in their upper bits: a bit for each.  All are looked at,
+ * since the processor cannot guess which one it will be. */
+static inline unsigned words_with(const word *line, uint64_t upper)
 {
-	uint64_t line = place >> (9 - (slab & 63));
-	*first = line == 0;
-	return words_of(slab) + line * LINE;
+#ifdef __SSE2__
+	const __m128 *all = (const __m128 *)line;
+	__m128i low = _mm_castps_si128(_mm_shuffle_ps(all[0], all[1], _MM_SHUFFLE(3, 1, 3, 1)));
+	__m128i high = _mm_castps_si128(_mm_shuffle_ps(all[2], all[3], _MM_SHUFFLE(3, 1, 3, 1)));
+	__m128i wanted = _mm_set1_epi32((int)upper);
+	low = _mm_cmpeq_epi32(_mm_srli_epi32(low, PLACE_AT - 32), wanted);
+	high = _mm_cmpeq_epi32(_mm_srli_epi32(high, PLACE_AT - 32), wanted);
+	__m128i all_of_them = _mm_packs_epi32(low, high);
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(all_of_them, _mm_setzero_si128()));
+#else
+	unsigned found = 0;
+	for (unsigned i = 0; i < LINE; i++) {
+		uint64_t value = atomic_load_explicit(&line[i], memory_order_relaxed);
+		found |= (unsigned)(value >> PLACE_AT == upper) << i;
+	}
+	return found;
+#endif
 }
 
-/* All words of a line are looked at, since the processor cannot guess which one it will be. */
-static inline bool put_in_line(uint64_t slab, uint64_t place, uint64_t value)
+static inline bool put_in_slab(word *words, unsigned lines, uint64_t value)
 {
-	unsigned first, empty = 0;
-	word *line = line_of(slab, place, &first);
-	for (unsigned i = first; i < LINE; i++)
-		empty |= (unsigned)(atomic_load_explicit(&line[i], memory_order_relaxed) == 0) << i;
-	for (; empty; empty &= empty - 1) {
+	word *line = line_of(words, lines, value >> PLACE_AT & (PLACES - 1));
+	unsigned first = line == words;
+	for (unsigned empty = words_with(line, 0) >> first << first; empty; empty &= empty - 1) {
 		uint64_t none = 0;
 		if (atomic_compare_exchange_strong_explicit(&line[__builtin_ctz(empty)], &none,
 							    value, memory_order_release,
@@ -137,19 +155,16 @@ static inline bool put_in_line(uint64_t slab, uint64_t place, uint64_t value)
 	return false;
 }
 
-static __attribute__((noinline)) bool put_in_new_slab(struct page *page, uint64_t place,
-						      uint64_t value)
+static bool put_in_new_slab(struct page *page, uint64_t value)
 {
 	uint64_t first = atomic_load_explicit(&page->words[0], memory_order_acquire);
-	uint64_t lines = first ? (first & 63) + 1 : LINES_MIN;
+	unsigned lines = first ? (first & 63) + 1 : LINES_MIN;
 	if (lines > LINES_MAX)
 		lines = LINES_MAX;
 	word *words = track_alloc((size_t)LINE * sizeof(word) << lines);
-	if (!words)
+	if (!words || !put_in_slab(words, lines, value))
 		return false;
 	uint64_t slab = (uintptr_t)words | lines;
-	if (!put_in_line(slab, place, value))
-		return false;
 	do
 		atomic_store_explicit(words, first, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&page->words[0], &first, slab,
@@ -157,21 +172,30 @@ static __attribute__((noinline)) bool put_in_new_slab(struct page *page, uint64_
 	return true;
 }
 
-static inline bool put_in_page(struct page *page, uint64_t place, uint64_t value)
+static __attribute__((noinline)) bool put_in_chain(struct page *page, uint64_t value)
 {
-	for (uint64_t slab = slab_of(page); slab; slab = next_slab(slab))
-		if (put_in_line(slab, place, value))
+	for (uint64_t slab = next_slab(page->words); slab; slab = next_slab(words_of(slab)))
+		if (put_in_slab(words_of(slab), slab & 63, value))
 			return true;
-	return put_in_new_slab(page, place, value);
+	return put_in_new_slab(page, value);
+}
+
+static inline bool put_in_page(struct page *page, uint64_t value)
+{
+	return put_in_slab(page->words, PAGE_LINES, value) || put_in_chain(page, value);
 }
 
 void track_block_expect(uintptr_t address)
 {
 	struct region *region = region_of(address);
-	unsigned first;
 	if (region)
-		__builtin_prefetch(line_of(slab_of(&region->pages[page_number(address)]),
-					   place_of(address), &first));
+		__builtin_prefetch(line_of(region->pages[page_number(address)].words, PAGE_LINES,
+					   place_of(address)));
+}
+
+static inline uint64_t word_of(uint64_t place, uint64_t size, uint64_t site)
+{
+	return (USED | place) << PLACE_AT | (size & SIZE_MASK) << SITE_BITS | site;
 }
 
 bool track_block_add(uintptr_t address, size_t size, uint32_t site)
@@ -179,38 +203,48 @@ bool track_block_add(uintptr_t address, size_t size, uint32_t site)
 	struct page *page = page_of(address);
 	if (TRACK_UNLIKELY(!page) && !(page = make_page(address)))
 		return false;
-	uint64_t place = place_of(address);
-	uint64_t value = place << PLACE_AT | (size & SIZE_MASK) << SITE_BITS | site;
+	uint64_t place = place_of(address), value = word_of(place, size, site);
 	if (TRACK_LIKELY(size <= SIZE_MASK))
-		return put_in_page(page, place, value);
-	uint64_t extension = place << PLACE_AT |
-			     ((uint64_t)size >> SIZE_BITS & SIZE_MASK) << SITE_BITS | EXTENSION;
-	return put_in_page(page, place, extension) && put_in_page(page, place, value | LARGE);
+		return put_in_page(page, value);
+	return put_in_page(page, word_of(place, size >> SIZE_BITS, EXTENSION)) &&
+	       put_in_page(page, value | LARGE);
 }
 
-/* The word of a place that equals wanted in the bits of mask and is (or is not) an extension. */
-static inline bool matches(uint64_t value, uint64_t wanted, uint64_t mask, bool extension)
+/* The word that equals wanted in the bits of mask, among them the place,
+ * and is (or is not) an extension. */
+static inline word *find_in_slab(word *words, unsigned lines, uint64_t wanted, uint64_t mask,
+				 bool extension)
 {
-	return value != 0 && ((value ^ wanted) & mask) == 0 &&
-	       ((value & SITE_MASK) == EXTENSION) == extension;
-}
-
-static inline word *find_masked(struct page *page, uint64_t wanted, uint64_t mask, bool extension)
-{
-	for (uint64_t slab = slab_of(page); slab; slab = next_slab(slab)) {
-		unsigned first;
-		word *line = line_of(slab, wanted >> PLACE_AT, &first);
-		for (unsigned i = first; i < LINE; i++)
-			if (matches(atomic_load_explicit(&line[i], memory_order_relaxed), wanted,
-				    mask, extension))
-				return &line[i];
+	uint64_t upper = wanted >> PLACE_AT;
+	word *line = line_of(words, lines, upper & (PLACES - 1));
+	for (unsigned found = words_with(line, upper); found; found &= found - 1) {
+		word *at = &line[__builtin_ctz(found)];
+		uint64_t value = atomic_load_explicit(at, memory_order_relaxed);
+		if (TRACK_LIKELY(((value ^ wanted) & mask) == 0 &&
+				 ((value & SITE_MASK) == EXTENSION) == extension))
+			return at;
 	}
 	return NULL;
 }
 
+static __attribute__((noinline)) word *find_in_chain(struct page *page, uint64_t wanted,
+						     uint64_t mask, bool extension)
+{
+	word *at = NULL;
+	for (uint64_t slab = next_slab(page->words); slab && !at; slab = next_slab(words_of(slab)))
+		at = find_in_slab(words_of(slab), slab & 63, wanted, mask, extension);
+	return at;
+}
+
+static inline word *find_masked(struct page *page, uint64_t wanted, uint64_t mask, bool extension)
+{
+	word *at = find_in_slab(page->words, PAGE_LINES, wanted, mask, extension);
+	return TRACK_LIKELY(at != NULL) ? at : find_in_chain(page, wanted, mask, extension);
+}
+
 static inline word *find(struct page *page, uint64_t place, bool extension)
 {
-	return find_masked(page, place << PLACE_AT, ~(uint64_t)0 << PLACE_AT, extension);
+	return find_masked(page, word_of(place, 0, 0), ~(uint64_t)0 << PLACE_AT, extension);
 }
 
 static void describe(uintptr_t address, uint64_t value, uint64_t extension, struct track_block *out)
@@ -222,8 +256,8 @@ static void describe(uintptr_t address, uint64_t value, uint64_t extension, stru
 	out->site = (uint32_t)(value & SITE_MASK);
 }
 
-static inline bool look_up_in(struct page *page, uintptr_t address, struct track_block *out,
-			      bool remove)
+static inline __attribute__((always_inline)) bool look_up_in(struct page *page, uintptr_t address,
+							     struct track_block *out, bool remove)
 {
 	uint64_t place = place_of(address), extension = 0;
 	word *at = find(page, place, false);
@@ -266,8 +300,7 @@ bool track_block_remove_exact(const struct track_block *was)
 {
 	struct track_block other;
 	struct page *page = page_of(was->address);
-	uint64_t place = place_of(was->address);
-	uint64_t value = place << PLACE_AT | (was->size & SIZE_MASK) << SITE_BITS | was->site;
+	uint64_t value = word_of(place_of(was->address), was->size, was->site);
 	if (!page || was->size > SIZE_MASK)
 		return look_up(was->address, &other, true);
 	word *at = find_masked(page, value, ~(uint64_t)0, false);
@@ -294,7 +327,7 @@ static void gather(struct gathered *g, uint64_t value)
 {
 	if (value == 0)
 		return;
-	uint64_t place = value >> PLACE_AT;
+	uint64_t place = value >> PLACE_AT & (PLACES - 1);
 	if ((value & SITE_MASK) == EXTENSION) {
 		g->extensions[place] = value;
 		return;
@@ -322,11 +355,10 @@ static bool each_of_page(struct gathered *g, uintptr_t start,
 
 static void gather_page(struct gathered *g, struct page *page)
 {
-	for (uint64_t slab = slab_of(page); slab; slab = next_slab(slab)) {
-		word *words = words_of(slab);
+	word *words = page->words;
+	for (uint64_t slab = PAGE_LINES; words; words = words_of(slab = next_slab(words)))
 		for (size_t i = 1; i < (size_t)LINE << (slab & 63); i++)
 			gather(g, atomic_load_explicit(&words[i], memory_order_relaxed));
-	}
 }
 
 uintptr_t track_block_next(uintptr_t start, uintptr_t end)

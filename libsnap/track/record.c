@@ -5,7 +5,8 @@
 #include "track.h"
 
 #define FLUSH_BYTES ((int64_t)1 << 16)
-/* Sums are added up at least every so many blocks that come or go, more often where time is looked at. */
+/* Sums are added up at least every so many blocks that
+ * come or go, more often where time is looked at. */
 #define FLUSH_BLOCKS 256u
 #define TIMED_BLOCKS 16u
 
@@ -107,6 +108,8 @@ void track_freed(uintptr_t address)
 			atomic_fetch_add_explicit(&track_lost.older_frees, 1, memory_order_relaxed);
 		return;
 	}
+	/* Allocators that merge free blocks, as glibc's, look at what comes behind this one. */
+	__builtin_prefetch((const char *)address + was.size + sizeof(size_t));
 	struct track_thread *self = track_self();
 	if (TRACK_UNLIKELY(!self || self->busy)) {
 		track_count(-worth(was.size));
