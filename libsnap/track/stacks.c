@@ -182,7 +182,7 @@ void track_site_add(uint64_t hash, uint32_t check, uint32_t site)
 {
 	track_lock(&sites_lock);
 	struct sites *all = atomic_load_explicit(&sites, memory_order_relaxed);
-	if (!all || all->count * 2 > all->mask)
+	if (!all || all->count * 3 > all->mask)
 		all = larger_sites(all);
 	if (all)
 		sites_put(all, hash, check, site);

@@ -184,6 +184,12 @@ bool track_blocks_each(bool (*each)(void *context, const struct track_block *), 
 
 /* ---- threads (thread.c) ---- */
 
+/* Whether the frame of a return address is a record of frame pointers. */
+struct track_known {
+	uintptr_t address; /* inverted: it is none */
+	uint64_t mixed;    /* what it is to the hash of a stack */
+};
+#define TRACK_KNOWN         1024u
 #define TRACK_STRETCHES     16384u
 #define TRACK_STRETCH_BYTES ((size_t)1 << 21)
 struct track_thread {
@@ -200,6 +206,7 @@ struct track_thread {
 	struct track_thread *next;
 	uint8_t *stretches; /* of its stack, seen in walks (unwind.c); NULL: none yet */
 	uint32_t stretches_used, stretch_last; /* the one that the last walk began with; 0: none */
+	struct track_known known[TRACK_KNOWN]; /* return addresses, by a hash */
 	uint32_t stretch_index[TRACK_STRETCHES]; /* their places; 0: none */
 	uint64_t frames[TRACK_MAX_DEPTH];        /* of a stack that is new, from the innermost */
 };

@@ -172,7 +172,7 @@ struct walk {
 	struct track_thread *self;
 	struct cursor at;
 	size_t count;
-	uint64_t hash, power; /* a sum of powers over the frames */
+	uint64_t hash; /* a polynomial with the frames as coefficients */
 };
 #define HASH_BASE 0xd6e8feb86659fd93u
 
@@ -184,8 +184,7 @@ static inline uint64_t mix(uint64_t frame)
 
 static inline void add_frame(struct walk *w, uint64_t frame)
 {
-	w->hash += w->power * mix(frame);
-	w->power *= HASH_BASE;
+	w->hash = w->hash * HASH_BASE + mix(frame);
 	w->count++;
 }
 
@@ -224,31 +223,50 @@ static inline bool walk_plain(struct walk *w)
 	return true;
 }
 
-#define RECORDS    32u /* of more, known stretches are faster */
-#define RECORD     (2 * sizeof(uintptr_t))
-#define IS_RECORD  ((uint64_t)RECORD << 36 | (uint64_t)(uint16_t)-RECORD << 20 | TRACK_RULE_BP)
-#define ITS_MODULE ((uint64_t)UINT16_MAX << 4)
+#define RECORDS 32u /* of more, known stretches are faster */
+#define RECORD  (2 * sizeof(uintptr_t))
+
+static inline struct track_known *known_slot(struct track_thread *self, uintptr_t address)
+{
+	return &self->known[(address ^ address >> 11) % TRACK_KNOWN];
+}
+
+/* From now on the address is the one of its slot. */
+static __attribute__((noinline)) bool learn(struct track_known *known, uintptr_t address)
+{
+	struct track_rule rule = rule_for(address);
+	bool is_record = rule.kind == TRACK_RULE_BP && !rule.bp_from_bp &&
+			 rule.cfa_offset == (int)RECORD && rule.bp_offset == -(int)RECORD;
+	known->address = is_record ? address : ~address;
+	known->mixed = mix(TRACK_FRAME(rule.module, address));
+	return is_record;
+}
 
 /* As long as code keeps frame pointers, by its rules, the frames are a list on the stack.  Each
- * rule is looked at, but the next frame does not wait for it. */
+ * rule is known, and the next frame does not wait for it. */
 static inline void walk_records(struct walk *w)
 {
-	const struct rules *rules = atomic_load_explicit(&track_rules, memory_order_acquire);
-	uintptr_t sp = w->at.sp, bp = w->at.bp, last = w->self->stack_high - RECORD;
-	while (rules && bp >= sp && bp <= last && bp % sizeof bp == 0) {
-		uint64_t word = kept_rule(rules, w->at.address);
-		uintptr_t caller = load(bp + sizeof bp), before = sp;
-		if ((word & ~ITS_MODULE) != IS_RECORD || caller < PAGE)
+	struct cursor at = w->at;
+	uintptr_t last = w->self->stack_high - RECORD, before;
+	uint64_t hash = 0;
+	size_t count = 0;
+	do {
+		struct track_known *known = known_slot(w->self, at.address);
+		if (at.bp < at.sp || at.bp > last || at.bp % sizeof at.bp != 0)
 			break;
-		add_frame(w, TRACK_FRAME((uint16_t)(word >> 4), w->at.address));
-		sp = bp + RECORD;
-		bp = load(bp);
-		w->at.address = caller;
-		if (TRACK_UNLIKELY(w->count >= RECORDS && (sp ^ before) >> STRETCH_BITS))
+		if (TRACK_UNLIKELY(known->address != at.address) &&
+		    (known->address == ~at.address || !learn(known, at.address)))
 			break;
-	}
-	w->at.sp = sp;
-	w->at.bp = bp;
+		before = at.sp;
+		at.sp = at.bp + RECORD;
+		at.address = load(at.bp + sizeof at.bp);
+		at.bp = load(at.bp);
+		hash = hash * HASH_BASE + known->mixed;
+		count++;
+	} while (count < RECORDS || (at.sp ^ before) >> STRETCH_BITS == 0);
+	w->at = at;
+	w->hash = hash;
+	w->count = count;
 }
 #else
 static inline void walk_records(struct walk *w)
@@ -281,7 +299,7 @@ struct stretch {
 	struct cursor from;   /* sp matters only if is_fixed, bp only if it uses_bp */
 	uintptr_t to;         /* an address */
 	uint32_t size, bp_at; /* bytes; 1 + where from sp the base pointer was saved, 0: nowhere */
-	uint64_t hash, power;
+	uint64_t hash, power; /* what the hash before is multiplied by */
 	uint16_t frames, words;
 	bool is_fixed, uses_bp, ended; /* ended: at the outermost frame */
 	uint32_t next;                 /* the stretch after it, last time */
@@ -316,8 +334,7 @@ static inline bool is_here(const struct walk *w, const struct stretch *s)
 
 static inline void follow(struct walk *w, const struct stretch *s)
 {
-	w->hash += w->power * s->hash;
-	w->power *= s->power;
+	w->hash = w->hash * s->power + s->hash;
 	w->count += s->frames;
 	w->at = (struct cursor){s->to, w->at.sp + s->size,
 				s->bp_at ? load(w->at.sp + s->bp_at - 1) : w->at.bp};
@@ -325,7 +342,7 @@ static inline void follow(struct walk *w, const struct stretch *s)
 
 static inline uint32_t *ways_of(const struct walk *w)
 {
-	struct walk ahead = {.self = w->self, .power = 1};
+	struct walk ahead = {.self = w->self};
 	ahead.at.address = w->at.address;
 	ahead.at.sp = w->at.sp;
 	ahead.at.bp = w->at.bp;
@@ -422,6 +439,14 @@ static uint32_t keep_stretch(struct track_thread *self, const struct recording *
 	return place;
 }
 
+static uint64_t power_of(size_t frames)
+{
+	uint64_t power = 1;
+	while (frames-- > 0)
+		power *= HASH_BASE;
+	return power;
+}
+
 /* Walks to the end of a stretch and remembers it; *place: where, or 0. */
 static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, uint32_t *place)
 {
@@ -433,7 +458,6 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 	r.bp_at = 0;
 	r.bp_is_noted = r.failed = false;
 	w->hash = 0;
-	w->power = 1;
 	do {
 		struct track_rule rule;
 		struct reads reads;
@@ -451,11 +475,10 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 	r.made.size = (uint32_t)(end.at.sp - start.at.sp);
 	r.made.bp_at = r.bp_at ? (uint32_t)(r.bp_at - start.at.sp) + 1 : 0;
 	r.made.hash = end.hash;
-	r.made.power = end.power;
+	r.made.power = power_of(end.count - start.count);
 	r.made.frames = (uint16_t)(end.count - start.count);
 	*place = keep_stretch(w->self, &r, ways_of(&start));
-	w->hash = start.hash + start.power * w->hash;
-	w->power *= start.power;
+	w->hash += start.hash * power_of(w->count - start.count);
 	return outcome;
 }
 
@@ -509,8 +532,8 @@ static inline struct site site_of(const struct walk *w, enum outcome outcome, ui
 				  uintptr_t caller)
 {
 	struct site site = {.node = outcome == STEP_END ? TRACK_ROOT : TRACK_TRUNCATED};
-	uint64_t hash =
-		w->hash + (w->power ^ mix((uint64_t)w->self->number << 32 | domain)) + site.node;
+	uint64_t whose = mix((uint64_t)w->self->number << 32 | domain);
+	uint64_t hash = (w->hash ^ whose) * HASH_BASE + site.node;
 	site.hash = (hash ^ hash >> 32) | 1;
 	site.check = (uint32_t)caller ^ (uint32_t)w->count << 20;
 	return site;
@@ -518,8 +541,7 @@ static inline struct site site_of(const struct walk *w, enum outcome outcome, ui
 
 static inline struct walk walk_from(struct track_thread *self, const uintptr_t *frame)
 {
-	return (struct walk){
-		.self = self, .power = 1, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
+	return (struct walk){.self = self, .at = {frame[1], (uintptr_t)(frame + 2), frame[0]}};
 }
 
 /* Of a stack that is not known yet, or has more frames than are kept. */
@@ -558,11 +580,12 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t 
 	uint32_t now = atomic_load_explicit(&track_rules_epoch, memory_order_acquire);
 	if (TRACK_UNLIKELY(self->epoch != now)) {
 		self->epoch = now;
+		memset(self->known, 0, sizeof self->known);
 		forget_stretches(self);
 	}
 	be_on_stack(self, w.at.sp);
 	walk_records(&w);
-	enum outcome outcome = walk_on(&w);
+	enum outcome outcome = TRACK_LIKELY(w.at.address >= PAGE) ? walk_on(&w) : STEP_CUT;
 	if (TRACK_UNLIKELY(w.count > track_settings.depth))
 		return make_site(self, frame, domain);
 	struct site site = site_of(&w, outcome, domain, frame[1]), *kept = NULL;
