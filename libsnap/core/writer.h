@@ -379,7 +379,7 @@ struct libsnap_block_out {
 	struct snap_error problem;
 };
 
-#define LIBSNAP_BLOCKS_AHEAD 6u
+#define LIBSNAP_BLOCKS_AHEAD 4u
 /* Where there is a helper: the blocks that it makes, and
  * those that the writer made meanwhile, in their order. */
 struct libsnap_blocks {

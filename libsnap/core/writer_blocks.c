@@ -5,11 +5,11 @@
 
 #include "writer.h"
 
-#define HELPER_ENOUGH 4u    /* blocks that are not made yet */
+#define HELPER_ENOUGH 3u    /* blocks that are not made yet */
 #define LEAST_ROWS    4096u /* that are worth the way to the helper and back */
 #define LEAST_RAW     16384u
 /* What all of it takes, or a little less. */
-#define MEMORY ((uint64_t)16 << 20)
+#define MEMORY ((uint64_t)11 << 20)
 
 static uint8_t *payload_of(uint8_t *stored)
 {

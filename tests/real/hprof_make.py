@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes small HPROF dumps: hprof_make.py KIND > FILE.  KIND: jvm4 (1.0.1, 4-byte ids, one HEAP_DUMP), jvm8 (1.0.2, segments),
-late (jvm8, instances before classes), jdk25 (a thread and its like), android (1.0.3), wrap OUT (a HEAP_DUMP of more than 2^32 bytes, sparse)."""
+late (jvm8, instances before classes), many (120,000 objects), jdk25 (a thread and its like), android (1.0.3), wrap OUT (a HEAP_DUMP of more than 2^32 bytes, sparse)."""
 import struct
 import sys
 
@@ -194,6 +194,24 @@ def android():
     body += [bytes([tag]) + d.id(0x1300) for tag in (0x89, 0x8A, 0x8B, 0x8C, 0x8D)]
     body += [b"\x8e" + d.id(0x1300) + struct.pack(">II", 1, 0), b"\x90" + d.id(0x1160), b"\x05" + d.id(C_NODE)]
     d.record(0x1C, b"".join(body))
+    d.record(0x2C, b"")
+    return d.out
+
+
+def many():
+    d = Dump(b"1.0.2", 8)
+    names(d)
+    traces(d)
+    d.record(0x1C, b"".join(classes(d) + heap(d)))
+    first, step, size = 0x100000, 0x100, 30000 * 0x100
+    for start in range(first, first + size, 0x100000):
+        body = []
+        for at in range(start, min(start + 0x100000, first + size), step):
+            body.append(d.instance(at, C_NODE, d.id(at - step if at > first else 0) + i32(at) + d.id(at + 0x40), at % 3))
+            body += text(d, at + 0x40, at + 0x80, "text %d" % (at * 7919 % 10007), utf16=at % 5 == 0)
+            body.append(d.objects(at + 0xc0, C_NODES, [at, 0, first + (at * 17 % size & -step)]))
+        d.record(0x1C, b"".join(body))
+    d.record(0x1C, b"".join(roots(d)))
     d.record(0x2C, b"")
     return d.out
 

@@ -8,6 +8,9 @@
 
 #include "cli.h"
 
+/* So small a file is read before a thread has begun. */
+#define LITTLE (1u << 20)
+
 static const char *const section_names[V8_SECTIONS] = {
 	"nodes", "edges", "trace_function_infos", "trace_tree", "strings",
 };
@@ -169,7 +172,10 @@ enum snap_status import_v8(struct import_context *context, struct snap_error *er
 	 * much less memory than the file has bytes. */
 	if (context->writer_options.max_memory_bytes == 0)
 		context->writer_options.max_memory_bytes = default_memory(context->input->size);
+	const bool little = context->input->size < LITTLE;
+	libsnap_worker_begin(&import->worker, little ? 1 : context->writer_options.threads);
 	status = import_all(import);
+	libsnap_worker_end(&import->worker);
 	if (status == SNAP_OK && import->strings.cut_count > 0)
 		cli_warn("%s: %" PRIu64 " strings were cut at %u bytes", context->input->name,
 			 import->strings.cut_count, SNAP_MAX_STRING_SIZE);

@@ -10,6 +10,7 @@
 #include "import.h"
 #include "json_scan.h"
 #include "siphash.h"
+#include "worker.h"
 
 #define V8_MAX_FIELDS    32
 #define V8_MAX_TYPES     64
@@ -100,6 +101,7 @@ struct v8_trace {
 struct v8_import {
 	struct import_context *context;
 	struct snap_error *error;
+	struct libsnap_worker worker;
 	struct v8_meta meta;
 	struct {
 		bool found;
@@ -112,17 +114,32 @@ struct v8_import {
 	uint64_t lost_names;
 };
 
-/* Rows of a fixed number of fields out of a flat array, a batch at a time. */
+/* Rows as they were read; status says how it goes on after them. */
+struct v8_batch {
+	struct libsnap_job job;
+	struct v8_rows *rows;
+	uint64_t *values;
+	size_t count;
+	uint64_t offset; /* of the first in the file */
+	enum snap_status status;
+	struct snap_error error;
+};
+
+#define V8_BATCHES 3u
+
+/* Rows of a fixed number of fields out of a flat array, a batch at a time.  While one is at hand, a
+ * helper, where there is one, reads the next: reader, scan and ended are its own. */
 struct v8_rows {
 	struct v8_import *import;
 	struct import_reader reader;
 	struct json_scan scan;
+	bool ended;
+	struct v8_batch batches[V8_BATCHES];
+	size_t batch_count, at;
 	const char *what;           /* "nodes" */
 	size_t fields, count, next; /* count rows at hand, of which next is the one to be taken */
 	uint64_t taken;             /* rows in batches before this */
-	uint64_t batch_offset;
-	bool ended;
-	uint64_t *values;
+	const uint64_t *values;     /* of the batch at hand */
 };
 
 enum snap_status v8_rows_begin(struct v8_rows *rows, struct v8_import *import,
