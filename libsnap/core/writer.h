@@ -714,6 +714,14 @@ enum snap_status libsnap_layout_add(struct snap_writer *, uint32_t type,
 				    const struct snap_slot *slots, size_t count, uint32_t *id);
 
 /* writer_heap.c, writer_heap_rows.c */
+/* Asks for the memory of an object, which may lie in two lines of it. */
+static inline __attribute__((always_inline)) void libsnap_heap_expect(const struct snap_heap *h,
+								      uint32_t number)
+{
+	const char *object = (const char *)&h->objects[number - 1];
+	__builtin_prefetch(object);
+	__builtin_prefetch(object + sizeof(struct snap_heap_object) - 1);
+}
 enum snap_status libsnap_heap_settle(struct snap_writer *);
 void libsnap_heap_resolve(struct snap_writer *, uint64_t *ids, size_t count, uint64_t *unknown);
 enum snap_status libsnap_heap_write(struct snap_writer *);

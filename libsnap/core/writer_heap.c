@@ -192,7 +192,7 @@ static enum snap_status settle_objects(struct snap_writer *w)
 	enum snap_status status = SNAP_OK;
 	for (uint32_t i = 0; i < h->count && status == SNAP_OK; i++) {
 		if (i + LIBSNAP_AHEAD < h->count)
-			__builtin_prefetch(&h->objects[h->order[i + LIBSNAP_AHEAD] - 1]);
+			libsnap_heap_expect(h, h->order[i + LIBSNAP_AHEAD]);
 		status = check_object(w, h->order[i], &id_before);
 		if (status == SNAP_OK)
 			status = settle_object(w, &sums, h->order[i]);

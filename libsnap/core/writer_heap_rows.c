@@ -71,7 +71,7 @@ static const struct snap_heap_object *object_at(const struct heap_out *o, const 
 						size_t row)
 {
 	if (row + LIBSNAP_AHEAD < run->rows)
-		__builtin_prefetch(&o->heap->objects[run->numbers[row + LIBSNAP_AHEAD] - 1]);
+		libsnap_heap_expect(o->heap, run->numbers[row + LIBSNAP_AHEAD]);
 	return &o->heap->objects[run->numbers[row] - 1];
 }
 

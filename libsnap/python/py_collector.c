@@ -5,7 +5,8 @@
 #define DIGIT_BITS 11u
 #define DIGITS     4u
 #define DIGIT_MAX  ((1u << DIGIT_BITS) - 1)
-#define AHEAD      16u
+/* Of a process, for each of an address here, as is guessed: room costs nothing until it is used. */
+#define BYTES_EACH 16u
 
 struct found {
 	struct py_area addresses; /* uintptr_t */
@@ -86,6 +87,7 @@ static int keep(PyObject *object, void *context)
 void py_collector_walk(struct py_walk *w)
 {
 	struct found found = {0};
+	(void)py_area_reserve(&found.addresses, w->large_bytes / BYTES_EACH);
 	PyUnstable_GC_VisitObjects(keep, &found);
 	note_found(w, &found, 0);
 	py_area_free(&found.addresses);
@@ -142,6 +144,7 @@ void py_collector_walk(struct py_walk *w)
 	struct _gc_runtime_state *state = &_PyRuntime.gc;
 #endif
 	struct found found = {0};
+	(void)py_area_reserve(&found.addresses, w->large_bytes / BYTES_EACH);
 	for (unsigned i = 0; i <= NUM_GENERATIONS; i++) {
 		PyGC_Head *head = i < NUM_GENERATIONS ? &state->generations[i].head
 						      : &state->permanent_generation.head;

@@ -331,6 +331,8 @@ static void write_graph(struct py_walk *w)
 	struct py_reach *foreign = py_foreign_find(w);
 	give_heap(w);
 	py_foreign_give(w, foreign);
+	py_area_free(&w->marks);
+	py_area_free(&w->later);
 	libsnap_worker_end(&w->worker);
 }
 
@@ -386,11 +388,16 @@ static void open_writer(struct py_walk *w, const struct snap_allocator *allocato
 							  &options, &w->error);
 }
 
+#define LARGE ((uint64_t)64 << 20)
+
 void py_dump(struct py_walk *w, const struct py_options *options)
 {
 	struct py_memory memory = {0};
 	struct snap_allocator allocator = py_memory_allocator(&memory);
 	*w = (struct py_walk){.options = options, .status = SNAP_OK, .leaves.due = UINT32_MAX};
+	if (options->resident_bytes >= LARGE)
+		w->large_bytes = options->resident_bytes;
+	memory.large_pages = w->large_bytes > 0;
 	py_tracer_silence();
 	w->sizeof_name = PyUnicode_FromString("__sizeof__");
 	w->module_name = PyUnicode_FromString("__module__");

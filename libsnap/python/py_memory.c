@@ -12,6 +12,8 @@
 #define SMALL_MAX  ((size_t)1 << 15)
 #define CHUNK      ((size_t)1 << 20)
 #define HUGE_WORTH ((size_t)4 << 20)
+#define MIDDLE_MAX ((size_t)4 << 20)
+#define PIECE      ((size_t)16 << 20)
 #define PAGE       ((size_t)4096)
 
 /* Without libc, so that who watches its mmap is not
@@ -104,17 +106,39 @@ static void *take_small(struct py_memory *memory, size_t size)
 	return block;
 }
 
+static size_t whole_pages(size_t size)
+{
+	return (size + PAGE - 1) & ~(PAGE - 1);
+}
+
+/* Side by side, so that the system backs them with few, large pages. */
+static void *take_middle(struct py_memory *memory, size_t size)
+{
+	if (memory->piece_left < size) {
+		memory->piece = py_map_pages(PIECE);
+		memory->piece_left = memory->piece ? PIECE : 0;
+		if (!memory->piece)
+			return NULL;
+	}
+	char *block = memory->piece;
+	memory->piece += size;
+	memory->piece_left -= size;
+	return block;
+}
+
 static void *take(struct py_memory *memory, size_t size)
 {
 	if (size <= SMALL_MAX)
 		return take_small(memory, size);
-	return size > PTRDIFF_MAX ? NULL : py_map_pages((size + PAGE - 1) & ~(PAGE - 1));
+	if (memory->large_pages && size <= MIDDLE_MAX)
+		return take_middle(memory, whole_pages(size));
+	return size > PTRDIFF_MAX ? NULL : py_map_pages(whole_pages(size));
 }
 
 static void give_back(struct py_memory *memory, void *block, size_t size)
 {
 	if (size > SMALL_MAX) {
-		py_unmap_pages(block, (size + PAGE - 1) & ~(PAGE - 1));
+		py_unmap_pages(block, whole_pages(size));
 		return;
 	}
 	unsigned class = class_of(size);
@@ -132,8 +156,7 @@ static void *resize(void *context, void *block, size_t old_size, size_t new_size
 		return NULL;
 	}
 	if (old_size > SMALL_MAX && new_size > SMALL_MAX && new_size <= PTRDIFF_MAX)
-		return remap_pages(block, (old_size + PAGE - 1) & ~(PAGE - 1),
-				   (new_size + PAGE - 1) & ~(PAGE - 1));
+		return remap_pages(block, whole_pages(old_size), whole_pages(new_size));
 	if (old_size <= SMALL_MAX && new_size <= SMALL_MAX &&
 	    class_of(old_size) == class_of(new_size))
 		return block;

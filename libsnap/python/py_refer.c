@@ -7,8 +7,10 @@
 #define LAYOUTS_MAX 65536u
 #define ROOM        4096u
 #define FIRST_ROOM  65536u
-#define BYTES_EACH  64u /* of an object, as is guessed: room costs nothing until it is used */
-#define LABELLED    3u  /* words of a reference that says its label */
+/* Of a process, for each object, as is guessed: room costs nothing until it is used. */
+#define BYTES_EACH 64u
+#define WORDS_EACH 2u
+#define LABELLED   3u /* words of a reference that says its label */
 
 /* Pages that are mapped for an area, or moved with it, are zero beyond what was written. */
 static bool reach(struct py_area *area, size_t size)
@@ -19,11 +21,8 @@ static bool reach(struct py_area *area, size_t size)
 	return true;
 }
 
-static bool make_room(struct py_walk *w)
+static bool reach_room(struct py_walk *w, size_t room)
 {
-	const size_t guessed = (size_t)(w->options->resident_bytes / BYTES_EACH);
-	const size_t first = guessed > FIRST_ROOM ? guessed : FIRST_ROOM;
-	const size_t room = w->object_room ? (size_t)w->object_room * 2 : first;
 	const struct {
 		struct py_area *area;
 		size_t size;
@@ -38,6 +37,15 @@ static bool make_room(struct py_walk *w)
 			return false;
 	w->object_room = room < UINT32_MAX ? (uint32_t)room : UINT32_MAX - 1;
 	return true;
+}
+
+static bool make_room(struct py_walk *w)
+{
+	const size_t guessed = (size_t)(w->large_bytes / BYTES_EACH);
+	if (w->object_room)
+		return reach_room(w, (size_t)w->object_room * 2);
+	(void)py_area_reserve(&w->words, guessed * WORDS_EACH * sizeof(uint32_t));
+	return (guessed > FIRST_ROOM && reach_room(w, guessed)) || reach_room(w, FIRST_ROOM);
 }
 
 /* What is to be done before one more object is noted. */

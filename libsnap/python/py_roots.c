@@ -253,7 +253,7 @@ struct py_reach *py_foreign_find(struct py_walk *w)
 	r->walk = w;
 	r->reached = py_map_pages(reached_size(w));
 	r->known = py_map_pages(known_size(w));
-	if (r->reached && r->known)
+	if (r->reached && r->known && py_area_reserve(&r->stack, known_size(w)))
 		libsnap_worker_post(&w->worker, &r->job);
 	else
 		r->failed = true;

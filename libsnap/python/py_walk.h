@@ -57,6 +57,9 @@ struct py_memory {
 	void *free_lists[16];
 	char *chunk;
 	size_t chunk_left;
+	bool large_pages; /* there is much to be written */
+	char *piece;
+	size_t piece_left;
 };
 /* For libsnap: blocks up to 32 KiB are reused by size,
  * larger ones mapped.  Ends with the process. */
@@ -212,7 +215,8 @@ struct py_walk {
 	struct libsnap_worker worker;
 	enum snap_status status; /* the first failure; after it nothing more is done */
 	struct snap_error error;
-	bool layouts; /* private structures are as we know them */
+	uint64_t large_bytes; /* that a large process has; 0: it is none */
+	bool layouts;         /* private structures are as we know them */
 
 	struct py_index index;
 	uint32_t object_count, object_room;
