@@ -105,6 +105,7 @@ static inline struct opened open_graph(const struct buffer *buffer, bool follow_
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
 	options.follow_weak = follow_weak;
 	options.branches = true;
+	options.threads = 2;
 	REQUIRE(snap_reader_open_memory(&opened.reader, buffer->bytes, buffer->size, NULL,
 					&error) == SNAP_OK);
 	if (snap_graph_open(&opened.graph, opened.reader, &options, &error) != SNAP_OK) {

@@ -58,6 +58,7 @@ static void open_graph(struct refs *refs, bool weak)
 	options.max_memory_bytes = cli_common.memory_bytes;
 	options.follow_weak = refs->follows_weak = weak;
 	options.progress = show_progress;
+	options.threads = cli_common.threads;
 	refs->reader = cli_open(refs->file);
 	snap_graph_estimate(refs->reader, &estimate);
 	tell_estimate(&estimate);
@@ -243,6 +244,7 @@ int main(int argc, char **argv)
 				      SIZE_MAX,
 				      options};
 	size_t count;
+	cli_accept_threads = true;
 	char **arguments = cli_parse(&tool, argc, argv, &count);
 	check_wishes(&wishes, arguments, count);
 	refs.file = arguments[0];

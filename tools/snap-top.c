@@ -130,6 +130,7 @@ int main(int argc, char **argv)
 				      1,
 				      options};
 	cli_accept_more_forms = true;
+	cli_accept_threads = true;
 	size_t file_count;
 	char **files = cli_parse(&tool, argc, argv, &file_count);
 

@@ -2,38 +2,48 @@
 #include "graph.h"
 
 /* Places count from 0 without the roots, which are number 0. */
-static void place_all(struct branches *branches, const uint32_t *rows, const uint32_t *dominator,
-		      uint32_t *size, uint32_t *next)
+static void place_all(struct libsnap_job *job)
 {
-	uint32_t count = branches->reached + 1;
-	for (uint32_t i = 0; i < count; i++)
+	const struct ordering *ordering = (const struct ordering *)job;
+	const uint32_t *dominator = ordering->dominator;
+	uint32_t *row = ordering->row, *size = ordering->size, *next = ordering->next;
+	for (uint32_t i = 0; i < ordering->count; i++)
 		size[i] = 1;
-	for (uint32_t i = count; i-- > 1;)
+	for (uint32_t i = ordering->count; i-- > 1;)
 		size[dominator[i]] += size[i];
 	next[0] = 0;
-	for (uint32_t i = 1; i < count; i++) {
+	for (uint32_t i = 1; i < ordering->count; i++) {
 		uint32_t place = next[dominator[i]];
 		next[dominator[i]] += size[i];
 		next[i] = place + 1;
-		branches->row[place] = rows[i];
-		branches->count[place] = size[i];
+		row[place] = ordering->rows[i];
+		ordering->size_of[place] = size[i];
 	}
 }
 
-void libsnap_graph_order_branches(struct snap_graph *graph, const uint32_t *rows,
-				  const uint32_t *dominator, uint32_t count, void *room)
+void libsnap_graph_order_branches(struct snap_graph *graph, struct libsnap_worker *worker,
+				  struct ordering *ordering)
 {
 	struct branches *branches = &graph->branches;
-	uint32_t objects = (uint32_t)graph->objects;
-	if (!graph->options.branches || !libsnap_graph_fits(graph, objects * 8ull))
+	uint64_t objects = graph->objects;
+	if (!graph->options.branches || !libsnap_graph_fits(graph, objects * 12))
 		return;
-	branches->row = libsnap_graph_take(graph, objects, 4);
-	branches->count = libsnap_graph_take(graph, objects, 4);
-	branches->reached = count - 1;
-	if (branches->row == NULL || branches->count == NULL)
-		libsnap_graph_free_branches(graph);
+	branches->row = ordering->row = libsnap_graph_take(graph, objects, 4);
+	branches->count = ordering->size_of = libsnap_graph_take(graph, objects, 4);
+	branches->reached = ordering->count - 1;
+	ordering->next = libsnap_graph_take(graph, ordering->count, 4);
+	ordering->job = (struct libsnap_job){.run = place_all};
+	if (branches->row != NULL && branches->count != NULL && ordering->next != NULL)
+		libsnap_worker_post(worker, &ordering->job);
 	else
-		place_all(branches, rows, dominator, room, (uint32_t *)room + count);
+		libsnap_graph_free_branches(graph);
+}
+
+void libsnap_graph_end_ordering(struct snap_graph *graph, struct libsnap_worker *worker,
+				struct ordering *ordering)
+{
+	libsnap_worker_wait(worker, &ordering->job);
+	libsnap_graph_give(graph, ordering->next, ordering->count, 4);
 }
 
 void libsnap_graph_free_branches(struct snap_graph *graph)
@@ -63,8 +73,8 @@ enum snap_status snap_graph_branches(const struct snap_graph *graph, snap_graph_
 			if (branches->reached - at > AHEAD)
 				__builtin_prefetch(&graph->retained[branches->row[at + AHEAD]]);
 			uint32_t row = branches->row[at];
-			told[count] = (struct snap_graph_branch){
-				row, branches->count[at], graph->retained[row]};
+			told[count] = (struct snap_graph_branch){row, branches->count[at],
+								 graph->retained[row]};
 		}
 		if (!tell(context, told, count))
 			break;

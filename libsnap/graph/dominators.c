@@ -12,99 +12,8 @@
 #define FAR  32u
 #define NEAR 16u
 
-/* ---- preorder ---- */
-
-struct preorder {
-	uint32_t *number; /* of a node, NONE if it was not reached */
-	uint32_t *order;  /* nodes by number */
-	uint32_t *parent; /* by number, a number */
-	uint32_t reached;
-};
-
-/* A node on the way from the roots to the one that is visited. */
-struct step {
-	uint32_t number, next, end; /* next, end: its successors that were not looked at */
-};
-
-struct walker {
-	struct step *steps;
-	uint64_t *seen;   /* bits of nodes: they are in less memory than numbers, so nearer */
-	uint64_t *closed; /* all successors were seen, without looking at them */
-};
-
-static void number_node(struct preorder *pre, struct walker *walker, uint32_t node, uint32_t parent)
-{
-	libsnap_set_bit(walker->seen, node);
-	pre->order[pre->reached] = node;
-	pre->parent[pre->reached++] = parent;
-}
-
-static void close_empty(const struct adjacency *graph, struct walker *walker)
-{
-	for (uint32_t node = 0; node < graph->nodes; node++)
-		if (graph->start[node] == graph->start[node + 1])
-			libsnap_set_bit(walker->closed, node);
-}
-
-static inline bool has_only(const struct adjacency *graph, uint32_t node, uint32_t successor)
-{
-	uint32_t start = graph->start[node];
-	return graph->start[node + 1] - start == 1 && graph->to[start] == successor;
-}
-
-/* Objects of one shape are neighbours: where one refers to nothing but its class, so do many. */
-static void close_alike(const struct adjacency *graph, struct walker *walker, uint32_t node)
-{
-	uint32_t only = graph->to[graph->start[node]], roots = graph->nodes - 1;
-	for (uint32_t i = node + 1; i < roots && has_only(graph, i, only); i++)
-		libsnap_set_bit(walker->closed, i);
-	for (uint32_t i = node; i-- > 0 && has_only(graph, i, only);)
-		libsnap_set_bit(walker->closed, i);
-}
-
-/* What says where the first successors' own successors are. */
-static inline void fetch_ahead(const struct adjacency *graph, uint32_t at, uint32_t end)
-{
-	for (uint32_t i = at; i < end && i - at < NEAR; i++)
-		__builtin_prefetch(&graph->start[graph->to[i]]);
-}
-
-static void walk_preorder(const struct adjacency *graph, struct preorder *pre,
-			  struct walker *walker)
-{
-	const uint32_t *start = graph->start, *to = graph->to;
-	uint32_t root = graph->nodes - 1;
-	struct step *step = walker->steps;
-	*step = (struct step){.next = start[root], .end = start[root + 1]};
-	number_node(pre, walker, root, 0);
-	for (;;) {
-		uint32_t at = step->next, end = step->end, number = pre->reached;
-		while (at < end && libsnap_has_bit(walker->seen, to[at]))
-			at++;
-		if (at == end && step == walker->steps)
-			break;
-		if (at == end) {
-			step--;
-			continue;
-		}
-		uint32_t node = to[at++];
-		step->next = at;
-		number_node(pre, walker, node, step->number);
-		if (libsnap_has_bit(walker->closed, node))
-			continue;
-		for (uint32_t i = at; i < end && i - at < 2; i++)
-			__builtin_prefetch(&to[start[to[i]]]);
-		at = start[node];
-		end = start[node + 1];
-		*++step = (struct step){.number = number, .next = at, .end = end};
-		fetch_ahead(graph, at, end);
-		if (end - at == 1)
-			close_alike(graph, walker, node);
-	}
-	memset(pre->number, 0xff, (size_t)graph->nodes * sizeof(*pre->number));
-	for (uint32_t i = 0; i < pre->reached; i++)
-		pre->number[pre->order[i]] = i;
-}
+/* Where there are no more nodes, a thread would not be worth its start. */
+#define FEW 30000u
 
 /* ---- predecessors ---- */
 
@@ -114,6 +23,7 @@ static void walk_preorder(const struct adjacency *graph, struct preorder *pre,
 struct predecessors {
 	const struct adjacency *graph;
 	const uint32_t *number;
+	const uint64_t *tops;
 	/* by number: where its list ends, and once it is filled, where it begins */
 	uint32_t *start;
 	uint32_t *from;    /* the lists from `first` on */
@@ -142,29 +52,13 @@ static inline uint32_t look_ahead(const struct adjacency *graph, const uint32_t 
 	return near != NONE ? near : 0;
 }
 
-/* Lists are measured, and best is made the lowest predecessor.  Meanwhile ancestor counts. */
-static void measure_lists(const struct adjacency *graph, const struct preorder *pre,
-			  uint32_t *start, struct link *links)
+/* Where lists end; and best is the lowest predecessor at first. */
+static void plan_lists(const struct preorder *pre, uint32_t *start, struct link *links)
 {
-	const uint32_t *number = pre->number;
-	for (uint32_t i = 0; i < pre->reached; i++)
-		links[i] = (struct link){.best = pre->parent[i]};
-	for (uint32_t node = 0; node < graph->nodes; node++) {
-		uint32_t v = number[node];
-		if (v == NONE)
-			continue;
-		for (uint32_t e = graph->start[node], end = graph->start[node + 1]; e < end; e++) {
-			uint32_t w = number[graph->to[e]], near = look_ahead(graph, number, e);
-			__builtin_prefetch(&links[near], 1);
-			links[w].ancestor += w < v;
-			if (v < links[w].best)
-				links[w].best = v;
-		}
-	}
 	uint32_t sum = 0;
 	for (uint32_t i = 0; i < pre->reached; i++) {
-		start[i] = sum += links[i].ancestor;
-		links[i].ancestor = pre->parent[i];
+		start[i] = sum += pre->higher[i];
+		links[i] = (struct link){.ancestor = pre->parent[i], .best = pre->lowest[i]};
 	}
 	start[pre->reached] = sum;
 }
@@ -186,8 +80,10 @@ static void list_predecessors(struct predecessors *lists, uint32_t end)
 			continue;
 		for (uint32_t e = graph->start[node], stop = graph->start[node + 1]; e < stop;
 		     e++) {
-			uint32_t w = lists->number[graph->to[e]];
 			__builtin_prefetch(&start[look_ahead(graph, lists->number, e)]);
+			if (libsnap_has_bit(lists->tops, graph->to[e]))
+				continue;
+			uint32_t w = lists->number[graph->to[e]];
 			if (w - first < limit - first)
 				lists->from[--start[w] - lists->base] = v;
 		}
@@ -336,26 +232,6 @@ static void find_dominators(uint32_t count, uint32_t *dominator, const uint32_t 
 
 /* ---- the question ---- */
 
-static enum snap_status walk_from_roots(struct snap_graph *graph, struct preorder *pre,
-					struct snap_error *error)
-{
-	uint32_t nodes = graph->held.nodes;
-	struct walker walker = {.steps = libsnap_graph_take(graph, nodes, sizeof(*walker.steps))};
-	enum snap_status status = libsnap_bits_open(&walker.seen, graph, error);
-	if (status == SNAP_OK)
-		status = libsnap_bits_open(&walker.closed, graph, error);
-	if (status == SNAP_OK && walker.steps == NULL)
-		status = libsnap_fail_memory(error);
-	if (status == SNAP_OK) {
-		close_empty(&graph->held, &walker);
-		walk_preorder(&graph->held, pre, &walker);
-	}
-	libsnap_graph_give(graph, walker.steps, nodes, sizeof(*walker.steps));
-	libsnap_bits_close(walker.seen, graph);
-	libsnap_bits_close(walker.closed, graph);
-	return status;
-}
-
 /* What dominators and retained bytes may take: so much for each node, and the references once. */
 #define BYTES_PER_NODE 40u
 
@@ -380,7 +256,9 @@ static enum snap_status find_by_number(struct snap_graph *graph, struct preorder
 {
 	uint32_t count = pre->reached;
 	struct forest forest = {.links = room, .path = pre->order};
-	measure_lists(&graph->held, pre, lists->start, forest.links);
+	plan_lists(pre, lists->start, forest.links);
+	libsnap_graph_give(graph, pre->lowest, graph->held.nodes, 4);
+	pre->lowest = NULL;
 	lists->capacity = choose_capacity(graph, lists->start[count]);
 	lists->from = libsnap_graph_take(graph, lists->capacity, 4);
 	if (lists->from == NULL)
@@ -400,14 +278,11 @@ static enum snap_status find_by_number(struct snap_graph *graph, struct preorder
 static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre, void *room,
 				 struct snap_error *error)
 {
-	uint32_t count = pre->reached;
-	struct predecessors lists = {.graph = &graph->held, .number = pre->number};
-	lists.start = libsnap_graph_take(graph, count + 1u, 4);
-	enum snap_status status = lists.start != NULL
-					  ? find_by_number(graph, pre, &lists, room, error)
-					  : libsnap_fail_memory(error);
-	libsnap_graph_give(graph, lists.start, count + 1u, 4);
-	return status;
+	struct predecessors lists = {.graph = &graph->held,
+				     .number = pre->number,
+				     .tops = pre->tops,
+				     .start = pre->higher};
+	return find_by_number(graph, pre, &lists, room, error);
 }
 
 static void add_own(void *context, uint64_t row, uint64_t bytes)
@@ -438,6 +313,20 @@ static enum snap_status add_retained(struct snap_graph *graph, const struct preo
 	return SNAP_OK;
 }
 
+/* Retained bytes, and meanwhile the tree, for which what is known of lists makes room. */
+static enum snap_status add_up(struct snap_graph *graph, struct libsnap_worker *worker,
+			       const struct preorder *pre, struct snap_error *error)
+{
+	struct ordering ordering = {.rows = pre->order,
+				    .dominator = pre->parent,
+				    .size = pre->higher,
+				    .count = pre->reached};
+	libsnap_graph_order_branches(graph, worker, &ordering);
+	enum snap_status status = add_retained(graph, pre, error);
+	libsnap_graph_end_ordering(graph, worker, &ordering);
+	return status;
+}
+
 /* From numbers to rows: what is asked about rows in order is then read in order. */
 static void name_dominators(struct snap_graph *graph, const struct preorder *pre)
 {
@@ -447,11 +336,10 @@ static void name_dominators(struct snap_graph *graph, const struct preorder *pre
 	}
 }
 
-/* Bytes at the worst moment: forest and lists beside numbers, parents and the lists' places. */
+/* Bytes at the worst moment, which is the walk, with half a byte of sets. */
 static uint64_t worst_case(const struct snap_graph *graph)
 {
-	uint64_t nodes = graph->held.nodes, listed = graph->held.start[nodes];
-	return nodes * 25 + 64 + (listed < nodes ? listed : nodes) * 4;
+	return graph->held.nodes * (BYTES_TO_WALK + UINT64_C(1)) + 4096;
 }
 
 enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error *error)
@@ -465,15 +353,11 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 	if (graph->held.start == NULL || !libsnap_graph_fits(graph, worst_case(graph)))
 		return libsnap_graph_dominate_outside(graph, error);
 	uint32_t nodes = graph->held.nodes;
-	enum snap_status status = SNAP_OK;
-	struct preorder pre = {.number = libsnap_graph_take(graph, nodes, 4)};
-	pre.order = libsnap_graph_take(graph, nodes, 4);
-	pre.parent = libsnap_graph_take(graph, nodes, 4);
+	struct preorder pre = {.reached = 0};
+	struct libsnap_worker worker;
+	libsnap_worker_begin(&worker, nodes > FEW ? graph->options.threads : 1);
 	libsnap_graph_progress(graph, "dominators", 0, 4);
-	if (pre.number == NULL || pre.order == NULL || pre.parent == NULL)
-		status = libsnap_fail_memory(error);
-	if (status == SNAP_OK)
-		status = walk_from_roots(graph, &pre, error);
+	enum snap_status status = libsnap_graph_preorder(graph, &worker, &pre, error);
 	graph->dominator = pre.number;
 	if (status == SNAP_OK)
 		graph->retained = libsnap_graph_take(graph, nodes, 8);
@@ -482,14 +366,11 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 	if (status == SNAP_OK)
 		status = find_all(graph, &pre, graph->retained, error);
 	if (status == SNAP_OK)
-		libsnap_graph_order_branches(graph, pre.order, pre.parent, pre.reached,
-					     graph->retained);
-	if (status == SNAP_OK)
-		status = add_retained(graph, &pre, error);
+		status = add_up(graph, &worker, &pre, error);
 	if (status == SNAP_OK)
 		name_dominators(graph, &pre);
-	libsnap_graph_give(graph, pre.order, nodes, 4);
-	libsnap_graph_give(graph, pre.parent, nodes, 4);
+	libsnap_worker_end(&worker);
+	libsnap_graph_free_preorder(graph, &pre);
 	if (status != SNAP_OK)
 		libsnap_graph_free_dominators(graph);
 	return status;

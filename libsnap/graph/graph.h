@@ -6,6 +6,7 @@
 #include "core.h"
 #include "numbers.h"
 #include "snap_graph.h"
+#include "worker.h"
 
 /* None of what is counted in 32 bits.  Rows and references are so where all of them can be. */
 #define NONE UINT32_MAX
@@ -348,12 +349,41 @@ bool libsnap_chain_has(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_chain_dominator(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_chain_retained(const struct snap_graph *, uint64_t row);
 
+/* ---- preorder (preorder.c) ---- */
+
+/* Nodes are numbered as a walk depth first from the roots' node, which is number 0, reaches them. */
+struct preorder {
+	uint32_t *number; /* of a node, NONE if it was not reached */
+	uint32_t *order;  /* nodes by number */
+	uint32_t *parent; /* by number, a number */
+	uint32_t *higher; /* by number, how many predecessors have a higher one ... */
+	uint32_t *lowest; /* ... and the lowest of all */
+	/* Bits of rows: what roots refer to.  None but the roots dominates these, and what leads to
+	 * them is left out. */
+	uint64_t *tops;
+	uint32_t reached;
+};
+/* What it takes for each node at most, without sets. */
+#define BYTES_TO_WALK 32u
+enum snap_status libsnap_graph_preorder(struct snap_graph *, struct libsnap_worker *,
+					struct preorder *out, struct snap_error *error);
+/* All but number. */
+void libsnap_graph_free_preorder(struct snap_graph *, struct preorder *);
+
 /* ---- the tree of dominators (branches.c) ---- */
 
-/* Puts rows, of which those of numbers are given, in the order of the tree, if there is room.
- * dominator is of numbers, of which the lower ones dominate; room has 8 bytes for each of them. */
-void libsnap_graph_order_branches(struct snap_graph *, const uint32_t *rows,
-				  const uint32_t *dominator, uint32_t count, void *room);
+/* A job: puts objects in the order of the tree.  By number, of which the lower ones dominate: the
+ * object, the number of its dominator, and a place for how many objects its branch has. */
+struct ordering {
+	struct libsnap_job job;
+	const uint32_t *rows, *dominator;
+	uint32_t *size;
+	uint32_t count;
+	uint32_t *next, *row, *size_of;
+};
+/* Begins, if it is wanted and there is room; the first members stay as they are until the end. */
+void libsnap_graph_order_branches(struct snap_graph *, struct libsnap_worker *, struct ordering *);
+void libsnap_graph_end_ordering(struct snap_graph *, struct libsnap_worker *, struct ordering *);
 void libsnap_graph_free_branches(struct snap_graph *);
 
 /* ---- the cycle of one row (component.c) ---- */

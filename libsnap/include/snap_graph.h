@@ -42,6 +42,11 @@ struct snap_graph_options {
 	bool ignore_index; /* find everything anew, even if the snapshot has an index */
 	/* for snap_graph_branches: dominators keep 8 bytes more for each object */
 	bool branches;
+	/* That may run, the caller's among them; 0: 1.  With 2, a thread of the library's
+	 * helps some calls, if the process may use two processors.  It blocks all signals,
+	 * calls neither allocator nor io, and is gone when the call returns.  The answers are
+	 * the same.  More than 2 are as 2. */
+	unsigned threads;
 };
 #define SNAP_GRAPH_OPTIONS_INIT { .struct_size = sizeof(struct snap_graph_options) }
 

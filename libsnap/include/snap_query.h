@@ -142,6 +142,8 @@ struct snap_query_options {
 	size_t passed_count;       /* at most SNAP_MAX_PATTERNS */
 	/* add the standard errors of estimates; SNAP_MISUSE with cumulative */
 	bool errors;
+	/* That may run: as of a graph (snap_graph.h). */
+	unsigned threads;
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 

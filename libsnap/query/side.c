@@ -192,6 +192,7 @@ enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct 
 	options.max_memory_bytes = libsnap_budget_for_graph(budget);
 	options.io = budget->arrays.io;
 	options.temporary_folder = budget->arrays.folder;
+	options.threads = side->options->threads;
 	options.branches = side->options->retained || side->options->key == SNAP_KEY_DOMINATOR;
 	struct snap_reader_info reading;
 	snap_reader_info(side->reader, &reading);

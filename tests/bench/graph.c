@@ -1,7 +1,7 @@
-/* How long the questions of snap_graph.h take on a snapshot, in processor time, and how much
- *memory.
+/* How long the questions of snap_graph.h take on a snapshot, in processor time of all threads and
+ * elapsed, and how much memory.
  *
- *	graph FILE [MEMORY]                  measure, in so many MiB of memory
+ *	graph FILE [MEMORY [THREADS]]        measure, in so many MiB of memory, by so many threads
  *	graph --make OBJECTS REFERENCES FILE write a snapshot to measure: many types, lists, trees,
  *hubs and caches */
 #include "snap_graph.h"
@@ -20,24 +20,36 @@ static void must(enum snap_status status, const struct snap_error *error)
 	exit(2);
 }
 
-static double now(void)
+static double now(clockid_t clock)
 {
 	struct timespec time;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	clock_gettime(clock, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void lap(const char *what, double *start, const struct snap_graph *graph)
+struct start {
+	double used, at;
+};
+
+static struct start start_now(void)
+{
+	return (struct start){now(CLOCK_PROCESS_CPUTIME_ID), now(CLOCK_MONOTONIC)};
+}
+
+static void lap(const char *what, struct start *start, const struct snap_graph *graph)
 {
 	struct snap_graph_info info;
-	double end = now(), seconds = end - *start;
+	struct start end = start_now();
+	double elapsed = end.at - start->at;
 	snap_graph_info(graph, &info);
 	double objects = info.objects > 0 ? (double)info.objects : 1;
-	printf("%-24s %8.3f s  %6.1f M objects/s  %6.1f M references/s  held %5.1f, peak %5.1f bytes/object\n",
-	       what, seconds, objects / seconds / 1e6, (double)info.references / seconds / 1e6,
-	       (double)info.memory_bytes / objects, (double)info.peak_memory_bytes / objects);
+	printf("%-24s %8.3f s  %8.3f s elapsed  %6.1f M objects/s  %6.1f M references/s"
+	       "  held %5.1f, peak %5.1f bytes/object\n",
+	       what, end.used - start->used, elapsed, objects / elapsed / 1e6,
+	       (double)info.references / elapsed / 1e6, (double)info.memory_bytes / objects,
+	       (double)info.peak_memory_bytes / objects);
 	fflush(stdout);
-	*start = now();
+	*start = start_now();
 }
 
 static bool skip(void *context, const struct snap_graph_reference *reference)
@@ -47,7 +59,7 @@ static bool skip(void *context, const struct snap_graph_reference *reference)
 	return true;
 }
 
-static int measure(const char *path, uint64_t memory_bytes)
+static int measure(const char *path, uint64_t memory_bytes, unsigned threads)
 {
 	struct snap_error error = {.message = ""};
 	struct snap_reader *reader;
@@ -58,7 +70,8 @@ static int measure(const char *path, uint64_t memory_bytes)
 	struct snap_graph_paths_info merged;
 	uint64_t bytes, objects, references = 0;
 	options.max_memory_bytes = memory_bytes;
-	double start = now();
+	options.threads = threads;
+	struct start start = start_now();
 	must(snap_reader_open(&reader, path, NULL, &error), &error);
 	must(snap_graph_open(&graph, reader, &options, &error), &error);
 	snap_graph_info(graph, &info);
@@ -168,10 +181,12 @@ static int make(uint64_t objects, uint64_t references, const char *path)
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 || argc == 3)
-		return measure(argv[1], (argc == 3 ? strtoull(argv[2], NULL, 10) : 16384) << 20);
+	if (argc >= 2 && argc <= 4 && argv[1][0] != '-')
+		return measure(argv[1], (argc > 2 ? strtoull(argv[2], NULL, 10) : 16384) << 20,
+			       argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 2);
 	if (argc == 5 && strcmp(argv[1], "--make") == 0)
 		return make(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), argv[4]);
-	fprintf(stderr, "usage: graph FILE [MEMORY] | graph --make OBJECTS REFERENCES FILE\n");
+	fprintf(stderr,
+		"usage: graph FILE [MEMORY [THREADS]] | graph --make OBJECTS REFERENCES FILE\n");
 	return 2;
 }

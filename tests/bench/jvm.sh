@@ -46,12 +46,13 @@ whole() { paste "$work/$1" "$work/$2" | awk '{print $1 + $4, ($2 > $5 ? $2 : $5)
 steps() {
 	local round
 	for ((round = 0; round < rounds; round++)); do
-		"$BUILD/tests/bench/graph" "$2" | awk '/^dominators, retained/ {sub(/^[^0-9]*/, ""); print $1, $3, $(NF - 1)}' >>"$work/$3"
+		"$BUILD/tests/bench/graph" "$2" | awk '/^dominators, retained/ {sub(/^[^0-9]*/, ""); print $1, $3, $6, $(NF - 1)}' >>"$work/$3"
 	done
 	row "$1: dominators and retained bytes, from the opened snapshot, $(count "$2" references) references${MAT:+; MAT, elapsed}" s \
-		"$(column "$3" 1)" "$(column "$4" 1)" less
-	row "$1: the same, in a second" "M objects" "$(column "$3" 2)" "" more
-	row "$1: the same, memory per object" bytes "$(column "$3" 3)" "" less
+		"$(column "$3" 2)" "$(column "$4" 1)" less
+	row "$1: the same, processor time" s "$(column "$3" 1)" "" less
+	row "$1: the same, in a second" "M objects" "$(column "$3" 3)" "" more
+	row "$1: the same, memory per object" bytes "$(column "$3" 4)" "" less
 }
 
 # ask OBJECTS ROUNDS: VisualVM takes too long for the large heap
@@ -79,6 +80,8 @@ ask() {
 	both "$what: import, dominators, retained by type" "$1-import-whole" "$1-visualvm:VisualVM, retained by object" "$1-mat:MAT"
 	[ ! -e "$work/$1-mat" ] || milliseconds "$what: import, dominators, retained by type; MAT" "$1-import-whole" "$1-mat"
 	times "$what: \`snap-refs --dominators\`" "$1-dominators" -
+	milliseconds "$what: \`snap-refs --dominators\`" "$1-dominators" -
+	milliseconds "$what: \`snap-top --retained -k type\`" "$1-retained" -
 	memory "$what: \`snap-refs --dominators\`" "$1-dominators" -
 	milliseconds "$what: \`snap-top -k type\`" "$1-top" -
 	times "$what: \`snap-refs row:N\`" "$1-path" -

@@ -186,10 +186,9 @@ static uint64_t next_random(uint64_t *state, uint64_t limit)
 }
 
 /* Most references lead near; of these, most to what was made before, as in a heap. */
-static void test_one_of_many(uint64_t nodes, uint64_t edges, uint64_t seed)
+static void make_heap(struct buffer *buffer, uint64_t nodes, uint64_t edges, uint64_t seed)
 {
-	struct buffer buffer = {NULL, 0, 0};
-	struct snap_writer *writer = begin(&buffer);
+	struct snap_writer *writer = begin(buffer);
 	uint32_t types[] = {type(writer, "A", SNAP_TYPE_OBJECT),
 			    type(writer, "B", SNAP_TYPE_OBJECT)};
 	uint64_t state = seed;
@@ -208,6 +207,12 @@ static void test_one_of_many(uint64_t nodes, uint64_t edges, uint64_t seed)
 	for (uint64_t i = 0; i < 1 + seed % 3; i++)
 		root(writer, 1 + next_random(&state, nodes), SNAP_ROOT_GLOBAL, 0);
 	finish(writer);
+}
+
+static void test_one_of_many(uint64_t nodes, uint64_t edges, uint64_t seed)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	make_heap(&buffer, nodes, edges, seed);
 	compare_all(&buffer, nodes, seed % 2, "one row of many tells what all do");
 	free(buffer.bytes);
 }
@@ -410,6 +415,58 @@ static void test_empty(void)
 	free(buffer.bytes);
 }
 
+static bool digest_branches(void *context, const struct snap_graph_branch *branches, size_t count)
+{
+	uint64_t *digest = context;
+	for (size_t i = 0; i < count; i++)
+		*digest = (*digest ^ branches[i].row ^ branches[i].count << 20 ^
+			   branches[i].retained << 40) *
+			  UINT64_C(0x9e3779b97f4a7c15);
+	return true;
+}
+
+static struct snap_graph *dominated(struct snap_reader *reader, unsigned threads, uint64_t memory,
+				    uint64_t *branches)
+{
+	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
+	struct snap_graph *graph;
+	options.threads = threads;
+	options.max_memory_bytes = memory;
+	options.branches = true;
+	REQUIRE(snap_graph_open(&graph, reader, &options, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_dominate(graph, NULL) == SNAP_OK);
+	enum snap_status status = snap_graph_branches(graph, digest_branches, branches, NULL);
+	REQUIRE(status == (memory == 0 ? SNAP_OK : SNAP_END));
+	return graph;
+}
+
+/* One thread, two, and what is found in temporary files, in another way, agree. */
+static void test_threads(uint64_t nodes, uint64_t edges, uint64_t seed)
+{
+	struct buffer buffer = {NULL, 0, 0};
+	struct snap_reader *reader;
+	uint64_t branches[3] = {0}, bad = 0;
+	make_heap(&buffer, nodes, edges, seed);
+	REQUIRE(snap_reader_open_memory(&reader, buffer.bytes, buffer.size, NULL, NULL) == SNAP_OK);
+	struct snap_graph *one = dominated(reader, 1, 0, &branches[0]);
+	struct snap_graph *two = dominated(reader, 2, 0, &branches[1]);
+	struct snap_graph *outside = dominated(reader, 1, nodes * 8, &branches[2]);
+	for (uint64_t row = 0; row < nodes; row++) {
+		uint64_t dominator = snap_graph_dominator(outside, row);
+		uint64_t retained = snap_graph_retained(outside, row);
+		bad += snap_graph_dominator(one, row) != dominator ||
+		       snap_graph_dominator(two, row) != dominator ||
+		       snap_graph_retained(one, row) != retained ||
+		       snap_graph_retained(two, row) != retained;
+	}
+	CHECK_NAMED(bad == 0 && branches[0] == branches[1], "two threads find what one does");
+	snap_graph_close(one);
+	snap_graph_close(two);
+	snap_graph_close(outside);
+	snap_reader_close(reader);
+	free(buffer.bytes);
+}
+
 int main(void)
 {
 	test_empty();
@@ -420,6 +477,8 @@ int main(void)
 	test_zigzag(100000);
 	for (uint64_t seed = 0; seed < 8; seed++)
 		test_one_of_many(1000, 700 + 200 * seed, seed);
+	for (uint64_t seed = 0; seed < 4; seed++)
+		test_threads(100000, 120000 + 60000 * seed, seed);
 	test_list(1000000, false);
 	test_list(100000, true);
 	return DONE();

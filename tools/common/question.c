@@ -197,6 +197,7 @@ void rows_question(struct rows_question *question, const struct rows_options *gi
 	options->max_memory_bytes = cli_common.memory_bytes;
 	if (options->max_memory_bytes && options->max_memory_bytes < LEAST_MEMORY)
 		options->max_memory_bytes = LEAST_MEMORY; /* as the reader does */
+	options->threads = cli_common.threads;
 	options->function_name = demangle;
 	options->patterns = question->patterns;
 	add_patterns(question, &given->include, false, given->all_frames);
