@@ -159,8 +159,8 @@ static void keep_layout(struct py_walk *w, uint32_t layout, uint32_t type, const
 				      .count = (uint32_t)count,
 				      .type = type,
 				      .labelled = labelled};
-	uint64_t *kept = py_area_add(&w->layout_slots, count * sizeof(*slots));
-	if (!kept || !reach(&w->layout_infos, layout * sizeof(info))) {
+	uint64_t *kept = count > 0 ? py_area_add(&w->layout_slots, count * sizeof(*slots)) : NULL;
+	if ((count > 0 && !kept) || !reach(&w->layout_infos, layout * sizeof(info))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for layouts");
 		return;
 	}

@@ -42,7 +42,7 @@ struct py_area {
 /* Room for size bytes more than there are; false: no memory. */
 bool py_area_reserve(struct py_area *, size_t size);
 void py_area_free(struct py_area *);
-/* size bytes at the end, zeroed; NULL: no memory. */
+/* size bytes, one at least, at the end, zeroed; NULL: no memory. */
 static inline void *py_area_add(struct py_area *area, size_t size)
 {
 	if (__builtin_expect(area->capacity - area->size < size, 0) && !py_area_reserve(area, size))
