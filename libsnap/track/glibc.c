@@ -3,11 +3,16 @@
  * For the child of a snapshot.  Nothing but the layout of chunks, heaps and arenas
  * is known, so all is checked: a heap in which anything does not fit is left out
  * as a whole, and counted.  Chunks that wait for their next use in a thread's
- * cache or a fast bin look used; those that are found there are left out. */
+ * cache or a fast bin look used; those that are found there are left out.
+ *
+ * From 2.42 on caches count otherwise, and from 2.43 on there are no
+ * fast bins, and chunks with mappings of their own have other sizes. */
 #include <string.h>
 #include <sys/mman.h>
 
 #include "track.h"
+
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
 #define HEAP_MAX     ((uintptr_t)64 << 20) /* what is reserved for one, aligned to its size */
 #define PAGE         ((uintptr_t)4096)
@@ -19,16 +24,13 @@
 #define BITS         ((uintptr_t)7)
 #define BIN_WORDS    254u
 #define BEHIND_BINS  56u /* bytes until an arena ends */
+#define NEXT_ARENA   16u /* where the next arena is told */
 #define ARENA_AT_MIN 0x20u
 #define ARENA_AT_MAX 0x100u
 #define FAST_BINS    10u
 #define ARENAS_MAX   4096u
-#define CACHE_BINS   64u
-#define CACHE_SIZE \
-	(CACHE_BINS * (sizeof(uint16_t) + sizeof(uintptr_t)) + \
-	 8) /* with a thread's cache; usable */
-#define KEYS_MAX 256u
-#define KEY_MIN  ((uintptr_t)1 << 32) /* smaller ones may be anything */
+#define RELEASE_MAX  43u                  /* of those that are known: 2.43 */
+#define KEY_MIN      ((uintptr_t)1 << 32) /* smaller ones may be anything */
 
 struct walk {
 	struct track_chunks *out;
@@ -36,10 +38,10 @@ struct walk {
 	const struct track_account *account;
 	const struct track_mapping *module; /* that has malloc */
 	uintptr_t module_end, main_bins;
+	uintptr_t bins_at; /* in an arena; 0: unknown */
 	uintptr_t bins[ARENAS_MAX];
 	size_t arena_count;
-	uintptr_t keys[KEYS_MAX]; /* second words of chunks in caches */
-	size_t key_count;
+	uintptr_t key; /* the second word of chunks in caches; 0: unknown */
 	bool no_memory;
 };
 
@@ -175,8 +177,8 @@ static bool are_bins(uintptr_t bins)
 		return false;
 	for (uintptr_t at = bins; at < bins + BIN_WORDS * 8; at += 16) {
 		uintptr_t first = word_at(at), last = word_at(at + 8), self = at - HEADER;
-		if (first == 0 || last == 0 || (first | last) % HEADER != 0 ||
-		    (first == self) != (last == self))
+		if (first == 0 || last == 0 || (first == self) != (last == self) ||
+		    (first != self && (first | last) % HEADER != 0))
 			return false;
 	}
 	return true;
@@ -246,7 +248,7 @@ static void walk_main(struct walk *w, const struct track_mapping *m)
 }
 
 /* Where the bins of an arena are; 0: there is none. */
-static uintptr_t bins_of(const struct walk *w, uintptr_t arena)
+static uintptr_t bins_of(struct walk *w, uintptr_t arena)
 {
 	uintptr_t base = arena & ~(HEAP_MAX - 1);
 	const struct track_mapping *m = track_mapping_from(w->maps, base);
@@ -254,13 +256,15 @@ static uintptr_t bins_of(const struct walk *w, uintptr_t arena)
 	    !m || m->start > base || !is_plain(m) || !is_present(w, base) || word_at(base) != arena)
 		return 0;
 	for (uintptr_t at = arena + HEADER; at < arena + ARENA_AT_MAX; at += 8)
-		if (are_bins(at))
+		if (are_bins(at)) {
+			w->bins_at = at - arena;
 			return at;
+		}
 	return 0;
 }
 
 /* A heap has its arena, the heap before, its size, and how much of it may be used. */
-static bool describe_heap(const struct walk *w, const struct track_mapping *m, uintptr_t base,
+static bool describe_heap(struct walk *w, const struct track_mapping *m, uintptr_t base,
 			  struct heap *h, uintptr_t *bins)
 {
 	uintptr_t arena = word_at(base), size = word_at(base + 16), usable = word_at(base + 24);
@@ -325,6 +329,8 @@ static uintptr_t walk_pages(struct walk *w, const struct track_mapping *m, uintp
 		}
 		while (at < stop) {
 			uintptr_t head = word_at(at + 8), size = head & ~BITS;
+			if (size % PAGE == PAGE - HEADER)
+				size += HEADER; /* with what lies before it */
 			bool is_chunk = (head & BITS) == IS_MAPPED && word_at(at) == 0 &&
 					size != 0 && size % PAGE == 0 && size <= m->end - at;
 			if (is_chunk)
@@ -352,50 +358,79 @@ static void drop(struct track_range *chunk)
 	chunk->end = chunk->start;
 }
 
-static bool is_key(const struct walk *w, uintptr_t key)
+/* It is a variable of the allocator's. */
+static bool is_key(struct walk *w, uintptr_t key)
 {
-	for (size_t i = 0; i < w->key_count; i++)
-		if (w->keys[i] == key)
-			return true;
-	return false;
+	for (uintptr_t at = 0, stop; w->key == 0 && (stop = variables(w, &at)) != 0; at = stop)
+		for (; at + 8 <= stop; at += 8)
+			if (word_at(at) == key)
+				w->key = key;
+	return w->key == key;
 }
 
-/* Keys are a variable of the allocator's, or, in releases before 2.34, the cache's address. */
-static bool note_key(struct walk *w, uintptr_t cache, uintptr_t key)
+/* How many chunks of each size a thread keeps, or how many
+ * more it may, and where the first is.  Large ones share bins. */
+struct cache {
+	unsigned bins;
+	bool has_room;
+};
+static const struct cache caches[] = {{64, false}, {76, true}};
+#define SMALL_BINS 64u
+
+static size_t usable_size(size_t size)
 {
-	bool is_known = key == cache;
-	if (is_key(w, key))
-		return true;
-	for (uintptr_t at = 0, stop; !is_known && (stop = variables(w, &at)) != 0; at = stop)
-		for (; at + 8 <= stop && !is_known; at += 8)
-			is_known = word_at(at) == key;
-	if (is_known && w->key_count < KEYS_MAX)
-		w->keys[w->key_count++] = key;
-	return is_known;
+	return ((size + 8 + HEADER - 1) & ~(size_t)(HEADER - 1)) - 8;
 }
 
-/* How many chunks of each size a thread keeps, and where the first is. */
-static bool is_cache(struct walk *w, const struct track_range *chunk)
+static uint16_t count_of(const struct track_range *chunk, size_t bin)
 {
-	uintptr_t key = 0;
-	if (chunk->end - chunk->start != CACHE_SIZE)
+	uint16_t count;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	memcpy(&count, (const char *)chunk->start + bin * sizeof count, sizeof count);
+	return count;
+}
+
+static uintptr_t first_of(const struct track_range *chunk, const struct cache *as, size_t bin)
+{
+	return word_at(chunk->start + as->bins * sizeof(uint16_t) + bin * sizeof(uintptr_t));
+}
+
+static uint16_t room_of_empty(const struct track_range *chunk, const struct cache *as)
+{
+	size_t i = as->bins;
+	while (--i > 0 && first_of(chunk, as, i) != 0)
+		continue;
+	return count_of(chunk, i);
+}
+
+static bool is_cache_as(struct walk *w, const struct track_range *chunk, const struct cache *as)
+{
+	uintptr_t key = 0, first;
+	size_t size = usable_size(as->bins * (sizeof(uint16_t) + sizeof first));
+	if (chunk->end - chunk->start != size && chunk->end - chunk->start != size + HEADER)
 		return false;
-	for (size_t i = 0; i < CACHE_BINS; i++) {
-		uint16_t count;
-		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-		memcpy(&count, (const char *)chunk->start + i * sizeof count, sizeof count);
-		uintptr_t first = word_at(chunk->start + CACHE_BINS * sizeof count + i * 8);
-		if ((first != 0) != (count != 0))
+	uint16_t empty = as->has_room ? room_of_empty(chunk, as) : 0;
+	for (size_t i = 0; i < as->bins; i++) {
+		first = first_of(chunk, as, i);
+		if ((first == 0) != (count_of(chunk, i) == empty))
 			return false;
 		if (first == 0)
 			continue;
 		const struct track_range *c = find(w, first);
-		if (!c || c->end - c->start != CHUNK_MIN + i * 16 - 8 ||
+		if (!c || (i < SMALL_BINS && c->end - c->start != CHUNK_MIN + i * 16 - 8) ||
 		    (key != 0 && word_at(first + 8) != key))
 			return false;
 		key = word_at(first + 8);
 	}
-	return key >= KEY_MIN && note_key(w, chunk->start, key);
+	return key >= KEY_MIN && is_key(w, key);
+}
+
+static bool is_cache(struct walk *w, const struct track_range *chunk)
+{
+	for (size_t i = 0; i < sizeof caches / sizeof *caches; i++)
+		if (is_cache_as(w, chunk, &caches[i]))
+			return true;
+	return false;
 }
 
 static void drop_cached(struct walk *w)
@@ -404,13 +439,12 @@ static void drop_cached(struct walk *w)
 	for (size_t i = 0; i < c->count; i++)
 		if (is_cache(w, &c->all[i]))
 			drop(&c->all[i]);
-	for (size_t i = 0; i < c->count && w->key_count > 0; i++)
-		if (is_key(w, word_at(c->all[i].start + 8)))
+	for (size_t i = 0; i < c->count && w->key != 0; i++)
+		if (word_at(c->all[i].start + 8) == w->key)
 			drop(&c->all[i]);
 }
 
-/* Addresses of chunks, of which those behind the first are stored together
- * with where they are stored, or, in releases before 2.32, as they are. */
+/* A list: behind the first, addresses are stored together with where they are stored. */
 static void drop_fast(struct walk *w, uintptr_t chunk, uintptr_t usable)
 {
 	while (chunk != 0) {
@@ -418,13 +452,25 @@ static void drop_fast(struct walk *w, uintptr_t chunk, uintptr_t usable)
 		if (!c || c->end - c->start != usable)
 			return;
 		drop(c);
-		uintptr_t next = word_at(c->start), plain = next ^ c->start >> 12;
-		chunk = plain == 0 || find(w, plain + HEADER) ? plain : next;
+		chunk = word_at(c->start) ^ c->start >> 12;
 	}
+}
+
+/* Arenas are a ring; all have their bins at the same place. */
+static void find_bins_at(struct walk *w)
+{
+	uintptr_t next = word_at(w->main_bins + BIN_WORDS * 8 + NEXT_ARENA);
+	if (w->bins_at == 0 && next < w->main_bins && w->main_bins - next <= ARENA_AT_MAX)
+		w->bins_at = w->main_bins - next;
 }
 
 static void drop_fasts(struct walk *w)
 {
+	find_bins_at(w);
+	if (w->bins_at == 0)
+		w->out->unseen++;
+	if (w->bins_at < HEADER + FAST_BINS * 8)
+		return;
 	for (size_t i = 0; i < w->arena_count; i++)
 		for (uintptr_t bin = 0; bin < FAST_BINS; bin++)
 			drop_fast(w, word_at(w->bins[i] - HEADER - (FAST_BINS - bin) * 8),
@@ -432,6 +478,18 @@ static void drop_fasts(struct walk *w)
 }
 
 /* ---- all of them ---- */
+
+/* The second number of the C library's version; 0: it is another C library. */
+static unsigned release(void)
+{
+	const char *at = &gnu_get_libc_version ? gnu_get_libc_version() : "";
+	unsigned number = 0;
+	if (strncmp(at, "2.", 2) != 0)
+		return 0;
+	for (at += 2; *at >= '0' && *at <= '9' && number < 1000; at++)
+		number = number * 10 + (unsigned)(*at - '0');
+	return number;
+}
 
 static void walk(struct walk *w)
 {
@@ -448,6 +506,8 @@ static void walk(struct walk *w)
 	if (!has_heap && top_of(w->main_bins) != w->main_bins - HEADER)
 		w->out->unseen++;
 	drop_cached(w);
+	if (w->key == 0 && release() > RELEASE_MAX)
+		w->out->unseen++;
 	drop_fasts(w);
 }
 
