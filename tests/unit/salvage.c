@@ -304,6 +304,33 @@ static void test_repeated(void)
 	build_free(&b);
 }
 
+/* A sound hash over values that are none, where no directory says how many rows there are. */
+static void test_undecodable(void)
+{
+	struct build b = {0};
+	struct snap_error error;
+	struct snap_reader *reader;
+	struct snap_reader_info info;
+	uint64_t value;
+	build_begin(&b);
+	build_strings(&b, sample_strings, sizeof sample_strings / sizeof *sample_strings);
+	for (size_t i = 0; i < sample_good.column_count; i++) {
+		const struct sample_column *c = &sample_good.columns[i];
+		if (c->column == SNAP_ROOT_OBJECT)
+			build_raw(&b, build_like(&b, c->column, SNAPFMT_PLANES, c->count), "\xff\xff", 2);
+		else
+			build_column(&b, c->column, c->values, c->count);
+	}
+	REQUIRE(open_partial(&reader, b.bytes, b.size, 0, &error) == SNAP_OK);
+	snap_reader_info(reader, &info);
+	CHECK(info.damaged && info.damage.status == SNAP_CORRUPT);
+	CHECK(scan_objects(reader).bytes == 476 && scan_objects(reader).lost == 0);
+	CHECK(read_first(reader, SNAP_ROOT_OBJECT, &value, &error) == SNAP_CORRUPT);
+	CHECK(read_first(reader, SNAP_ROOT_KIND_COLUMN, &value, &error) == SNAP_OK && value == 3);
+	snap_reader_close(reader);
+	build_free(&b);
+}
+
 static void test_nothing_there(void)
 {
 	struct snap_reader *reader;
@@ -367,6 +394,7 @@ int main(void)
 	test_lost_tables();
 	test_series();
 	test_repeated();
+	test_undecodable();
 	test_nothing_there();
 	test_every_damage();
 	return DONE();

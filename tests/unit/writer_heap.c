@@ -256,6 +256,9 @@ static void test_wrong(struct heap *h)
 	WRONG(words[1], SNAP_REF_VALUE * 4 + 3);
 	WRONG(words[2], 0);
 	WRONG(words[2], OBJECTS + 1);
+	arrays.word_count--;
+	CHECK(finish_with(h, &arrays, false) == SNAP_MISUSE);
+	arrays = arrays_of(h);
 	arrays.count = UINT32_MAX;
 	CHECK(finish_with(h, &arrays, false) == SNAP_MISUSE);
 	arrays = arrays_of(h);
