@@ -1,7 +1,7 @@
 /* Which row comes first: a total order, tracemalloc's for its keys. */
 #include <string.h>
 
-#include "query.h"
+#include "order.h"
 
 #define MOST_CHOSEN 65536
 

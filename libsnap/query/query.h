@@ -579,40 +579,7 @@ enum snap_status libsnap_side_add(struct side *, struct snap_error *);
 void libsnap_side_end(struct side *);
 enum snap_status libsnap_too_much(struct snap_error *error);
 
-/* ---- order (order.c, ranks.c, answer.c) ---- */
-
-/* How the parts of a tuple compare: as texts, as lists, else as numbers. */
-struct tuple_form {
-	unsigned texts, chains;
-	const struct tuple_form *items; /* of the lists */
-};
-
-/* Numbers that compare as what they stand for: by id
- * of texts, and of lists of items of that form. */
-struct ranks {
-	struct space *space;
-	struct libsnap_array texts, chains;
-};
-enum snap_status libsnap_ranks_begin(struct ranks *, struct space *, const struct tuple_form *,
-				     struct snap_error *);
-void libsnap_ranks_end(struct ranks *);
-/* A part as a number. */
-uint64_t libsnap_rank(struct ranks *, const struct tuple_form *, unsigned part, uint64_t value);
-
-/* Sorts by numbers, the first ones first; ties keep the order in which they were added. */
-#define SORT_NUMBERS 16
-struct number_sort {
-	struct libsnap_sorter sorter;
-	struct libsnap_sort_walk walk;
-	struct budget *budget;
-};
-void libsnap_number_sort_begin(struct number_sort *, struct budget *);
-enum snap_status libsnap_number_sort_add(struct number_sort *, const uint64_t *numbers,
-					 size_t count, uint32_t id, struct snap_error *);
-enum snap_status libsnap_number_sort_finish(struct number_sort *, struct snap_error *);
-/* SNAP_END after the last. */
-enum snap_status libsnap_number_sort_next(struct number_sort *, uint32_t *id, struct snap_error *);
-void libsnap_number_sort_end(struct number_sort *);
+/* ---- order (order.c) ---- */
 
 enum snap_status libsnap_answer_sort(struct snap_answer *, struct snap_error *);
 

@@ -2,7 +2,7 @@
  * need be. */
 #include <string.h>
 
-#include "query.h"
+#include "order.h"
 
 /* Of the budget, for what is being sorted; and at once, to compare, of a text. */
 #define SORT_SHARE 8

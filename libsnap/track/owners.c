@@ -94,7 +94,7 @@ static uint32_t function_label(struct picture *p, uint32_t node)
 		const struct track_mapping *file = track_mapping_from(&p->maps, module->start);
 		const char *name = file ? strrchr(file->path, '/') : NULL;
 		snprintf(text, sizeof text, "%s+0x%zx", name ? name + 1 : "?",
-			 address - module->start);
+			 (size_t)(address - module->start));
 	}
 	return p->functions[node] = track_picture_string(p, text, strlen(text));
 }

@@ -317,7 +317,8 @@ static void test_undecodable(void)
 	for (size_t i = 0; i < sample_good.column_count; i++) {
 		const struct sample_column *c = &sample_good.columns[i];
 		if (c->column == SNAP_ROOT_OBJECT)
-			build_raw(&b, build_like(&b, c->column, SNAPFMT_PLANES, c->count), "\xff\xff", 2);
+			build_raw(&b, build_like(&b, c->column, SNAPFMT_PLANES, c->count),
+				  "\xff\xff", 2);
 		else
 			build_column(&b, c->column, c->values, c->count);
 	}
