@@ -241,7 +241,8 @@ void record_run(const struct record_options *options, char **command)
 			    folder && *folder ? folder : "/tmp");
 	int file = size < (int)sizeof report ? mkstemp(report) : -1;
 	if (file < 0)
-		exit(cli_fail("%s: %s", report, strerror(errno)));
+		exit(cli_fail("%s: %s: set TMPDIR to a folder that can be written to", report,
+			      strerror(errno)));
 	close(file);
 	set_environment(options, report);
 	start(command);

@@ -124,10 +124,10 @@ bool target_extension(char *out, const char *wanted, const struct process *p, un
 	}
 	if (*out)
 		return target_sees(p, out);
-	cli_fail(
-		"process %d runs CPython %u.%u, for which there is no extension: make python PYTHON=python%u.%u, "
-		"install-python instead of python where snap is installed, or --extension=FILE",
-		(int)p->pid, version >> 8, version & 255, version >> 8, version & 255);
+	cli_fail("process %d runs CPython %u.%u, for which there is no extension: "
+		 "make install-python PYTHON=python%u.%u, or name the snap/_snap.*.so of make "
+		 "python or pip with --extension",
+		 (int)p->pid, version >> 8, version & 255, version >> 8, version & 255);
 	return false;
 }
 
