@@ -6,7 +6,7 @@
 #define DIGITS     4u
 #define DIGIT_MAX  ((1u << DIGIT_BITS) - 1)
 /* Of a process, for each of an address here, as is guessed: room costs nothing until it is used. */
-#define BYTES_EACH 16u
+#define BYTES_EACH 32u
 
 struct found {
 	struct py_area addresses; /* uintptr_t */

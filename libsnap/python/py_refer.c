@@ -8,7 +8,7 @@
 #define ROOM        4096u
 #define FIRST_ROOM  65536u
 /* Of a process, for each object, as is guessed: room costs nothing until it is used. */
-#define BYTES_EACH 64u
+#define BYTES_EACH 128u
 #define WORDS_EACH 2u
 #define LABELLED   3u /* words of a reference that says its label */
 
