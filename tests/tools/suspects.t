@@ -105,6 +105,10 @@ is "$(awk -F'\t' '$10 == "held" {print $1, $3, $6, $14}' sites.tsv)" "1 20 1800 
 2 30 300 a.c:1" "which is listed; what has neither type nor place is left out"
 is "$(awk -F'\t' '$10 == "keyword" {printf "%s ", $12}' sites.tsv)" "node_new text_new a.c:1 " "the function, or the place, is a word to search for"
 ok "for people" eval 'snap-refs -s sites.snap | grep -qx "Suspect 1: 20 blocks, held by the roots together, hold 2.0 KiB, 76.9%"'
+is "$(snap-refs sites.snap id:110 | sed -n '/^Allocated/,/^$/p')" "Allocated at:
+  text_new (a.c:3)
+  node_new (a.c:2)
+  a.c:1" "a frame without a function is its place"
 snap-index -o indexed.snap sites.snap
 is "$(snap-refs --suspects indexed.snap)" "$(snap-refs --suspects sites.snap)" "an index changes nothing"
 

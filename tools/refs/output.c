@@ -272,9 +272,9 @@ static void print_line(const struct refs_line *line)
 	    (line->is_single || (!is_path && (line->count == REFS_ABSENT || line->count == 1))))
 		print_identity(line);
 	if (line->site.size > 0) {
-		printf(is_frame ? " (" : "  at ");
+		printf(!is_frame ? "  at " : any ? " (" : "");
 		print_text(line->site.bytes, line->site.size);
-		printf(is_frame ? ")" : "");
+		printf(is_frame && any ? ")" : "");
 	}
 	if (line->kind != NULL && strcmp(line->kind, "unreachable") == 0)
 		printf("  (unreachable)");
