@@ -26,6 +26,8 @@ static struct {
 	void (*free_aligned_sized)(void *, size_t, size_t);
 	int (*dlclose)(void *);
 } next;
+/* glibc's, which merges a free block with the one behind it. */
+extern void *__libc_malloc(size_t) __attribute__((weak));
 static _Atomic int found; /* 0 no, 1 being looked for, 2 yes */
 
 /* For allocations that looking for the next functions makes itself; never freed. */
@@ -73,6 +75,7 @@ static __attribute__((noinline)) bool find_next(void)
 	look_up(&next.free_sized, "free_sized");
 	look_up(&next.free_aligned_sized, "free_aligned_sized");
 	look_up(&next.dlclose, "dlclose");
+	track_reads_behind = next.malloc && next.malloc == &__libc_malloc;
 	errno = kept;
 	atomic_store(&found, 2);
 	return true;

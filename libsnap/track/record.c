@@ -11,6 +11,7 @@
 #define TIMED_BLOCKS 16u
 
 _Atomic bool track_on;
+bool track_reads_behind;
 struct track_lost track_lost;
 struct track_sums track_sums;
 
@@ -108,8 +109,8 @@ void track_freed(uintptr_t address)
 			atomic_fetch_add_explicit(&track_lost.older_frees, 1, memory_order_relaxed);
 		return;
 	}
-	/* Allocators that merge free blocks, as glibc's, look at what comes behind this one. */
-	__builtin_prefetch((const char *)address + was.size + sizeof(size_t));
+	if (track_reads_behind)
+		__builtin_prefetch((const char *)address + was.size + sizeof(size_t));
 	struct track_thread *self = track_self();
 	if (TRACK_UNLIKELY(!self || self->busy)) {
 		track_count(-worth(was.size));

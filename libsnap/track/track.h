@@ -456,6 +456,9 @@ struct track_settings {
 extern struct track_settings track_settings __attribute__((visibility("hidden")));
 extern _Atomic bool track_on __attribute__((visibility("hidden")));
 
+/* Whether the allocator looks at what comes behind a block that is freed. */
+extern bool track_reads_behind __attribute__((visibility("hidden")));
+
 /* What could not be recorded. */
 struct track_lost {
 	_Atomic uint64_t blocks, duplicates;
