@@ -16,6 +16,7 @@ lru_method lru_method module;total functools._lru_cache_wrapper;cached dict;<key
 closure closure module;CALLBACKS list;[] function;__closure__ tuple;document cell;cell_contents bytearray
 thread_local backlog in work (thread_local.py) list;[] thread_local.Job;blob bytearray
 generator generator module;PENDING list;[] generator;buffer bytearray
+task task module;TASKS set;<element> _asyncio.Task;<internal> coroutine;body bytearray
 c_extension held from C: refcount 1, 0 known c_extension.Row;cells list
 END
 }
