@@ -61,6 +61,8 @@ ask() {
 	file=$(dump "$1")
 	for ((round = 0; round < $2; round++)); do
 		ours "$1-import" snap-import hprof -q -o "$snap" "$file"
+		ours "$1-alone" snap-import hprof -q --threads=1 -o "$work/.alone" "$file"
+		cmp "$snap" "$work/.alone" && rm "$work/.alone"
 		slurp "$1-slurp" "$file"
 		[ "$1" = "$large" ] || visualvm "$1-types" types "$file"
 		ours "$1-dominators" snap-refs --dominators "$snap"
@@ -73,6 +75,8 @@ ask() {
 	bytes=$(bytes "$file")
 	what="$(count "$snap" objects) objects, $((bytes / 1000000)) MB"
 	row "$what: import, of processor time" MB/s "$(per "$1-import" "$((bytes / 1000000))")" "" more
+	row "$what: the same with \`--threads=1\`" MB/s "$(per "$1-alone" "$((bytes / 1000000))")" "" more
+	milliseconds "$what: import; with \`--threads=1\`" "$1-import" "$1-alone"
 	both "$what: import" "$1-import" "$1-slurp:hprof-slurp, histogram" "$1-types:VisualVM, histogram"
 	row "$what: file per object; dump through \`zstd -3\`" bytes "$(awk -v b="$(bytes "$snap")" -v n="$(count "$snap" objects)" 'BEGIN {print b / n}')" \
 		"$(zstd -q -3 -c "$file" | wc -c | awk -v n="$(count "$snap" objects)" '{print $1 / n}')" less

@@ -5,9 +5,9 @@
 
 /* A batch should stay where a processor has it at hand, and be worth the way to another. */
 #define ITEMS_ALONE 256u
-#define ITEMS       1024u
+#define ITEMS       4096u
 /* With more of them, it is full. */
-#define TARGETS 16384u
+#define TARGETS 65536u
 #define BYTES   (256u << 10)
 /* So small a dump is read before a thread has begun. */
 #define LITTLE (1u << 20)
