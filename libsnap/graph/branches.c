@@ -2,48 +2,37 @@
 #include "graph.h"
 
 /* Places count from 0 without the roots, which are number 0. */
-static void place_all(struct libsnap_job *job)
+static void place_all(struct branches *branches, const uint32_t *rows, const uint32_t *dominator,
+		      uint32_t *size, uint32_t *next)
 {
-	const struct ordering *ordering = (const struct ordering *)job;
-	const uint32_t *dominator = ordering->dominator;
-	uint32_t *row = ordering->row, *size = ordering->size, *next = ordering->next;
-	for (uint32_t i = 0; i < ordering->count; i++)
+	uint32_t count = branches->reached + 1;
+	for (uint32_t i = 0; i < count; i++)
 		size[i] = 1;
-	for (uint32_t i = ordering->count; i-- > 1;)
+	for (uint32_t i = count; i-- > 1;)
 		size[dominator[i]] += size[i];
 	next[0] = 0;
-	for (uint32_t i = 1; i < ordering->count; i++) {
+	for (uint32_t i = 1; i < count; i++) {
 		uint32_t place = next[dominator[i]];
 		next[dominator[i]] += size[i];
 		next[i] = place + 1;
-		row[place] = ordering->rows[i];
-		ordering->size_of[place] = size[i];
+		branches->row[place] = rows[i];
+		branches->count[place] = size[i];
 	}
 }
 
-void libsnap_graph_order_branches(struct snap_graph *graph, struct libsnap_worker *worker,
-				  struct ordering *ordering)
+void libsnap_graph_order_branches(struct snap_graph *graph, const struct preorder *pre, void *room)
 {
 	struct branches *branches = &graph->branches;
 	uint64_t objects = graph->objects;
-	if (!graph->options.branches || !libsnap_graph_fits(graph, objects * 12))
+	if (!graph->options.branches || !libsnap_graph_fits(graph, objects * 8))
 		return;
-	branches->row = ordering->row = libsnap_graph_take(graph, objects, 4);
-	branches->count = ordering->size_of = libsnap_graph_take(graph, objects, 4);
-	branches->reached = ordering->count - 1;
-	ordering->next = libsnap_graph_take(graph, ordering->count, 4);
-	ordering->job = (struct libsnap_job){.run = place_all};
-	if (branches->row != NULL && branches->count != NULL && ordering->next != NULL)
-		libsnap_worker_post(worker, &ordering->job);
-	else
+	branches->row = libsnap_graph_take(graph, objects, 4);
+	branches->count = libsnap_graph_take(graph, objects, 4);
+	branches->reached = pre->reached - 1;
+	if (branches->row == NULL || branches->count == NULL)
 		libsnap_graph_free_branches(graph);
-}
-
-void libsnap_graph_end_ordering(struct snap_graph *graph, struct libsnap_worker *worker,
-				struct ordering *ordering)
-{
-	libsnap_worker_wait(worker, &ordering->job);
-	libsnap_graph_give(graph, ordering->next, ordering->count, 4);
+	else
+		place_all(branches, pre->order, pre->parent, room, (uint32_t *)room + pre->reached);
 }
 
 void libsnap_graph_free_branches(struct snap_graph *graph)

@@ -235,12 +235,13 @@ static void find_dominators(uint32_t count, uint32_t *dominator, const uint32_t 
 /* What dominators and retained bytes may take: so much for each node, and the references once. */
 #define BYTES_PER_NODE 40u
 
-/* Room for lists of predecessors: as much as all of them need, if that is not too much. */
+/* Room for lists of predecessors, in the place of the lowest of them: as much as all need, if that
+ * is not too much. */
 static uint32_t choose_capacity(const struct snap_graph *graph, uint32_t listed)
 {
 	uint64_t nodes = graph->held.nodes;
 	uint64_t wanted = nodes * BYTES_PER_NODE + graph->held.capacity * 4ull;
-	uint64_t used = graph->used, room = nodes;
+	uint64_t used = graph->used - nodes * 4, room = nodes;
 	if (wanted > graph->options.max_memory_bytes)
 		wanted = graph->options.max_memory_bytes;
 	if (wanted > used && (wanted - used) / 4 > room)
@@ -250,39 +251,34 @@ static uint32_t choose_capacity(const struct snap_graph *graph, uint32_t listed)
 
 /* From numbers of parents to those of dominators.  The forest's path takes the place of order,
  * which is found again from the numbers; room is for as many links. */
-static enum snap_status find_by_number(struct snap_graph *graph, struct preorder *pre,
-				       struct predecessors *lists, void *room,
+static enum snap_status find_by_number(struct snap_graph *graph, struct preorder *pre, void *room,
 				       struct snap_error *error)
 {
 	uint32_t count = pre->reached;
+	struct predecessors lists = {.graph = &graph->held,
+				     .number = pre->number,
+				     .tops = pre->tops,
+				     .start = pre->higher};
 	struct forest forest = {.links = room, .path = pre->order};
-	plan_lists(pre, lists->start, forest.links);
-	libsnap_graph_give(graph, pre->lowest, graph->held.nodes, 4);
-	pre->lowest = NULL;
-	lists->capacity = choose_capacity(graph, lists->start[count]);
-	lists->from = libsnap_graph_take(graph, lists->capacity, 4);
-	if (lists->from == NULL)
+	plan_lists(pre, lists.start, forest.links);
+	lists.capacity = choose_capacity(graph, lists.start[count]);
+	lists.from = libsnap_graph_resize(graph, pre->lowest, graph->held.nodes * 4ull,
+					  lists.capacity * 4ull);
+	if (lists.from == NULL)
 		return libsnap_fail_memory(error);
+	pre->lowest = NULL;
 	libsnap_graph_progress(graph, "dominators", 1, 4);
-	find_semidominators(count, lists, &forest);
+	find_semidominators(count, &lists, &forest);
 	libsnap_graph_progress(graph, "dominators", 2, 4);
-	libsnap_graph_give(graph, lists->from, lists->capacity, 4);
-	find_dominators(count, pre->parent, lists->start + 1, room);
+	libsnap_graph_give(graph, lists.from, lists.capacity, 4);
+	find_dominators(count, pre->parent, lists.start + 1, room);
+	libsnap_graph_give(graph, pre->higher, graph->held.nodes + 1u, 4);
+	pre->higher = NULL;
 	libsnap_graph_progress(graph, "dominators", 3, 4);
 	for (uint32_t node = 0; node < graph->held.nodes; node++)
 		if (pre->number[node] != NONE)
 			pre->order[pre->number[node]] = node;
 	return SNAP_OK;
-}
-
-static enum snap_status find_all(struct snap_graph *graph, struct preorder *pre, void *room,
-				 struct snap_error *error)
-{
-	struct predecessors lists = {.graph = &graph->held,
-				     .number = pre->number,
-				     .tops = pre->tops,
-				     .start = pre->higher};
-	return find_by_number(graph, pre, &lists, room, error);
 }
 
 static void add_own(void *context, uint64_t row, uint64_t bytes)
@@ -311,20 +307,6 @@ static enum snap_status add_retained(struct snap_graph *graph, const struct preo
 			*sum = UINT64_MAX;
 	}
 	return SNAP_OK;
-}
-
-/* Retained bytes, and meanwhile the tree, for which what is known of lists makes room. */
-static enum snap_status add_up(struct snap_graph *graph, struct libsnap_worker *worker,
-			       const struct preorder *pre, struct snap_error *error)
-{
-	struct ordering ordering = {.rows = pre->order,
-				    .dominator = pre->parent,
-				    .size = pre->higher,
-				    .count = pre->reached};
-	libsnap_graph_order_branches(graph, worker, &ordering);
-	enum snap_status status = add_retained(graph, pre, error);
-	libsnap_graph_end_ordering(graph, worker, &ordering);
-	return status;
 }
 
 /* From numbers to rows: what is asked about rows in order is then read in order. */
@@ -364,9 +346,11 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 	if (status == SNAP_OK && graph->retained == NULL)
 		status = libsnap_fail_memory(error);
 	if (status == SNAP_OK)
-		status = find_all(graph, &pre, graph->retained, error);
+		status = find_by_number(graph, &pre, graph->retained, error);
 	if (status == SNAP_OK)
-		status = add_up(graph, &worker, &pre, error);
+		libsnap_graph_order_branches(graph, &pre, graph->retained);
+	if (status == SNAP_OK)
+		status = add_retained(graph, &pre, error);
 	if (status == SNAP_OK)
 		name_dominators(graph, &pre);
 	libsnap_worker_end(&worker);

@@ -372,18 +372,9 @@ void libsnap_graph_free_preorder(struct snap_graph *, struct preorder *);
 
 /* ---- the tree of dominators (branches.c) ---- */
 
-/* A job: puts objects in the order of the tree.  By number, of which the lower ones dominate: the
- * object, the number of its dominator, and a place for how many objects its branch has. */
-struct ordering {
-	struct libsnap_job job;
-	const uint32_t *rows, *dominator;
-	uint32_t *size;
-	uint32_t count;
-	uint32_t *next, *row, *size_of;
-};
-/* Begins, if it is wanted and there is room; the first members stay as they are until the end. */
-void libsnap_graph_order_branches(struct snap_graph *, struct libsnap_worker *, struct ordering *);
-void libsnap_graph_end_ordering(struct snap_graph *, struct libsnap_worker *, struct ordering *);
+/* Puts objects in the order of the tree, if it is wanted and there is room, when the parents of
+ * numbers have become their dominators; room has 8 bytes for each number. */
+void libsnap_graph_order_branches(struct snap_graph *, const struct preorder *, void *room);
 void libsnap_graph_free_branches(struct snap_graph *);
 
 /* ---- the cycle of one row (component.c) ---- */
