@@ -58,6 +58,22 @@ need_real() {
 	done
 }
 
+# fetch FOLDER COMMAND...: sets the variable FOLDER to what tests/real/npm or tests/real/pip prints.  Where there is no network
+# the test ends: it fails and says why, or is skipped where SKIP_REAL=1 says so.
+fetch() {
+	local -n fetched=$1; shift
+	fetched=$("$@" 2>"$work/.fetch") && return
+	tap_count=$((tap_count + 1))
+	if [ "${SKIP_REAL:-0}" = 1 ]; then
+		echo "ok $tap_count - # SKIP no packages from the network, and SKIP_REAL=1"
+	else
+		echo "not ok $tap_count - packages come from the network (SKIP_REAL=1 skips): ${*##*/}"
+		tap_failed=1
+		grep -i error "$work/.fetch" | head -3 | cut -c 1-300 | sed 's/^/# /'
+	fi
+	done_testing
+}
+
 done_testing() {
 	echo "1..$tap_count"
 	exit $tap_failed

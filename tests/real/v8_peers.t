@@ -5,8 +5,7 @@
 need_real node npm
 here=$top/tests/real
 export NODE_OPTIONS=--max-old-space-size=6000
-modules=$("$here/npm" typescript@5.9.3 chrome-devtools-frontend@1.0.1705227 @memlab/core@2.0.5)
-is "$?" 0 "the peers are here"
+fetch modules "$here/npm" typescript@5.9.3 chrome-devtools-frontend@1.0.1705227 @memlab/core@2.0.5
 cd "$work" || exit 1
 
 # wanted PEER ROWS: the rows that the peer has, too

@@ -4,8 +4,7 @@
 . "$top/tests/real/python/pythons.bash"
 python=$(command -v python3)
 ok "builds" build_for "$python"
-peers=$("$top/tests/real/pip" "$python" guppy3==3.1.7 pympler==1.1 objgraph==3.7.0)
-ok "the peers are here" test -d "$peers/guppy"
+fetch peers "$top/tests/real/pip" "$python" guppy3==3.1.7 pympler==1.1 objgraph==3.7.0
 cd "$work" || exit 1
 PYTHONPATH=$BUILD/python:$peers PYTHONDONTWRITEBYTECODE=1 "$python" "$top/tests/real/python/peers.py" . || echo "# peers.py failed"
 
