@@ -161,7 +161,8 @@ enum snap_status libsnap_encode(struct libsnap_encoder *encoder, struct libsnap_
 				const uint64_t *values, size_t count, uint8_t *scratch,
 				size_t *raw_size, struct snap_error *error)
 {
-	const struct encoding e = {encoder, c, scratch, error};
+	struct encoding e = {.encoder = encoder, .column = c, .error = error};
+	e.scratch = scratch;
 	enum snap_status status = SNAP_OK;
 	if (!c->chosen)
 		status = choose_encoding(&e, values, count, &c->encoding);
