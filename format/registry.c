@@ -101,6 +101,7 @@ const struct snapfmt_column snapfmt_columns[] = {
 	{29, 13, "index_classes", "places", SNAPFMT_NUMBER, 0, 0, false, false, false},
 	{29, 14, "index_classes", "empty", SNAPFMT_NUMBER, 0, 0, false, false, false},
 	{29, 15, "index_classes", "hollow", SNAPFMT_NUMBER, 0, 0, false, false, false},
+	{29, 16, "index_classes", "first", SNAPFMT_OPTIONAL_ID, 11, 0, false, false, false},
 	{30, 0, "index_nodes", "class", SNAPFMT_ID, 29, 0, false, false, true},
 	{30, 1, "index_nodes", "parent", SNAPFMT_OPTIONAL_ID, 30, 0, false, false, false},
 	{30, 2, "index_nodes", "retained", SNAPFMT_NUMBER, 0, 0, false, false, false},

@@ -157,7 +157,7 @@ struct libsnap_batch_out {
 #define LIBSNAP_BLOCK_ROWS 65536u
 /* A code for each of so many is what zstd takes in one bite. */
 #define LIBSNAP_BLOCK_TARGETS 131072u
-#define LIBSNAP_COLUMNS_MAX   16
+#define LIBSNAP_COLUMNS_MAX   17
 struct libsnap_column_out {
 	const struct snapfmt_column *info;
 	uint64_t same;          /* the value of all rows so far, while they do not vary */

@@ -247,6 +247,7 @@ static inline uint64_t libsnap_mix(uint64_t x)
 enum snap_status libsnap_indexed_open(struct snap_graph *, struct snap_error *error);
 void libsnap_indexed_search(struct snap_graph *);
 void libsnap_indexed_find_cycles(struct snap_graph *);
+bool libsnap_indexed_is_reached(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_indexed_dominator(const struct snap_graph *, uint64_t row);
 uint64_t libsnap_indexed_retained(const struct snap_graph *, uint64_t row);
 void libsnap_indexed_cycle(const struct snap_graph *, uint64_t index, struct snap_graph_cycle *out);
@@ -351,7 +352,8 @@ uint64_t libsnap_chain_retained(const struct snap_graph *, uint64_t row);
 
 /* ---- preorder (preorder.c) ---- */
 
-/* Nodes are numbered as a walk depth first from the roots' node, which is number 0, reaches them. */
+/* Nodes are numbered as a walk depth first from the
+ * roots' node, which is number 0, reaches them. */
 struct preorder {
 	uint32_t *number; /* of a node, NONE if it was not reached */
 	uint32_t *order;  /* nodes by number */

@@ -3,9 +3,9 @@
 #include "graph.h"
 
 /* What single values may cost before columns are read:
- * a block that must be decoded counts a thousand. */
-#define PATIENCE 1000000u
-#define MISS     1000u
+ * a block that must be decoded counts five thousand. */
+#define PATIENCE 5000000u
+#define MISS     5000u
 #define BLOCK    65536u
 
 enum snap_status libsnap_indexed_open(struct snap_graph *graph, struct snap_error *error)
@@ -262,6 +262,14 @@ static uint64_t read_distance(struct snap_graph *graph, uint64_t row)
 		need_search(graph);
 	uint64_t rest = libsnap_numbers_get(&graph->distance, row);
 	return rest != SNAP_GRAPH_NONE ? steps + rest : SNAP_GRAPH_NONE;
+}
+
+bool libsnap_indexed_is_reached(const struct snap_graph *given, uint64_t row)
+{
+	struct snap_graph *graph = (struct snap_graph *)given;
+	if (is_patient(graph))
+		return is_reached(graph, row);
+	return read_distance(graph, row) != SNAP_GRAPH_NONE;
 }
 
 void libsnap_indexed_search(struct snap_graph *graph)

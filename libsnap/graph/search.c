@@ -37,6 +37,13 @@ uint64_t snap_graph_distance(const struct snap_graph *graph, uint64_t row)
 	return libsnap_numbers_get(&graph->distance, row);
 }
 
+bool snap_graph_is_reached(const struct snap_graph *graph, uint64_t row)
+{
+	bool is_lazy = graph->distance.read != NULL && row < graph->objects;
+	return is_lazy ? libsnap_indexed_is_reached(graph, row)
+		       : snap_graph_distance(graph, row) != SNAP_GRAPH_NONE;
+}
+
 uint64_t snap_graph_parent(const struct snap_graph *graph, uint64_t row)
 {
 	if (!libsnap_numbers_is_open(&graph->parent) || row >= graph->objects)

@@ -216,6 +216,8 @@ snap_graph_search(struct snap_graph *, struct snap_error *error);
 /* References between a root object and row: 0 for a root
  * object itself, SNAP_GRAPH_NONE if no root reaches it. */
 SNAP_API uint64_t snap_graph_distance(const struct snap_graph *, uint64_t row);
+/* Whether it has one: with an index that is less to read. */
+SNAP_API bool snap_graph_is_reached(const struct snap_graph *, uint64_t row);
 /* The row before it on the path found: of those at the distance before,
  * the root object of the first entry if they are root objects, else the
  * lowest; SNAP_GRAPH_NONE for root objects and what is not reached. */

@@ -78,6 +78,13 @@ struct growing {
 	struct libsnap_array retained; /* by node */
 	uint32_t at;                   /* the node of that way, + 1 */
 	bool too_many;
+	/* Instead, in the tree as one array: open is where the branch ends. */
+	uint32_t place;
+	struct libsnap_array ends; /* of the branches of the nodes on the way */
+	uint64_t depth;
+	enum snap_status status;
+	struct snap_error *error;
+	struct libsnap_array first; /* by class: its first row, + 1 */
 };
 
 static struct node node_at(struct growing *growing, uint32_t number)
@@ -124,6 +131,81 @@ static enum snap_status visit(void *context, uint32_t row, bool enters, struct s
 	return SNAP_OK;
 }
 
+static enum snap_status enter_in_order(struct growing *growing, uint32_t class,
+				       const struct snap_graph_branch *branch,
+				       struct snap_error *error)
+{
+	uint32_t end = growing->place + (uint32_t)branch->count;
+	struct budget *budget = &growing->side->answer->budget;
+	if (!libsnap_array_reach(&growing->ends, growing->depth + 1))
+		return libsnap_budget_fail(budget, error);
+	libsnap_array_set32(&growing->open, class, end);
+	libsnap_array_set32(&growing->ends, growing->depth++, end);
+	return enter_node(growing, class, branch->retained, error);
+}
+
+#define AHEAD 16u
+
+static bool visit_in_order(void *context, const struct snap_graph_branch *branches, size_t count)
+{
+	struct growing *growing = context;
+	struct libsnap_array *group_of_row = &growing->side->group_of_row;
+	for (size_t i = 0; i < count && growing->status == SNAP_OK; i++, growing->place++) {
+		if (count - i > AHEAD)
+			libsnap_array_expect(group_of_row, branches[i + AHEAD].row);
+		for (; growing->depth > 0 &&
+		       libsnap_array_get32(&growing->ends, growing->depth - 1) <= growing->place;
+		     growing->depth--)
+			growing->at = node_at(growing, growing->at - 1).parent;
+		uint32_t class = libsnap_array_get32(group_of_row, branches[i].row);
+		if (branches[i].retained == 0 || class == 0)
+			continue;
+		bool is_below = libsnap_array_get32(&growing->open, class - 1) > growing->place;
+		if (!is_below)
+			growing->status =
+				enter_in_order(growing, class - 1, &branches[i], growing->error);
+		libsnap_array_set32(group_of_row, branches[i].row,
+				    is_below ? 0 : growing->at | AT_NODE);
+	}
+	return growing->status == SNAP_OK;
+}
+
+static enum snap_status walk_in_order(struct growing *growing, struct snap_error *error)
+{
+	growing->error = error;
+	growing->status = SNAP_OK;
+	libsnap_array_begin(&growing->ends, &growing->side->answer->budget.arrays,
+			    sizeof(uint32_t));
+	enum snap_status status =
+		snap_graph_branches(growing->side->graph, visit_in_order, growing, error);
+	libsnap_array_end(&growing->ends);
+	return status == SNAP_OK ? growing->status : status;
+}
+
+static enum snap_status walk_by_tree(struct growing *growing, struct snap_error *error)
+{
+	struct tree tree = {0};
+	enum snap_status status = libsnap_tree_begin(&tree, growing->side, error);
+	if (status == SNAP_OK)
+		status = libsnap_tree_walk(&tree, visit, growing, error);
+	libsnap_tree_end(&tree);
+	return status;
+}
+
+static enum snap_status find_first(struct growing *growing, struct snap_error *error)
+{
+	struct side *side = growing->side;
+	enum snap_status status =
+		libsnap_budget_array(&side->answer->budget, &growing->first,
+				     side->answer->space.groups.count, sizeof(uint64_t), error);
+	for (uint64_t row = side->object_count; status == SNAP_OK && row-- > 0;) {
+		uint32_t class = libsnap_array_get32(&side->group_of_row, row);
+		if (class != 0)
+			libsnap_array_set64(&growing->first, class - 1, row + 1);
+	}
+	return status;
+}
+
 static enum snap_status add_sums(struct growing *growing, struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
@@ -157,16 +239,16 @@ static enum snap_status grow_tree(struct growing *growing, struct snap_error *er
 {
 	struct side *side = growing->side;
 	struct budget *budget = &side->answer->budget;
-	struct tree tree = {0};
 	libsnap_interner_begin(&growing->nodes, budget, sizeof(struct node), sizeof(struct node));
 	libsnap_array_begin(&growing->retained, &budget->arrays, sizeof(uint64_t));
 	enum snap_status status = libsnap_budget_array(
 		budget, &growing->open, side->answer->space.groups.count, sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = libsnap_tree_begin(&tree, side, error);
+		status = find_first(growing, error);
 	if (status == SNAP_OK)
-		status = libsnap_tree_walk(&tree, visit, growing, error);
-	libsnap_tree_end(&tree);
+		status = walk_in_order(growing, error);
+	if (status == SNAP_END && !growing->too_many)
+		status = walk_by_tree(growing, error);
 	if (status == SNAP_OK && !(side->classing->parts & (SNAP_PART_ROOT | SNAP_PART_PATH)))
 		status = add_sums(growing, error);
 	return growing->too_many ? SNAP_OK : status;
@@ -218,8 +300,10 @@ static enum snap_status write_steps(struct making *making, struct side *side)
 
 /* ---- classes and nodes ---- */
 
-static enum snap_status write_class(struct making *making, struct side *side, uint32_t class)
+static enum snap_status write_class(struct growing *growing, uint32_t class)
 {
+	struct making *making = growing->making;
+	struct side *side = growing->side;
 	unsigned parts = side->classing->parts;
 	struct tuple key = libsnap_tuple_at(&side->answer->space.groups, class);
 	union measure sum = libsnap_sum_at(side->answer, 0, class);
@@ -242,18 +326,87 @@ static enum snap_status write_class(struct making *making, struct side *side, ui
 				   sum.exact.count,
 				   fill.places,
 				   fill.empty,
-				   fill.hollow};
+				   fill.hollow,
+				   libsnap_array_get64(&growing->first, class)};
 	return libsnap_table_row(&making->classes, values);
 }
 
-static enum snap_status write_tree(struct growing *growing)
+/* Nodes come level by level, those below one in the order of their
+ * classes: however the tree was walked. */
+struct ordering {
+	struct libsnap_array of_class, same_class; /* the last node of a class, and one before */
+	struct libsnap_array child,
+		next; /* of a node, or 0 for the roots: the lowest class first */
+	struct libsnap_array order, number;
+};
+
+static void link_nodes(struct growing *growing, struct ordering *o, uint32_t classes)
 {
+	for (uint32_t i = 0; i < growing->nodes.count; i++) {
+		uint32_t class = node_at(growing, i).class;
+		libsnap_array_set32(&o->same_class, i, libsnap_array_get32(&o->of_class, class));
+		libsnap_array_set32(&o->of_class, class, i + 1);
+	}
+	for (uint32_t class = classes; class -- > 0;)
+		for (uint32_t at = libsnap_array_get32(&o->of_class, class); at != 0;
+		     at = libsnap_array_get32(&o->same_class, at - 1)) {
+			uint32_t parent = node_at(growing, at - 1).parent;
+			uint32_t after = libsnap_array_get32(&o->child, parent);
+			libsnap_array_set32(&o->next, at - 1, after);
+			libsnap_array_set32(&o->child, parent, at);
+		}
+}
+
+static void number_nodes(struct growing *growing, struct ordering *o)
+{
+	uint32_t count = 0;
+	for (uint32_t above = 0; above <= count; above++) {
+		uint32_t parent = above ? libsnap_array_get32(&o->order, above - 1) + 1 : 0;
+		for (uint32_t at = libsnap_array_get32(&o->child, parent);
+		     at != 0 && count < growing->nodes.count;
+		     at = libsnap_array_get32(&o->next, at - 1)) {
+			libsnap_array_set32(&o->order, count, at - 1);
+			libsnap_array_set32(&o->number, at - 1, ++count);
+		}
+	}
+}
+
+static enum snap_status order_nodes(struct growing *growing, struct ordering *o,
+				    struct snap_error *error)
+{
+	struct side *side = growing->side;
+	struct budget *budget = &side->answer->budget;
+	uint32_t classes = side->answer->space.groups.count;
+	uint64_t nodes = (uint64_t)growing->nodes.count + 1;
+	struct libsnap_array *arrays[] = {&o->same_class, &o->child, &o->next, &o->order,
+					  &o->number};
+	enum snap_status status =
+		libsnap_budget_array(budget, &o->of_class, classes, sizeof(uint32_t), error);
+	for (size_t i = 0; status == SNAP_OK && i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		status = libsnap_budget_array(budget, arrays[i], nodes, sizeof(uint32_t), error);
+	if (status == SNAP_OK) {
+		link_nodes(growing, o, classes);
+		number_nodes(growing, o);
+	}
+	libsnap_array_end(&o->of_class);
+	libsnap_array_end(&o->same_class);
+	libsnap_array_end(&o->child);
+	libsnap_array_end(&o->next);
+	return status;
+}
+
+static enum snap_status write_tree(struct growing *growing, struct ordering *o)
+{
+
 	struct making *making = growing->making;
 	struct side *side = growing->side;
 	uint64_t classes = making->classes.row_count, nodes = making->nodes.row_count;
 	enum snap_status status = SNAP_OK;
-	for (uint32_t i = 0; status == SNAP_OK && i < growing->nodes.count; i++) {
+	for (uint32_t at = 0; status == SNAP_OK && at < growing->nodes.count; at++) {
+		uint32_t i = libsnap_array_get32(&o->order, at);
 		struct node node = node_at(growing, i);
+		if (node.parent != 0)
+			node.parent = libsnap_array_get32(&o->number, node.parent - 1);
 		struct sum sum = {0};
 		if (growing->sums.count > 0)
 			sum = *(const struct sum *)libsnap_array_at(&growing->sums, i);
@@ -264,7 +417,7 @@ static enum snap_status write_tree(struct growing *growing)
 							sum.objects, sum.bytes, sum.count});
 	}
 	for (uint32_t i = 0; status == SNAP_OK && i < side->answer->space.groups.count; i++)
-		status = write_class(making, side, i);
+		status = write_class(growing, i);
 	if (status == SNAP_OK && side->classing->parts & SNAP_PART_ROOT)
 		status = write_roots(making, side);
 	if (status == SNAP_OK && side->classing->parts & SNAP_PART_PATH)
@@ -275,6 +428,7 @@ static enum snap_status write_tree(struct growing *growing)
 static enum snap_status take_classes(void *context, struct side *side, struct snap_error *error)
 {
 	struct growing growing = {.making = context, .side = side};
+	struct ordering ordering = {.order = {0}};
 	enum snap_status status = SNAP_OK;
 	if ((side->classing->parts & SNAP_PART_PATH) &&
 	    side->answer->space.chains.count > most_classes(context))
@@ -283,11 +437,16 @@ static enum snap_status take_classes(void *context, struct side *side, struct sn
 		status = grow_tree(&growing, error);
 	side->classing->too_many |= growing.too_many;
 	if (status == SNAP_OK && !side->classing->too_many)
-		status = write_tree(&growing);
+		status = order_nodes(&growing, &ordering, error);
+	if (status == SNAP_OK && !side->classing->too_many)
+		status = write_tree(&growing, &ordering);
+	libsnap_array_end(&ordering.order);
+	libsnap_array_end(&ordering.number);
 	libsnap_interner_end(&growing.nodes);
 	libsnap_array_end(&growing.open);
 	libsnap_array_end(&growing.retained);
 	libsnap_array_end(&growing.sums);
+	libsnap_array_end(&growing.first);
 	return status;
 }
 

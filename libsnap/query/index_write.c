@@ -113,7 +113,7 @@ static enum snap_status answer_all(struct making *making, struct snap_error *err
 	options.temporary_folder = given->temporary_folder;
 	options.progress = given->progress;
 	options.progress_context = given->progress_context;
-	options.ignore_index = true;
+	options.ignore_index = options.branches = true;
 	enum snap_status status = snap_graph_open(&making->graph, making->reader, &options, error);
 	if (status == SNAP_OK)
 		status = snap_graph_search(making->graph, error);

@@ -39,6 +39,7 @@ ask diff snap-diff --retained -k type FILE FILE
 ask diff-owners snap-diff -k dominator FILE FILE
 ask diff-path snap-diff --retained -k path FILE FILE
 ask cycles snap-refs --cycles FILE
+ask unreachable snap-refs --unreachable FILE
 ask suspects snap-refs --suspects FILE
 ask suspects-1 snap-refs --suspects --threshold 1 FILE
 times "$count objects: \`snap-index\`" make -

@@ -533,6 +533,7 @@ def indexed(change=None, drop=(), base=None):
         "index_classes.parts": [511, 701, 1213, 1213], "index_classes.type": [1] * 4, "index_classes.shape": [1, 0, 0, 0],
         "index_classes.size": [5, 0, 0, 0], "index_classes.root": [0, 1, 0, 0], "index_classes.step": [0, 0, 1, 2],
         "index_classes.bytes": [48, 48, 24, 24], "index_classes.count": [2, 2, 1, 1], "index_classes.places": [2, 0, 0, 0],
+        "index_classes.first": [1, 1, 1, 2],
         "index_nodes.class": [1, 2, 3, 4], "index_nodes.parent": [0, 0, 0, 3], "index_nodes.retained": [48, 48, 48, 24],
         "index_nodes.objects": [1, 0, 0, 0], "index_nodes.bytes": [24, 0, 0, 0], "index_nodes.count": [1, 0, 0, 0],
         "index_steps.parent": [0, 1], "index_steps.type": [1, 1], "index_steps.label": [label(5), label(4)],
@@ -585,6 +586,7 @@ bad("index-most-largest", "Section 7.5: the largest one below a top is not below
 bad("index-most-parts", "Section 7.5: less hangs on a top than it retains.", indexed({"index_top_parts__bytes": [24, 23]}))
 bad("index-most-part", "Section 7.5: what hangs on a top, but has none.", indexed({"index_top_parts__top": [0, 2]}))
 bad("index-parts", "Section 7.5: classes that are not all objects.", indexed({"index_classes__bytes": [48, 48, 24, 23]}))
+bad("index-class-first", "Section 7.5: a class whose first object there is not.", indexed({"index_classes__first": [1, 1, 1, 3]}))
 bad("index-class", "Section 7.5: a node of a class that there is not.", indexed({"index_nodes__class": [1, 2, 3, 5]}))
 bad("index-node", "Section 7.5: a node before its parent.", indexed({"index_nodes__parent": [0, 0, 4, 3]}))
 bad("index-tree", "Section 7.5: a node whose parent is in another tree.", indexed({"index_nodes__parent": [0, 0, 0, 2]}))

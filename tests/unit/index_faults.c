@@ -164,9 +164,8 @@ static uint64_t fail_each(const struct run *run, bool memory, const struct buffe
 			REQUIRE(is_same(run, wanted) && unlink(run->to) == 0);
 			if (!failed)
 				return n;
-			/* A cache of pages may stay smaller, and a temporary file need not close
-			 * well. */
-			REQUIRE(!memory || run->memory > 0);
+			/* A cache of pages may stay smaller, the order of the tree of dominators
+			 * may be left out, and a temporary file need not close well. */
 			continue;
 		}
 		/* A cache of pages that cannot be made smaller leaves no room. */

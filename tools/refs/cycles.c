@@ -5,7 +5,7 @@
 
 static bool is_reached(const struct refs *refs, uint64_t row)
 {
-	return snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE;
+	return snap_graph_is_reached(refs->graph, row);
 }
 
 /* The cycles to show, in the graph's order: most bytes first. */
@@ -29,8 +29,10 @@ static bool is_wanted(const struct refs *refs, enum refs_cycles which,
 	struct snap_graph_cycle cycle;
 	if (which == REFS_CYCLES_OF_TARGETS)
 		return snap_graph_numbers_get(targets, index) != SNAP_GRAPH_NONE;
+	if (which == REFS_CYCLES)
+		return true;
 	snap_graph_cycle(refs->graph, index, &cycle);
-	return which == REFS_CYCLES || !is_reached(refs, cycle.first);
+	return !is_reached(refs, cycle.first);
 }
 
 static struct chosen choose(struct refs *refs, enum refs_cycles which)
