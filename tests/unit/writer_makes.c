@@ -1,5 +1,6 @@
 /* The writer: objects of one make, written at once, are
  * those written one by one; and contents (snap.h). */
+#include "faults.h"
 #include "writer_model.h"
 
 /* ---- objects of one make ---- */
@@ -161,10 +162,79 @@ static void test_contents(void)
 	}
 }
 
+/* ---- lack of memory ---- */
+
+static enum snap_status write_some(struct snap_writer *w)
+{
+	const uint64_t lengths[] = {5, 6, 7}, hashes[] = {70, 71, 72};
+	struct snap_slot slots[70];
+	uint32_t contents[3], name, type, few, many;
+	uint64_t targets[80];
+	MODEL_TRY(snap_writer_property(w, "program", "makes", NULL));
+	MODEL_TRY(snap_writer_contents(w, lengths, hashes, 3, contents, NULL));
+	MODEL_TRY(snap_writer_string(w, "name", 4, &name, NULL));
+	MODEL_TRY(snap_writer_type(w, name, SNAP_TYPE_OBJECT, &type, NULL));
+	for (size_t i = 0; i < 70; i++)
+		slots[i] = (struct snap_slot){SNAP_REF_FIELD, SNAP_LABEL_STRING(name)};
+	MODEL_TRY(snap_writer_layout(w, type, slots, 3, &few, NULL));
+	MODEL_TRY(snap_writer_layout(w, type, slots, 70, &many, NULL));
+	for (uint64_t id = 1; id <= 40; id++) {
+		const struct snap_object o = {.id = id * 16,
+					      .size = 8,
+					      .count = 1,
+					      .type = type,
+					      .content = contents[id % 3]};
+		size_t count = id % 2 ? 3 + id % 5 : 70 + id % 3;
+		for (size_t i = 0; i < count; i++)
+			targets[i] = (id * 7 + i) % 41 * 16;
+		if (id % 10 == 0)
+			MODEL_TRY(snap_writer_reference(w, id * 16 + 32, 16, SNAP_REF_HIDDEN,
+							SNAP_LABEL_NONE, NULL));
+		MODEL_TRY(snap_writer_object_of(w, id % 2 ? few : many, &o, targets, count, NULL));
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status write_faulty(struct faults *f)
+{
+	const struct snap_allocator allocator = faulty_memory(f);
+	struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
+	struct model_bytes b = {0};
+	const struct snap_sink sink = {&b, model_take};
+	struct snap_writer *w;
+	options.allocator = &allocator;
+	options.level = 1;
+	enum snap_status status = snap_writer_open_sink(&w, &sink, &options, NULL);
+	if (status != SNAP_OK)
+		return status;
+	status = write_some(w);
+	if (status == SNAP_OK)
+		status = snap_writer_finish(w, NULL, NULL);
+	else
+		snap_writer_abort(w);
+	free(b.bytes);
+	return status;
+}
+
+static void test_out_of_memory(void)
+{
+	for (uint64_t n = 0;; n++) {
+		struct faults f = {.memory_fail_at = n, .io_fail_at = UINT64_MAX};
+		const enum snap_status status = write_faulty(&f);
+		REQUIRE(f.live == 0);
+		if (f.memory_calls <= n) {
+			CHECK(status == SNAP_OK && n > 20);
+			return;
+		}
+		REQUIRE(status == SNAP_NO_MEMORY);
+	}
+}
+
 int main(void)
 {
 	test_makes();
 	test_wrong_makes();
 	test_contents();
+	test_out_of_memory();
 	return DONE();
 }
