@@ -467,9 +467,79 @@ static void test_threads(uint64_t nodes, uint64_t edges, uint64_t seed)
 	free(buffer.bytes);
 }
 
+/* ---- an index of several stretches ---- */
+
+static bool mix_reference(void *context, const struct snap_graph_reference *reference)
+{
+	uint64_t *sum = context;
+	*sum = *sum * 31 + reference->owner * 7 + reference->target;
+	return true;
+}
+
+static void mix_row(void *context, uint64_t row, uint64_t bytes)
+{
+	uint64_t *sum = context;
+	*sum = *sum * 31 + row * 7 + bytes;
+}
+
+/* All that is known of a row, as one number. */
+static uint64_t ask_of(struct snap_graph *graph, uint64_t row)
+{
+	struct snap_graph_set *set = set_of(graph, &row, 1);
+	struct snap_graph_object object;
+	uint64_t sum = 0, found = SNAP_GRAPH_NONE;
+	REQUIRE(snap_graph_object(graph, row, &object, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_find_address(graph, object.address, &found, NULL) == SNAP_OK);
+	REQUIRE(found == row);
+	REQUIRE(snap_graph_owners(graph, row, mix_reference, &sum, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_references_to(graph, set, mix_reference, &sum, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_freed_by(graph, set, mix_row, &sum, NULL) == SNAP_OK);
+	mix_row(&sum, snap_graph_parent(graph, row), snap_graph_distance(graph, row));
+	mix_row(&sum, snap_graph_dominator(graph, row), snap_graph_retained(graph, row));
+	snap_graph_set_close(set);
+	return sum;
+}
+
+static void test_stretches(void)
+{
+	const uint64_t stretch = 65536, nodes = 2 * stretch + 100;
+	struct buffer plain = {NULL, 0, 0}, indexed = {NULL, 0, 0};
+	struct snap_writer *writer = begin(&plain);
+	uint32_t node = type(writer, "Node", SNAP_TYPE_OBJECT);
+	for (uint64_t i = 0; i < nodes; i++) {
+		object(writer, i + 1, 8 + i % 5, node);
+		refer(writer, i + 1, 2 * i + 1 < nodes ? 2 * i + 2 : 0, SNAP_REF_FIELD,
+		      SNAP_LABEL_NONE);
+		refer(writer, i + 1, 2 * i + 2 < nodes ? 2 * i + 3 : 0, SNAP_REF_FIELD,
+		      SNAP_LABEL_NONE);
+		refer(writer, i + 1, i % 3 ? 0 : i * 7919 % nodes + 1, SNAP_REF_FIELD,
+		      SNAP_LABEL_NONE);
+	}
+	root(writer, 1, SNAP_ROOT_GLOBAL, 0);
+	finish(writer);
+	REQUIRE(add_index(&plain, &indexed));
+	struct opened one = open_graph(&plain, false), other = open_graph(&indexed, false);
+	REQUIRE(snap_graph_search(one.graph, NULL) == SNAP_OK &&
+		snap_graph_search(other.graph, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_dominate(one.graph, NULL) == SNAP_OK &&
+		snap_graph_dominate(other.graph, NULL) == SNAP_OK);
+	uint64_t differ = 0;
+	for (uint64_t end = stretch; end <= 3 * stretch; end += stretch)
+		for (uint64_t row = end - 2; row < end + 2; row++)
+			differ +=
+				ask_of(one.graph, row % nodes) != ask_of(other.graph, row % nodes);
+	CHECK_NAMED(differ == 0, "where stretches meet an index says what the heap says");
+	CHECK(snap_reader_verify(other.reader, NULL, NULL, NULL) == SNAP_OK);
+	close_graph(one);
+	close_graph(other);
+	free(plain.bytes);
+	free(indexed.bytes);
+}
+
 int main(void)
 {
 	test_empty();
+	test_stretches();
 	test_folding();
 	test_many_arrays(3000);
 	test_words();
