@@ -29,8 +29,8 @@ struct walker {
 	struct step *steps;
 	uint64_t *seen;   /* bits of nodes: they are in less memory than numbers, so nearer */
 	uint64_t *closed; /* all successors were seen, without looking at them */
-	uint64_t *
-		late; /* bits of numbers, of nodes that were on the way when their stretch was told */
+	/* bits of numbers, of nodes that were on the way when their stretch was told */
+	uint64_t *late;
 	uint64_t *waiting; /* of the roots' successors, which count as seen */
 	struct stretch *stretches;
 	uint32_t stretch_count, known, told; /* numbers known to the helper, and in stretches */
@@ -143,8 +143,8 @@ static void close_alike(const struct adjacency *graph, struct walker *walker, ui
 		libsnap_set_bit(walker->closed, i);
 }
 
-/* What comes after node: where the successors of its own successors are, the next nodes' successors,
- * and where those of the very next one lead. */
+/* What comes after node: where the successors of its own successors are,
+ * the next nodes' successors, and where those of the very next one lead. */
 static inline void fetch_ahead(const struct adjacency *graph, uint32_t node, uint32_t next,
 			       uint32_t end)
 {

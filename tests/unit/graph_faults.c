@@ -1,5 +1,5 @@
-/* Questions about references when memory fails, and of damaged snapshots, with an index and without:
- * nobody is harmed. */
+/* Questions about references when memory fails, and of damaged
+ * snapshots, with an index and without: nobody is harmed. */
 #include "graph_model.h"
 
 #include "faults.h"

@@ -195,7 +195,8 @@ static uint64_t frame_location(struct profile *p, const struct snap_place *place
 	return location_of(p, function_of(p, name_string, file_string), place->line);
 }
 
-/* The steps of a path are functions without file and line; those who hold come last, as callers do. */
+/* The steps of a path are functions without file and
+ * line; those who hold come last, as callers do. */
 static void put_items(struct profile *p, enum snap_key key, const struct snap_answer_row *row,
 		      struct buffer *locations)
 {

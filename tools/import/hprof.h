@@ -382,8 +382,8 @@ struct hprof_batch {
 
 #define HPROF_BATCHES 3u
 
-/* While the writer is told of one batch, a helper, where there is one, makes the next: it alone then
- * uses scan, pieces, text and what is recent of the classes. */
+/* While the writer is told of one batch, a helper, where there is one, makes the
+ * next: it alone then uses scan, pieces, text and what is recent of the classes. */
 struct hprof_feed {
 	struct libsnap_worker worker;
 	struct hprof_batch batches[HPROF_BATCHES];

@@ -72,8 +72,8 @@ enum snap_status hprof_feed_begin(struct hprof_import *import, unsigned threads)
 	return SNAP_OK;
 }
 
-/* The batch at hand, of which all was delivered, is made anew.  One that ended, and the items before
- * that, is delivered in two steps. */
+/* The batch at hand, of which all was delivered, is made anew.  One
+ * that ended, and the items before that, is delivered in two steps. */
 enum snap_status hprof_feed_next(struct hprof_import *import, const struct hprof_batch **out)
 {
 	struct hprof_feed *feed = &import->feed;

@@ -120,7 +120,8 @@ void refs_describe(struct refs *, struct refs_line *, uint64_t row);
 void refs_describe_root(struct refs *, struct refs_line *, uint64_t root);
 /* Prints and frees. */
 void refs_print(struct refs *, struct refs_line *);
-/* For people: where more than a tenth of all objects is not among so many that roots reach, this is said. */
+/* For people: where more than a tenth of all objects is
+ * not among so many that roots reach, this is said. */
 void refs_print_unreached(struct refs *, uint64_t reached);
 /* For people: so many lines were left out. */
 void refs_print_rest(struct refs *, uint64_t lines, const char *what);

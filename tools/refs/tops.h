@@ -1,5 +1,5 @@
-/* Inside snap-refs: the objects that retain most, and what hangs on them, from the index of a snapshot
- * (FORMAT.md, section 7.5). */
+/* Inside snap-refs: the objects that retain most, and what hangs on
+ * them, from the index of a snapshot (FORMAT.md, section 7.5). */
 #ifndef TOPS_H
 #define TOPS_H
 
