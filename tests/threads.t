@@ -5,6 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$work" || exit 1
 
 python3 "$here/real/hprof_make.py" many >many.hprof
+python3 "$here/real/hprof_make.py" apart >apart.hprof
 python3 - >many.heapsnapshot <<'END'
 import json
 tiny = {"node_fields": ["type", "name", "id", "self_size", "edge_count"], "edge_fields": ["type", "name_or_index", "to_node"],
@@ -43,6 +44,7 @@ for format in hprof v8; do
 	both $format cut.$file --partial >partial.out
 	is "$?" 0 "$format, cut, --partial: the same"
 done
+is "$(both hprof apart.hprof)" 0 "texts read here and there, and traces meanwhile: the same bytes"
 is "$(both hprof cut.many.hprof --partial | tail -1)" 3 "what is whole of a dump is read"
 
 ok "one processor will do" taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')" snap-import hprof -o one.snap many.hprof

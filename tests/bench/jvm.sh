@@ -59,6 +59,7 @@ steps() {
 ask() {
 	local file snap=$work/heap-$1.snap what round bytes
 	file=$(dump "$1")
+	cat "$file" >/dev/null
 	for ((round = 0; round < $2; round++)); do
 		ours "$1-import" snap-import hprof -q -o "$snap" "$file"
 		ours "$1-alone" snap-import hprof -q --threads=1 -o "$work/.alone" "$file"

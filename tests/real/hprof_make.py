@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes small HPROF dumps: hprof_make.py KIND > FILE.  KIND: jvm4 (1.0.1, 4-byte ids, one HEAP_DUMP), jvm8 (1.0.2, segments),
-late (jvm8, instances before classes), many (120,000 objects), jdk25 (a thread and its like), android (1.0.3), wrap OUT (a HEAP_DUMP of more than 2^32 bytes, sparse)."""
+late (jvm8, instances before classes), many (120,000 objects), apart (texts far from their strings, each of another trace),
+jdk25 (a thread and its like), android (1.0.3), wrap OUT (a HEAP_DUMP of more than 2^32 bytes, sparse)."""
 import struct
 import sys
 
@@ -211,6 +212,26 @@ def many():
             body += text(d, at + 0x40, at + 0x80, "text %d" % (at * 7919 % 10007), utf16=at % 5 == 0)
             body.append(d.objects(at + 0xc0, C_NODES, [at, 0, first + (at * 17 % size & -step)]))
         d.record(0x1C, b"".join(body))
+    d.record(0x1C, b"".join(roots(d)))
+    d.record(0x2C, b"")
+    return d.out
+
+
+def apart():
+    d = Dump(b"1.0.2", 8)
+    names(d)
+    traces(d)
+    count, first = 40000, 0x100000
+    for i in range(count):
+        d.record(0x05, struct.pack(">III", 3 + i, 1, 1) + d.id(0x9001 + i % 2))
+    d.record(0x1C, b"".join(classes(d) + heap(d)))
+    strings, arrays = [], []
+    for i in range(count):
+        both = text(d, first + i * 0x100, first + (i * 7919 % count) * 0x100 + 0x80, "text %d %s" % (i, "x" * 200))
+        strings.append(both[0][:9] + struct.pack(">I", 3 + i * 31 % count) + both[0][13:])
+        arrays.append((i * 7919 % count, both[1]))
+    d.record(0x1C, b"".join(strings))
+    d.record(0x1C, b"".join(array for _, array in sorted(arrays)))
     d.record(0x1C, b"".join(roots(d)))
     d.record(0x2C, b"")
     return d.out

@@ -38,7 +38,7 @@ static enum snap_status make_frame(struct hprof_import *import, uint64_t offset,
 	const unsigned id = import->scan.id_size;
 	const uint8_t *bytes;
 	enum snap_status status =
-		hprof_piece(&import->pieces, offset, 4 * id + 8, &bytes, import->error);
+		hprof_piece(&import->name_pieces, offset, 4 * id + 8, &bytes, import->error);
 	if (status != SNAP_OK)
 		return status;
 	uint64_t method = hprof_id(bytes + id, id), file = hprof_id(bytes + 3 * id, id);
@@ -77,13 +77,13 @@ static enum snap_status make_stack(struct hprof_import *import, uint64_t offset,
 	const unsigned id_size = import->scan.id_size;
 	const uint8_t *bytes;
 	enum snap_status status =
-		hprof_piece(&import->pieces, offset + 8, 4, &bytes, import->error);
+		hprof_piece(&import->name_pieces, offset + 8, 4, &bytes, import->error);
 	if (status != SNAP_OK)
 		return status;
 	*stack = 0;
 	for (uint32_t left = hprof_u4(bytes); left > first && status == SNAP_OK; left--) {
 		uint32_t frame;
-		status = hprof_piece(&import->pieces, offset + 12 + (uint64_t)(left - 1) * id_size,
+		status = hprof_piece(&import->name_pieces, offset + 12 + (uint64_t)(left - 1) * id_size,
 				     id_size, &bytes, import->error);
 		if (status == SNAP_OK)
 			status = frame_of(import, hprof_id(bytes, id_size), offset, &frame);
