@@ -450,9 +450,6 @@ struct hprof_import {
 };
 
 enum snap_status hprof_no_memory(struct hprof_import *import);
-/* What the importer finds to be wrong with a record. */
-enum snap_status hprof_corrupt(struct hprof_import *import, const struct hprof_record *record,
-			       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* hprof_names.c: text of a string of the file, until the next call. */
 enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char **text,

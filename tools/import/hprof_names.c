@@ -1,7 +1,6 @@
 /* Strings of an HPROF file: where they lie, and what they are in the writer (hprof.h). */
 #include "hprof.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +10,6 @@
 enum snap_status hprof_no_memory(struct hprof_import *import)
 {
 	return import_fail_at(import->error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
-}
-
-enum snap_status hprof_corrupt(struct hprof_import *import, const struct hprof_record *record,
-			       const char *format, ...)
-{
-	char text[160];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	return import_fail_at(import->error, SNAP_CORRUPT, record->offset, "%s", text);
 }
 
 /* The length lies before the body, of which the id is the first. */

@@ -83,8 +83,9 @@ static enum snap_status make_stack(struct hprof_import *import, uint64_t offset,
 	*stack = 0;
 	for (uint32_t left = hprof_u4(bytes); left > first && status == SNAP_OK; left--) {
 		uint32_t frame;
-		status = hprof_piece(&import->name_pieces, offset + 12 + (uint64_t)(left - 1) * id_size,
-				     id_size, &bytes, import->error);
+		status = hprof_piece(&import->name_pieces,
+				     offset + 12 + (uint64_t)(left - 1) * id_size, id_size, &bytes,
+				     import->error);
 		if (status == SNAP_OK)
 			status = frame_of(import, hprof_id(bytes, id_size), offset, &frame);
 		if (status == SNAP_OK)
