@@ -17,16 +17,16 @@ programs = $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard $(1)/*.c)))
 
 # A folder sees only what lies below it: the include path is the architecture.
 $(BUILD)/format/%.o:  SEES := -Iformat -fvisibility=hidden -fPIC
-$(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/worker -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
-$(BUILD)/libsnap/worker/%.o: SEES := -fvisibility=hidden -fPIC
+$(BUILD)/libsnap/%.o: SEES := -Ilibsnap/core -Ilibsnap/shared -Ilibsnap/include -Iformat -fvisibility=hidden -fPIC
+$(BUILD)/libsnap/shared/%.o: SEES := -fvisibility=hidden -fPIC
 $(BUILD)/libsnap/calls/%.o: SEES := -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
 $(BUILD)/libsnap/track/%.o: SEES := -Ilibsnap/calls -Ilibsnap/sample -Ilibsnap/include -fvisibility=hidden -fPIC -ftls-model=initial-exec -fno-builtin
-$(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/sample -Ilibsnap/worker -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
-$(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/worker -Ilibsnap/include
-$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/worker -Ilibsnap/include -Iformat
+$(BUILD)/libsnap/python/%.o: SEES = -Ilibsnap/sample -Ilibsnap/shared -Ilibsnap/include $(PYTHON_SEES) -fvisibility=hidden -fPIC
+$(BUILD)/tools/%.o:   SEES := -Itools/common -Itools/import -Ilibsnap/shared -Ilibsnap/include
+$(BUILD)/tests/%.o:   SEES := -Itests -Itools/common -Itools/import -Ilibsnap -Ilibsnap/core -Ilibsnap/shared -Ilibsnap/include -Iformat
 $(BUILD)/tests/demo/%.o: SEES := -Ilibsnap/include
 
-LIBRARY = $(foreach folder,format libsnap/worker libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))
+LIBRARY = $(foreach folder,format libsnap/shared libsnap/core libsnap/query libsnap/graph,$(call objects,$(folder)))
 COMMON  = $(BUILD)/libcommon.a
 IMPORT  = $(BUILD)/libimport.a
 TOOLS   = $(patsubst tools/%.c,$(BUILD)/bin/%,$(sort $(wildcard tools/snap-*.c)))
@@ -105,7 +105,10 @@ $(BUILD)/tests/data/%.snap: tests/data/%.yaml $(BUILD)/bin/snap-make
 # The extension for one CPython; those of several versions lie side by side.
 PYTHON ?= python3
 ask_python = $(shell $(PYTHON) -c 'import sysconfig as s; print($(1))')
-python:
+# A rule of its own: a recipe is expanded as a whole before it begins.
+python-deps:
+	@$(if $(filter python3,$(PYTHON)),CC="$(CC)" .ci/deps python)
+python: python-deps
 	@$(MAKE) --no-print-directory python-package PYTHON_SUFFIX="$(call ask_python,s.get_config_var("EXT_SUFFIX"))" \
 		PYTHON_SEES="-isystem $(call ask_python,s.get_path("include"))"
 PYTHON_OBJECTS = $(patsubst libsnap/python/%.c,$(BUILD)/libsnap/python/%$(PYTHON_SUFFIX).o,$(sort $(wildcard libsnap/python/*.c)))
@@ -156,7 +159,7 @@ golden: test-programs
 	$(IN_TEST) UPDATE=1 tests/tools/golden.t
 
 lint:
-	CC="$(CC)" CXX="$(CXX)" STD="$(STD)" .ci/lint
+	CC="$(CC)" BUILD="$(BUILD)" STD="$(STD)" .ci/lint
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -207,7 +210,7 @@ dist:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all python python-package units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
+.PHONY: all python python-deps python-package units import-archives test-programs deps demo check check-long check-sanitize prove-sanitized golden lint format fuzz bench \
 	install install-python uninstall dist clean FORCE
-.SECONDARY:
+.PRECIOUS: $(BUILD)/%.o
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

@@ -23,17 +23,6 @@ bool snapfmt_decode(uint8_t encoding, const uint8_t *raw, size_t raw_size, uint6
 	       cursor_left(&c) == 0;
 }
 
-size_t snapfmt_encode_text(const char *const *strings, const size_t *sizes, size_t count,
-			   uint8_t *raw, size_t size)
-{
-	struct sink s = sink_over(raw, size);
-	for (size_t i = 0; i < count; i++)
-		sink_varint(&s, sizes[i]);
-	for (size_t i = 0; i < count; i++)
-		sink_bytes(&s, strings[i], sizes[i]);
-	return s.failed ? 0 : (size_t)(s.at - raw);
-}
-
 bool snapfmt_decode_text(const uint8_t *raw, size_t raw_size, size_t count, uint32_t *offsets,
 			 const char **bytes)
 {

@@ -36,18 +36,26 @@ struct dictionary {
 	size_t count;
 };
 
-/* The word's number, or WORDS if the dictionary is full. */
-static size_t dictionary_find(struct dictionary *d, uint64_t value)
+/* The word's bucket, or the empty one that would be its. */
+static uint16_t *dictionary_find(struct dictionary *d, uint64_t value)
 {
 	size_t at = (size_t)(value * 0x9E3779B97F4A7C15u >> 32) % BUCKETS;
-	for (; d->bucket[at]; at = (at + 1) % BUCKETS)
-		if (d->words[d->bucket[at] - 1] == value)
-			return d->bucket[at] - 1u;
+	while (d->bucket[at] && d->words[d->bucket[at] - 1] != value)
+		at = (at + 1) % BUCKETS;
+	return &d->bucket[at];
+}
+
+/* False: it is full. */
+static bool dictionary_add(struct dictionary *d, uint64_t value)
+{
+	uint16_t *bucket = dictionary_find(d, value);
+	if (*bucket)
+		return true;
 	if (d->count == WORDS)
-		return WORDS;
+		return false;
 	d->words[d->count++] = value;
-	d->bucket[at] = (uint16_t)d->count;
-	return d->count - 1;
+	*bucket = (uint16_t)d->count;
+	return true;
 }
 
 /* Writes the words in ascending order and remembers each one's rank. */
@@ -73,7 +81,7 @@ size_t snapfmt_encode_dictionary(const uint64_t *values, size_t count, uint8_t *
 	memset(d.bucket, 0, sizeof(d.bucket));
 	d.count = 0;
 	for (size_t i = 0; i < count; i++)
-		if (dictionary_find(&d, values[i]) == WORDS)
+		if (!dictionary_add(&d, values[i]))
 			return 0;
 	struct sink s = sink_over(raw, size);
 	dictionary_write(&d, &s);
@@ -82,7 +90,7 @@ size_t snapfmt_encode_dictionary(const uint64_t *values, size_t count, uint8_t *
 	if (!planes)
 		return 0;
 	for (size_t i = 0; i < count; i++)
-		planes_put(planes, width, count, i, d.rank[dictionary_find(&d, values[i])]);
+		planes_put(planes, width, count, i, d.rank[*dictionary_find(&d, values[i]) - 1]);
 	return (size_t)(s.at - raw);
 }
 

@@ -200,8 +200,6 @@ size_t snapfmt_find_parts(uint8_t encoding, const uint8_t *raw, size_t raw_size,
 			  size_t *ends);
 
 /* Text: offsets[i] to offsets[i + 1] within *bytes are string i; offsets has count + 1 elements. */
-size_t snapfmt_encode_text(const char *const *strings, const size_t *sizes, size_t count,
-			   uint8_t *raw, size_t size);
 bool snapfmt_decode_text(const uint8_t *raw, size_t raw_size, size_t count, uint32_t *offsets,
 			 const char **bytes);
 

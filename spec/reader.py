@@ -294,7 +294,7 @@ def has_circle(above):
     return any(above)
 def check_names(m):
     require(len(set(values_of(m, "properties", "key"))) == m.count["properties"], "a property is there twice")
-    for table in ("stacks", "index_nodes", "index_steps", "index_roots"):
+    for table in ("stacks", "index_nodes", "index_steps", "index_roots", "index_type_steps"):
         require(all(parent <= row for row, parent in enumerate(values_of(m, table, "parent"))), "a parent is later in " + table)
     require(not has_circle([0, *values_of(m, "frames", "inlined_into")]), "frames are inlined into each other")
 def check_objects(m):  # returns the objects' types and shapes
@@ -366,8 +366,9 @@ def check_index(m):  # section 7.5: that it was made of this snapshot, that its 
         reached, tops = reached + is_reached, tops + (size + held if not dominator else 0)
     require(not has_circle(above) and not has_circle(parents), "dominators or parents go in a circle")
     require(tops <= MASK and (reached, tops) == (facts.get(1, 0), facts.get(2, 0)), "roots retain not what they reach")
-    require(sum(map(bool, of_objects[3])) == sum(values_of(m, "index_cycles", "objects")), "cycles are not of their objects")
     spans, maps = -(-n // 65536), -(-m.count["references"] // 65536) - (-n // 65536)
+    told = [sum(values_of(m, *name)) for name in (("index_cycles", "objects"), ("index_types", "parts"), ("index_types", "steps"))]
+    require(told == [n - of_objects[3].count(0), m.count["index_type_parts"], m.count["index_type_steps"]], "cycles, parts or steps do not add up")
     require(m.count["index_spans"] in (0, spans) and m.count["index_maps"] in (0, 64 * maps), "spans or maps are not whole")
     check_tops(m, of_objects[0], list(map(int.__add__, bytes_of, of_objects[1])), facts.get(8) or MASK + 1)
     parts, *amounts = (values_of(m, "index_classes", name) for name in ("parts", "bytes", "count"))
@@ -385,8 +386,7 @@ def read_members(data):
     while end or not members:
         m = read_member(data, end)
         check_counts(m), check_ids(m), check_names(m), check_totals(m, *check_objects(m))
-        if any(True in b.in_index for b in m.blocks):
-            check_index(m)
+        any(True in b.in_index for b in m.blocks) and check_index(m)
         members, end = [m] + members, m.start
     return members
 def main(names, status=0):

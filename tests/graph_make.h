@@ -132,14 +132,11 @@ struct steps {
 	uint64_t unreached;
 };
 
-static inline enum snap_status read_steps(struct snap_graph *graph,
-					  const struct snap_graph_set *set, struct steps *out)
+/* Closes the paths. */
+static inline enum snap_status take_steps(struct snap_graph_paths *paths, struct steps *out)
 {
-	struct snap_graph_paths *paths;
 	struct snap_graph_paths_info info;
-	enum snap_status status = snap_graph_merge_paths(graph, set, &paths, NULL);
-	if (status != SNAP_OK)
-		return status;
+	enum snap_status status = SNAP_OK;
 	snap_graph_paths_info(paths, &info);
 	*out = (struct steps){calloc(info.count + 1ull, sizeof(*out->steps)), info.count,
 			      info.first, info.unreached};
@@ -150,6 +147,14 @@ static inline enum snap_status read_steps(struct snap_graph *graph,
 	if (status != SNAP_OK)
 		free(out->steps);
 	return status;
+}
+
+static inline enum snap_status read_steps(struct snap_graph *graph,
+					  const struct snap_graph_set *set, struct steps *out)
+{
+	struct snap_graph_paths *paths;
+	enum snap_status status = snap_graph_merge_paths(graph, set, &paths, NULL);
+	return status == SNAP_OK ? take_steps(paths, out) : status;
 }
 
 static inline enum snap_status merge_paths(struct snap_graph *graph, const uint64_t *rows,

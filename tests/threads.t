@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One thread or two: the same bytes, the same failures; and what --threads takes (snap-import).
+# One thread or two: the same bytes, the same failures; and what --threads takes (snap-import, snap-index).
 . "$(dirname "$0")/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$work" || exit 1
@@ -20,9 +20,9 @@ strings = [""] + ["name %d" % i for i in range(5000)]
 print(json.dumps({"snapshot": {"meta": tiny, "node_count": count, "edge_count": 2 * count}, "nodes": nodes, "edges": edges,
                   "strings": strings}, separators=(",", ":")))
 END
-cut() { head -c "$(($(stat -c %s "$1") * 2 / 3))" "$1" >"cut.$1"; }
-cut many.hprof
-cut many.heapsnapshot
+shorten() { head -c "$(($(stat -c %s "$1") * 2 / 3))" "$1" >"cut.$1"; }
+shorten many.hprof
+shorten many.heapsnapshot
 both() { # FORMAT FILE OPTION...: what one thread and what two make of it
 	local threads file=$2
 	for threads in 1 2; do
@@ -50,7 +50,22 @@ is "$(both hprof cut.many.hprof --partial | tail -1)" 3 "what is whole of a dump
 ok "one processor will do" taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')" snap-import hprof -o one.snap many.hprof
 snap-import hprof -o two.snap many.hprof
 ok "and gives the same bytes" cmp one.snap two.snap
+# strace refuses what a limit of processes would, which does not hold for root.  With one processor nobody asks.
+refused() {
+	strace -f -qq -o refused.log -e trace=clone,clone3 -e inject=clone,clone3:error=EAGAIN "$@" &&
+		{ [ "$(nproc)" = 1 ] || grep -q INJECTED refused.log; }
+}
+if command -v strace >/dev/null || [ "${SKIP_REAL:-0}" != 1 ]; then
+	ok "where no thread can be had, one will do (hprof)" refused snap-import hprof -o one.snap many.hprof
+	ok "and gives the same bytes" cmp one.snap two.snap
+	ok "where no thread can be had, one will do (v8)" refused snap-import v8 -o one.v8.snap many.heapsnapshot
+	snap-import v8 -o two.v8.snap many.heapsnapshot
+	ok "and gives the same bytes" cmp one.v8.snap two.v8.snap
+fi
 ok "the snapshot is sound" snap-info --verify two.snap
+snap-index --threads=1 -o indexed.1.snap two.snap
+snap-index --threads=2 -o indexed.2.snap two.snap
+ok "an index is the same" cmp indexed.1.snap indexed.2.snap
 ok "more threads than there is work for are no mistake" snap-import hprof --threads=64 -o two.snap many.hprof
 status 2 "no thread is one" snap-import hprof --threads=0 -o two.snap many.hprof
 status 2 "a tool without use for it has no such option" snap-info --threads=2 two.snap

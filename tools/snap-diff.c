@@ -1,6 +1,7 @@
 /* snap-diff: what changed between two snapshots, and whether that is within a budget. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 #include "print.h"
@@ -13,6 +14,10 @@ struct diff_options {
 	struct rows_options rows;
 	struct cli_list fail;
 	bool all, exit_code;
+};
+
+struct change {
+	uint64_t rows, bytes, count; /* differences are modulo 2^64 */
 };
 
 static bool is_unchanged(const struct snap_answer_row *row)
@@ -88,39 +93,30 @@ static uint64_t count_changed(struct snap_answer *answer, const struct snap_answ
 	return changed;
 }
 
-/* The forms in which every row is a line of its own, and nothing else is printed. */
-static void print_lines(struct snap_answer *answer, const struct snap_answer_info *info,
-			enum snap_order order, uint64_t limit)
-{
-	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
-		struct snap_answer_row row;
-		snap_answer_row(answer, i, &row);
-		if (cli_common.format == CLI_FOLDED)
-			rows_print_folded(info->key, order, &row, true);
-		else
-			rows_print_statistic(info->key, &row, true);
-	}
-}
-
+/* The rows that are not printed; of those that did not change nothing is said. */
 static void print_others(struct print_table *table, const struct snap_answer_info *info,
-			 uint64_t others)
+			 uint64_t others, const struct change *shown)
 {
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
 	rows_absent_cells(cells, MEASURES);
+	if (rows_add_up(info)) {
+		cells[0] = print_change((int64_t)(info->bytes - info->old_bytes - shown->bytes));
+		cells[1] = print_change((int64_t)(info->count - info->old_count - shown->count));
+	}
 	rows_others_cells(info->key, others, &scratch, cells + measures(info));
 	print_row(table, cells);
 	buffer_free(&scratch);
 }
 
-static uint64_t print_changes(struct print_table *table, struct snap_answer *answer,
-			      const struct snap_answer_info *info, bool all, uint64_t limit)
+static struct change print_changes(struct print_table *table, struct snap_answer *answer,
+				   const struct snap_answer_info *info, bool all, uint64_t limit)
 {
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct buffer scratch = {0};
-	uint64_t shown = 0;
+	struct change shown = {0, 0, 0};
 	size_t first = measures(info);
-	for (uint64_t i = 0; i < info->row_count && shown < limit; i++) {
+	for (uint64_t i = 0; i < info->row_count && shown.rows < limit; i++) {
 		struct snap_answer_row row;
 		snap_answer_sums(answer, i, &row);
 		if (!all && is_unchanged(&row))
@@ -131,7 +127,9 @@ static uint64_t print_changes(struct print_table *table, struct snap_answer *ans
 		cells[first - 1] = print_bytes(status, strlen(status));
 		rows_key_cells(info->key, &row, &scratch, cells + first);
 		print_row(table, cells);
-		shown++;
+		shown.rows++;
+		shown.bytes += row.bytes - row.old_bytes;
+		shown.count += row.count - row.old_count;
 	}
 	buffer_free(&scratch);
 	return shown;
@@ -151,10 +149,11 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 		print_note_number(table, "rule_count", given->fail.count);
 		print_note_number(table, "broken_rule_count", broken);
 	}
-	uint64_t shown = print_changes(table, answer, info, given->all, rows_limit(&given->rows));
-	uint64_t others = (given->all ? info->row_count : changed) - shown;
+	struct change shown =
+		print_changes(table, answer, info, given->all, rows_limit(&given->rows));
+	uint64_t others = (given->all ? info->row_count : changed) - shown.rows;
 	if (others && (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
-		print_others(table, info, others);
+		print_others(table, info, others, &shown);
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	struct snap_answer_row total = {.bytes = info->bytes,
 					.count = info->count,
@@ -172,12 +171,40 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 	print_end(table);
 }
 
+/* The runtime's name, as far as its version; empty if nothing says. */
+static size_t runtime_of(struct snap_reader *reader, const char *file, const char **name)
+{
+	struct snap_error error;
+	size_t size = 0, length = 0;
+	enum snap_status status = snap_reader_property(reader, "runtime", name, &size, &error);
+	if (status != SNAP_OK && status != SNAP_END)
+		exit(cli_report(file, &error));
+	while (status == SNAP_OK && length < size && (*name)[length] != ' ')
+		length++;
+	return length;
+}
+
+/* Of two runtimes one is a file that was not meant, and no verdict. */
+static void check_runtimes(struct snap_reader *old_reader, const char *old_file,
+			   struct snap_reader *new_reader, const char *new_file)
+{
+	const char *was, *is;
+	size_t was_size = runtime_of(old_reader, old_file, &was);
+	size_t is_size = runtime_of(new_reader, new_file, &is);
+	if (was_size == 0 || is_size == 0 ||
+	    (was_size == is_size && strncasecmp(was, is, is_size) == 0))
+		return;
+	exit(cli_fail("%s, %s: the old snapshot is of the runtime %.*s and the new one of %.*s",
+		      old_file, new_file, (int)was_size, was, (int)is_size, is));
+}
+
 /* Asks the library; ends the process if the two cannot be compared. */
 static struct snap_answer *compare(const char *old_file, const char *new_file,
 				   const struct rows_options *rows, const struct rules *rules,
 				   struct rows_question *question)
 {
 	struct snap_reader *old_reader = cli_open(old_file), *new_reader = cli_open(new_file);
+	check_runtimes(old_reader, old_file, new_reader, new_file);
 	rows_question(question, rows, old_reader, new_reader);
 	rules_check_key(rules, question->options.key, question->options.retained);
 	struct snap_answer *answer;
@@ -231,7 +258,7 @@ int main(int argc, char **argv)
 	if (cli_common.format == CLI_PPROF)
 		rows_print_pprof(answer, &info, rows_limit(&given.rows));
 	else if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
-		print_lines(answer, &info, question.options.order, rows_limit(&given.rows));
+		rows_print_lines(answer, &info, question.options.order, rows_limit(&given.rows));
 	else
 		print_rows(answer, &info, &given, changed, broken);
 	struct snap_error error;

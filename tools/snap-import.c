@@ -81,6 +81,28 @@ static bool parse_key(const char *text, uint8_t key[16])
 	return true;
 }
 
+/* What does not begin as its format does may be one of another's. */
+static void suggest(const struct import_format *format, const struct import_input *input)
+{
+	static const struct {
+		const char *begin, *name, *is;
+	} known[] = {
+		{"JAVA PROFILE", "hprof", "a heap dump of a JVM: snap-import hprof"},
+		{"{\"snapshot\":", "v8", "a heap snapshot of V8: snap-import v8"},
+		{"\x80", "tracemalloc", "a pickle of Python: snap-import tracemalloc"},
+		{"\x1f\x8b", "hprof",
+		 "something that gzip compressed: zcat FILE | snap-import FORMAT"},
+		{"S*M\x18", "", "a snapshot already"},
+	};
+	char bytes[16] = "";
+	if (!input->seekable || pread(input->descriptor, bytes, sizeof(bytes), 0) < 4)
+		return;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (memcmp(bytes, known[i].begin, strlen(known[i].begin)) == 0 &&
+		    strcmp(known[i].name, format->name) != 0)
+			cli_warn("%s: it looks like %s", input->name, known[i].is);
+}
+
 /* Runs the importer and publishes the snapshot; reports what went wrong. */
 static enum cli_status run(const struct import_format *format, struct import_context *context)
 {
@@ -89,7 +111,10 @@ static enum cli_status run(const struct import_format *format, struct import_con
 	cli_progress_end();
 	if (status != SNAP_OK) {
 		snap_writer_abort(context->writer);
-		return (enum cli_status)cli_report(context->input->name, &error);
+		cli_report(context->input->name, &error);
+		if (status == SNAP_CORRUPT || status == SNAP_UNSUPPORTED)
+			suggest(format, context->input);
+		return CLI_TROUBLE;
 	}
 	struct snap_writer_summary summary;
 	status = snap_writer_finish(context->writer, &summary, &error);
@@ -99,8 +124,9 @@ static enum cli_status run(const struct import_format *format, struct import_con
 	if (status != SNAP_OK)
 		return (enum cli_status)cli_report(context->output, &error);
 	if (summary.unknown_references > 0)
-		cli_warn("%s: %llu references to unknown objects were left out",
-			 context->input->name, (unsigned long long)summary.unknown_references);
+		cli_warn("%s: %llu references to unknown objects were left out%s",
+			 context->input->name, (unsigned long long)summary.unknown_references,
+			 context->unknown_why ? context->unknown_why : "");
 	bool unknown = context->lost == IMPORT_LOST_SOME;
 	if (unknown)
 		cli_warn("%s: incomplete: cut short; how much is missing is not known",

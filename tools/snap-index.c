@@ -52,6 +52,7 @@ static enum snap_status write_one(struct snap_reader *reader, const struct job *
 	struct snap_index_options how = SNAP_INDEX_OPTIONS_INIT;
 	how.max_memory_bytes = cli_common.memory_bytes;
 	how.progress = show_progress;
+	how.threads = cli_common.threads;
 	enum snap_status status = open_writer(&writer, job, append, error);
 	return status == SNAP_OK
 		       ? snap_index_write(writer, reader, indexed ? &how : NULL, NULL, error)
@@ -133,6 +134,7 @@ int main(int argc, char **argv)
 		1,
 		options};
 	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL;
+	cli_accept_threads = true;
 	char **files = cli_parse(&tool, argc, argv, NULL);
 	job.file = files[0];
 	job.member = cli_names_member(job.file);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "info/info.h"
+#include "snap_index.h"
 
 /* ---- names of columns and encodings ---- */
 
@@ -466,6 +467,24 @@ static void show_progress(void *context, uint64_t done, uint64_t total)
 	cli_progress("verifying", done, total);
 }
 
+static void show_making(void *context, const char *what, uint64_t done, uint64_t total)
+{
+	(void)context;
+	cli_progress(what, done, total);
+}
+
+static enum snap_status verify_all(struct snap_reader *reader, struct snap_error *error)
+{
+	struct snap_index_options options = SNAP_INDEX_OPTIONS_INIT;
+	options.max_memory_bytes = cli_common.memory_bytes;
+	options.progress = show_making;
+	enum snap_status status = snap_reader_verify(reader, show_progress, NULL, error);
+	if (status == SNAP_OK)
+		status = snap_index_verify(reader, &options, error);
+	cli_progress_end();
+	return status;
+}
+
 /* A damaged member is trouble, unless --partial accepts it; the members after it are read all the
  * same. */
 static int verify_row(struct print_table *table, struct snap_reader *reader, const char *file)
@@ -473,8 +492,7 @@ static int verify_row(struct print_table *table, struct snap_reader *reader, con
 	struct snap_reader_info info;
 	struct snap_error error = {0};
 	snap_reader_info(reader, &info);
-	enum snap_status status = snap_reader_verify(reader, show_progress, NULL, &error);
-	cli_progress_end();
+	enum snap_status status = verify_all(reader, &error);
 	if (status == SNAP_OK && info.damaged) {
 		status = SNAP_CORRUPT;
 		error = info.damage;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MAPPINGS_MIN ((uint64_t)1 << 20) /* of less nothing is said */
+
 struct wishes {
 	bool owned, unreachable, cycles, dominators, suspects, foreign, weak, brief, estimate;
 	uint64_t percent; /* of the heap that a suspect holds */
@@ -51,11 +53,34 @@ static int show_estimate(struct refs *refs)
 	return cli_finish(CLI_YES);
 }
 
+static bool has_property(struct refs *refs, const char *key)
+{
+	const char *value;
+	size_t size;
+	enum snap_status status =
+		snap_reader_property(refs->reader, key, &value, &size, &refs->error);
+	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
+	return status == SNAP_OK;
+}
+
+/* Where nobody looked for references, that none holds an object is no answer. */
+static void refuse_without_references(struct refs *refs)
+{
+	if (refs->objects > 0 && !refs->was_damaged &&
+	    snap_reader_row_count(refs->reader, SNAP_REFERENCES) == 0 &&
+	    snap_reader_row_count(refs->reader, SNAP_ROOTS) == 0 &&
+	    !has_property(refs, "references"))
+		exit(cli_fail("%s: the snapshot has neither references nor roots (snap-record "
+			      "stores them with --references)",
+			      refs->file));
+}
+
 static void open_graph(struct refs *refs, bool weak)
 {
 	struct snap_graph_estimate estimate;
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
-	options.max_memory_bytes = cli_common.memory_bytes;
+	/* The rest is for lines, and for the blocks that single values are read from. */
+	options.max_memory_bytes = cli_common.memory_bytes - cli_common.memory_bytes / 64;
 	options.follow_weak = refs->follows_weak = weak;
 	options.progress = show_progress;
 	options.threads = cli_common.threads;
@@ -71,18 +96,9 @@ static void open_graph(struct refs *refs, bool weak)
 	refs->was_damaged = reading.damaged;
 	if (reading.damaged)
 		cli_lost(refs->file, info.lost_references);
+	refuse_without_references(refs);
 	if (info.roots == 0)
 		cli_warn("%s: there are no roots, so nothing is reached", refs->file);
-}
-
-static bool has_property(struct refs *refs, const char *key)
-{
-	const char *value;
-	size_t size;
-	enum snap_status status =
-		snap_reader_property(refs->reader, key, &value, &size, &refs->error);
-	refs_must(refs, status == SNAP_END ? SNAP_OK : status);
-	return status == SNAP_OK;
 }
 
 /* Of a process that ran before it was recorded, older
@@ -94,6 +110,25 @@ static void warn_of_older(struct refs *refs)
 		cli_warn(
 			"%s: what only blocks hold that are older than the recording is listed, too",
 			refs->file);
+}
+
+/* What the program maps itself is looked through only where that is recorded. */
+static void warn_of_mappings(struct refs *refs)
+{
+	const char *value;
+	char text[32] = "";
+	size_t size;
+	if (!has_property(refs, "unseen_mappings"))
+		return;
+	refs_must(refs, snap_reader_property(refs->reader, "unseen_mappings", &value, &size,
+					     &refs->error));
+	memcpy(text, value, size < sizeof text ? size : sizeof text - 1);
+	uint64_t bytes = strtoull(text, NULL, 10);
+	if (bytes >= MAPPINGS_MIN)
+		cli_warn(
+			"%s: what only memory holds that the program mapped itself (%s) is listed, too: "
+			"snap-record --mmap looks through that",
+			refs->file, print_size(bytes, text));
 }
 
 /* False: some target names nothing. */
@@ -126,8 +161,9 @@ static void show(struct refs *refs, const struct wishes *wishes)
 		refs_must(refs, snap_graph_find_cycles(refs->graph, &refs->error));
 	else if (about_targets)
 		refs_must(refs, snap_graph_find_cycle_of(refs->graph, first, &refs->error));
-	if (wishes->cycles || wishes->dominators || wishes->suspects ||
-	    (about_targets && about_many))
+	if (wishes->cycles)
+		refs_must(refs, snap_graph_retain_cycles(refs->graph, &refs->error));
+	if (wishes->dominators || wishes->suspects || (about_targets && about_many))
 		refs_must(refs, snap_graph_dominate(refs->graph, &refs->error));
 	else if (about_targets)
 		refs_must(refs, snap_graph_dominate_row(refs->graph, first, &refs->error));
@@ -144,18 +180,18 @@ static void show(struct refs *refs, const struct wishes *wishes)
 		refs_show_dominators(refs);
 		refs_show_freed(refs);
 		if (!wishes->cycles)
-			refs_show_cycles(refs, REFS_CYCLES_OF_TARGETS);
+			refs_show_cycles(refs, true);
 	}
 	if (wishes->suspects)
 		refs_show_suspects(refs, wishes->percent);
 	if (wishes->dominators)
 		refs_show_retainers(refs);
 	if (wishes->cycles)
-		refs_show_cycles(refs, REFS_CYCLES);
+		refs_show_cycles(refs, false);
 	if (wishes->unreachable)
 		refs_show_unreachable(refs);
 	if (wishes->unreachable && !wishes->cycles)
-		refs_show_cycles(refs, REFS_CYCLES_UNREACHABLE);
+		refs_show_garbage_cycles(refs);
 	if (wishes->foreign)
 		refs_show_foreign(refs);
 	refs_end(refs);
@@ -251,8 +287,10 @@ int main(int argc, char **argv)
 	if (wishes.estimate)
 		return show_estimate(&refs);
 	open_graph(&refs, wishes.weak);
-	if (wishes.unreachable)
+	if (wishes.unreachable) {
 		warn_of_older(&refs);
+		warn_of_mappings(&refs);
+	}
 	bool found = find_targets(&refs, arguments + 1, count - 1);
 	show(&refs, &wishes);
 	refs_must(&refs, snap_graph_check(refs.graph, &refs.error));

@@ -44,26 +44,6 @@ static void measure_cells(const struct snap_answer_info *info, const struct snap
 	}
 }
 
-/* The forms in which every row is a line of its own, and nothing else is printed. */
-static void print_lines(struct snap_answer *answer, const struct snap_answer_info *info,
-			enum snap_order order, uint64_t limit)
-{
-	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
-		struct snap_answer_row row;
-		snap_answer_row(answer, i, &row);
-		if (cli_common.format == CLI_FOLDED)
-			rows_print_folded(info->key, order, &row, false);
-		else
-			rows_print_statistic(info->key, &row, false);
-	}
-}
-
-/* Where an object counts in more than one row, nothing can be said of the sum of others. */
-static bool rows_add_up(const struct snap_answer_info *info)
-{
-	return !info->cumulative && info->key != SNAP_KEY_FIELD;
-}
-
 /* The rows that are not printed. */
 static void print_others(struct print_table *table, const struct snap_answer_info *info,
 			 uint64_t others, uint64_t shown_bytes, uint64_t shown_count)
@@ -149,7 +129,7 @@ int main(int argc, char **argv)
 	if (cli_common.format == CLI_PPROF)
 		rows_print_pprof(answer, &info, rows_limit(&given));
 	else if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
-		print_lines(answer, &info, question.options.order, rows_limit(&given));
+		rows_print_lines(answer, &info, question.options.order, rows_limit(&given));
 	else
 		print_rows(answer, &info, rows_limit(&given));
 	if (snap_answer_check(answer, &error) != SNAP_OK)

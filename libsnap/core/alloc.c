@@ -15,10 +15,15 @@ static void *system_resize(void *context, void *pointer, size_t old_size, size_t
 	return realloc(pointer, new_size);
 }
 
+static bool is_system(const struct snap_allocator *allocator)
+{
+	return !allocator || !allocator->resize;
+}
+
 static void *resize(const struct snap_allocator *allocator, void *pointer, size_t old_size,
 		    size_t new_size)
 {
-	if (!allocator || !allocator->resize)
+	if (is_system(allocator))
 		return system_resize(NULL, pointer, old_size, new_size);
 	return allocator->resize(allocator->context, pointer, old_size, new_size);
 }
@@ -41,9 +46,13 @@ void *libsnap_alloc(const struct snap_allocator *allocator, size_t count, size_t
 void *libsnap_alloc_zeroed(const struct snap_allocator *allocator, size_t count,
 			   size_t element_size)
 {
+	size_t size = size_of(count, element_size);
+	/* The system's pages are zero, and those that nobody writes to are never taken. */
+	if (is_system(allocator))
+		return size == SIZE_MAX ? NULL : calloc(1, size);
 	void *pointer = libsnap_alloc(allocator, count, element_size);
 	if (pointer)
-		memset(pointer, 0, size_of(count, element_size));
+		memset(pointer, 0, size);
 	return pointer;
 }
 

@@ -24,6 +24,23 @@ void libsnap_block_from(struct libsnap_block *out, const struct snapfmt_block *b
 	};
 }
 
+struct snapfmt_block libsnap_block_header(const struct libsnap_block *block)
+{
+	return (struct snapfmt_block){
+		.sequence = block->sequence,
+		.table = (uint16_t)(block->column >> 16),
+		.column = (uint16_t)block->column,
+		.encoding = block->encoding,
+		.flags = block->flags,
+		.first_row = block->first_row,
+		.row_count = block->row_count,
+		.raw_size = block->raw_size,
+		.stored_size = block->stored_size,
+		.hash = block->hash,
+		.small = block->small,
+	};
+}
+
 enum snap_status libsnap_reserve_blocks(struct snap_reader *reader, size_t count,
 					struct snap_error *error)
 {

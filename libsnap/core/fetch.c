@@ -62,19 +62,7 @@ static enum snap_status need_stored(struct libsnap_decoder *decoder,
 static enum snap_status check_header(const struct libsnap_block *block, const uint8_t *stored,
 				     struct snap_error *error)
 {
-	const struct snapfmt_block wanted = {
-		.sequence = block->sequence,
-		.table = (uint16_t)(block->column >> 16),
-		.column = (uint16_t)block->column,
-		.encoding = block->encoding,
-		.flags = block->flags,
-		.first_row = block->first_row,
-		.row_count = block->row_count,
-		.raw_size = block->raw_size,
-		.stored_size = block->stored_size,
-		.hash = block->hash,
-		.small = block->small,
-	};
+	const struct snapfmt_block wanted = libsnap_block_header(block);
 	uint8_t header[SNAPFMT_BLOCK_HEADER_SIZE];
 	const size_t size = libsnap_block_header_size(block);
 	struct sink s = sink_over(header, sizeof header);

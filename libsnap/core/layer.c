@@ -60,21 +60,14 @@ static enum snap_status read_facts(struct snap_reader *reader, struct snap_index
 				   bool *has_base, struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_INDEX_FACT, SNAP_INDEX_VALUE};
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, reader, columns, 2, error);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			if (values[0][i] < SNAP_FACT_COUNT)
-				info->facts[values[0][i]] = values[1][i];
-			*has_base |= values[0][i] == SNAP_FACT_BASE;
-		}
+	struct scan scan = scan_begin(reader, columns, 2, error);
+	while (scan_next(&scan)) {
+		uint64_t fact = scan_value(&scan, 0);
+		if (fact < SNAP_FACT_COUNT)
+			info->facts[fact] = scan_value(&scan, 1);
+		*has_base |= fact == SNAP_FACT_BASE;
 	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }
 
 enum snap_status libsnap_find_index(struct snap_reader *reader, struct snap_index_info *out,

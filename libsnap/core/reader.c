@@ -107,14 +107,16 @@ static const char *what_else(const uint8_t *bytes, size_t size)
 	if (size == 0)
 		return ": the file is empty";
 	if (begins(bytes, size, "\x1f\x8b", 2))
-		return ": it is compressed with gzip (a Java heap dump may be: see snap-import hprof)";
+		return ": it is compressed with gzip (zcat gives what is inside; "
+		       "a Java heap dump is read as it is: see snap-import hprof)";
 	if (begins(bytes, size, "\x28\xb5\x2f\xfd", 4))
-		return ": it is compressed with zstd once more, or is another zstd file";
+		return ": it is compressed with zstd once more (zstdcat gives what is inside), "
+		       "or is another zstd file";
 	if (begins(bytes, size,
 		   "\xfd"
 		   "7zXZ",
 		   5))
-		return ": it is compressed with xz";
+		return ": it is compressed with xz (xzcat gives what is inside)";
 	if (begins(bytes, size, "{\"snapshot\"", 11))
 		return ": it looks like a V8 heap snapshot (see snap-import v8)";
 	if (begins(bytes, size, "\x80", 1) && size > 1 && bytes[1] <= 5)
@@ -337,22 +339,30 @@ static enum snap_status new_reader(struct snap_reader **out,
 	return SNAP_OK;
 }
 
-/* The reader has its source; out is set, or the reader is closed. */
-static enum snap_status open_source(struct snap_reader **out, struct snap_reader *reader,
-				    int64_t wanted, struct snap_error *error)
+static enum snap_status open_wanted(struct snap_reader *reader, int64_t wanted,
+				    struct snap_error *error)
 {
 	struct snap_error damage;
 	enum snap_status status = open_member(reader, wanted, &damage);
 	if (status == SNAP_CORRUPT && reader->partial)
 		status = libsnap_salvage(reader, wanted, &damage, &damage);
-	if (status == SNAP_OK) {
-		reader->info.block_count = reader->block_count;
-		*out = reader;
-		return SNAP_OK;
-	}
-	if (error)
+	if (status != SNAP_OK && error)
 		*error = damage;
-	snap_reader_close(reader);
+	reader->info.block_count = reader->block_count;
+	return status;
+}
+
+/* The reader has its source, unless status says otherwise; out is set, or the reader is closed. */
+static enum snap_status finish_open(struct snap_reader **out, struct snap_reader *reader,
+				    int64_t wanted, enum snap_status status,
+				    struct snap_error *error)
+{
+	if (status == SNAP_OK)
+		status = open_wanted(reader, wanted, error);
+	if (status == SNAP_OK)
+		*out = reader;
+	else
+		snap_reader_close(reader);
 	return status;
 }
 
@@ -366,10 +376,7 @@ enum snap_status snap_reader_open(struct snap_reader **out, const char *path,
 		return status;
 	status = libsnap_source_open_path(&reader->source, path, &reader->io,
 					  options.temporary_folder, reader->allocator, error);
-	if (status == SNAP_OK)
-		return open_source(out, reader, options.member, error);
-	snap_reader_close(reader);
-	return status;
+	return finish_open(out, reader, options.member, status, error);
 }
 
 enum snap_status snap_reader_open_descriptor(struct snap_reader **out, int descriptor,
@@ -383,10 +390,7 @@ enum snap_status snap_reader_open_descriptor(struct snap_reader **out, int descr
 		return status;
 	status = libsnap_source_open_descriptor(&reader->source, descriptor, &reader->io,
 						options.temporary_folder, reader->allocator, error);
-	if (status == SNAP_OK)
-		return open_source(out, reader, options.member, error);
-	snap_reader_close(reader);
-	return status;
+	return finish_open(out, reader, options.member, status, error);
 }
 
 enum snap_status snap_reader_open_memory(struct snap_reader **out, const void *bytes, size_t size,
@@ -400,7 +404,7 @@ enum snap_status snap_reader_open_memory(struct snap_reader **out, const void *b
 		return status;
 	reader->source.memory = bytes ? bytes : (const void *)"";
 	reader->source.size = bytes ? size : 0;
-	return open_source(out, reader, options.member, error);
+	return finish_open(out, reader, options.member, SNAP_OK, error);
 }
 
 enum snap_status snap_reader_open_source(struct snap_reader **out, const struct snap_source *source,
@@ -417,7 +421,7 @@ enum snap_status snap_reader_open_source(struct snap_reader **out, const struct 
 		return status;
 	reader->source.caller = *source;
 	reader->source.size = source->size;
-	return open_source(out, reader, options.member, error);
+	return finish_open(out, reader, options.member, SNAP_OK, error);
 }
 
 void snap_reader_close(struct snap_reader *reader)

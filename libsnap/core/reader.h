@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core.h"
+#include "scan.h"
 #include "snapfmt.h"
 
 /* Fuzzers cannot guess hashes: in their builds any hash is right. */
@@ -116,7 +117,8 @@ void libsnap_note_damage(struct snap_reader *, uint64_t lost_blocks, const struc
 /* Room for count blocks in reader->blocks. */
 enum snap_status libsnap_reserve_blocks(struct snap_reader *, size_t count, struct snap_error *);
 void libsnap_block_from(struct libsnap_block *out, const struct snapfmt_block *, uint64_t offset);
-/* Reads a directory of count entries and calls take() for each, then compares its hash. */
+/* What its header says. */
+struct snapfmt_block libsnap_block_header(const struct libsnap_block *);
 struct libsnap_directory {
 	uint64_t offset;
 	uint32_t count;
@@ -124,6 +126,7 @@ struct libsnap_directory {
 };
 typedef enum snap_status libsnap_take_entry(void *context, const struct snapfmt_block *,
 					    struct snap_error *);
+/* Reads a directory of count entries and calls take() for each, then compares its hash. */
 enum snap_status libsnap_read_directory(struct snap_reader *, struct libsnap_directory *,
 					libsnap_take_entry *take, void *context,
 					struct snap_error *);
@@ -193,10 +196,11 @@ enum snap_status libsnap_walk_next(struct libsnap_walk *, struct libsnap_sound_f
 				   struct snap_error *);
 void libsnap_walk_end(struct libsnap_walk *);
 
-/* Finds the wanted member by walking; damage says why, and is what remains if nothing is found. */
 /* Rows that nothing but a claim of other tables speaks for: no more are believed. */
 #define LIBSNAP_MAX_ROWS_KNOWN ((uint64_t)1 << 46)
+/* Rows of objects, references, tails and labels as far as runs and shapes tell of them. */
 enum snap_status libsnap_extend_layout(struct snap_reader *, struct snap_error *error);
+/* Finds the wanted member by walking; damage says why, and is what remains if nothing is found. */
 enum snap_status libsnap_salvage(struct snap_reader *, int64_t wanted,
 				 const struct snap_error *damage, struct snap_error *);
 
@@ -289,7 +293,5 @@ enum snap_status libsnap_verify_layout(struct snap_reader *, struct snap_error *
 enum snap_status libsnap_verify_totals(struct snap_reader *, struct snap_error *);
 /* What must be unique is; what may not be in a cycle or be referred to is not. */
 enum snap_status libsnap_verify_unique(struct snap_reader *, struct snap_error *);
-/* The index, if there is one, was made of this snapshot, and agrees with itself. */
-enum snap_status libsnap_verify_index(struct snap_reader *, struct snap_error *);
 
 #endif

@@ -60,20 +60,13 @@ static void add_run(struct layout *layout, uint64_t shape, uint64_t rows)
 static enum snap_status add_runs(struct layout *layout, struct snap_error *error)
 {
 	const uint32_t columns[] = {SNAP_RUN_SHAPE, SNAP_RUN_ROWS};
-	struct snap_scan *scan = NULL;
-	uint64_t first, next = 0;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status = snap_scan_open(&scan, layout->reader, columns, 2, error);
-	while (status == SNAP_OK &&
-	       (status = snap_scan_next(scan, &first, &count, &values, error)) == SNAP_OK) {
-		layout->whole = layout->whole && first == next;
-		next = first + count;
-		for (size_t i = 0; i < count && layout->whole; i++)
-			add_run(layout, values[0][i], values[1][i]);
+	struct scan scan = scan_begin(layout->reader, columns, 2, error);
+	for (uint64_t next = 0; layout->whole && scan_next(&scan); next++) {
+		layout->whole = scan.row == next;
+		if (layout->whole)
+			add_run(layout, scan_value(&scan, 0), scan_value(&scan, 1));
 	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }
 
 /* The tails of a run's objects. */
@@ -102,25 +95,20 @@ static enum snap_status add_run_tails(struct layout *layout, struct snap_column 
 static enum snap_status add_tails(struct layout *layout, struct snap_error *error)
 {
 	const uint32_t columns[] = {SNAP_RUN_SHAPE, SNAP_RUN_ROWS};
-	struct snap_scan *scan = NULL;
 	struct snap_column *lengths = NULL;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
 	enum snap_status status =
 		snap_column_open(&lengths, layout->reader, SNAP_TAIL_LENGTH, error);
-	if (status == SNAP_OK)
-		status = snap_scan_open(&scan, layout->reader, columns, 2, error);
-	while (status == SNAP_OK && layout->whole &&
-	       (status = snap_scan_next(scan, &first, &count, &values, error)) == SNAP_OK)
-		for (size_t i = 0; i < count && status == SNAP_OK; i++) {
-			uint64_t tail = layout->tails[values[0][i] - 1];
-			if (tail != SNAP_TAIL_NONE)
-				status = add_run_tails(layout, lengths, tail, values[1][i], error);
-		}
-	snap_scan_close(scan);
+	if (status != SNAP_OK)
+		return status;
+	struct scan scan = scan_begin(layout->reader, columns, 2, error);
+	while (layout->whole && scan_next(&scan)) {
+		uint64_t tail = layout->tails[scan_value(&scan, 0) - 1];
+		if (tail != SNAP_TAIL_NONE)
+			scan.status =
+				add_run_tails(layout, lengths, tail, scan_value(&scan, 1), error);
+	}
 	snap_column_close(lengths);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }
 
 static void reach(struct snap_reader *reader, enum snap_table table, uint64_t rows)

@@ -137,6 +137,16 @@ static enum snap_status verify_blocks(struct snap_reader *reader,
 	return status;
 }
 
+static enum snap_status verify_base(struct snap_reader *reader, struct snap_error *error)
+{
+	struct snap_index_info info;
+	enum snap_status status = libsnap_find_index(reader, &info, error);
+	return status == SNAP_OK && info.state == SNAP_INDEX_FOREIGN
+		       ? libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+				      "the index: it was made of another snapshot, or is not whole")
+		       : status;
+}
+
 enum snap_status snap_reader_verify(struct snap_reader *reader,
 				    void (*progress)(void *context, uint64_t done_bytes,
 						     uint64_t total_bytes),
@@ -157,7 +167,7 @@ enum snap_status snap_reader_verify(struct snap_reader *reader,
 	if (status == SNAP_OK)
 		status = libsnap_verify_unique(reader, error);
 	if (status == SNAP_OK)
-		status = libsnap_verify_index(reader, error);
+		status = verify_base(reader, error);
 	if (status == SNAP_OK && progress)
 		progress(context, info.size, info.size);
 	return status;

@@ -180,19 +180,10 @@ static enum snap_status add_objects(struct totals *t, struct snap_error *error)
 		SNAP_OBJECT_SIZE,   SNAP_OBJECT_COUNT,  SNAP_OBJECT_STACK,
 		SNAP_OBJECT_THREAD, SNAP_OBJECT_DOMAIN, SNAP_OBJECT_GENERATION,
 	};
-	struct snap_scan *scan = NULL;
-	enum snap_status status =
-		snap_scan_open(&scan, t->reader, columns, sizeof columns / sizeof *columns, error);
-	while (status == SNAP_OK) {
-		uint64_t first_row;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first_row, &count, &values, error);
-		if (status == SNAP_OK)
-			status = add_batch(t, first_row, count, values, error);
-	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	struct scan scan = scan_begin(t->reader, columns, sizeof columns / sizeof *columns, error);
+	while (scan_batch(&scan))
+		scan.status = add_batch(t, scan.first, scan.count, scan.values, error);
+	return scan_end(&scan, NULL);
 }
 
 static enum snap_status check_objects(struct totals *t, struct snap_error *error)

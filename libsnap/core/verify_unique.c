@@ -66,22 +66,13 @@ static enum snap_status check_inlining(struct snap_reader *reader, struct snap_e
 static enum snap_status check_contents(struct snap_reader *reader, struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_CONTENT_HASH, SNAP_CONTENT_TEXT};
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, reader, columns, 2, error);
-	while (status == SNAP_OK) {
-		uint64_t first_row;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first_row, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			if (values[0][i] && values[1][i])
-				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-						      "row %llu of contents has text and a hash",
-						      (unsigned long long)first_row + i);
-		}
-	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	struct scan scan = scan_begin(reader, columns, 2, error);
+	while (scan_next(&scan))
+		if (scan_value(&scan, 0) && scan_value(&scan, 1))
+			scan.status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+						   "row %llu of contents has text and a hash",
+						   (unsigned long long)scan.row);
+	return scan_end(&scan, NULL);
 }
 
 /* ---- addresses: some at a time, so that memory stays bounded ---- */
@@ -103,28 +94,20 @@ static uint64_t part_of(uint64_t address, uint64_t parts)
 static enum snap_status check_part(struct addresses *a, uint64_t part, struct snap_error *error)
 {
 	const uint32_t column = SNAP_OBJECT_ADDRESS;
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, a->reader, &column, 1, error);
+	struct scan scan = scan_begin(a->reader, &column, 1, error);
 	bool full = false;
 	a->used = 0;
-	while (status == SNAP_OK && !full) {
-		uint64_t first_row;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first_row, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count && !full; i++) {
-			uint64_t address = values[0][i];
-			if (address == 0 || part_of(address, a->parts) != part)
-				continue;
-			full = a->used == a->capacity;
-			if (!full)
-				a->chunk[a->used++] = address;
-		}
+	while (!full && scan_next(&scan)) {
+		uint64_t address = scan_value(&scan, 0);
+		if (address == 0 || part_of(address, a->parts) != part)
+			continue;
+		full = a->used == a->capacity;
+		if (!full)
+			a->chunk[a->used++] = address;
 	}
-	snap_scan_close(scan);
-	if (status != SNAP_OK && status != SNAP_END)
-		return status;
-	status = check_unique(a->chunk, a->used, "the address or id", error);
+	enum snap_status status = scan_end(&scan, NULL);
+	if (status == SNAP_OK)
+		status = check_unique(a->chunk, a->used, "the address or id", error);
 	/* Not by chance: parts are twice as large as they need be. */
 	if (status == SNAP_OK && full)
 		status = libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET,
@@ -168,55 +151,37 @@ static bool is_counted(const struct counted *c, uint64_t id)
 static enum snap_status mark_counted(struct counted *c, struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_COUNT, SNAP_OBJECT_ADDRESS};
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, c->reader, columns, 2, error);
-	while (status == SNAP_OK) {
-		uint64_t first_row;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first_row, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			if (values[0][i] == 0 && values[1][i] == 0)
-				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-						      "object row %llu has count 0 and no address",
-						      (unsigned long long)first_row + i);
-			if (values[0][i] <= 1)
-				continue;
-			uint64_t row = first_row + i;
+	struct scan scan = scan_begin(c->reader, columns, 2, error);
+	while (scan_next(&scan)) {
+		uint64_t row = scan.row, count = scan_value(&scan, 0),
+			 address = scan_value(&scan, 1);
+		if (count > 1)
 			c->bits[row / 8] |= (uint8_t)(1u << row % 8);
-			if (values[1][i])
-				status = libsnap_fail(
-					error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					"object row %llu has count %llu and an address",
-					(unsigned long long)row, (unsigned long long)values[0][i]);
-		}
+		if (count == 0 && address == 0)
+			scan.status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+						   "object row %llu has count 0 and no address",
+						   (unsigned long long)row);
+		else if (count > 1 && address != 0)
+			scan.status =
+				libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					     "object row %llu has count %llu and an address",
+					     (unsigned long long)row, (unsigned long long)count);
 	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }
 
 static enum snap_status check_targets(const struct counted *c, struct snap_error *error)
 {
 	const uint32_t column = SNAP_REFERENCE_TARGET;
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, c->reader, &column, 1, error);
-	while (status == SNAP_OK) {
-		uint64_t first_row;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first_row, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			if (is_counted(c, values[0][i]))
-				status = libsnap_fail(
-					error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					"reference %llu leads to object %llu, which stands "
-					"for several",
-					(unsigned long long)first_row + i,
-					(unsigned long long)values[0][i]);
-		}
-	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	struct scan scan = scan_begin(c->reader, &column, 1, error);
+	while (scan_next(&scan))
+		if (is_counted(c, scan_value(&scan, 0)))
+			scan.status = libsnap_fail(
+				error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+				"reference %llu leads to object %llu, which stands for several",
+				(unsigned long long)scan.row,
+				(unsigned long long)scan_value(&scan, 0));
+	return scan_end(&scan, NULL);
 }
 
 static enum snap_status check_counted(struct snap_reader *reader, struct snap_error *error)

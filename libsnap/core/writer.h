@@ -104,6 +104,11 @@ struct libsnap_map {
 };
 #define LIBSNAP_BATCH 65536u
 
+/* What became of ids that were looked up. */
+struct libsnap_found {
+	uint64_t known, unknown;
+};
+
 /* ---- the order of rows (writer_order.c) ---- */
 
 struct libsnap_order {
@@ -163,6 +168,7 @@ struct libsnap_column_out {
 	uint64_t same;          /* the value of all rows so far, while they do not vary */
 	const uint64_t *bounds; /* of ranges that values lie in, for the encoding of that name */
 	size_t bound_count;
+	const struct libsnap_map *ids; /* not NULL: values are ids until their block is made */
 	/* of the objects whose addresses values are, where they go with a block of their own */
 	const uint64_t *sizes;
 	uint64_t deferred; /* rows of default that are not written unless something else comes */
@@ -196,6 +202,7 @@ struct libsnap_block_out {
 	struct libsnap_encoder *encoder;
 	struct snapfmt_block block;
 	struct libsnap_column_out column; /* info: NULL where values are raw bytes already */
+	struct libsnap_found found;       /* in this block */
 	uint64_t *values;
 	size_t raw_size;
 	uint8_t *stored;
@@ -203,7 +210,7 @@ struct libsnap_block_out {
 	struct snap_error problem;
 };
 
-#define LIBSNAP_BLOCKS_AHEAD 4u
+#define LIBSNAP_BLOCKS_AHEAD 8u
 /* Where there is a helper: the blocks that it makes, and
  * those that the writer made meanwhile, in their order. */
 struct libsnap_blocks {
@@ -274,6 +281,8 @@ struct snap_writer {
 	struct libsnap_encoder encoder;
 	struct libsnap_blocks blocks;
 	uint8_t *stored; /* a block, behind room for its header */
+	/* NULL, or whose tables the rows are compared with, instead of written */
+	struct snap_reader *compared;
 	uint64_t written_references, unknown_references, unknown_roots;
 };
 
@@ -382,8 +391,14 @@ void libsnap_map_free(struct snap_writer *);
  * not 0. */
 enum snap_status libsnap_resolve(struct snap_writer *, uint64_t *ids, size_t count,
 				 uint64_t *unknown);
+/* The same by a map that has words: it reads nothing but the map, so that any thread may ask. */
+void libsnap_map_find(const struct libsnap_map *, uint64_t *ids, size_t count,
+		      struct libsnap_found *);
 
 /* writer_columns.c */
+/* Rows in the place of ids, where the column has these; each stands for so many. */
+void libsnap_column_find(struct snap_writer *, const struct libsnap_column_out *, uint64_t *values,
+			 size_t count, uint64_t each);
 void libsnap_table_begin(struct libsnap_table_out *, struct snap_writer *, uint16_t table,
 			 uint64_t rows_expected);
 enum snap_status libsnap_table_row(struct libsnap_table_out *, const uint64_t *values);
@@ -402,6 +417,10 @@ enum snap_status libsnap_table_end(struct libsnap_table_out *, enum snap_status)
 void libsnap_table_free(struct libsnap_table_out *);
 enum snap_status libsnap_block_text(struct snap_writer *, const uint8_t *raw, size_t raw_size,
 				    uint64_t first_row, uint32_t row_count, bool only_block);
+
+/* writer_compare.c: the rows of the block at hand, and that there are no others. */
+enum snap_status libsnap_table_compare(struct libsnap_table_out *);
+enum snap_status libsnap_table_compare_end(struct libsnap_table_out *);
 
 /* writer_encode.c */
 enum snap_status libsnap_encoder_new(struct libsnap_encoder *, const struct snap_allocator *,

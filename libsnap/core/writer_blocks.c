@@ -5,11 +5,11 @@
 
 #include "writer.h"
 
-#define HELPER_ENOUGH 3u    /* blocks that are not made yet */
+#define HELPER_ENOUGH 2u    /* blocks that are not made yet */
 #define LEAST_ROWS    4096u /* that are worth the way to the helper and back */
 #define LEAST_RAW     16384u
 /* What all of it takes, or a little less. */
-#define MEMORY ((uint64_t)11 << 20)
+#define MEMORY ((uint64_t)19 << 20)
 
 static uint8_t *payload_of(uint8_t *stored)
 {
@@ -22,6 +22,9 @@ static enum snap_status make(struct libsnap_encoder *encoder, struct libsnap_blo
 	const uint8_t *raw = (const uint8_t *)b->values;
 	enum snap_status status = SNAP_OK;
 	if (b->column.info) {
+		if (b->column.ids)
+			libsnap_map_find(b->column.ids, b->values, b->block.row_count, &b->found);
+		b->column.ids = NULL;
 		status = libsnap_encode(encoder, &b->column, b->values, b->block.row_count,
 					payload_of(b->stored), &raw_size, &b->problem);
 		b->block.encoding = b->column.encoding;
@@ -116,6 +119,8 @@ static enum snap_status write_one(struct snap_writer *w)
 	blocks->count--;
 	if (b->status == SNAP_NO_MEMORY)
 		b->status = make(&w->encoder, b); /* the helper has no more than it was given */
+	w->written_references += b->found.known;
+	w->unknown_references += b->found.unknown;
 	if (b->status == SNAP_OK)
 		return libsnap_out_block(w, &b->block, payload_of(b->stored));
 	w->problem = b->problem;
@@ -135,9 +140,11 @@ static enum snap_status next_place(struct snap_writer *w, struct libsnap_block_o
 {
 	struct libsnap_blocks *blocks = &w->blocks;
 	enum snap_status status = blocks->count == LIBSNAP_BLOCKS_AHEAD ? write_one(w) : SNAP_OK;
-	if (status == SNAP_OK)
-		*out = &blocks->ring[(blocks->first + blocks->count++) % LIBSNAP_BLOCKS_AHEAD];
-	return status;
+	if (status != SNAP_OK)
+		return status;
+	*out = &blocks->ring[(blocks->first + blocks->count++) % LIBSNAP_BLOCKS_AHEAD];
+	(*out)->found = (struct libsnap_found){0};
+	return SNAP_OK;
 }
 
 static void begin_one(struct snap_writer *w, struct libsnap_block_out *b)
@@ -186,6 +193,7 @@ enum snap_status libsnap_write_values(struct snap_writer *w, struct snapfmt_bloc
 	if (!w->blocks.ring || value_rows != LIBSNAP_BLOCK_TARGETS ||
 	    block->row_count < LEAST_ROWS) {
 		size_t raw_size;
+		libsnap_column_find(w, c, *values, block->row_count, 1);
 		enum snap_status status = libsnap_encode(&w->encoder, c, *values, block->row_count,
 							 w->stored, &raw_size, &w->problem);
 		block->encoding = c->encoding;

@@ -17,6 +17,17 @@ static struct snapfmt_block block_of(const struct libsnap_column_out *c, uint8_t
 				      .row_count = (uint32_t)count};
 }
 
+void libsnap_column_find(struct snap_writer *w, const struct libsnap_column_out *c,
+			 uint64_t *values, size_t count, uint64_t each)
+{
+	struct libsnap_found found = {0};
+	if (!c->ids)
+		return;
+	libsnap_map_find(c->ids, values, count, &found);
+	w->written_references += found.known * each;
+	w->unknown_references += found.unknown * each;
+}
+
 static enum snap_status write_values(struct libsnap_table_out *t, size_t i)
 {
 	struct libsnap_column_out *c = &t->columns[i];
@@ -59,6 +70,15 @@ static bool is_absent(const struct libsnap_column_out *c, bool varied)
 	return !varied && c->same == c->info->default_value && c->written == 0 && !c->info->always;
 }
 
+/* Of the block at hand. */
+static void find_rows(struct libsnap_table_out *t, size_t i)
+{
+	if (t->varied >> i & 1)
+		libsnap_column_find(t->writer, &t->columns[i], t->values[i], t->rows, 1);
+	else
+		libsnap_column_find(t->writer, &t->columns[i], &t->columns[i].same, 1, t->rows);
+}
+
 /* Puts what is small of a table's only block into a batch. */
 static enum snap_status batch_column(struct libsnap_table_out *t, size_t i)
 {
@@ -67,6 +87,8 @@ static enum snap_status batch_column(struct libsnap_table_out *t, size_t i)
 	const bool varied = t->varied >> i & 1;
 	size_t raw_size = 0;
 	enum snap_status status = SNAP_OK;
+	find_rows(t, i);
+	c->ids = NULL;
 	if (is_absent(c, varied))
 		return SNAP_OK;
 	if (varied)
@@ -91,6 +113,8 @@ static enum snap_status flush_column(struct libsnap_table_out *t, size_t i)
 	const bool varied = t->varied >> i & 1;
 	if (c->written == t->row_count)
 		return SNAP_OK;
+	if (!varied)
+		find_rows(t, i);
 	if (is_absent(c, varied)) {
 		c->deferred += t->rows;
 		return SNAP_OK;
@@ -107,8 +131,11 @@ enum snap_status libsnap_table_flush(struct libsnap_table_out *t)
 	if (t->rows == 0)
 		return SNAP_OK;
 	know_sizes(t);
+	if (t->writer->compared)
+		status = libsnap_table_compare(t);
 	for (size_t i = 0; i < t->column_count && status == SNAP_OK; i++) {
-		status = flush_column(t, i);
+		if (!t->writer->compared)
+			status = flush_column(t, i);
 		t->columns[i].same = t->columns[i].info->default_value;
 	}
 	t->rows = 0;
@@ -303,7 +330,7 @@ void libsnap_table_free(struct libsnap_table_out *t)
 
 enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status status)
 {
-	const bool only_block = t->rows == t->row_count;
+	const bool only_block = t->rows == t->row_count && !t->writer->compared;
 	know_sizes(t);
 	for (size_t i = 0; i < t->column_count && t->rows > 0 && only_block && status == SNAP_OK;
 	     i++)
@@ -311,7 +338,7 @@ enum snap_status libsnap_table_end(struct libsnap_table_out *t, enum snap_status
 	if (status == SNAP_OK)
 		status = libsnap_table_flush(t);
 	if (status == SNAP_OK)
-		status = keep_row_count(t);
+		status = t->writer->compared ? libsnap_table_compare_end(t) : keep_row_count(t);
 	libsnap_table_free(t);
 	return status;
 }

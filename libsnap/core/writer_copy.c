@@ -62,16 +62,7 @@ static enum snap_status read_stored(struct copy *c, const struct libsnap_block *
 static enum snap_status copy_block(struct copy *c, const struct libsnap_block *block)
 {
 	struct snap_writer *w = c->writer;
-	struct snapfmt_block header = {
-		.table = (uint16_t)(block->column >> 16),
-		.column = (uint16_t)block->column,
-		.encoding = block->encoding,
-		.flags = block->flags,
-		.first_row = block->first_row,
-		.row_count = block->row_count,
-		.raw_size = block->raw_size,
-		.stored_size = block->stored_size,
-	};
+	struct snapfmt_block header = libsnap_block_header(block);
 	bool added = false;
 	enum snap_status status = libsnap_fetch(&c->decoder, block, w->encoder.raw, &w->problem);
 	if (status == SNAP_OK && block->batch)
@@ -114,22 +105,12 @@ static enum snap_status check_stacks(struct snap_writer *w, struct snap_reader *
 				     size_t frame_count)
 {
 	static const uint32_t column = SNAP_STACK_FRAME;
-	struct snap_scan *scan;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	enum snap_status status = snap_scan_open(&scan, from, &column, 1, &w->problem);
-	if (status != SNAP_OK)
-		return status;
-	while (status == SNAP_OK) {
-		status = snap_scan_next(scan, &first, &count, &values, &w->problem);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++)
-			if (values[0][i] > frame_count)
-				status = libsnap_misuse(w, "frame %llu is missing, and has a stack",
-							(unsigned long long)values[0][i]);
-	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	struct scan scan = scan_begin(from, &column, 1, &w->problem);
+	while (scan_next(&scan))
+		if (scan_value(&scan, 0) > frame_count)
+			scan.status = libsnap_misuse(w, "frame %llu is missing, and has a stack",
+						     (unsigned long long)scan_value(&scan, 0));
+	return scan_end(&scan, NULL);
 }
 
 static enum snap_status check_naming(struct snap_writer *w, struct snap_reader *from,

@@ -276,8 +276,8 @@ static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id)
 }
 
 /* In two steps, each of which waits for memory in many places at once. */
-static void resolve_close(const struct libsnap_map *m, uint64_t *ids, size_t count,
-			  uint64_t *unknown)
+void libsnap_map_find(const struct libsnap_map *m, uint64_t *ids, size_t count,
+		      struct libsnap_found *found)
 {
 	uint64_t last = 0, place = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -285,8 +285,8 @@ static void resolve_close(const struct libsnap_map *m, uint64_t *ids, size_t cou
 			last = ids[i];
 			place = place_of(m, last);
 		}
-		if (place == 0)
-			*unknown += last != 0;
+		found->known += place != 0;
+		found->unknown += place == 0 && last != 0;
 		ids[i] = place;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -396,7 +396,9 @@ enum snap_status libsnap_resolve(struct snap_writer *w, uint64_t *ids, size_t co
 {
 	struct libsnap_map *m = &w->map;
 	if (m->words) {
-		resolve_close(m, ids, count, unknown);
+		struct libsnap_found found = {0};
+		libsnap_map_find(m, ids, count, &found);
+		*unknown += found.unknown;
 		return SNAP_OK;
 	}
 	if (!m->lookups)

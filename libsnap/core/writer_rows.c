@@ -37,13 +37,20 @@ struct rows_out {
 
 /* ---- after the lookup ---- */
 
-static enum snap_status flush_targets(struct rows_out *o)
+static enum snap_status look_up(struct rows_out *o)
 {
 	struct snap_writer *w = o->writer;
 	enum snap_status status =
 		libsnap_resolve(w, o->targets.values, o->targets.count, &w->unknown_references);
 	for (size_t i = 0; i < o->targets.count && status == SNAP_OK; i++)
 		w->written_references += o->targets.values[i] != 0;
+	return status;
+}
+
+/* Where any thread can look ids up, that is left to the one that makes their block. */
+static enum snap_status flush_targets(struct rows_out *o)
+{
+	enum snap_status status = o->references.columns[0].ids ? SNAP_OK : look_up(o);
 	if (status == SNAP_OK)
 		status = libsnap_table_values(&o->references, o->targets.values, o->targets.count);
 	o->targets.count = 0;
@@ -327,6 +334,7 @@ enum snap_status libsnap_write_rows(struct snap_writer *w)
 	libsnap_table_begin(&o.labels, w, SNAP_TAIL_LABELS, UINT64_MAX);
 	o.references.columns[0].bounds = w->shapes.ranges;
 	o.references.columns[0].bound_count = w->shapes.range_count;
+	o.references.columns[0].ids = w->map.words ? &w->map : NULL;
 	enum snap_status status = make_buffers(&o);
 	if (status == SNAP_OK)
 		status = write_all(&o);

@@ -140,32 +140,22 @@ static enum snap_status attribute_roots(struct snap_graph *graph, struct table *
 {
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN,
 					   SNAP_ROOT_LABEL};
-	struct stream stream;
-	const uint64_t *values[STREAM_COLUMNS];
-	uint64_t first;
-	size_t count;
-	enum snap_status status =
-		libsnap_graph_stream_open(&stream, graph, columns, 3, graph->roots, error);
-	while (status == SNAP_OK) {
-		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
-		if (status != SNAP_OK || count == 0)
-			break;
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			uint64_t row = values[0][i] - 1;
-			uint32_t group, kind = values[1][i] < UINT32_MAX ? (uint32_t)values[1][i]
-									 : UINT32_MAX;
-			if (libsnap_numbers_get(&graph->group, row) != SNAP_GRAPH_NONE)
-				continue;
-			struct group wanted = {.parent = NONE, .name = values[2][i], .kind = kind};
-			status = find_group(graph, table, wanted, &group, error);
-			if (status == SNAP_OK)
-				status = extend_group(graph, table, row, true, &group, error);
-			if (status == SNAP_OK)
-				libsnap_numbers_set(&graph->group, row, group);
-		}
+	struct scan root = scan_begin(graph->reader, columns, 3, error);
+	while (scan_next(&root)) {
+		uint64_t row = scan_value(&root, 0) - 1, kind = scan_value(&root, 1);
+		uint32_t group;
+		if (libsnap_numbers_get(&graph->group, row) != SNAP_GRAPH_NONE)
+			continue;
+		struct group wanted = {.parent = NONE,
+				       .name = scan_value(&root, 2),
+				       .kind = kind < UINT32_MAX ? (uint32_t)kind : UINT32_MAX};
+		root.status = find_group(graph, table, wanted, &group, error);
+		if (root.status == SNAP_OK)
+			root.status = extend_group(graph, table, row, true, &group, error);
+		if (root.status == SNAP_OK)
+			libsnap_numbers_set(&graph->group, row, group);
 	}
-	libsnap_graph_stream_close(&stream);
-	return status;
+	return scan_end(&root, NULL);
 }
 
 /* Of what hangs on a root entry whose words are lost. */

@@ -10,8 +10,10 @@ struct search {
 	struct numbers *low;
 	uint64_t closed;                     /* CLOSED: the largest number */
 	struct numbers calls, visits, edges; /* of the objects being visited, the innermost last */
-	struct numbers open;                 /* visited, of components that are not complete */
-	uint64_t depth, open_count, next_visit, cycles;
+	/* From the front visited rows of components that are not complete; from the back those of
+	 * complete ones, so that in the end components come before those that they lead to. */
+	struct numbers *open;
+	uint64_t depth, open_count, first_closed, next_visit, cycles;
 };
 
 static void enter(struct search *s, uint64_t row)
@@ -28,14 +30,16 @@ static void close_component(struct search *s, uint64_t row, uint64_t visit)
 	bool is_cycle = false;
 	uint64_t number = s->closed - 1 - s->cycles;
 	while (s->open_count > 0 && !libsnap_graph_has_failed(s->graph)) {
-		uint64_t other = libsnap_numbers_get(&s->open, s->open_count - 1);
+		uint64_t other = libsnap_numbers_get(s->open, s->open_count - 1);
 		if (libsnap_numbers_get(s->low, other) < visit)
 			break;
 		is_cycle = true;
 		libsnap_numbers_set(s->low, other, number);
 		s->open_count--;
+		libsnap_numbers_set(s->open, --s->first_closed, other);
 		s->next_visit--;
 	}
+	libsnap_numbers_set(s->open, --s->first_closed, row);
 	is_cycle = is_cycle || libsnap_graph_refers_to_itself(s->graph, row);
 	s->cycles += is_cycle;
 	s->next_visit--;
@@ -68,7 +72,7 @@ static void advance(struct search *s)
 	if (low == visit)
 		close_component(s, row, visit);
 	else
-		libsnap_numbers_set(&s->open, s->open_count++, row);
+		libsnap_numbers_set(s->open, s->open_count++, row);
 }
 
 /* ---- the same where all is in memory, and narrow ---- */
@@ -80,7 +84,7 @@ static void advance(struct search *s)
 struct narrow {
 	const uint32_t *start, *to;
 	uint32_t *low, *calls, *visits, *edges, *open;
-	uint32_t depth, open_count, next_visit, cycles;
+	uint32_t depth, open_count, first_closed, next_visit, cycles;
 };
 
 static inline void enter_narrow(struct narrow *n, uint32_t row)
@@ -106,8 +110,12 @@ static inline bool has_itself(const struct narrow *n, uint32_t row)
 static void close_narrow(struct narrow *n, uint32_t row, uint32_t visit)
 {
 	uint32_t number = NONE - 1 - n->cycles, before = n->open_count;
-	while (n->open_count > 0 && n->low[n->open[n->open_count - 1]] >= visit)
-		n->low[n->open[--n->open_count]] = number;
+	while (n->open_count > 0 && n->low[n->open[n->open_count - 1] - 1] >= visit) {
+		uint32_t other = n->open[--n->open_count];
+		n->low[other - 1] = number;
+		n->open[--n->first_closed] = other;
+	}
+	n->open[--n->first_closed] = row + 1;
 	n->next_visit -= before - n->open_count + 1;
 	bool is_cycle = before > n->open_count || has_itself(n, row);
 	n->cycles += is_cycle;
@@ -135,7 +143,7 @@ static void advance_narrow(struct narrow *n)
 	if (low == n->visits[top])
 		close_narrow(n, row, low);
 	else
-		n->open[n->open_count++] = row;
+		n->open[n->open_count++] = row + 1;
 }
 
 static void find_narrow(struct search *s)
@@ -147,7 +155,8 @@ static void find_narrow(struct search *s)
 			   .calls = s->calls.memory,
 			   .visits = s->visits.memory,
 			   .edges = s->edges.memory,
-			   .open = s->open.memory};
+			   .open = s->open->memory,
+			   .first_closed = (uint32_t)graph->objects};
 	for (uint32_t row = 0; row < graph->objects; row++) {
 		if ((row & 0xfffff) == 0)
 			libsnap_graph_progress(graph, "cycles", row, graph->objects);
@@ -179,6 +188,8 @@ static enum snap_status open_search(struct search *s, struct snap_error *error)
 	struct snap_graph *graph = s->graph;
 	uint64_t objects = graph->objects;
 	s->low = &graph->cycle;
+	s->open = &graph->components;
+	s->first_closed = objects;
 	s->closed = graph->wide ? SNAP_GRAPH_NONE - 1 : NONE - 1;
 	enum snap_status status = libsnap_numbers_open(s->low, graph, objects, false, error);
 	if (status == SNAP_OK)
@@ -188,7 +199,7 @@ static enum snap_status open_search(struct search *s, struct snap_error *error)
 	if (status == SNAP_OK)
 		status = libsnap_numbers_open(&s->edges, graph, objects, false, error);
 	if (status == SNAP_OK)
-		status = libsnap_numbers_open(&s->open, graph, objects, false, error);
+		status = libsnap_numbers_open(s->open, graph, objects, false, error);
 	return status;
 }
 
@@ -197,7 +208,6 @@ static void close_search(struct search *s)
 	libsnap_numbers_close(&s->calls);
 	libsnap_numbers_close(&s->visits);
 	libsnap_numbers_close(&s->edges);
-	libsnap_numbers_close(&s->open);
 }
 
 /* ---- what they are ---- */
@@ -296,6 +306,7 @@ static enum snap_status describe(struct snap_graph *graph, uint64_t closed,
 static void free_cycles(struct snap_graph *graph)
 {
 	libsnap_numbers_close(&graph->cycle);
+	libsnap_numbers_close(&graph->components);
 	libsnap_numbers_close(&graph->cycle_order);
 	libsnap_numbers_close(&graph->cycle_bytes);
 	libsnap_numbers_close(&graph->cycle_objects);

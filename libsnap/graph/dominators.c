@@ -1,5 +1,6 @@
-/* Immediate dominators and retained bytes: semidominators with path compression, then the nearest
- * common ancestor of parent and semidominator (Georgiadis: semi-NCA), all without recursion.
+/* Immediate dominators and retained bytes.  Where distances from the roots are too many for
+ * levels.c: semidominators with path compression, then the nearest common ancestor of parent and
+ * semidominator (Georgiadis: semi-NCA), all without recursion.
  * Numbers are those of a preorder walk from the roots' node, which is number 0.  Only the values of
  * semidominators are compressed along with paths, and of predecessors only those with a higher
  * number are listed. */
@@ -9,8 +10,8 @@
 
 /* Memory that is read in no order is asked for so many references before it is needed: first what
  * the target's number is, then what is known of that number. */
-#define FAR  32u
-#define NEAR 16u
+#define FAR  64u
+#define NEAR 32u
 
 /* Where there are no more nodes, a thread would not be worth its start. */
 #define FEW 30000u
@@ -281,6 +282,37 @@ static enum snap_status find_by_number(struct snap_graph *graph, struct preorder
 	return SNAP_OK;
 }
 
+/* From numbers to rows. */
+static void name_dominators(const struct preorder *pre, uint32_t *dominator)
+{
+	for (uint32_t i = 1; i < pre->reached; i++)
+		dominator[pre->order[i]] = pre->order[pre->parent[i]];
+}
+
+static enum snap_status dominate_by_walk(struct snap_graph *graph, struct libsnap_worker *worker,
+					 struct tree *tree, struct snap_error *error)
+{
+	uint32_t nodes = graph->held.nodes;
+	struct preorder pre = {.reached = 0};
+	enum snap_status status = libsnap_graph_preorder(graph, worker, &pre, error);
+	graph->dominator = pre.number;
+	if (status == SNAP_OK)
+		graph->retained = libsnap_graph_take(graph, nodes, 8);
+	if (status == SNAP_OK && graph->retained == NULL)
+		status = libsnap_fail_memory(error);
+	if (status == SNAP_OK)
+		status = find_by_number(graph, &pre, graph->retained, error);
+	if (status == SNAP_OK) {
+		name_dominators(&pre, graph->dominator);
+		*tree = (struct tree){.order = pre.order, .reached = pre.reached};
+		pre.order = NULL;
+	}
+	libsnap_graph_free_preorder(graph, &pre);
+	return status;
+}
+
+/* ---- retained bytes ---- */
+
 static void add_own(void *context, uint64_t row, uint64_t bytes)
 {
 	const struct snap_graph *graph = context;
@@ -288,40 +320,37 @@ static void add_own(void *context, uint64_t row, uint64_t bytes)
 		graph->retained[row] = bytes;
 }
 
-/* While graph->dominator still has the numbers of rows.  The roots' node gets the sum of all. */
-static enum snap_status add_retained(struct snap_graph *graph, const struct preorder *pre,
+/* The roots' node gets the sum of all, and is no dominator of rows any more. */
+static enum snap_status add_retained(struct snap_graph *graph, const struct tree *tree,
 				     struct snap_error *error)
 {
 	uint64_t *retained = graph->retained;
+	uint32_t *dominator = graph->dominator, root = graph->held.nodes - 1;
 	memset(retained, 0, (size_t)graph->held.nodes * sizeof(*retained));
 	enum snap_status status = libsnap_graph_each_size(graph, add_own, graph, error);
 	if (status != SNAP_OK)
 		return status;
-	for (uint32_t i = pre->reached; i-- > 1;) {
-		if (i > NEAR) {
-			__builtin_prefetch(&retained[pre->order[i - NEAR]]);
-			__builtin_prefetch(&retained[pre->order[pre->parent[i - NEAR]]]);
+	for (uint32_t i = tree->reached; i-- > 1;) {
+		if (i > FAR) {
+			__builtin_prefetch(&dominator[tree->order[i - FAR]]);
+			__builtin_prefetch(&retained[tree->order[i - FAR]]);
+			__builtin_prefetch(&retained[dominator[tree->order[i - NEAR]]]);
 		}
-		uint64_t *sum = &retained[pre->order[pre->parent[i]]];
-		if (libsnap_add_overflows(*sum, retained[pre->order[i]], sum))
+		uint32_t row = tree->order[i];
+		uint64_t *sum = &retained[dominator[row]];
+		if (libsnap_add_overflows(*sum, retained[row], sum))
 			*sum = UINT64_MAX;
+		if (dominator[row] == root)
+			dominator[row] = NONE;
 	}
 	return SNAP_OK;
 }
 
-/* From numbers to rows: what is asked about rows in order is then read in order. */
-static void name_dominators(struct snap_graph *graph, const struct preorder *pre)
-{
-	for (uint32_t i = 1; i < pre->reached; i++) {
-		uint32_t dominator = pre->parent[i];
-		graph->dominator[pre->order[i]] = dominator == 0 ? NONE : pre->order[dominator];
-	}
-}
-
-/* Bytes at the worst moment, which is the walk, with half a byte of sets. */
+/* Bytes at the worst moment, which is the walk, or that where all nodes are joins; with less than a
+ * byte of sets and distances. */
 static uint64_t worst_case(const struct snap_graph *graph)
 {
-	return graph->held.nodes * (BYTES_TO_WALK + UINT64_C(1)) + 4096;
+	return graph->held.nodes * (BYTES_TO_WALK + UINT64_C(1)) + 16384;
 }
 
 enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error *error)
@@ -334,27 +363,19 @@ enum snap_status snap_graph_dominate(struct snap_graph *graph, struct snap_error
 		return SNAP_OK;
 	if (graph->held.start == NULL || !libsnap_graph_fits(graph, worst_case(graph)))
 		return libsnap_graph_dominate_outside(graph, error);
-	uint32_t nodes = graph->held.nodes;
-	struct preorder pre = {.reached = 0};
+	struct tree tree = {.order = NULL};
 	struct libsnap_worker worker;
-	libsnap_worker_begin(&worker, nodes > FEW ? graph->options.threads : 1);
+	libsnap_worker_begin(&worker, graph->held.nodes > FEW ? graph->options.threads : 1);
 	libsnap_graph_progress(graph, "dominators", 0, 4);
-	enum snap_status status = libsnap_graph_preorder(graph, &worker, &pre, error);
-	graph->dominator = pre.number;
-	if (status == SNAP_OK)
-		graph->retained = libsnap_graph_take(graph, nodes, 8);
-	if (status == SNAP_OK && graph->retained == NULL)
-		status = libsnap_fail_memory(error);
-	if (status == SNAP_OK)
-		status = find_by_number(graph, &pre, graph->retained, error);
-	if (status == SNAP_OK)
-		libsnap_graph_order_branches(graph, &pre, graph->retained);
-	if (status == SNAP_OK)
-		status = add_retained(graph, &pre, error);
-	if (status == SNAP_OK)
-		name_dominators(graph, &pre);
+	enum snap_status status = libsnap_graph_dominate_by_levels(graph, &worker, &tree, error);
+	if (status == SNAP_END)
+		status = dominate_by_walk(graph, &worker, &tree, error);
 	libsnap_worker_end(&worker);
-	libsnap_graph_free_preorder(graph, &pre);
+	if (status == SNAP_OK)
+		libsnap_graph_order_branches(graph, &tree, graph->retained);
+	if (status == SNAP_OK)
+		status = add_retained(graph, &tree, error);
+	libsnap_graph_give(graph, tree.order, graph->held.nodes, 4);
 	if (status != SNAP_OK)
 		libsnap_graph_free_dominators(graph);
 	return status;

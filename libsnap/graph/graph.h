@@ -5,6 +5,7 @@
 #include "bits.h"
 #include "core.h"
 #include "numbers.h"
+#include "scan.h"
 #include "snap_graph.h"
 #include "worker.h"
 
@@ -95,8 +96,7 @@ struct snap_graph {
 		uint64_t cost, last[12]; /* of single values; by column the block read last */
 		/* of a row, where single values cost too much */
 		struct numbers dominator, retained;
-		enum snap_status failed; /* the first failure: then answers lead nowhere */
-		struct snap_error error;
+		struct snap_error failed; /* the first failure: then answers lead nowhere */
 	} indexed;
 	struct chain { /* of snap_graph_dominate_row: that row and its dominators */
 		uint64_t row;
@@ -110,9 +110,16 @@ struct snap_graph {
 		struct snap_graph_cycle cycle;
 	} component;
 	struct numbers cycle; /* of snap_graph_find_cycles: by row */
+	/* rows by component, each before those that it leads to; until cycle_retained is */
+	struct numbers components;
 	struct numbers cycle_order, cycle_bytes, cycle_objects, cycle_first;
 	uint64_t cycle_count;
-	struct numbers keepers;  /* of snap_graph_find_keepers */
+	struct numbers keepers;        /* of snap_graph_find_keepers */
+	struct numbers cycle_retained; /* of snap_graph_retain_cycles */
+	struct known {                 /* of snap_graph_read_objects */
+		struct marks rows;
+		struct numbers values;
+	} known;
 	struct numbers *numbers; /* all that are open */
 
 	struct snap_column *columns[28]; /* opened on demand: values.c */
@@ -180,16 +187,16 @@ enum snap_status libsnap_graph_open_answers(struct snap_graph *, struct snap_err
 static inline enum snap_status libsnap_graph_check_pages(const struct snap_graph *graph,
 							 struct snap_error *error)
 {
-	if (graph->indexed.failed != SNAP_OK && error != NULL)
-		*error = graph->indexed.error;
-	if (graph->indexed.failed != SNAP_OK)
-		return graph->indexed.failed;
+	if (graph->indexed.failed.status != SNAP_OK && error != NULL)
+		*error = graph->indexed.failed;
+	if (graph->indexed.failed.status != SNAP_OK)
+		return graph->indexed.failed.status;
 	return graph->outside.pages != NULL ? libsnap_pages_check(graph->outside.pages, error)
 					    : SNAP_OK;
 }
 static inline bool libsnap_graph_has_failed(const struct snap_graph *graph)
 {
-	return graph->indexed.failed != SNAP_OK ||
+	return graph->indexed.failed.status != SNAP_OK ||
 	       (graph->outside.pages != NULL && graph->outside.pages->failed != SNAP_OK);
 }
 
@@ -268,8 +275,6 @@ enum snap_status libsnap_indexed_freed_by(struct snap_graph *, uint64_t row,
 enum snap_status libsnap_graph_value(struct snap_graph *, uint32_t column, uint64_t row,
 				     uint64_t *value, struct snap_error *error);
 void libsnap_graph_close_columns(struct snap_graph *);
-/* Whether a partial reader has found damage by now. */
-bool libsnap_graph_is_damaged(const struct snap_graph *);
 
 /* Up to four columns of one table from the first row to the last, where rows may be lost. */
 #define STREAM_COLUMNS 4
@@ -290,16 +295,16 @@ enum snap_status libsnap_graph_stream_open(struct stream *, struct snap_graph *,
 enum snap_status libsnap_graph_stream_peek(struct stream *, uint64_t wanted, size_t *count,
 					   const uint64_t *values[STREAM_COLUMNS], bool *lost,
 					   struct snap_error *error);
-/* The next rows that are not lost, and the number of the first; moves on.  *count is 0 at the end.
- */
-enum snap_status libsnap_graph_stream_next(struct stream *, uint64_t *first, size_t *count,
-					   const uint64_t *values[STREAM_COLUMNS],
-					   struct snap_error *error);
 /* As peek, but moves on, and fails where rows are lost. */
 enum snap_status libsnap_graph_stream_take(struct stream *, uint64_t wanted, size_t *count,
 					   const uint64_t *values[STREAM_COLUMNS],
 					   struct snap_error *error);
 void libsnap_graph_stream_close(struct stream *);
+
+/* As libsnap_graph_value, of objects; what is known is not read again (known.c). */
+enum snap_status libsnap_graph_object_value(struct snap_graph *, uint32_t column, uint64_t row,
+					    uint64_t *value, struct snap_error *error);
+void libsnap_graph_forget(struct snap_graph *);
 
 /* Calls add(context, row, bytes) for all rows in order. */
 enum snap_status libsnap_graph_each_size(struct snap_graph *,
@@ -372,11 +377,21 @@ enum snap_status libsnap_graph_preorder(struct snap_graph *, struct libsnap_work
 /* All but number. */
 void libsnap_graph_free_preorder(struct snap_graph *, struct preorder *);
 
-/* ---- the tree of dominators (branches.c) ---- */
+/* ---- the tree of dominators (levels.c, branches.c) ---- */
 
-/* Puts objects in the order of the tree, if it is wanted and there is room, when the parents of
- * numbers have become their dominators; room has 8 bytes for each number. */
-void libsnap_graph_order_branches(struct snap_graph *, const struct preorder *, void *room);
+/* The roots' node, and then all that is reached, each after its dominator.  Meanwhile dominators
+ * are nodes, among them that of the roots; those of what is not reached are NONE. */
+struct tree {
+	uint32_t *order;
+	uint32_t reached;
+};
+/* Also takes room for retained bytes.  SNAP_END: many are so far from the roots that a walk is
+ * better. */
+enum snap_status libsnap_graph_dominate_by_levels(struct snap_graph *, struct libsnap_worker *,
+						  struct tree *out, struct snap_error *error);
+/* Puts objects in the order of the tree, if it is wanted and there is room; `room` has 8 bytes for
+ * each node. */
+void libsnap_graph_order_branches(struct snap_graph *, const struct tree *, void *room);
 void libsnap_graph_free_branches(struct snap_graph *);
 
 /* ---- the cycle of one row (component.c) ---- */
@@ -424,7 +439,6 @@ enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader 
 				    const struct snap_graph_options *options, bool wide,
 				    struct snap_error *error);
 enum snap_status libsnap_graph_load_layout(struct snap_graph *, struct snap_error *error);
-enum snap_status libsnap_graph_load_adjacency(struct snap_graph *, struct snap_error *error);
 /* What a lazy graph left out: places and references. */
 enum snap_status libsnap_graph_load_references(struct snap_graph *, struct snap_error *error);
 enum snap_status libsnap_graph_place_references(struct snap_graph *, struct snap_error *error);

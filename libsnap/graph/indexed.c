@@ -23,12 +23,10 @@ enum snap_status libsnap_indexed_open(struct snap_graph *graph, struct snap_erro
 
 /* ---- single values ---- */
 
-static void fail(struct snap_graph *graph, enum snap_status status, const struct snap_error *error)
+static void fail(struct snap_graph *graph, struct snap_error error)
 {
-	if (graph->indexed.failed != SNAP_OK)
-		return;
-	graph->indexed.failed = status;
-	graph->indexed.error = *error;
+	if (graph->indexed.failed.status == SNAP_OK)
+		graph->indexed.failed = error;
 }
 
 /* After a failure no row is reached. */
@@ -38,14 +36,13 @@ static uint64_t value_of(struct snap_graph *graph, uint32_t column, uint64_t row
 	size_t place = (column & 7) + (column >> 16 == SNAP_INDEX_OBJECTS ? 0 : 4);
 	struct snap_error error;
 	uint64_t value;
-	if (indexed->failed != SNAP_OK)
+	if (indexed->failed.status != SNAP_OK)
 		return column == SNAP_INDEX_DOMINATOR ? row + 1 : 0;
 	indexed->cost += row / BLOCK == indexed->last[place] ? 1 : MISS;
 	indexed->last[place] = row / BLOCK;
-	enum snap_status status = libsnap_graph_value(graph, column, row, &value, &error);
-	if (status == SNAP_OK)
+	if (libsnap_graph_value(graph, column, row, &value, &error) == SNAP_OK)
 		return value;
-	fail(graph, status, &error);
+	fail(graph, error);
 	return column == SNAP_INDEX_DOMINATOR ? row + 1 : 0;
 }
 
@@ -62,7 +59,7 @@ static uint64_t add_up(uint64_t a, uint64_t b)
 
 static bool is_patient(const struct snap_graph *graph)
 {
-	return graph->indexed.cost <= PATIENCE || graph->indexed.failed != SNAP_OK;
+	return graph->indexed.cost <= PATIENCE || graph->indexed.failed.status != SNAP_OK;
 }
 
 /* ---- columns ---- */
@@ -119,47 +116,60 @@ static enum snap_status check_circles(struct snap_graph *graph, const struct num
 	return status == SNAP_OK ? libsnap_graph_check_pages(graph, error) : status;
 }
 
-/* What no root reaches has itself as dominator, until the sizes are added. */
-static void take_dominator(struct snap_graph *graph, uint64_t row, uint64_t id, uint64_t held)
+static void take_dominator(struct snap_graph *graph, uint64_t row, uint64_t id, uint64_t same)
 {
-	libsnap_numbers_set(&graph->indexed.dominator, row, id - 1);
-	libsnap_numbers_set(&graph->indexed.retained, row, id == row + 1 ? 0 : held);
+	(void)same;
+	libsnap_numbers_set(&graph->indexed.dominator, row,
+			    id == row + 1 ? SNAP_GRAPH_NONE : id - 1);
+}
+
+static enum snap_status load_dominators(struct snap_graph *graph, struct snap_error *error)
+{
+	static const uint32_t column[] = {SNAP_INDEX_DOMINATOR};
+	struct numbers *dominator = &graph->indexed.dominator;
+	enum snap_status status = libsnap_graph_prepare(graph, graph->objects * 8, error);
+	if (status == SNAP_OK)
+		status = libsnap_numbers_open(dominator, graph, graph->objects, false, error);
+	if (status == SNAP_OK)
+		status = each_row(graph, column, 1, take_dominator, error);
+	if (status == SNAP_OK)
+		status = check_circles(graph, dominator, error);
+	if (status != SNAP_OK)
+		libsnap_numbers_close(dominator);
+	return status;
+}
+
+/* Of what no root reaches there is no number, until the sizes are added. */
+static void take_held(struct snap_graph *graph, uint64_t row, uint64_t dominator, uint64_t held)
+{
+	if (dominator != row + 1)
+		libsnap_numbers_set(&graph->indexed.retained, row, held);
 }
 
 static void add_own(void *context, uint64_t row, uint64_t bytes)
 {
 	struct snap_graph *graph = context;
-	struct indexed *indexed = &graph->indexed;
-	if (libsnap_numbers_get(&indexed->dominator, row) == row) {
-		libsnap_numbers_set(&indexed->dominator, row, SNAP_GRAPH_NONE);
-		return;
-	}
-	uint64_t sum = add_up(libsnap_numbers_get(&indexed->retained, row), bytes);
+	struct numbers *retained = &graph->indexed.retained;
+	uint64_t held = libsnap_numbers_get(retained, row), sum = 0;
+	if (held != SNAP_GRAPH_NONE)
+		sum = add_up(held, bytes);
 	/* The largest number stands for none. */
-	libsnap_numbers_set(&indexed->retained, row, sum < UINT64_MAX ? sum : sum - 1);
+	libsnap_numbers_set(retained, row, sum < UINT64_MAX ? sum : sum - 1);
 }
 
-static enum snap_status load_dominators(struct snap_graph *graph, struct snap_error *error)
+static enum snap_status load_retained(struct snap_graph *graph, struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_INDEX_DOMINATOR, SNAP_INDEX_HELD};
-	struct indexed *indexed = &graph->indexed;
-	enum snap_status status = libsnap_graph_prepare(graph, graph->objects * 16, error);
+	struct numbers *retained = &graph->indexed.retained;
+	enum snap_status status = libsnap_graph_prepare(graph, graph->objects * 8, error);
 	if (status == SNAP_OK)
-		status = libsnap_numbers_open(&indexed->dominator, graph, graph->objects, false,
-					      error);
+		status = libsnap_numbers_open(retained, graph, graph->objects, true, error);
 	if (status == SNAP_OK)
-		status = libsnap_numbers_open(&indexed->retained, graph, graph->objects, true,
-					      error);
-	if (status == SNAP_OK)
-		status = each_row(graph, columns, 2, take_dominator, error);
-	if (status == SNAP_OK)
-		status = check_circles(graph, &indexed->dominator, error);
+		status = each_row(graph, columns, 2, take_held, error);
 	if (status == SNAP_OK)
 		status = libsnap_graph_each_size(graph, add_own, graph, error);
-	if (status != SNAP_OK) {
-		libsnap_numbers_close(&indexed->dominator);
-		libsnap_numbers_close(&indexed->retained);
-	}
+	if (status != SNAP_OK)
+		libsnap_numbers_close(retained);
 	return status;
 }
 
@@ -222,10 +232,9 @@ static enum snap_status load_search(struct snap_graph *graph, struct snap_error 
 static void need_search(struct snap_graph *graph)
 {
 	struct snap_error error;
-	enum snap_status status = load_search(graph, &error);
-	if (status == SNAP_OK)
+	if (load_search(graph, &error) == SNAP_OK)
 		return;
-	fail(graph, status, &error);
+	fail(graph, error);
 	libsnap_indexed_search(graph);
 }
 
@@ -251,7 +260,7 @@ static uint64_t read_distance(struct snap_graph *graph, uint64_t row)
 		return SNAP_GRAPH_NONE;
 	while (is_patient(graph)) {
 		uint64_t parent = read_parent(graph, row);
-		if (graph->indexed.failed != SNAP_OK)
+		if (graph->indexed.failed.status != SNAP_OK)
 			return SNAP_GRAPH_NONE;
 		if (parent == SNAP_GRAPH_NONE)
 			return steps;
@@ -282,20 +291,21 @@ void libsnap_indexed_search(struct snap_graph *graph)
 
 /* ---- dominators ---- */
 
-static void need_dominators(struct snap_graph *graph)
+static void need(struct snap_graph *graph, const struct numbers *numbers,
+		 enum snap_status (*load)(struct snap_graph *, struct snap_error *))
 {
 	struct snap_error error;
-	enum snap_status status = load_dominators(graph, &error);
-	if (status != SNAP_OK)
-		fail(graph, status, &error);
+	if (libsnap_numbers_is_open(numbers) || is_patient(graph))
+		return;
+	if (load(graph, &error) != SNAP_OK)
+		fail(graph, error);
 }
 
 uint64_t libsnap_indexed_dominator(const struct snap_graph *given, uint64_t row)
 {
 	struct snap_graph *graph = (struct snap_graph *)given;
 	const struct numbers *loaded = &graph->indexed.dominator;
-	if (!libsnap_numbers_is_open(loaded) && !is_patient(graph))
-		need_dominators(graph);
+	need(graph, loaded, load_dominators);
 	if (libsnap_numbers_is_open(loaded))
 		return libsnap_numbers_get(loaded, row);
 	uint64_t id = value_of(graph, SNAP_INDEX_DOMINATOR, row);
@@ -306,8 +316,7 @@ uint64_t libsnap_indexed_retained(const struct snap_graph *given, uint64_t row)
 {
 	struct snap_graph *graph = (struct snap_graph *)given;
 	const struct numbers *loaded = &graph->indexed.retained;
-	if (!libsnap_numbers_is_open(loaded) && !is_patient(graph))
-		need_dominators(graph);
+	need(graph, loaded, load_retained);
 	if (libsnap_numbers_is_open(loaded))
 		return libsnap_numbers_get(loaded, row);
 	if (!is_reached(graph, row))
@@ -345,13 +354,45 @@ static uint64_t read_cycle(struct snap_graph *graph, uint64_t row)
 	if (row >= graph->objects)
 		return SNAP_GRAPH_NONE;
 	if (!is_patient(graph)) {
-		enum snap_status status = load_cycles(graph, &error);
-		if (status == SNAP_OK)
+		if (load_cycles(graph, &error) == SNAP_OK)
 			return libsnap_numbers_get(&graph->cycle, row);
-		fail(graph, status, &error);
+		fail(graph, error);
 		libsnap_indexed_find_cycles(graph);
 	}
 	return value_of(graph, SNAP_INDEX_CYCLE, row) - 1;
+}
+
+#define CHUNK 4096u
+
+enum snap_status snap_graph_cycles_of(struct snap_graph *graph, const struct snap_graph_set *set,
+				      snap_graph_tell_cycle *tell, void *context,
+				      struct snap_error *error)
+{
+	uint64_t values[CHUNK], last = SNAP_GRAPH_NONE, first = 0, end = 0;
+	struct snap_column *column = NULL;
+	enum snap_status status = SNAP_OK;
+	/* As they lie, and not one by one. */
+	bool is_kept = graph->cycle.read != NULL;
+	if (is_kept)
+		status = snap_column_open(&column, graph->reader, SNAP_INDEX_CYCLE, error);
+	for (uint64_t row = snap_graph_set_next(set, 0);
+	     status == SNAP_OK && row != SNAP_GRAPH_NONE; row = snap_graph_set_next(set, row + 1)) {
+		if (is_kept && row >= end) {
+			first = row;
+			end = graph->objects - row < CHUNK ? graph->objects : row + CHUNK;
+			status = snap_column_read(column, first, (size_t)(end - first), values,
+						  error);
+			if (status != SNAP_OK)
+				break;
+		}
+		uint64_t cycle =
+			is_kept ? values[row - first] - 1 : snap_graph_cycle_of(graph, row);
+		if (cycle != SNAP_GRAPH_NONE && cycle != last)
+			tell(context, cycle);
+		last = cycle;
+	}
+	snap_column_close(column);
+	return status == SNAP_OK ? libsnap_graph_check_pages(graph, error) : status;
 }
 
 void libsnap_indexed_find_cycles(struct snap_graph *graph)
@@ -391,6 +432,9 @@ void libsnap_indexed_keeper(const struct snap_graph *given, uint64_t cycle,
 		.entry = (entry != 0 ? entry : nearest) - 1,
 		.holder = value_of(graph, SNAP_INDEX_CYCLE_HOLDER, cycle) - 1,
 		.retained = value_of(graph, SNAP_INDEX_CYCLE_RETAINED, cycle)};
+	/* Indexes of before do not say it again. */
+	if (out->retained == 0 && out->entries == 1)
+		out->retained = libsnap_indexed_retained(graph, out->entry);
 }
 
 enum snap_status snap_graph_members(struct snap_graph *graph, uint64_t cycle,
@@ -399,24 +443,17 @@ enum snap_status snap_graph_members(struct snap_graph *graph, uint64_t cycle,
 {
 	static const uint32_t columns[] = {SNAP_INDEX_MEMBER_CYCLE, SNAP_INDEX_MEMBER_TYPE,
 					   SNAP_INDEX_MEMBER_COUNT, SNAP_INDEX_MEMBER_FIRST};
-	struct snap_scan *scan;
 	bool found = false;
-	if (!graph->indexed.is_there ||
-	    snap_reader_row_count(graph->reader, SNAP_INDEX_MEMBERS) == 0)
+	if (!graph->indexed.is_there)
 		return SNAP_END;
-	enum snap_status status = snap_scan_open(&scan, graph->reader, columns, 4, error);
-	if (status != SNAP_OK)
-		return status;
-	uint64_t first;
-	size_t count;
-	const uint64_t *const *values;
-	while ((status = snap_scan_next(scan, &first, &count, &values, error)) == SNAP_OK)
-		for (size_t i = 0; i < count; i++) {
-			if (values[0][i] != cycle + 1)
-				continue;
-			found = true;
-			tell(context, cycle, values[1][i], values[2][i], values[3][i] - 1);
-		}
-	snap_scan_close(scan);
-	return status == SNAP_END && found ? SNAP_OK : status;
+	struct scan scan = scan_begin(graph->reader, columns, 4, error);
+	while (scan_next(&scan)) {
+		if (scan_value(&scan, 0) != cycle + 1)
+			continue;
+		found = true;
+		tell(context, cycle, scan_value(&scan, 1), scan_value(&scan, 2),
+		     scan_value(&scan, 3) - 1);
+	}
+	enum snap_status status = scan_end(&scan, NULL);
+	return status == SNAP_OK && !found ? SNAP_END : status;
 }

@@ -82,4 +82,6 @@ void snap_graph_keeper(const struct snap_graph *graph, uint64_t cycle,
 					  .entries = get(graph, cycle, ENTRIES),
 					  .entry = get(graph, cycle, ENTRY),
 					  .holder = get(graph, cycle, HOLDER)};
+	if (libsnap_numbers_is_open(&graph->cycle_retained)) /* none is 0 bytes */
+		out->retained = libsnap_numbers_get(&graph->cycle_retained, cycle) + 1;
 }

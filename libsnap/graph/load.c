@@ -3,11 +3,20 @@
 
 #include <string.h>
 
+/* Successors are held run by run: when all of one are there, those that refer to nothing give way
+ * to the next run's. */
+struct filling {
+	uint64_t row, end; /* of the run */
+	uint32_t written;  /* successors of the rows before it */
+	uint32_t moved;    /* how much nearer to the beginning the run lies than start says */
+};
+
 /* Puts the targets of a span (as ids, 0 for none) where they belong.  False: one is beyond the
  * objects. */
-static bool place_span(struct snap_graph *graph, const struct span *span)
+static bool place_span(struct snap_graph *graph, const struct filling *filling,
+		       const struct span *span)
 {
-	const uint32_t *start = graph->held.start;
+	const uint32_t *start = graph->held.start, moved = filling->moved;
 	uint32_t *to = graph->held.to;
 	uint64_t objects = graph->objects;
 	bool weak = graph->options.follow_weak, bad = false;
@@ -16,11 +25,11 @@ static bool place_span(struct snap_graph *graph, const struct span *span)
 	if (!span->is_tail) {
 		for (size_t i = 0; i < span->count; i++) {
 			bad |= span->targets[i] > objects;
-			to[start[span->row + i] + span->slot] = (uint32_t)span->targets[i];
+			to[start[span->row + i] - moved + span->slot] = (uint32_t)span->targets[i];
 		}
 		return !bad;
 	}
-	uint32_t *tail = to + start[span->row] + span->slot + span->index;
+	uint32_t *tail = to + (start[span->row] - moved) + span->slot + span->index;
 	for (size_t i = 0; i < span->count; i++) {
 		if (span->kinds != NULL && span->kinds[i] >= SNAP_REF_FIRST_WEAK && !weak)
 			continue;
@@ -53,16 +62,49 @@ static bool place_span_outside(struct snap_graph *graph, const struct span *span
 	return !bad;
 }
 
+/* Ids become rows, and those of none disappear.  Rows from there up to next have no successors. */
+static void end_run(struct snap_graph *graph, struct filling *filling, uint64_t next)
+{
+	uint32_t *start = graph->held.start, *to = graph->held.to;
+	uint32_t written = filling->written, at = start[filling->row] - filling->moved;
+	for (; filling->row < filling->end; filling->row++) {
+		uint32_t stop = start[filling->row + 1] - filling->moved;
+		start[filling->row] = written;
+		for (; at < stop; at++) {
+			uint32_t id = to[at];
+			to[written] = id - 1;
+			written += id != 0;
+		}
+	}
+	for (; filling->row < next; filling->row++)
+		start[filling->row] = written;
+	filling->written = written;
+}
+
+static void begin_run(struct snap_graph *graph, struct filling *filling, const struct run *run)
+{
+	const uint32_t *start = graph->held.start;
+	end_run(graph, filling, run->first_row);
+	filling->end = run[1].first_row;
+	filling->moved = start[run->first_row] - filling->written;
+	memset(graph->held.to + filling->written, 0,
+	       (start[filling->end] - start[run->first_row]) * sizeof(*graph->held.to));
+}
+
 static enum snap_status load_references(struct snap_graph *graph, struct snap_error *error)
 {
+	const bool outside = graph->outside.pages != NULL;
+	struct filling filling = {.row = 0};
 	struct walk walk;
 	enum snap_status status = libsnap_graph_walk_open(&walk, graph, error);
 	if (status != SNAP_OK)
 		return status;
 	struct span span;
 	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
-		if (graph->outside.pages != NULL ? !place_span_outside(graph, &span)
-						 : !place_span(graph, &span)) {
+		if (!outside && span.row >= filling.end)
+			begin_run(graph, &filling, &graph->runs[walk.run]);
+		if (outside ? !place_span_outside(graph, &span)
+			    : !place_span(graph, &filling, &span)) {
 			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
 					      "a reference to no object");
 			break;
@@ -70,24 +112,11 @@ static enum snap_status load_references(struct snap_graph *graph, struct snap_er
 	}
 	graph->lost_references = walk.lost;
 	libsnap_graph_walk_close(&walk);
-	return status == SNAP_END ? SNAP_OK : status;
-}
-
-/* Ids become rows, and those of none disappear. */
-static void close_gaps(struct snap_graph *graph)
-{
-	uint32_t *start = graph->held.start, *to = graph->held.to;
-	uint32_t written = 0, at = 0;
-	for (uint64_t row = 0; row < graph->objects; row++) {
-		uint32_t end = start[row + 1];
-		start[row] = written;
-		for (; at < end; at++) {
-			uint32_t id = to[at];
-			to[written] = id - 1;
-			written += id != 0;
-		}
+	if (!outside && status == SNAP_END) {
+		end_run(graph, &filling, graph->objects);
+		graph->held.start[graph->objects] = filling.written;
 	}
-	start[graph->objects] = written;
+	return status == SNAP_END ? SNAP_OK : status;
 }
 
 static void close_gaps_outside(struct snap_graph *graph)
@@ -108,31 +137,20 @@ static void close_gaps_outside(struct snap_graph *graph)
 
 static enum snap_status load_roots(struct snap_graph *graph, struct snap_error *error)
 {
-	static const uint32_t column[] = {SNAP_ROOT_OBJECT};
-	uint64_t at = libsnap_graph_get_start(graph, graph->objects), first, told = 0;
-	struct stream stream;
-	const uint64_t *values[STREAM_COLUMNS];
-	size_t count;
-	enum snap_status status =
-		libsnap_graph_stream_open(&stream, graph, column, 1, graph->roots, error);
-	while (status == SNAP_OK) {
-		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
-		if (status != SNAP_OK || count == 0)
-			break;
-		told += count;
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			if (values[0][i] == 0 || values[0][i] > graph->objects)
-				status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-						      "a root that is no object");
-			else
-				libsnap_graph_set_to(graph, at++, values[0][i] - 1);
-		}
+	static const uint32_t column = SNAP_ROOT_OBJECT;
+	uint64_t at = libsnap_graph_get_start(graph, graph->objects);
+	struct scan root = scan_begin(graph->reader, &column, 1, error);
+	while (scan_next(&root)) {
+		uint64_t id = scan_value(&root, 0);
+		if (id == 0 || id > graph->objects)
+			root.status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+						   "a root that is no object");
+		else
+			libsnap_graph_set_to(graph, at++, id - 1);
 	}
-	graph->lost_references += graph->roots - told;
 	libsnap_graph_set_start(graph, graph->objects + 1, at);
 	graph->held_count = at;
-	libsnap_graph_stream_close(&stream);
-	return status;
+	return scan_end(&root, &graph->lost_references);
 }
 
 static enum snap_status take_successors(struct snap_graph *graph, size_t capacity,
@@ -142,7 +160,7 @@ static enum snap_status take_successors(struct snap_graph *graph, size_t capacit
 		libsnap_graph_reserve(graph, "references", capacity * 4ull, error);
 	if (status != SNAP_OK)
 		return status;
-	graph->held.to = libsnap_graph_take_zeroed(graph, capacity, 4);
+	graph->held.to = libsnap_graph_take(graph, capacity, 4);
 	if (graph->held.to == NULL)
 		return libsnap_fail_memory(error);
 	graph->held.capacity = (uint32_t)capacity;
@@ -162,7 +180,7 @@ static void give_rest(struct snap_graph *graph)
 	graph->held.capacity = (uint32_t)used;
 }
 
-enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct snap_error *error)
+static enum snap_status load_adjacency(struct snap_graph *graph, struct snap_error *error)
 {
 	uint64_t capacity = graph->stored_references + graph->roots;
 	if (capacity > NONE - 1 && !graph->wide)
@@ -179,8 +197,6 @@ enum snap_status libsnap_graph_load_adjacency(struct snap_graph *graph, struct s
 		return status;
 	if (outside)
 		close_gaps_outside(graph);
-	else
-		close_gaps(graph);
 	graph->followed = libsnap_graph_get_start(graph, graph->objects);
 	status = load_roots(graph, error);
 	if (status == SNAP_OK && outside)
@@ -199,7 +215,7 @@ enum snap_status libsnap_graph_load_references(struct snap_graph *graph, struct 
 	enum snap_status status = libsnap_graph_prepare(graph, bytes + bytes / 4, error);
 	if (status == SNAP_OK)
 		status = libsnap_graph_place_references(graph, error);
-	return status == SNAP_OK ? libsnap_graph_load_adjacency(graph, error) : status;
+	return status == SNAP_OK ? load_adjacency(graph, error) : status;
 }
 
 enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader *reader,
@@ -225,7 +241,7 @@ enum snap_status libsnap_graph_open(struct snap_graph **out, struct snap_reader 
 	graph->damaged = info.damaged;
 	status = libsnap_graph_load_layout(graph, error);
 	if (status == SNAP_OK && !graph->indexed.is_lazy)
-		status = libsnap_graph_load_adjacency(graph, error);
+		status = load_adjacency(graph, error);
 	if (status != SNAP_OK) {
 		snap_graph_close(graph);
 		return status;
@@ -246,6 +262,7 @@ void snap_graph_close(struct snap_graph *graph)
 	if (graph == NULL)
 		return;
 	libsnap_graph_close_columns(graph);
+	libsnap_graph_forget(graph);
 	libsnap_graph_give(graph, graph->type_kinds, graph->types, 1);
 	libsnap_graph_give(graph, graph->shapes, graph->shape_count + 1u, sizeof(struct shape));
 	libsnap_graph_give(graph, graph->slot_kinds, graph->slot_count, 1);

@@ -5,6 +5,16 @@
 #include "array.h"
 #include "graph.h"
 
+struct snap_graph_ways {
+	struct snap_graph *graph;
+	struct marks on_way;
+	/* By rank: the reference to each, or of root objects the string of the entry; the entry;
+	 * while paths are merged the step, and how many foldings are in a row, times FOLD, and
+	 * steps since the last. */
+	struct numbers labels, kinds, entries, step, run;
+	uint64_t unreached; /* of those wanted */
+};
+
 /* What tells the children of a step apart. */
 struct step_key {
 	uint64_t type, label; /* indexes are one label, keys another; of a root entry, a string */
@@ -44,6 +54,29 @@ struct snap_graph_paths {
 	struct libsnap_array steps; /* of struct snap_graph_step */
 	struct snap_graph_paths_info info;
 };
+
+/* ---- merge.c ---- */
+
+struct merge_note;
+struct merge {
+	struct snap_graph *graph;
+	struct snap_graph_ways *ways;
+	const struct snap_graph_set *targets; /* NULL: the last one of order */
+	struct numbers order;                 /* rows on the way, by distance */
+	uint64_t count;                       /* of these */
+	struct merge_tree tree;
+	/* Not NULL: is called for all of them, in order. */
+	enum snap_status (*note)(struct merge *, const struct merge_note *,
+				 struct snap_error *error);
+};
+/* The step that a row became part of, the label as it is told, and its place in order. */
+struct merge_note {
+	uint64_t row, place, shown;
+	uint32_t step, repeats;
+	bool is_root;
+};
+/* Adds all rows to the tree. */
+enum snap_status libsnap_merge_rows(struct merge *, struct snap_error *error);
 
 /* ---- merge_tree.c ---- */
 
@@ -85,6 +118,12 @@ enum snap_status libsnap_paths_open(struct snap_graph_paths **out, struct snap_g
 enum snap_status libsnap_paths_fail(const struct snap_graph_paths *, struct snap_error *error);
 /* Sums up targets, and links children, those that lead to most targets first. */
 enum snap_status libsnap_paths_link(struct snap_graph_paths *, struct snap_error *error);
+
+/* ---- kept_types.c ---- */
+
+/* SNAP_END: the index does not have them. */
+enum snap_status libsnap_graph_kept_paths(struct snap_graph *, const struct snap_graph_set *,
+					  struct snap_graph_paths **out, struct snap_error *error);
 
 /* Indexes are one label, and keys are another. */
 static inline uint64_t libsnap_graph_fold_label(uint64_t label)

@@ -16,7 +16,7 @@ struct step {
 struct stretch {
 	struct libsnap_job job;
 	const struct adjacency *graph;
-	const struct preorder *pre;
+	struct preorder pre; /* a copy: what the walk writes into its own would be shared */
 	const uint64_t *late;
 	uint32_t first_new, end_new;
 	uint32_t first, end;
@@ -58,20 +58,20 @@ static inline void count_successors(const struct adjacency *graph, const struct 
 static inline void fetch_for_counts(const struct stretch *stretch, uint32_t i)
 {
 	const uint32_t *start = stretch->graph->start, *to = stretch->graph->to;
-	const uint32_t *order = stretch->pre->order + i;
+	const uint32_t *order = stretch->pre.order + i;
 	if (stretch->end - i <= 24)
 		return;
 	__builtin_prefetch(&start[order[24]]);
 	__builtin_prefetch(&to[start[order[16]]]);
 	for (uint32_t e = start[order[8]], end = start[order[8] + 1], few = e + 8;
 	     e < end && e < few; e++)
-		__builtin_prefetch(&stretch->pre->number[to[e]]);
+		__builtin_prefetch(&stretch->pre.number[to[e]]);
 }
 
 static void count_stretch(struct libsnap_job *job)
 {
 	const struct stretch *stretch = (const struct stretch *)job;
-	const struct preorder *pre = stretch->pre;
+	const struct preorder *pre = &stretch->pre;
 	for (uint32_t i = stretch->first_new; i < stretch->end_new; i++) {
 		pre->number[pre->order[i]] = i;
 		pre->higher[i] = 0;
@@ -101,7 +101,7 @@ static void tell_stretch(struct walker *walker, const struct step *step, uint32_
 			libsnap_set_bit(walker->late, step->number);
 	*stretch = (struct stretch){.job.run = count_stretch,
 				    .graph = walker->graph,
-				    .pre = walker->pre,
+				    .pre = *walker->pre,
 				    .late = walker->late,
 				    .first_new = walker->known,
 				    .end_new = walker->pre->reached,

@@ -139,29 +139,18 @@ enum snap_status snap_graph_roots(struct snap_graph *graph, snap_graph_visit *vi
 				  struct snap_error *error)
 {
 	static const uint32_t columns[] = {SNAP_ROOT_OBJECT, SNAP_ROOT_KIND_COLUMN};
-	struct stream stream;
-	const uint64_t *values[STREAM_COLUMNS];
-	uint64_t first;
-	size_t count;
-	enum snap_status status =
-		libsnap_graph_stream_open(&stream, graph, columns, 2, graph->roots, error);
+	struct scan root = scan_begin(graph->reader, columns, 2, error);
 	bool go_on = true;
-	while (status == SNAP_OK && go_on) {
-		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
-		if (status != SNAP_OK || count == 0)
-			break;
-		for (size_t i = 0; go_on && i < count; i++) {
-			struct snap_graph_reference reference = {
-				.owner = SNAP_GRAPH_NONE,
-				.target = values[0][i] - 1,
-				.label = first + i,
-				.kind = values[1][i] < UINT32_MAX ? (uint32_t)values[1][i]
-								  : UINT32_MAX};
-			go_on = visit(context, &reference);
-		}
+	while (go_on && scan_next(&root)) {
+		uint64_t kind = scan_value(&root, 1);
+		struct snap_graph_reference reference = {.owner = SNAP_GRAPH_NONE,
+							 .target = scan_value(&root, 0) - 1,
+							 .label = root.row,
+							 .kind = kind < UINT32_MAX ? (uint32_t)kind
+										   : UINT32_MAX};
+		go_on = visit(context, &reference);
 	}
-	libsnap_graph_stream_close(&stream);
-	return status;
+	return scan_end(&root, NULL);
 }
 
 /* Starts are ends at first: from the last, each owner takes the place before those after it, so

@@ -38,11 +38,13 @@ enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row,
 	if (type != 0)
 		object.kind = (enum snap_type_kind)graph->type_kinds[type - 1];
 	enum snap_status status =
-		libsnap_graph_value(graph, SNAP_OBJECT_ADDRESS, row, &object.address, error);
+		libsnap_graph_object_value(graph, SNAP_OBJECT_ADDRESS, row, &object.address, error);
 	if (status == SNAP_OK)
-		status = libsnap_graph_value(graph, SNAP_OBJECT_SIZE, row, &object.size, error);
+		status = libsnap_graph_object_value(graph, SNAP_OBJECT_SIZE, row, &object.size,
+						    error);
 	if (status == SNAP_OK)
-		status = libsnap_graph_value(graph, SNAP_OBJECT_COUNT, row, &object.count, error);
+		status = libsnap_graph_object_value(graph, SNAP_OBJECT_COUNT, row, &object.count,
+						    error);
 	if (status != SNAP_OK)
 		return status;
 	if (libsnap_multiply_overflows(object.size, object.count, &object.bytes))
@@ -54,6 +56,16 @@ enum snap_status snap_graph_object(struct snap_graph *graph, uint64_t row,
 uint64_t snap_graph_type(const struct snap_graph *graph, uint64_t row)
 {
 	return row < graph->objects ? libsnap_graph_shape(graph, row)->type : 0;
+}
+
+uint64_t snap_graph_type_until(const struct snap_graph *graph, uint64_t row, uint64_t *end)
+{
+	*end = row + 1;
+	if (row >= graph->objects)
+		return 0;
+	const struct run *run = &graph->runs[libsnap_graph_run(graph, row)];
+	*end = run[1].first_row;
+	return graph->shapes[run->shape].type;
 }
 
 enum snap_status snap_graph_type_name(struct snap_graph *graph, uint64_t type, const char **bytes,
@@ -78,7 +90,8 @@ enum snap_status snap_graph_object_name(struct snap_graph *graph, uint64_t row, 
 	uint64_t name;
 	if (row >= graph->objects)
 		return no_row(error, row);
-	enum snap_status status = libsnap_graph_value(graph, SNAP_OBJECT_NAME, row, &name, error);
+	enum snap_status status =
+		libsnap_graph_object_value(graph, SNAP_OBJECT_NAME, row, &name, error);
 	if (status != SNAP_OK)
 		return status;
 	return snap_reader_string(graph->reader, name, bytes, size, error);
@@ -87,27 +100,16 @@ enum snap_status snap_graph_object_name(struct snap_graph *graph, uint64_t row, 
 enum snap_status snap_graph_find_address(struct snap_graph *graph, uint64_t address, uint64_t *row,
 					 struct snap_error *error)
 {
-	static const uint32_t column[] = {SNAP_OBJECT_ADDRESS};
-	struct stream stream;
-	const uint64_t *values[STREAM_COLUMNS];
-	uint64_t first;
-	size_t count;
+	static const uint32_t column = SNAP_OBJECT_ADDRESS;
 	if (libsnap_indexed_has_spans(graph))
 		return libsnap_indexed_find_address(graph, address, row, error);
-	enum snap_status status =
-		libsnap_graph_stream_open(&stream, graph, column, 1, graph->objects, error);
+	struct scan object = scan_begin(graph->reader, &column, 1, error);
 	bool found = false;
-	while (status == SNAP_OK && !found) {
-		status = libsnap_graph_stream_next(&stream, &first, &count, values, error);
-		if (status != SNAP_OK || count == 0)
-			break;
-		for (size_t i = 0; !found && i < count; i++) {
-			found = values[0][i] == address && address != 0;
-			if (found)
-				*row = first + i;
-		}
-	}
-	libsnap_graph_stream_close(&stream);
+	while (!found && address != 0 && scan_next(&object))
+		found = scan_value(&object, 0) == address;
+	if (found)
+		*row = object.row;
+	enum snap_status status = scan_end(&object, NULL);
 	return status == SNAP_OK && !found ? SNAP_END : status;
 }
 
@@ -116,13 +118,15 @@ static enum snap_status key_text(struct snap_graph *graph, uint64_t row, const c
 				 size_t *size, struct snap_error *error)
 {
 	uint64_t name = 0, content = 0, address = 0;
-	enum snap_status status = libsnap_graph_value(graph, SNAP_OBJECT_NAME, row, &name, error);
+	enum snap_status status =
+		libsnap_graph_object_value(graph, SNAP_OBJECT_NAME, row, &name, error);
 	if (status == SNAP_OK && name == 0)
 		status = libsnap_graph_value(graph, SNAP_OBJECT_CONTENT, row, &content, error);
 	if (status == SNAP_OK && content != 0)
 		status = libsnap_graph_value(graph, SNAP_CONTENT_TEXT, content - 1, &name, error);
 	if (status == SNAP_OK && name == 0)
-		status = libsnap_graph_value(graph, SNAP_OBJECT_ADDRESS, row, &address, error);
+		status = libsnap_graph_object_value(graph, SNAP_OBJECT_ADDRESS, row, &address,
+						    error);
 	if (status != SNAP_OK)
 		return status;
 	const char *text;

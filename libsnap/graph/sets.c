@@ -39,6 +39,29 @@ bool snap_graph_set_add(struct snap_graph_set *set, uint64_t row)
 	return true;
 }
 
+bool snap_graph_set_add_type(struct snap_graph_set *set, uint64_t type)
+{
+	const struct snap_graph *graph = set->graph;
+	bool any = false;
+	for (uint32_t i = 0; i < graph->run_count; i++) {
+		const struct run *run = &graph->runs[i];
+		if (graph->shapes[run->shape].type != type)
+			continue;
+		any |= run->first_row < run[1].first_row;
+		for (uint64_t row = run->first_row; row < run[1].first_row;) {
+			bool is_whole = row % 64 == 0 && run[1].first_row - row >= 64;
+			if (is_whole && set->bits[row / 64] == 0) {
+				set->bits[row / 64] = UINT64_MAX;
+				set->count += 64;
+				row += 64;
+			} else {
+				snap_graph_set_add(set, row++);
+			}
+		}
+	}
+	return any;
+}
+
 bool snap_graph_set_has(const struct snap_graph_set *set, uint64_t row)
 {
 	return row < set->graph->objects && libsnap_has_bit(set->bits, row);

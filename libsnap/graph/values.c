@@ -3,6 +3,14 @@
 
 #include <assert.h>
 
+/* Whether a partial reader has found damage by now. */
+static bool is_damaged(const struct snap_graph *graph)
+{
+	struct snap_reader_info info;
+	snap_reader_info(graph->reader, &info);
+	return info.damaged;
+}
+
 /* What a partial reader lost is taken for its default, except lengths: the rest of a tail hangs on
  * them. */
 enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, uint64_t row,
@@ -36,18 +44,10 @@ enum snap_status libsnap_graph_value(struct snap_graph *graph, uint32_t column, 
 			return status;
 	}
 	enum snap_status status = snap_column_read(graph->columns[i], row, 1, value, error);
-	if (status != SNAP_CORRUPT || !libsnap_graph_is_damaged(graph) ||
-	    column == SNAP_TAIL_LENGTH)
+	if (status != SNAP_CORRUPT || !is_damaged(graph) || column == SNAP_TAIL_LENGTH)
 		return status;
 	*value = column == SNAP_OBJECT_COUNT;
 	return SNAP_OK;
-}
-
-bool libsnap_graph_is_damaged(const struct snap_graph *graph)
-{
-	struct snap_reader_info info;
-	snap_reader_info(graph->reader, &info);
-	return info.damaged;
 }
 
 void libsnap_graph_close_columns(struct snap_graph *graph)
@@ -120,25 +120,6 @@ enum snap_status libsnap_graph_stream_peek(struct stream *stream, uint64_t wante
 	return SNAP_OK;
 }
 
-enum snap_status libsnap_graph_stream_next(struct stream *stream, uint64_t *first, size_t *count,
-					   const uint64_t *values[STREAM_COLUMNS],
-					   struct snap_error *error)
-{
-	bool lost = true;
-	*count = 0;
-	while (lost && stream->position < stream->rows) {
-		size_t shown;
-		*first = stream->position;
-		enum snap_status status = libsnap_graph_stream_peek(
-			stream, stream->rows - stream->position, &shown, values, &lost, error);
-		if (status != SNAP_OK)
-			return status;
-		stream->position += shown;
-		*count = lost ? 0 : shown;
-	}
-	return SNAP_OK;
-}
-
 enum snap_status libsnap_graph_stream_take(struct stream *stream, uint64_t wanted, size_t *count,
 					   const uint64_t *values[STREAM_COLUMNS],
 					   struct snap_error *error)
@@ -169,23 +150,12 @@ enum snap_status libsnap_graph_each_size(struct snap_graph *graph,
 					 void *context, struct snap_error *error)
 {
 	const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
-	struct snap_scan *scan = NULL;
-	if (graph->objects == 0)
-		return SNAP_OK;
-	enum snap_status status = snap_scan_open(&scan, graph->reader, columns, 2, error);
-	while (status == SNAP_OK) {
-		uint64_t first, bytes;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		if (status != SNAP_OK)
-			break;
-		for (size_t i = 0; i < count && first + i < graph->objects; i++) {
-			if (libsnap_multiply_overflows(values[0][i], values[1][i], &bytes))
-				bytes = UINT64_MAX;
-			add(context, first + i, bytes);
-		}
+	struct scan scan = scan_begin(graph->reader, columns, 2, error);
+	while (scan_next(&scan) && scan.row < graph->objects) {
+		uint64_t bytes;
+		if (libsnap_multiply_overflows(scan_value(&scan, 0), scan_value(&scan, 1), &bytes))
+			bytes = UINT64_MAX;
+		add(context, scan.row, bytes);
 	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }

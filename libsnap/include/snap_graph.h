@@ -88,6 +88,8 @@ snap_graph_set_open(struct snap_graph_set **out, struct snap_graph *, struct sna
 SNAP_API void snap_graph_set_close(struct snap_graph_set *);
 /* false: there is no such row */
 SNAP_API bool snap_graph_set_add(struct snap_graph_set *, uint64_t row);
+/* All objects of a type id; false: there are none. */
+SNAP_API bool snap_graph_set_add_type(struct snap_graph_set *, uint64_t type);
 SNAP_API bool snap_graph_set_has(const struct snap_graph_set *, uint64_t row);
 SNAP_API uint64_t snap_graph_set_count(const struct snap_graph_set *);
 /* The lowest from row on; SNAP_GRAPH_NONE: there is none. */
@@ -126,6 +128,12 @@ SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_object(struct snap_graph *, uint64_t row, struct snap_graph_object *out,
 		  struct snap_error *error);
 
+/* Reads what is told of the objects of a set and what they are called, in the order of the file:
+ * quicker, where it is asked for in another order.  Forgets those of the call before. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_read_objects(struct snap_graph *, const struct snap_graph_set *,
+			struct snap_error *error);
+
 /* What the producer calls this one object ("" if nothing): a class, a function, a module.
  * Valid until the next call of this, of snap_graph_type_name or of snap_reader_string. */
 SNAP_API SNAP_MUST_USE enum snap_status
@@ -140,6 +148,8 @@ snap_graph_type_name(struct snap_graph *, uint64_t type, const char **bytes, siz
 
 /* The type id of a row (0: none), from memory. */
 SNAP_API uint64_t snap_graph_type(const struct snap_graph *, uint64_t row);
+/* The same, and up to which row, this one not, others certainly have it, too. */
+SNAP_API uint64_t snap_graph_type_until(const struct snap_graph *, uint64_t row, uint64_t *end);
 
 /* The row with that address: reads the whole column.  SNAP_END: there is none. */
 SNAP_API SNAP_MUST_USE enum snap_status
@@ -263,11 +273,22 @@ struct snap_graph_paths_info {
 	uint32_t first;
 	uint64_t unreached; /* targets that no root reaches */
 };
-/* Needs snap_graph_search.  Close them before the graph. */
+/* Needs snap_graph_search.  Close paths and ways before the graph. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_merge_paths(struct snap_graph *, const struct snap_graph_set *targets,
 		       struct snap_graph_paths **out,
 		       struct snap_error *error);
+/* The same for one object after the other, without looking for all references each time. */
+struct snap_graph_ways;
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_ways_open(struct snap_graph_ways **out, struct snap_graph *,
+		     const struct snap_graph_set *targets,
+		     struct snap_error *error);
+/* As snap_graph_merge_paths of row alone: of a target, or an object on a path to one. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_ways_path(struct snap_graph_ways *, uint64_t row, struct snap_graph_paths **out,
+		     struct snap_error *error);
+SNAP_API void snap_graph_ways_close(struct snap_graph_ways *);
 SNAP_API void snap_graph_paths_close(struct snap_graph_paths *);
 SNAP_API void snap_graph_paths_info(const struct snap_graph_paths *,
 				    struct snap_graph_paths_info *out);
@@ -348,6 +369,29 @@ snap_graph_freed_by(struct snap_graph *, const struct snap_graph_set *, snap_gra
 		    void *context,
 		    struct snap_error *error);
 
+/* ---- what the index keeps ---- */
+
+/* Who refers to the objects of a set, by type of the owner, kind and label; or what would be free
+ * if all of them were, by type: in the order of the file. */
+struct snap_graph_kept_part {
+	enum snap_type_part part;
+	uint64_t type;
+	uint32_t kind;  /* of the references ... */
+	uint64_t label; /* ... of one as it is, of more SNAP_GRAPH_ANY_INDEX, SNAP_GRAPH_ANY_KEY */
+	uint64_t count; /* of references, or of rows */
+	uint64_t bytes; /* of what would be free */
+	uint64_t first; /* the row of the first owner, or object */
+};
+typedef void snap_graph_tell_kept(void *context, const struct snap_graph_kept_part *);
+/* Where the set is all objects of the types of one name, what the index of the snapshot has of
+ * them: their closest common dominator of those that are reached (SNAP_GRAPH_NONE: only the roots
+ * together), and parts; out-parameters and tell may be NULL.  Merged paths are taken from there
+ * without a call of this.  SNAP_END: it has nothing, and nothing was told. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_kept(struct snap_graph *, const struct snap_graph_set *, uint64_t *dominator,
+		snap_graph_tell_kept *tell, void *context,
+		struct snap_error *error);
+
 /* ---- cycles ---- */
 
 /* Finds the strongly connected components of more than
@@ -372,6 +416,9 @@ SNAP_API void snap_graph_cycle(const struct snap_graph *, uint64_t index,
  * snap_graph_find_cycles; without snap_graph_dominate nothing is known of entries. */
 SNAP_API SNAP_MUST_USE enum snap_status
 snap_graph_find_keepers(struct snap_graph *, struct snap_error *error);
+/* What would be free without each of the cycles: needs snap_graph_find_cycles. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_retain_cycles(struct snap_graph *, struct snap_error *error);
 struct snap_graph_keeper {
 	/* of its objects the one that fewest references lead to from a root, the lowest of these */
 	uint64_t nearest;
@@ -379,7 +426,8 @@ struct snap_graph_keeper {
 	uint64_t entry;   /* ... and the last of those */
 	/* where no root reaches it: the lowest object that refers to one, or SNAP_GRAPH_NONE */
 	uint64_t holder;
-	/* by all of them, where there are several entries and an index knows it; else 0 */
+	/* bytes, after snap_graph_retain_cycles; 0 where no root reaches it, or an index lacks it
+	 */
 	uint64_t retained;
 };
 SNAP_API void snap_graph_keeper(const struct snap_graph *, uint64_t cycle,
@@ -394,6 +442,11 @@ snap_graph_members(struct snap_graph *, uint64_t cycle, snap_graph_tell_members 
 		   struct snap_error *error);
 /* The cycle that row is in, or SNAP_GRAPH_NONE. */
 SNAP_API uint64_t snap_graph_cycle_of(const struct snap_graph *, uint64_t row);
+/* The cycles that objects of a set are in, each once or several times. */
+typedef void snap_graph_tell_cycle(void *context, uint64_t cycle);
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_graph_cycles_of(struct snap_graph *, const struct snap_graph_set *,
+		     snap_graph_tell_cycle *tell, void *context, struct snap_error *error);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,9 @@ struct snap_index_options {
 	/* may be NULL */
 	void (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
 	void *progress_context;
+	/* That may run, the caller's among them; 0: 1.  With 2, the graph has a helper
+	 * (struct snap_graph_options).  The index is the same. */
+	unsigned threads;
 };
 #define SNAP_INDEX_OPTIONS_INIT { .struct_size = sizeof(struct snap_index_options) }
 
@@ -34,6 +37,13 @@ SNAP_API SNAP_MUST_USE enum snap_status
 snap_index_write(struct snap_writer *, struct snap_reader *,
 		 const struct snap_index_options *options,
 		 struct snap_writer_summary *out, struct snap_error *error);
+
+/* Makes the index of the reader's snapshot anew, and compares.  SNAP_OK: it is the same, but for
+ * what may be left out, or there is none.  SNAP_CORRUPT: it is another, which answers otherwise,
+ * or was made otherwise, as by another version; or it is of another snapshot. */
+SNAP_API SNAP_MUST_USE enum snap_status
+snap_index_verify(struct snap_reader *, const struct snap_index_options *options,
+		  struct snap_error *error);
 
 #ifdef __cplusplus
 }

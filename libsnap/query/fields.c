@@ -8,6 +8,7 @@
 struct fields {
 	struct side *side;
 	struct labels labels;
+	struct keyed keyed;
 	struct libsnap_array start, items;
 	uint64_t objects, item_count;
 	struct libsnap_array counts;   /* of references, by number of the label */
@@ -50,8 +51,11 @@ static bool find_label(struct fields *fields, const struct snap_graph_reference 
 		       uint32_t *number)
 {
 	uint64_t type = snap_graph_type(fields->side->graph, reference->owner);
-	fields->status =
-		libsnap_labels_find(&fields->labels, type, reference, number, fields->error);
+	struct snap_graph_reference named = *reference;
+	fields->status = libsnap_keyed_label(&fields->keyed, fields->side, &named, fields->error);
+	if (fields->status == SNAP_OK)
+		fields->status =
+			libsnap_labels_find(&fields->labels, type, &named, number, fields->error);
 	return fields->status == SNAP_OK;
 }
 
@@ -220,6 +224,8 @@ enum snap_status libsnap_fields_add(struct side *side, struct snap_error *error)
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(budget, &fields->counts, 0, sizeof(uint64_t), error);
 	if (status == SNAP_OK)
+		status = libsnap_keyed_find(&fields->keyed, side, error);
+	if (status == SNAP_OK)
 		status = walk(fields, count_reference, error);
 	if (status == SNAP_OK)
 		status = group_labels(fields, error);
@@ -233,6 +239,7 @@ void libsnap_fields_end(struct side *side)
 	struct fields *fields = side->fields;
 	if (!fields)
 		return;
+	libsnap_keyed_end(&fields->keyed);
 	libsnap_labels_end(&fields->labels);
 	libsnap_array_end(&fields->start);
 	libsnap_array_end(&fields->items);

@@ -178,12 +178,31 @@ static enum snap_status find_shape(struct run_walk *walk, struct query_row *row,
 	return SNAP_OK;
 }
 
+/* Rows of the run that follow it at once, but for those of nothing, and what is too much. */
+static void add_alike(const struct run_walk *runs, struct query_row *row, const uint64_t *sizes,
+		      const uint64_t *counts, size_t most)
+{
+	uint64_t bytes;
+	if (most > runs->end - row->row)
+		most = (size_t)(runs->end - row->row);
+	if (row->bytes == 0 && row->count == 0)
+		return;
+	for (size_t i = 1; i < most; i++, row->more++) {
+		if (libsnap_multiply_overflows(sizes[i], counts[i], &bytes) ||
+		    (bytes == 0 && counts[i] == 0) || bytes > UINT64_MAX - row->bytes ||
+		    counts[i] > UINT64_MAX - row->count)
+			break;
+		row->bytes += bytes;
+		row->count += counts[i];
+	}
+}
+
 static enum snap_status take_objects(void *context, uint64_t first_row, size_t count,
 				     const uint64_t *const *values, struct snap_error *error)
 {
 	const struct object_walk *walk = context;
 	struct row_source *source = walk->source;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0, more; i < count; i += 1 + more) {
 		uint64_t size = values[0][i];
 		struct query_row row = {.row = first_row + i, .count = values[1][i]};
 		row.size_bucket = size ? 64 - (unsigned)__builtin_clzll(size) : 0;
@@ -201,6 +220,9 @@ static enum snap_status take_objects(void *context, uint64_t first_row, size_t c
 					    (unsigned long long)row.row);
 		enum snap_status status =
 			walk->runs ? find_shape(walk->runs, &row, error) : SNAP_OK;
+		if (status == SNAP_OK && source->together && walk->runs)
+			add_alike(walk->runs, &row, values[0] + i, values[1] + i, count - i);
+		more = (size_t)row.more;
 		if (status == SNAP_OK)
 			status = source->take(source->context, &row, error);
 		else if (status == SNAP_END)

@@ -2,6 +2,7 @@
 #ifndef LIBSNAP_INDEX_H
 #define LIBSNAP_INDEX_H
 
+#include "kept_types.h"
 #include "query.h"
 #include "reader.h"
 #include "snap_index.h"
@@ -17,9 +18,7 @@
 #define OWNERS_KEPT 4096u
 /* The types of the first cycles, and of those of more objects, are
  * kept, as long as so many numbers are enough to count them. */
-#define MEMBERS_OF 64u
-/* For what so many cycles retain the graph is searched. */
-#define SEARCHES    10u
+#define MEMBERS_OF  64u
 #define MEMBERS_FEW 65536u
 #define MEMBERS_MAX (UINT64_C(1) << 21)
 
@@ -33,14 +32,22 @@ struct making {
 	const struct snap_index_options *options; /* NULL: no index */
 	struct snap_reader *reader;
 	struct snap_graph *graph;
+	uint64_t left; /* of the memory, by the graph: for each question */
 	uint64_t objects;
 	struct snap_index_info old;
 	uint8_t header[SNAPFMT_HEADER_MAX_SIZE];
 	uint64_t facts[SNAP_FACT_COUNT];
 	struct top *tops; /* those that retain most first */
 	size_t top_count, top_capacity;
-	struct libsnap_table_out classes, nodes, steps, roots, fields;
+	struct libsnap_table_out classes, nodes, steps, roots, fields, duplicates;
 };
+
+/* More classes, paths, fields or duplicates than this, and they are not
+ * kept: answers would not come at once, and take room. */
+static inline uint64_t libsnap_index_most(const struct making *making)
+{
+	return 4096 + making->objects / 64;
+}
 
 /* index_tops.c */
 enum snap_status libsnap_index_write_tops(struct making *, struct snap_writer *);
@@ -49,6 +56,11 @@ enum snap_status libsnap_index_ask(struct making *, enum snap_key, struct classi
 				   libsnap_harvest *, struct snap_error *);
 enum snap_status libsnap_index_write_classes(struct making *, struct snap_writer *);
 enum snap_status libsnap_index_write_fields(struct making *, struct snap_writer *);
+/* By group, the first row of it, + 1. */
+enum snap_status libsnap_index_find_first(struct side *, struct libsnap_array *first,
+					  struct snap_error *);
+/* index_duplicates.c */
+enum snap_status libsnap_index_write_duplicates(struct making *, struct snap_writer *);
 /* index_members.c */
 enum snap_status libsnap_index_write_members(struct making *, struct snap_writer *);
 /* index_maps.c */

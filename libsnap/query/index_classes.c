@@ -2,13 +2,7 @@
  * need, and fields, for the index (FORMAT.md, section 7.5). */
 #include "index.h"
 
-/* More classes or nodes than this, and they are not kept:
- * answers would not come at once, and take room. */
-static uint64_t most_classes(const struct making *making)
-{
-	return 4096 + making->objects / 64;
-}
-
+/* Of classes there are libsnap_index_most at most. */
 static uint64_t most_nodes(const struct making *making)
 {
 	return 8192 + making->objects / 32;
@@ -51,7 +45,7 @@ enum snap_status libsnap_index_ask(struct making *making, enum snap_key key,
 	options.allocator = making->options->allocator;
 	options.io = making->options->io;
 	options.temporary_folder = making->options->temporary_folder;
-	options.max_memory_bytes = making->options->max_memory_bytes;
+	options.max_memory_bytes = making->left;
 	return libsnap_query_side(making->reader, making->graph, &options, classing, harvest,
 				  making, error);
 }
@@ -192,16 +186,16 @@ static enum snap_status walk_by_tree(struct growing *growing, struct snap_error 
 	return status;
 }
 
-static enum snap_status find_first(struct growing *growing, struct snap_error *error)
+enum snap_status libsnap_index_find_first(struct side *side, struct libsnap_array *first,
+					  struct snap_error *error)
 {
-	struct side *side = growing->side;
 	enum snap_status status =
-		libsnap_budget_array(&side->answer->budget, &growing->first,
-				     side->answer->space.groups.count, sizeof(uint64_t), error);
+		libsnap_budget_array(&side->answer->budget, first, side->answer->space.groups.count,
+				     sizeof(uint64_t), error);
 	for (uint64_t row = side->object_count; status == SNAP_OK && row-- > 0;) {
-		uint32_t class = libsnap_array_get32(&side->group_of_row, row);
-		if (class != 0)
-			libsnap_array_set64(&growing->first, class - 1, row + 1);
+		uint32_t group = libsnap_array_get32(&side->group_of_row, row);
+		if (group != 0)
+			libsnap_array_set64(first, group - 1, row + 1);
 	}
 	return status;
 }
@@ -210,29 +204,23 @@ static enum snap_status add_sums(struct growing *growing, struct snap_error *err
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
 	struct side *side = growing->side;
-	struct snap_scan *scan = NULL;
 	enum snap_status status =
 		libsnap_budget_array(&side->answer->budget, &growing->sums, growing->nodes.count,
 				     sizeof(struct sum), error);
-	if (status == SNAP_OK)
-		status = snap_scan_open(&scan, side->reader, columns, 2, error);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			uint32_t node = libsnap_array_get32(&side->group_of_row, first + i);
-			if (!(node & AT_NODE))
-				continue;
-			struct sum *sum = libsnap_array_edit(&growing->sums, (node & ~AT_NODE) - 1);
-			sum->objects++;
-			sum->bytes += values[0][i] * values[1][i];
-			sum->count += values[1][i];
-		}
+	if (status != SNAP_OK)
+		return status;
+	struct scan scan = scan_begin(side->reader, columns, 2, error);
+	while (scan_next(&scan)) {
+		uint32_t node = libsnap_array_get32(&side->group_of_row, scan.row);
+		uint64_t size = scan_value(&scan, 0), count = scan_value(&scan, 1);
+		if (!(node & AT_NODE))
+			continue;
+		struct sum *sum = libsnap_array_edit(&growing->sums, (node & ~AT_NODE) - 1);
+		sum->objects++;
+		sum->bytes += size * count;
+		sum->count += count;
 	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }
 
 static enum snap_status grow_tree(struct growing *growing, struct snap_error *error)
@@ -244,7 +232,7 @@ static enum snap_status grow_tree(struct growing *growing, struct snap_error *er
 	enum snap_status status = libsnap_budget_array(
 		budget, &growing->open, side->answer->space.groups.count, sizeof(uint32_t), error);
 	if (status == SNAP_OK)
-		status = find_first(growing, error);
+		status = libsnap_index_find_first(side, &growing->first, error);
 	if (status == SNAP_OK)
 		status = walk_in_order(growing, error);
 	if (status == SNAP_END && !growing->too_many)
@@ -431,7 +419,7 @@ static enum snap_status take_classes(void *context, struct side *side, struct sn
 	struct ordering ordering = {.order = {0}};
 	enum snap_status status = SNAP_OK;
 	if ((side->classing->parts & SNAP_PART_PATH) &&
-	    side->answer->space.chains.count > most_classes(context))
+	    side->answer->space.chains.count > libsnap_index_most(context))
 		side->classing->too_many = true;
 	if (!side->classing->too_many)
 		status = grow_tree(&growing, error);
@@ -493,7 +481,7 @@ enum snap_status libsnap_index_write_classes(struct making *making, struct snap_
 		if (is_told)
 			continue;
 		struct classing classing = {.parts = wanted[i].parts | absent,
-					    .most = (uint32_t)most_classes(making)};
+					    .most = (uint32_t)libsnap_index_most(making)};
 		status = libsnap_index_ask(making, wanted[i].key, &classing, take_classes,
 					   &w->problem);
 		if (classing.too_many)
@@ -518,7 +506,7 @@ static enum snap_status take_fields(void *context, struct side *side, struct sna
 	struct libsnap_array told = {0};
 	uint32_t group, groups = answer->space.groups.count;
 	struct libsnap_table_out *table = &making->fields;
-	if (groups > most_classes(making))
+	if (groups > libsnap_index_most(making))
 		return SNAP_OK;
 	enum snap_status status =
 		libsnap_budget_array(&answer->budget, &told, groups, sizeof(uint32_t), error);

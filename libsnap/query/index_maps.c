@@ -26,34 +26,26 @@ static enum snap_status end_span(struct libsnap_table_out *table, struct ends *s
 
 enum snap_status libsnap_index_write_spans(struct making *making, struct snap_writer *w)
 {
-	static const uint32_t column[] = {SNAP_OBJECT_ADDRESS};
+	static const uint32_t column = SNAP_OBJECT_ADDRESS;
 	struct libsnap_table_out table;
-	struct snap_scan *scan = NULL;
 	struct ends span = {0, 0};
 	libsnap_table_begin(&table, w, SNAP_INDEX_SPANS, making->objects / STRETCH + 1);
-	enum snap_status status = SNAP_OK;
 	if (!snap_reader_has_column(making->reader, SNAP_OBJECT_ADDRESS))
-		return libsnap_table_end(&table, status);
-	status = snap_scan_open(&scan, making->reader, column, 1, &w->problem);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, &w->problem);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			uint64_t address = values[0][i];
-			if (address != 0 && (span.low == 0 || address < span.low))
-				span.low = address;
-			if (address > span.high)
-				span.high = address;
-			if ((first + i) % STRETCH == STRETCH - 1)
-				status = end_span(&table, &span);
-		}
+		return libsnap_table_end(&table, SNAP_OK);
+	struct scan scan = scan_begin(making->reader, &column, 1, &w->problem);
+	while (scan_next(&scan)) {
+		uint64_t address = scan_value(&scan, 0);
+		if (address != 0 && (span.low == 0 || address < span.low))
+			span.low = address;
+		if (address > span.high)
+			span.high = address;
+		if (scan.row % STRETCH == STRETCH - 1)
+			scan.status = end_span(&table, &span);
 	}
-	snap_scan_close(scan);
-	if (status == SNAP_END && making->objects % STRETCH != 0)
+	enum snap_status status = scan_end(&scan, NULL);
+	if (status == SNAP_OK && making->objects % STRETCH != 0)
 		status = end_span(&table, &span);
-	return libsnap_table_end(&table, status == SNAP_END ? SNAP_OK : status);
+	return libsnap_table_end(&table, status);
 }
 
 /* ---- maps ---- */
@@ -78,25 +70,15 @@ static enum snap_status add_id(struct mapping *mapping, uint64_t position, uint6
 
 static enum snap_status map_references(struct mapping *mapping, struct snap_error *error)
 {
-	static const uint32_t column[] = {SNAP_REFERENCE_TARGET};
+	static const uint32_t column = SNAP_REFERENCE_TARGET;
 	struct snap_reader *reader = mapping->making->reader;
 	uint64_t rows = snap_reader_row_count(reader, SNAP_REFERENCES);
-	struct snap_scan *scan = NULL;
-	if (rows == 0)
-		return SNAP_OK;
-	enum snap_status status = snap_scan_open(&scan, reader, column, 1, error);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++)
-			status = add_id(mapping, first + i, values[0][i]);
-	}
-	snap_scan_close(scan);
-	if (status == SNAP_END && rows % STRETCH != 0)
-		status = end_map(mapping);
-	return status == SNAP_END ? SNAP_OK : status;
+	struct scan scan = scan_begin(reader, &column, 1, error);
+	while (scan_batch(&scan))
+		for (size_t i = 0; scan.status == SNAP_OK && i < scan.count; i++)
+			scan.status = add_id(mapping, scan.first + i, scan.values[0][i]);
+	enum snap_status status = scan_end(&scan, NULL);
+	return status == SNAP_OK && rows % STRETCH != 0 ? end_map(mapping) : status;
 }
 
 static enum snap_status map_dominators(struct mapping *mapping)

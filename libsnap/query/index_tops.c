@@ -312,18 +312,12 @@ static enum snap_status find_parts(struct finding *finding, struct snap_error *e
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
 	struct lasts lasts = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, finding->making->reader, columns, 3, error);
-	while (status == SNAP_OK && !are_too_many(finding)) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++)
-			status = add_row(finding, &lasts, first + i, values, i, error);
-	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	struct scan scan = scan_begin(finding->making->reader, columns, 3, error);
+	while (!are_too_many(finding) && scan_batch(&scan))
+		for (size_t i = 0; scan.status == SNAP_OK && i < scan.count; i++)
+			scan.status =
+				add_row(finding, &lasts, scan.first + i, scan.values, i, error);
+	return scan_end(&scan, NULL);
 }
 
 /* ---- tables ---- */
@@ -364,24 +358,17 @@ static enum snap_status write_parts(struct finding *finding, struct snap_writer 
 static enum snap_status read_kinds(struct finding *finding, struct snap_error *error)
 {
 	struct snap_reader *reader = finding->making->reader;
-	static const uint32_t column[] = {SNAP_TYPE_KIND_COLUMN};
-	struct snap_scan *scan = NULL;
+	static const uint32_t column = SNAP_TYPE_KIND_COLUMN;
 	finding->kind_count = (size_t)snap_reader_row_count(reader, SNAP_TYPES) + 1;
 	finding->kinds = libsnap_alloc_zeroed(&finding->budget.allocator, finding->kind_count, 1);
 	if (finding->kinds == NULL)
 		return libsnap_budget_fail(&finding->budget, error);
-	enum snap_status status = snap_scan_open(&scan, reader, column, 1, error);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++)
-			finding->kinds[first + i + 1] =
-				values[0][i] < UINT8_MAX ? (uint8_t)values[0][i] : UINT8_MAX;
+	struct scan scan = scan_begin(reader, &column, 1, error);
+	while (scan_next(&scan)) {
+		uint64_t kind = scan_value(&scan, 0);
+		finding->kinds[scan.row + 1] = kind < UINT8_MAX ? (uint8_t)kind : UINT8_MAX;
 	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }
 
 static enum snap_status find_and_write(struct finding *finding, struct snap_writer *w)
@@ -404,7 +391,7 @@ enum snap_status libsnap_index_write_tops(struct making *making, struct snap_wri
 	options.allocator = making->options->allocator;
 	options.io = making->options->io;
 	options.temporary_folder = making->options->temporary_folder;
-	libsnap_budget_begin(budget, &options, making->options->max_memory_bytes);
+	libsnap_budget_begin(budget, &options, making->left);
 	libsnap_interner_begin(&finding.parts, budget, sizeof(struct part),
 			       offsetof(struct part, objects));
 	enum snap_status status = libsnap_space_begin(&finding.space, budget, &w->problem);

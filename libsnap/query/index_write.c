@@ -1,4 +1,5 @@
-/* Copies a snapshot block for block, and adds an index (FORMAT.md, section 7.5). */
+/* Copies a snapshot block for block, and adds an index; or makes one
+ * to compare with that which there is (FORMAT.md, section 7.5). */
 #include "index.h"
 
 #define DEFAULT_MEMORY ((uint64_t)2 << 30)
@@ -87,42 +88,49 @@ static enum snap_status copy_base(struct making *making, struct snap_writer *w)
 
 /* ---- what is found ---- */
 
-static enum snap_status check_snapshot(const struct making *making, struct snap_error *error)
+/* Why it can have no index; NULL if it can. */
+static const char *wrong_with(const struct making *making)
 {
 	struct snap_reader_info info;
 	snap_reader_info(making->reader, &info);
-	const char *wrong = NULL;
-	if (making->reader->partial)
-		wrong = "what was salvaged is no snapshot to be copied";
-	else if (making->options != NULL && (info.flags & SNAP_SNAPSHOT_SAMPLED))
-		wrong = "the snapshot is sampled: what is retained cannot be known";
-	else if (making->options != NULL && making->objects == 0)
-		wrong = "the snapshot has no objects";
-	else if (making->options != NULL && snap_reader_row_count(making->reader, SNAP_ROOTS) == 0)
-		wrong = "the snapshot has no roots";
-	return wrong ? libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "%s", wrong) : SNAP_OK;
+	if (info.flags & SNAP_SNAPSHOT_SAMPLED)
+		return "the snapshot is sampled: what is retained cannot be known";
+	if (making->objects == 0)
+		return "the snapshot has no objects";
+	return snap_reader_row_count(making->reader, SNAP_ROOTS) == 0 ? "the snapshot has no roots"
+								      : NULL;
 }
 
 static enum snap_status answer_all(struct making *making, struct snap_error *error)
 {
 	const struct snap_index_options *given = making->options;
+	const struct budget all = {.limit = given->max_memory_bytes};
 	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
-	options.max_memory_bytes = given->max_memory_bytes;
+	options.max_memory_bytes = libsnap_budget_for_graph(&all);
 	options.allocator = given->allocator;
 	options.io = given->io;
 	options.temporary_folder = given->temporary_folder;
 	options.progress = given->progress;
 	options.progress_context = given->progress_context;
 	options.ignore_index = options.branches = true;
+	options.threads = given->threads;
 	enum snap_status status = snap_graph_open(&making->graph, making->reader, &options, error);
 	if (status == SNAP_OK)
 		status = snap_graph_search(making->graph, error);
 	if (status == SNAP_OK)
 		status = snap_graph_find_cycles(making->graph, error);
 	if (status == SNAP_OK)
+		status = snap_graph_retain_cycles(making->graph, error);
+	if (status == SNAP_OK)
 		status = snap_graph_dominate(making->graph, error);
 	if (status == SNAP_OK)
 		status = snap_graph_find_keepers(making->graph, error);
+	if (status == SNAP_OK) {
+		struct snap_graph_info info;
+		snap_graph_info(making->graph, &info);
+		making->left =
+			info.peak_memory_bytes < all.limit ? all.limit - info.peak_memory_bytes : 1;
+	}
 	return status;
 }
 
@@ -148,27 +156,18 @@ static enum snap_status write_objects(struct making *making, struct snap_writer 
 {
 	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
 	struct libsnap_table_out table;
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, making->reader, columns, 2, &w->problem);
+	struct scan scan = scan_begin(making->reader, columns, 2, &w->problem);
 	libsnap_table_begin(&table, w, SNAP_INDEX_OBJECTS, making->objects);
-	while (status == SNAP_OK) {
-		uint64_t first, row[4];
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, &w->problem);
-		for (size_t i = 0; status == SNAP_OK && i < count; i++) {
-			uint64_t own;
-			if (libsnap_multiply_overflows(values[0][i], values[1][i], &own))
-				own = UINT64_MAX;
-			describe_row(making, first + i, own, row);
-			status = making->facts[SNAP_FACT_REACHED_BYTES] <= SUM_MAX
-					 ? libsnap_table_row(&table, row)
-					 : libsnap_too_much(&w->problem);
-		}
+	while (scan_next(&scan)) {
+		uint64_t own, row[4];
+		if (libsnap_multiply_overflows(scan_value(&scan, 0), scan_value(&scan, 1), &own))
+			own = UINT64_MAX;
+		describe_row(making, scan.row, own, row);
+		scan.status = making->facts[SNAP_FACT_REACHED_BYTES] <= SUM_MAX
+				      ? libsnap_table_row(&table, row)
+				      : libsnap_too_much(&w->problem);
 	}
-	snap_scan_close(scan);
-	status = libsnap_table_end(&table, status == SNAP_END ? SNAP_OK : status);
-	return status;
+	return libsnap_table_end(&table, scan_end(&scan, NULL));
 }
 
 /* ---- small tables ---- */
@@ -185,28 +184,30 @@ static enum snap_status write_facts(struct making *making, struct snap_writer *w
 	return libsnap_table_end(&table, status);
 }
 
-/* Where several of its objects are entered, a search of
- * the whole graph says what would be free without it. */
-static enum snap_status search_without(struct making *making, uint64_t number,
-				       const struct snap_graph_cycle *cycle, uint64_t *retained,
-				       struct snap_error *error)
+static enum snap_status compare_facts(const struct making *making, struct snap_writer *w)
 {
-	struct snap_graph_set *members;
-	enum snap_status status = snap_graph_set_open(&members, making->graph, error);
-	if (status != SNAP_OK)
-		return status;
-	for (uint64_t row = cycle->first;
-	     row < making->objects && snap_graph_set_count(members) < cycle->objects; row++)
-		if (snap_graph_cycle_of(making->graph, row) == number)
-			snap_graph_set_add(members, row);
-	status = snap_graph_retained_by(making->graph, members, retained, NULL, error);
-	snap_graph_set_close(members);
-	return status;
+	static const uint8_t facts[] = {SNAP_FACT_REACHED_OBJECTS, SNAP_FACT_REACHED_BYTES,
+					SNAP_FACT_TOP_BYTES};
+	for (size_t i = 0; i < sizeof(facts); i++) {
+		const uint64_t is = making->old.facts[facts[i]], made = making->facts[facts[i]];
+		if (is != made)
+			return libsnap_fail(&w->problem, SNAP_CORRUPT, SNAP_NO_OFFSET,
+					    "the index: fact %u is %llu, made anew %llu", facts[i],
+					    (unsigned long long)is, (unsigned long long)made);
+	}
+	return SNAP_OK;
+}
+
+/* An index that is compared, which says that it has none. */
+static bool has_no_tops(const struct making *making, const struct snap_writer *w)
+{
+	return w->compared && making->old.facts[SNAP_FACT_TOP_BYTES] == 0 &&
+	       w->compared->rows[SNAP_INDEX_TOPS] == 0 &&
+	       w->compared->rows[SNAP_INDEX_TOP_PARTS] == 0;
 }
 
 static enum snap_status write_cycles(struct making *making, struct snap_writer *w)
 {
-	unsigned searches = SEARCHES;
 	struct libsnap_table_out table;
 	uint64_t count = snap_graph_cycle_count(making->graph);
 	enum snap_status status = SNAP_OK;
@@ -214,39 +215,29 @@ static enum snap_status write_cycles(struct making *making, struct snap_writer *
 	for (uint64_t i = 0; status == SNAP_OK && i < count; i++) {
 		struct snap_graph_cycle cycle;
 		struct snap_graph_keeper by;
-		uint64_t retained = 0;
 		snap_graph_cycle(making->graph, i, &cycle);
 		snap_graph_keeper(making->graph, i, &by);
-		bool is_reached = snap_graph_distance(making->graph, by.nearest) != SNAP_GRAPH_NONE;
-		if (searches > 0 && is_reached && by.entries > 1) {
-			searches--;
-			status = search_without(making, i, &cycle, &retained, &w->problem);
-		}
-		if (status != SNAP_OK)
-			break;
 		status = libsnap_table_row(
 			&table, (uint64_t[]){cycle.objects, cycle.bytes, cycle.first + 1,
 					     by.nearest == cycle.first ? 0 : by.nearest + 1,
 					     by.entries, by.entry == by.nearest ? 0 : by.entry + 1,
-					     by.holder + 1, retained});
+					     by.holder + 1, by.retained});
 	}
 	return libsnap_table_end(&table, status);
 }
 
 /* ---- one after the other ---- */
 
-static enum snap_status write_all(struct snap_writer *w, void *context)
+static enum snap_status write_tables(struct making *making, struct snap_writer *w)
 {
-	struct making *making = context;
-	enum snap_status status = copy_base(making, w);
-	if (status != SNAP_OK || making->options == NULL)
-		return status;
-	status = write_objects(making, w);
+	enum snap_status status = write_objects(making, w);
 	if (status == SNAP_OK)
 		status = libsnap_index_write_classes(making, w);
 	if (status == SNAP_OK)
 		status = libsnap_index_write_fields(making, w);
 	if (status == SNAP_OK)
+		status = libsnap_index_write_duplicates(making, w);
+	if (status == SNAP_OK && !has_no_tops(making, w))
 		status = libsnap_index_write_tops(making, w);
 	if (status == SNAP_OK)
 		status = write_cycles(making, w);
@@ -257,31 +248,58 @@ static enum snap_status write_all(struct snap_writer *w, void *context)
 	if (status == SNAP_OK)
 		status = libsnap_index_write_members(making, w);
 	if (status == SNAP_OK)
-		status = write_facts(making, w);
+		status = libsnap_write_types(making->graph, w, &w->problem);
+	if (status == SNAP_OK)
+		status = w->compared ? compare_facts(making, w) : write_facts(making, w);
 	return status == SNAP_OK ? snap_graph_check(making->graph, &w->problem) : status;
+}
+
+static enum snap_status write_all(struct snap_writer *w, void *context)
+{
+	struct making *making = context;
+	enum snap_status status = copy_base(making, w);
+	return status == SNAP_OK && making->options ? write_tables(making, w) : status;
+}
+
+static enum snap_status begin(struct making *making, struct snap_reader *reader,
+			      struct snap_index_options *options,
+			      const struct snap_index_options *given, struct snap_error *error)
+{
+	*making = (struct making){.reader = reader,
+				  .options = options,
+				  .objects = snap_reader_row_count(reader, SNAP_OBJECTS)};
+	*options = (struct snap_index_options)SNAP_INDEX_OPTIONS_INIT;
+	enum snap_status status = libsnap_copy_options(options, sizeof(*options), given, error);
+	if (options->max_memory_bytes == 0)
+		options->max_memory_bytes = DEFAULT_MEMORY;
+	return status == SNAP_OK ? libsnap_find_index(reader, &making->old, error) : status;
+}
+
+static void end(struct making *making, const struct snap_allocator *allocator)
+{
+	libsnap_free(allocator, making->tops, making->top_capacity, sizeof(*making->tops));
+	snap_graph_close(making->graph);
 }
 
 enum snap_status snap_index_write(struct snap_writer *w, struct snap_reader *reader,
 				  const struct snap_index_options *given,
 				  struct snap_writer_summary *out, struct snap_error *error)
 {
-	struct snap_index_options options = SNAP_INDEX_OPTIONS_INIT;
+	struct snap_index_options options;
 	struct snap_reader_info info;
-	struct making making = {.reader = reader,
-				.objects = snap_reader_row_count(reader, SNAP_OBJECTS)};
-	enum snap_status status = libsnap_copy_options(&options, sizeof(options), given, error);
-	if (options.max_memory_bytes == 0)
-		options.max_memory_bytes = DEFAULT_MEMORY;
-	if (given != NULL)
-		making.options = &options;
-	snap_reader_info(reader, &info);
-	if (status == SNAP_OK)
-		status = check_snapshot(&making, error);
-	if (status == SNAP_OK)
-		status = snap_reader_index(reader, &making.old, error);
+	struct making making;
+	enum snap_status status = begin(&making, reader, &options, given, error);
+	if (given == NULL)
+		making.options = NULL;
+	const char *wrong = reader->partial ? "what was salvaged is no snapshot to be copied"
+			    : given != NULL ? wrong_with(&making)
+					    : NULL;
+	if (status == SNAP_OK && wrong)
+		status = libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "%s", wrong);
 	if (status == SNAP_OK && given != NULL)
 		status = answer_all(&making, error);
 	if (status == SNAP_OK) {
+		snap_reader_info(reader, &info);
 		w->flags = info.flags;
 		w->sampling_interval = info.sampling_interval_bytes;
 		w->unknown_references = info.unknown_references;
@@ -289,7 +307,34 @@ enum snap_status snap_index_write(struct snap_writer *w, struct snap_reader *rea
 	} else {
 		snap_writer_abort(w);
 	}
-	libsnap_free(options.allocator, making.tops, making.top_capacity, sizeof(*making.tops));
-	snap_graph_close(making.graph);
+	end(&making, options.allocator);
+	return status;
+}
+
+enum snap_status snap_index_verify(struct snap_reader *reader,
+				   const struct snap_index_options *given, struct snap_error *error)
+{
+	struct snap_index_options options;
+	struct making making;
+	enum snap_status status = begin(&making, reader, &options, given, error);
+	if (status != SNAP_OK || making.old.state == SNAP_INDEX_ABSENT)
+		return status;
+	const char *wrong = reader->info.damaged ? "the snapshot is damaged"
+			    : making.old.state == SNAP_INDEX_FOREIGN
+				    ? "it was made of another snapshot, or is not whole"
+				    : wrong_with(&making);
+	if (wrong)
+		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET, "the index: %s", wrong);
+	status = answer_all(&making, error);
+	if (status == SNAP_OK) {
+		struct snap_writer w = {.allocator = options.allocator, .compared = reader};
+		status = write_tables(&making, &w);
+		/* What failed in the graph, and not what it said then. */
+		if (status == SNAP_CORRUPT && snap_graph_check(making.graph, &w.problem) != SNAP_OK)
+			status = w.problem.status;
+		if (status != SNAP_OK && error)
+			*error = w.problem;
+	}
+	end(&making, options.allocator);
 	return status;
 }

@@ -8,24 +8,6 @@ enum snap_status libsnap_wrong_index(struct snap_error *error)
 			    "what the index says is not of this snapshot");
 }
 
-enum snap_status libsnap_kept_each_batch(struct side *side, const uint32_t *columns,
-					 size_t column_count, libsnap_take_kept *take,
-					 struct snap_error *error)
-{
-	struct snap_scan *scan = NULL;
-	enum snap_status status = snap_scan_open(&scan, side->reader, columns, column_count, error);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		if (status == SNAP_OK)
-			status = take(side, first, count, values, error);
-	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
-}
-
 /* ---- which classes ---- */
 
 /* What classes must tell for it; 0: there are none. */
@@ -67,28 +49,21 @@ struct choice {
 /* The first classes that tell enough, up to those with other parts. */
 static enum snap_status choose_classes(struct side *side, struct snap_error *error)
 {
-	static const uint32_t column[] = {SNAP_INDEX_CLASS_PARTS};
+	static const uint32_t column = SNAP_INDEX_CLASS_PARTS;
 	unsigned wanted = parts_of_key(side->options->key) | parts_of_patterns(&side->filter);
-	struct snap_scan *scan = NULL;
-	bool ended = false;
-	enum snap_status status = snap_scan_open(&scan, side->reader, column, 1, error);
-	while (status == SNAP_OK) {
-		uint64_t first;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first, &count, &values, error);
-		for (size_t i = 0; status == SNAP_OK && !ended && i < count; i++) {
-			if (side->kept.parts)
-				ended = values[0][i] != side->kept.parts;
-			else if ((values[0][i] & wanted) == wanted && values[0][i] <= UINT32_MAX) {
-				side->kept.parts = (unsigned)values[0][i];
-				side->kept.first_class = first + i;
-			}
-			side->kept.class_count += side->kept.parts && !ended;
+	struct kept *kept = &side->kept;
+	struct scan scan = scan_begin(side->reader, &column, 1, error);
+	while (scan_next(&scan)) {
+		uint64_t parts = scan_value(&scan, 0);
+		if (kept->parts && parts != kept->parts)
+			break;
+		if (!kept->parts && (parts & wanted) == wanted && parts <= UINT32_MAX) {
+			kept->parts = (unsigned)parts;
+			kept->first_class = scan.row;
 		}
+		kept->class_count += kept->parts != 0;
 	}
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	return scan_end(&scan, NULL);
 }
 
 enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *error)
@@ -96,7 +71,8 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 	const struct snap_query_options *options = side->options;
 	enum snap_key key = options->key;
 	bool asks_graph = options->retained || key == SNAP_KEY_ROOT || key == SNAP_KEY_PATH ||
-			  key == SNAP_KEY_FIELD || key == SNAP_KEY_FILL;
+			  key == SNAP_KEY_FIELD || key == SNAP_KEY_FILL ||
+			  key == SNAP_KEY_DUPLICATE;
 	if (!asks_graph || options->cumulative || side->graph)
 		return SNAP_OK;
 	enum snap_status status = snap_reader_index(side->reader, &side->index, error);
@@ -104,6 +80,10 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 		return status;
 	side->kept.has_fields = key == SNAP_KEY_FIELD && options->pattern_count == 0 &&
 				snap_reader_row_count(side->reader, SNAP_INDEX_FIELDS) > 0;
+	/* Of what is compared, contents that one object has are told, too. */
+	side->kept.has_duplicates = key == SNAP_KEY_DUPLICATE && options->pattern_count == 0 &&
+				    !side->answer->info.compared &&
+				    snap_reader_row_count(side->reader, SNAP_INDEX_DUPLICATES) > 0;
 	if (parts_of_key(key) == 0)
 		return SNAP_OK;
 	status = choose_classes(side, error);
@@ -176,6 +156,8 @@ static enum snap_status take_classes(void *context, uint64_t first, size_t count
 		if (first + i < side->kept.first_class ||
 		    first + i - side->kept.first_class >= side->object_count)
 			continue;
+		if (values[SIZE][i] > 64)
+			return libsnap_wrong_index(error);
 		struct query_row row = class_row(side, first + i, values, i);
 		if (side->options->key == SNAP_KEY_ROOT)
 			libsnap_array_set32(&side->path_of, row.row, (uint32_t)values[ROOT][i]);
@@ -190,25 +172,24 @@ static enum snap_status take_classes(void *context, uint64_t first, size_t count
 
 /* ---- nodes ---- */
 
-static enum snap_status take_nodes(struct side *side, uint64_t first, size_t count,
-				   const uint64_t *const *values, struct snap_error *error)
+static enum snap_status take_node(struct side *side, const struct scan *node,
+				  struct snap_error *error)
 {
 	struct kept *kept = &side->kept;
-	for (size_t i = 0; i < count; i++) {
-		uint64_t class = values[0][i] - 1 - kept->first_class, parent = values[1][i];
-		if (values[0][i] <= kept->first_class || class >= side->object_count)
-			continue;
-		uint64_t number = kept->class_of.count, before = first + i - number;
-		uint32_t in_tree = (uint32_t) class;
-		uint32_t above = parent > before ? (uint32_t)(parent - before) : 0;
-		/* The nodes of a tree are together, and a parent comes first. */
-		if (parent != 0 && (above == 0 || above > number))
-			return libsnap_wrong_index(error);
-		if (!libsnap_array_add(&kept->class_of, &in_tree) ||
-		    !libsnap_array_add(&kept->parent, &above) ||
-		    !libsnap_array_add(&kept->retained, &values[2][i]))
-			return libsnap_budget_fail(&side->answer->budget, error);
-	}
+	uint64_t class = scan_value(node, 0), parent = scan_value(node, 1),
+		 retained = scan_value(node, 2);
+	if (class <= kept->first_class || class - 1 - kept->first_class >= side->object_count)
+		return SNAP_OK;
+	uint64_t number = kept->class_of.count, before = node->row - number;
+	uint32_t in_tree = (uint32_t)(class - 1 - kept->first_class);
+	uint32_t above = parent > before ? (uint32_t)(parent - before) : 0;
+	/* The nodes of a tree are together, and a parent comes first. */
+	if (parent != 0 && (above == 0 || above > number))
+		return libsnap_wrong_index(error);
+	if (!libsnap_array_add(&kept->class_of, &in_tree) ||
+	    !libsnap_array_add(&kept->parent, &above) ||
+	    !libsnap_array_add(&kept->retained, &retained))
+		return libsnap_budget_fail(&side->answer->budget, error);
 	return SNAP_OK;
 }
 
@@ -224,8 +205,12 @@ static enum snap_status load_nodes(struct side *side, struct snap_error *error)
 		status = libsnap_budget_array(budget, &kept->parent, 0, sizeof(uint32_t), error);
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(budget, &kept->retained, 0, sizeof(uint64_t), error);
-	return status == SNAP_OK ? libsnap_kept_each_batch(side, columns, 3, take_nodes, error)
-				 : status;
+	if (status != SNAP_OK)
+		return status;
+	struct scan scan = scan_begin(side->reader, columns, 3, error);
+	while (scan_next(&scan))
+		scan.status = take_node(side, &scan, error);
+	return scan_end(&scan, NULL);
 }
 
 enum snap_status libsnap_kept_add(struct side *side, libsnap_take_row *take,

@@ -21,25 +21,10 @@ enum snap_status libsnap_query_each_batch(struct names *names, const uint32_t *c
 {
 	if (snap_reader_row_count(names->reader, (enum snap_table)(columns[0] >> 16)) == 0)
 		return SNAP_OK;
-	struct snap_scan *scan;
-	enum snap_status status =
-		snap_scan_open(&scan, names->reader, columns, column_count, error);
-	if (status != SNAP_OK)
-		return status;
-	for (;;) {
-		uint64_t first_row;
-		size_t count;
-		const uint64_t *const *values;
-		status = snap_scan_next(scan, &first_row, &count, &values, error);
-		if (status != SNAP_OK)
-			break;
-		status = take(context, first_row, count, values, error);
-		if (status != SNAP_OK)
-			break;
-	}
-	names->lost_rows += snap_scan_lost_rows(scan);
-	snap_scan_close(scan);
-	return status == SNAP_END ? SNAP_OK : status;
+	struct scan scan = scan_begin(names->reader, columns, column_count, error);
+	while (scan_batch(&scan))
+		scan.status = take(context, scan.first, scan.count, scan.values, error);
+	return scan_end(&scan, &names->lost_rows);
 }
 
 /* ---- strings ---- */

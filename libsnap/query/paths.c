@@ -9,6 +9,7 @@
 struct paths {
 	struct side *side;
 	struct labels labels; /* with the types that they lead to */
+	struct keyed keyed;
 	/* By object: the number of the label by which it was reached, + 1; 0 as yet. */
 	struct libsnap_array label_of;
 	struct libsnap_array item_of; /* by number of a label, + 1 */
@@ -28,8 +29,11 @@ static bool take_reference(void *context, const struct snap_graph_reference *ref
 	    libsnap_array_get32(&paths->label_of, row) || snap_graph_distance(graph, row) == 0)
 		return true;
 	uint32_t label;
-	paths->status = libsnap_labels_find(&paths->labels, snap_graph_type(graph, row), reference,
-					    &label, paths->error);
+	struct snap_graph_reference step = *reference;
+	paths->status = libsnap_keyed_label(&paths->keyed, paths->side, &step, paths->error);
+	if (paths->status == SNAP_OK)
+		paths->status = libsnap_labels_find(&paths->labels, snap_graph_type(graph, row),
+						    &step, &label, paths->error);
 	if (paths->status == SNAP_OK)
 		libsnap_array_set32(&paths->label_of, row, label + 1);
 	return paths->status == SNAP_OK;
@@ -66,6 +70,8 @@ static enum snap_status find_labels(struct paths *paths, struct snap_error *erro
 	paths->error = error;
 	enum snap_status status =
 		libsnap_query_each_batch(&side->names, columns, 3, take_roots, paths, error);
+	if (status == SNAP_OK)
+		status = libsnap_keyed_find(&paths->keyed, side, error);
 	if (status == SNAP_OK)
 		status = snap_graph_references(side->graph, take_reference, paths, error);
 	if (status == SNAP_OK)
@@ -218,6 +224,7 @@ enum snap_status libsnap_paths_prepare(struct side *side, struct snap_error *err
 		status = cut_paths(side, error);
 	libsnap_array_end(&paths.label_of);
 	libsnap_array_end(&paths.item_of);
+	libsnap_keyed_end(&paths.keyed);
 	libsnap_labels_end(&paths.labels);
 	return status;
 }

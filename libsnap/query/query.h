@@ -3,6 +3,7 @@
 #define LIBSNAP_QUERY_H
 
 #include "array.h"
+#include "scan.h"
 #include "snap_graph.h"
 #include "snap_query.h"
 #include "sort.h"
@@ -290,6 +291,7 @@ struct query_row {
 	uint64_t row, type, shape, stack, thread, domain, generation, size_bucket;
 	uint64_t address, name, content, refcount;
 	uint64_t bytes, count;
+	uint64_t more; /* rows after it that are told with it */
 };
 typedef enum snap_status libsnap_take_row(void *context, const struct query_row *,
 					  struct snap_error *);
@@ -304,6 +306,7 @@ typedef enum snap_status libsnap_take_row(void *context, const struct query_row 
 struct row_source {
 	struct names *names;
 	unsigned dimensions; /* DIMENSION() of what rows must tell; BY_ALL is always there */
+	bool together;       /* rows of one run, whose type and shape is all, may come as one */
 	bool from_objects;   /* out: they were scanned */
 	libsnap_take_row *take;
 	void *context;
@@ -405,6 +408,22 @@ size_t libsnap_size_of_variable(const char *bytes, size_t size);
 #define STEP_ROOT ((uint64_t)1 << 32)
 struct tuple libsnap_labels_step(struct labels *, uint32_t number);
 
+/* ---- names that are keys (keyed.c) ---- */
+
+struct side;
+struct keyed {
+	uint64_t objects;
+	struct libsnap_array names;  /* by object: how many it refers by */
+	struct interner pairs;       /* of an owner of many and a type */
+	struct libsnap_array counts; /* by pair */
+	bool any;
+};
+enum snap_status libsnap_keyed_find(struct keyed *, struct side *, struct snap_error *);
+/* Changes a label that is one of many to any key. */
+enum snap_status libsnap_keyed_label(struct keyed *, struct side *, struct snap_graph_reference *,
+				     struct snap_error *);
+void libsnap_keyed_end(struct keyed *);
+
 /* ---- one snapshot on its way into an answer (side.c) ---- */
 
 /* For the index: rows are grouped by these parts, unless that makes too many groups. */
@@ -422,7 +441,7 @@ struct kept {
 	struct libsnap_array step_of; /* by id of a step, its path; by id of a root, its label */
 	struct libsnap_array kinds;   /* of roots */
 	struct snap_fill fill;        /* of the class that is taken */
-	bool has_fields;
+	bool has_fields, has_duplicates;
 	bool has_tops, has_owners; /* has_owners: those that are asked for are among the tops */
 };
 
@@ -448,6 +467,7 @@ struct side {
 	struct libsnap_array bits;     /* dominator: owners; field: owners kept, or empty: all */
 	struct fields *fields;         /* of the key field */
 	struct libsnap_array contents; /* of the key duplicate, by id */
+	bool any_holds;                /* of the key duplicate: one retains more than itself */
 	struct resolver resolver;      /* names of owners, texts of contents */
 	bool has_resolver;
 	struct libsnap_array places, filled; /* of the key fill, by object */
@@ -462,7 +482,9 @@ struct side {
 		uint64_t objects, retained; /* of all, told or not */
 		struct query_row sum;
 	} owners;
-	uint32_t group; /* of the row that was taken last */
+	uint32_t group;        /* of the row that was taken last */
+	struct tuple last_key; /* classing: the one found last, and its group */
+	uint32_t last_group;   /* + 1 */
 };
 
 static inline bool libsnap_side_bit(struct side *side, uint64_t row)
@@ -508,19 +530,16 @@ enum snap_status libsnap_retained_add(struct side *, struct snap_error *);
  * synthetic ones left out; and texts of their names. */
 enum snap_status libsnap_owners_prepare(struct side *, struct snap_error *);
 /* What the index answers: whether it has classes, fields or owners for this; then
- * their names, and they themselves (kept.c, kept_names.c, kept_owners.c). */
+ * their names, and they themselves (kept.c, kept_names.c, kept_owners.c, kept_duplicates.c). */
 enum snap_status libsnap_kept_prepare(struct side *, struct snap_error *);
 static inline bool libsnap_is_kept(const struct side *side)
 {
-	return side->kept.parts || side->kept.has_fields || side->kept.has_tops;
+	return side->kept.parts || side->kept.has_fields || side->kept.has_duplicates ||
+	       side->kept.has_tops;
 }
-typedef enum snap_status libsnap_take_kept(struct side *, uint64_t first, size_t count,
-					   const uint64_t *const *values, struct snap_error *error);
-enum snap_status libsnap_kept_each_batch(struct side *, const uint32_t *columns,
-					 size_t column_count, libsnap_take_kept *take,
-					 struct snap_error *error);
 enum snap_status libsnap_kept_add(struct side *, libsnap_take_row *take, struct snap_error *);
 enum snap_status libsnap_kept_add_fields(struct side *, struct snap_error *);
+enum snap_status libsnap_kept_add_duplicates(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_paths(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_roots(struct side *, struct snap_error *);
 /* kept.has_owners, if the index has those that are asked for. */

@@ -176,6 +176,21 @@ static enum snap_status add_by_tree(struct adding *adding, struct snap_error *er
 	return status;
 }
 
+/* Where members hold nothing beside themselves, none is below another one. */
+static void add_members(struct adding *adding)
+{
+	struct side *side = adding->side;
+	for (uint64_t row = 0; row < side->object_count; row++) {
+		uint32_t group = libsnap_array_get32(&side->group_of_row, row);
+		if (group == 0)
+			continue;
+		uint64_t retained = snap_graph_retained(side->graph, row);
+		add(adding, libsnap_array_edit(adding->sums, group - 1), retained);
+		if (libsnap_group_is_told(side->answer, group - 1))
+			add(adding, &adding->total, retained);
+	}
+}
+
 enum snap_status libsnap_retained_add(struct side *side, struct snap_error *error)
 {
 	struct snap_answer *answer = side->answer;
@@ -187,10 +202,15 @@ enum snap_status libsnap_retained_add(struct side *side, struct snap_error *erro
 	if (status == SNAP_OK)
 		status = libsnap_budget_array(&answer->budget, &adding.open, groups,
 					      sizeof(uint32_t), error);
-	if (status == SNAP_OK)
+	bool is_flat = side->options->key == SNAP_KEY_DUPLICATE && !side->any_holds;
+	if (status == SNAP_OK && is_flat)
+		add_members(&adding);
+	else if (status == SNAP_OK)
 		status = side->kept.parts ? SNAP_END : add_in_order(&adding, error);
 	if (status == SNAP_END)
 		status = add_by_tree(&adding, error);
+	if (status == SNAP_OK && !adding.fits)
+		status = libsnap_too_much(error);
 	if (answer->info.compared && side->number == 0)
 		answer->info.old_retained = adding.total;
 	else

@@ -50,6 +50,11 @@ static enum snap_status find_group(struct side *side, uint64_t id, const struct 
 		*group = known - 1;
 		return SNAP_OK;
 	}
+	/* Objects of a kind lie together. */
+	if (side->last_group && !memcmp(&side->last_key, key, sizeof(*key))) {
+		*group = side->last_group - 1;
+		return SNAP_OK;
+	}
 	struct space *space = &side->answer->space;
 	/* Each path is one group, of which group_of tells. */
 	enum snap_status status =
@@ -58,8 +63,12 @@ static enum snap_status find_group(struct side *side, uint64_t id, const struct 
 			: libsnap_space_intern(space, &space->groups, key, group, error);
 	if (status == SNAP_OK && id < side->group_of.count)
 		libsnap_array_set32(&side->group_of, id, *group + 1);
-	if (status != SNAP_OK || !side->classing || *group < side->classing->most)
+	if (status != SNAP_OK || !side->classing)
 		return status;
+	side->last_key = *key;
+	side->last_group = *group + 1;
+	if (*group < side->classing->most)
+		return SNAP_OK;
 	side->classing->too_many = true;
 	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "too many classes of objects");
 }
@@ -84,8 +93,10 @@ static enum snap_status note_group(struct side *side, const struct query_row *ro
 {
 	if (row->row >= side->object_count)
 		return SNAP_OK;
-	if (side->group_of_row.count)
-		libsnap_array_set32(&side->group_of_row, row->row, group + 1);
+	for (uint64_t i = 0; i <= row->more && side->group_of_row.count; i++)
+		libsnap_array_set32(&side->group_of_row, row->row + i, group + 1);
+	if (side->group_of_row.count && side->options->key == SNAP_KEY_DUPLICATE)
+		side->any_holds |= snap_graph_retained(side->graph, row->row) > row->bytes;
 	return side->options->key == SNAP_KEY_FILL ? libsnap_fills_add(side, row->row, group, error)
 						   : SNAP_OK;
 }
@@ -263,7 +274,8 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 	}
 	case SNAP_KEY_ROOT: return prepare_roots(side, error);
 	case SNAP_KEY_DOMINATOR: return prepare_owners(side, error);
-	case SNAP_KEY_DUPLICATE: return libsnap_contents_prepare(side, error);
+	case SNAP_KEY_DUPLICATE:
+		return side->kept.has_duplicates ? SNAP_OK : libsnap_contents_prepare(side, error);
 	case SNAP_KEY_FILL: {
 		enum snap_status status =
 			side->kept.parts ? SNAP_OK : libsnap_fills_prepare(side, error);
@@ -366,6 +378,16 @@ static enum snap_status check_presence(const struct side *side, struct snap_erro
 			    word_of_side(side), missing);
 }
 
+/* Whether objects of one run are all alike, but for what they add to the sums. */
+static bool goes_by_run(const struct side *side, unsigned dimensions)
+{
+	const unsigned of_runs = NEED_ROWS | DIMENSION(SNAP_BY_ALL) | DIMENSION(SNAP_BY_TYPE) |
+				 DIMENSION(SNAP_BY_SHAPE);
+	const enum snap_key key = side->options->key;
+	return (key == SNAP_KEY_TYPE || key == SNAP_KEY_SHAPE) && (dimensions & ~of_runs) == 0 &&
+	       !side->classing && !side->weigher.sampled;
+}
+
 enum snap_status libsnap_side_rows(struct side *side, unsigned dimensions, libsnap_take_row *take,
 				   struct snap_error *error)
 {
@@ -373,6 +395,7 @@ enum snap_status libsnap_side_rows(struct side *side, unsigned dimensions, libsn
 				    .dimensions = dimensions | filter_dimensions(side),
 				    .take = take,
 				    .context = side};
+	source.together = take == take_row && goes_by_run(side, source.dimensions);
 	bool prefer_totals = !side->weigher.sampled || side->answer->info.by_average;
 	uint64_t lost_before = side->names.lost_rows;
 	enum snap_status status = libsnap_query_rows(&source, prefer_totals, error);
@@ -411,6 +434,8 @@ static enum snap_status add_rows(struct side *side, struct snap_error *error)
 	if (side->options->key == SNAP_KEY_FIELD)
 		status = side->kept.has_fields ? libsnap_kept_add_fields(side, error)
 					       : libsnap_fields_add(side, error);
+	else if (side->kept.has_duplicates)
+		status = libsnap_kept_add_duplicates(side, error);
 	else if (side->kept.has_owners)
 		status = libsnap_kept_add_owners(side, take_row, error);
 	else if (side->kept.parts)

@@ -2,7 +2,7 @@
  * verified: "FILE good", "FILE corrupt: reason" ... */
 #include <stdio.h>
 
-#include "snap.h"
+#include "snap_index.h"
 
 static enum snap_status judge(const char *path, struct snap_error *error)
 {
@@ -16,6 +16,8 @@ static enum snap_status judge(const char *path, struct snap_error *error)
 			return status;
 		snap_reader_info(reader, &info);
 		status = snap_reader_verify(reader, NULL, NULL, error);
+		if (status == SNAP_OK)
+			status = snap_index_verify(reader, NULL, error);
 		snap_reader_close(reader);
 		if (status != SNAP_OK)
 			return status;

@@ -3,18 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "random.h"
 #include "snap.h"
 
 enum { TYPES = 64, STACKS = 1000 };
 
 static uint64_t state = 1;
-
-static uint64_t next_random(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
 
 static enum snap_status write_names(struct snap_writer *w, uint32_t *types, uint32_t *stacks,
 				    uint32_t *label, struct snap_error *e)
@@ -48,7 +42,7 @@ static enum snap_status write_objects(struct snap_writer *w, uint64_t count, str
 	uint32_t label;
 	enum snap_status status = write_names(w, types, stacks, &label, e);
 	for (uint64_t i = 0; i < count && status == SNAP_OK; i++) {
-		uint64_t r = next_random();
+		uint64_t r = random_next(&state);
 		struct snap_object object = {.id = (i + 1) * 64,
 					     .size = 16 + r % 32 * 8,
 					     .count = 1,
@@ -58,7 +52,8 @@ static enum snap_status write_objects(struct snap_writer *w, uint64_t count, str
 		status = snap_writer_object(w, &object, e);
 		for (uint64_t k = 0; k < 3 && status == SNAP_OK; k++)
 			status = snap_writer_reference(
-				w, object.id, (next_random() % count + 1) * 64, SNAP_REF_FIELD,
+				w, object.id, (random_next(&state) % count + 1) * 64,
+				SNAP_REF_FIELD,
 				k == 0 ? SNAP_LABEL_STRING(label) : SNAP_LABEL_INDEX(k), e);
 	}
 	struct snap_root root = {.object = 64, .kind = SNAP_ROOT_GLOBAL};

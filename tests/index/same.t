@@ -16,7 +16,7 @@ ask() { # PLAIN INDEXED COMMAND...: the same?
 # PLAIN INDEXED ROW...: all questions; prints those with two answers.
 compare() {
 	local plain=$1 indexed=$2 key targets= row; shift 2
-	for key in type shape lineno filename function traceback module thread domain size generation refcount root dominator field path fill; do
+	for key in type shape lineno filename function traceback module thread domain size generation refcount root dominator duplicate field path fill; do
 		ask "$plain" "$indexed" snap-top --retained -k $key
 		ask "$plain" "$indexed" snap-top --retained --format=tsv -k $key
 		ask "$plain" "$indexed" snap-diff --retained --all -k $key "$plain"
@@ -26,6 +26,8 @@ compare() {
 	done
 	ask "$plain" "$indexed" sh -c 'exec snap-diff --all -k dominator "$0" "$0"'
 	ask "$plain" "$indexed" snap-top -k dominator -n 3
+	ask "$plain" "$indexed" snap-top -k duplicate -n 1
+	ask "$plain" "$indexed" snap-top --retained -k duplicate --sort count --limit 0 --format=json
 	ask "$plain" "$indexed" snap-top -k dominator --sort bytes
 	for key in 1 2 3 9; do
 		ask "$plain" "$indexed" snap-top --retained -k path --depth $key --format=json
@@ -41,6 +43,7 @@ compare() {
 	ask "$plain" "$indexed" snap-refs --dominators --weak --limit 4000 --format=tsv
 	ask "$plain" "$indexed" snap-refs --dominators --limit 0 --format=tsv
 	ask "$plain" "$indexed" snap-refs --cycles --unreachable --limit 0 --format=tsv
+	ask "$plain" "$indexed" snap-refs --unreachable --limit 0 --format=tsv
 	for row; do
 		targets=row:$row ask "$plain" "$indexed" snap-refs --owned --limit 0 --paths 0 --format=tsv
 		targets=row:$row ask "$plain" "$indexed" snap-refs
@@ -49,7 +52,13 @@ compare() {
 	targets="row:0 row:1" ask "$plain" "$indexed" snap-refs
 	targets="row:0" ask "$plain" "$indexed" snap-refs --weak
 	targets="row:0" ask "$plain" "$indexed" snap-refs --partial
-	targets="type:*" ask "$plain" "$indexed" snap-refs
+	for key in a b s array '*'; do
+		targets=type:$key ask "$plain" "$indexed" snap-refs
+		targets=type:$key ask "$plain" "$indexed" snap-refs --owned --limit 0 --paths 0 --format=tsv
+		targets=type:$key ask "$plain" "$indexed" snap-refs --brief --paths 2
+		targets=type:$key ask "$plain" "$indexed" snap-refs --weak
+	done
+	targets="type:a row:1" ask "$plain" "$indexed" snap-refs
 }
 
 # Graphs at random: with cycles, garbage, weak references, tails, several roots, stacks, and types of one name.
@@ -69,6 +78,33 @@ print("roots:\n" + "\n".join("- {object: %d, kind: vm, label: r}" % i for i in r
 snap-make -o many.snap graph.yaml
 snap-index -o many-indexed.snap many.snap
 is "$(compare many.snap many-indexed.snap 0 2)" "" "many objects: the same answers with an index"
+# An object that is used as a dictionary, and one with as many names as are not too many.
+python3 -c 'print("snapshot: 1\ntypes:\n  1: {name: Object}\n  2: {name: User}\n  3: {name: Name}\nobjects:")
+refs = lambda first, count: ", ".join("{field: k%d, to: %d}" % (i, i) for i in range(first, first + count))
+print("- {id: 1, type: 1, size: 8, references: [%s, {field: one, to: 500}, {field: two, to: 501}]}" % refs(100, 65))
+print("- {id: 2, type: 1, size: 8, references: [%s]}" % refs(200, 64))
+for i in [*range(100, 165), *range(200, 264)]: print("- {id: %d, type: 2, size: 16, references: [{field: name, to: %d}]}" % (i, i + 1000))
+for i in [500, 501, *range(1100, 1165), *range(1200, 1264)]: print("- {id: %d, type: 3, size: 24}" % i)
+print("roots:\n- {object: 1, kind: global, label: a}\n- {object: 2, kind: global, label: b}")' >graph.yaml
+snap-make -o keyed.snap graph.yaml
+snap-index -o keyed-indexed.snap keyed.snap
+is "$(compare keyed.snap keyed-indexed.snap 0 2)" "" "a dictionary: the same answers with an index"
+is "$(snap-top -k path -n 2 --format=tsv keyed.snap | cut -f2,4 | tr '\n\t' ' ,')" "count,path 65,a Object;{} User;name Name 65,a Object;{} User " \
+	"more than 64 names of one object to objects of one type are keys"
+is "$(snap-top -k path -n 0 --format=tsv keyed.snap | wc -l)" 135 "and others are not"
+is "$(snap-top -k field -n 0 --format=tsv keyed.snap | grep -c 'k2[0-9]*$') $(snap-top -k field -n 0 --format=tsv keyed.snap | grep -c '{}$')" "64 1" "so it is with fields"
+# Dictionaries whose names are one step, fields that stay apart, lists, and what several objects hold together.
+python3 - >names.yaml <<'END'
+print("snapshot: 1\ntypes:\n  1: {name: a}\n  2: {name: b}\n  3: {name: s}\nobjects:")
+for i in range(1, 401):
+    to = {1: range(2, 42)}.get(i, [5 * i + k for k in range(3) if 5 * i + k < 400] + [i + 1] * (i % 4 == 0))
+    words = ", ".join("{%s, to: %d}" % ("element: %d" % n if i % 7 == 3 else "field: %s%d" % ("k" if i % 2 else "x", n + i * (i % 2)), t) for n, t in enumerate(to))
+    print("- {id: %d, type: %d, size: %d, references: [%s]}" % (i, i % 5 % 3 + 1, i % 9 * 8, words))
+print("roots:\n- {object: 1, kind: vm, label: r}\n- {object: 7, kind: global, label: g}\n- {object: 7, kind: vm, label: r}")
+END
+snap-make -o names.snap names.yaml
+status 0 "names of dictionaries" snap-index -o names-indexed.snap names.snap
+is "$(compare names.snap names-indexed.snap 0 2 9)" "" "dictionaries and lists: the same answers with an index"
 # As of a native program: only the variables that hold blocks have types.
 sed -e 's/type: 1, size/size/' -e '/id: 1,/s/size: [0-9]*/type: 1, count: 0/' graph.yaml >native.yaml
 snap-make -o native.snap native.yaml
@@ -130,13 +166,13 @@ done
 is "$(snap-top --retained -k type good-index.snap 2>&1 >/dev/null)" "" "nothing is said of an index that is used"
 for file in bad-index-*.snap; do
 	for rows in row:0 row:1 "row:0 row:1" type:Node; do
-		timeout 10 snap-refs --suspects --cycles --dominators --unreachable --owned "$file" $rows >/dev/null 2>&1
+		limited 10 snap-refs --suspects --cycles --dominators --unreachable --owned "$file" $rows >/dev/null 2>&1
 		[ $? -le 2 ] || echo "$file $rows"
-		timeout 10 snap-top --retained -k dominator "$file" >/dev/null 2>&1
+		limited 10 snap-top --retained -k dominator "$file" >/dev/null 2>&1
 		[ $? -le 2 ] || echo "$file"
 	done
 done >crashed
 is "$(cat crashed)" "" "no index makes a tool crash or hang"
 is "$(for file in bad-index-dominator bad-index-circle bad-index-parents; do
-	timeout 10 snap-refs --suspects --dominators "$file.snap" row:0 >/dev/null 2>&1; echo $?; done | sort -u | tr '\n' ' ')" "2 " "circles and ids beyond the table are trouble"
+	limited 10 snap-refs --suspects --dominators "$file.snap" row:0 >/dev/null 2>&1; echo $?; done | sort -u | tr '\n' ' ')" "2 " "circles and ids beyond the table are trouble"
 done_testing

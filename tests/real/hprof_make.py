@@ -237,6 +237,14 @@ def apart():
     return d.out
 
 
+def empty():
+    d = Dump(b"1.0.2", 8)
+    names(d)
+    d.record(0x1C, b"".join(classes(d) + text(d, 0x5000, 0x5080, "") + text(d, 0x5100, 0x5180, "")))
+    d.record(0x2C, b"")
+    return d.out
+
+
 def wrap(path):
     d = Dump(b"1.0.1", 8)
     names(d)

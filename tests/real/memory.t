@@ -17,11 +17,6 @@ traces = [(own.randrange(3), own.choice((24, 32, 64, 4096)), s, len(s)) for s in
 tracemalloc.Snapshot(traces, 25).dump(sys.argv[1])
 END
 }
-peak() { # COMMAND...: KiB
-	python3 -c 'import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
-}
 same() { # COMMAND...: with little memory as with much
 	"$@" >plain && "$@" --memory=16M >small && cmp plain small && [ -s plain ]
 }
@@ -46,6 +41,7 @@ ok "its first rows" same snap-top -k path -n 100 v8.snap
 ok "snap-diff -k path" same snap-diff -k path --all -n 0 --format=tsv v8.snap v8.snap
 ok "merged paths" same snap-refs --brief -p 0 v8.snap 'type:*'
 ok "snap-refs of everything" same snap-refs v8.snap 'type:*'
+ok "snap-index" same snap-index -o - v8.snap
 case ${CFLAGS:-} in
 *sanitize*) ;;
 *)
@@ -57,6 +53,7 @@ case ${CFLAGS:-} in
 	for command in "snap-top -k path v8.snap" "snap-diff -k path v8.snap v8.snap" "snap-refs --brief v8.snap type:*"; do
 		ok "$command: below 24 MiB" test "$(peak $command --memory=16M)" -lt 24576
 	done
+	ok "snap-index, which writes, too: below 32 MiB" test "$(peak snap-index -o - --memory=16M v8.snap)" -lt 32768
 	;;
 esac
 TMPDIR=$work/none snap-top -k traceback --memory=16M a.snap >out 2>err

@@ -517,9 +517,9 @@ bad("series-first", "Section 2: the first member of a series is bad.",
 
 
 # ---- the index (section 7.5): both objects of tiny() are reached, the first by a root ----
-def indexed(change=None, drop=(), base=None):
+def indexed(change=None, drop=(), base=None, more=()):
     """tiny() with an index, whose base is that of the columns before."""
-    before, found = tiny_columns(), base
+    before, found = tiny_columns() + list(more), base
     if base is None:
         head, count, hashes = snapshot(before)[0][1], 0, b""
         for c in before:
@@ -556,6 +556,23 @@ good("index", "Section 7.5: two objects that refer to each other, of which a roo
 good("index-little", "Section 7.5: an index without what may be absent.",
      indexed({"index__fact": [0, 1, 2, 7]}, ("index_spans.low", "index_spans.high", "index_maps.bits", "index_tops.object", "index_tops.retained",
              "index_tops.dominator", "index_tops.largest", *("index_top_parts." + name for name in ("top", "type", "objects", "count", "bytes", "first")))))
+duplicates = {"index_duplicates__content": [1, 0], "index_duplicates__type": [1, 0], "index_duplicates__bytes": [48, 0],
+              "index_duplicates__count": [2, 0], "index_duplicates__retained": [48, 48]}
+contents = [Column("objects.content", [1, 1]), Column("contents.length", [8]), Column("contents.hash", [0x1122334455667788])]
+good("index-duplicates", "Section 7.5: an index with duplicates.", indexed(duplicates, more=contents))
+bad("index-duplicate", "Section 7.5: a duplicate of a content that there is not.",
+    indexed({**duplicates, "index_duplicates__content": [2, 0]}, more=contents))
+types = {"index_types__type": [1], "index_types__parts": [2], "index_types__steps": [2],
+         "index_type_parts__part": [0, 1], "index_type_parts__type": [1, 1], "index_type_parts__label": [label(4) + 3, 0],
+         "index_type_parts__count": [2, 2], "index_type_parts__bytes": [0, 48], "index_type_parts__first": [1, 1],
+         "index_type_steps__parent": [0, 1], "index_type_steps__type": [1, 1], "index_type_steps__label": [0, label(4) + 3],
+         "index_type_steps__repeats": [1, 1], "index_type_steps__first": [1, 2], "index_type_steps__objects": [1, 1],
+         "index_type_steps__ends": [1, 1], "index_type_steps__names": [1, 1]}
+good("index-types", "Section 7.5: an index with what is known of a type.", indexed(types))
+bad("index-type", "Section 7.5: what is known of a type that there is not.", indexed({**types, "index_types__type": [2]}))
+bad("index-type-parts", "Section 7.5: parts of no type.", indexed({**types, "index_types__parts": [1]}))
+bad("index-type-steps", "Section 7.5: steps of no type.", indexed({**types, "index_types__steps": [1]}))
+bad("index-type-step", "Section 7.5: a step before the one that it follows.", indexed({**types, "index_type_steps__parent": [2, 0]}))
 bad("index-base", "Section 7.5: an index that was made of another snapshot.", indexed(base=1))
 bad("index-no-base", "Section 7.5: an index that does not say of what it was made.", indexed({"index__fact": [1, 1, 2, 8]}))
 bad("index-between", "Section 7.5: a column that is not the index's behind it.",

@@ -26,7 +26,7 @@ for file in *.snap; do
 	reader=$(grep -F "reader.py: $file: " "$work/reader" | grep -Eo '(corrupt|unsupported|over the limit): ' | head -1)
 	reader=${reader%: }
 	is "$library, ${reader:-good}" "$(wanted "$file"), $(wanted "$file")" "${file%.snap}: both readers say $(wanted "$file")"
-	[ "$library, ${reader:-good}" = "$(wanted "$file"), $(wanted "$file")" ] || grep -hF "$file" "$work/library" "$work/reader" | sed 's/^/# /'
+	[ "$library, ${reader:-good}" = "$(wanted "$file"), $(wanted "$file")" ] || grep -hF "$file" "$work/library" "$work/reader" | explain
 done
 
 for file in bad-*.snap unsupported-*.snap; do

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The words of YAML and messages for kinds, dimensions and flags are those of spec/registry.yaml, all of them.
+# The words of YAML and messages for kinds, dimensions and flags are those of spec/registry.yaml, and keys of properties those of spec/FORMAT.md,
+# all of them.
 . "$(dirname "$0")/../lib.sh"
 
 # enum NAME: "number word" lines.
@@ -32,4 +33,11 @@ printf 'snapshot: 1\nflags: [3, 1, 0]\nsampling_interval: 1\n' | snap-make | sna
 is "$(cat "$work/said")" "[$(enum trailer_flags | awk '$1 < 4 && $1 != 2 { printf "%s%s", sep, $2; sep = ", " }')]" "flags of snapshots"
 is "$(snap-dump "$work/good-totals-only.snap" | sed -n 's/^flags: \[\(.*\)\]/\1/p')" "$(enum trailer_flags | awk '$1 == 2 { print $2 }')" "the flag of totals"
 is "$(snap-dump "$work/good-totals-only.snap" | sed -n 's/^- {\([a-z]*\):.*/\1/p' | uniq)" "$(enum dimensions | awk '$1 == 0 || $1 == 1 || $1 == 7 { print $2 }')" "dimensions"
+
+# Property keys: the first text among the arguments of whatever writes or asks for one.
+call='(?<![a-z_])(snap_(writer|reader)_property|(set_|has_|time_|number_)?property)\('
+grep -rhzoP --include='*.[ch]' "$call"'[^";{]*"\K[a-z_]+(?=")' "$top/libsnap" "$top/tools" | tr '\0' '\n' | sort -u >"$work/used"
+is "$(sed -n '/^Property keys/,/^###/s/^| \(`[^|]*\) |.*/\1/p' "$top/spec/FORMAT.md" | grep -o '[a-z_]*' | sort)" \
+	"$(cat "$work/used")" "keys of properties"
+ok "and many were found" [ "$(wc -l <"$work/used")" -gt 20 ]
 done_testing

@@ -17,7 +17,7 @@ heap() {
 		print line (NF > 3 ? "]}" : "}")
 	}
 	END { print "roots:\n- {object: 1, kind: global, label: main}" }' >"$1.yaml"
-	snap-make -o "$1.snap" "$1.yaml" || echo "# $1.snap could not be made"
+	snap-make -o "$1.snap" "$1.yaml" || echo "# $1.snap could not be made" >&2
 }
 # told NAME [OPTION]...: address, count, bytes, retained and type of each suspect.
 told() {
@@ -76,6 +76,18 @@ is "$(told nested --threshold=50)" "0x2 1 1240 1240 Outer" "unless it is too sma
 
 { echo "1 Main 0 a:2 b:3$ballasted"; echo "2 Left 10$(elements 100 149)"; echo "3 Right 10$(elements 100 149)"; many 100 149 Shared 20; ballast; } | heap shared
 is "$(told shared)" "0x64 50 1000 1000 Shared" "what two hold is a type of its own, below roots that are no objects"
+
+# common LAST: Shared, from 100 to LAST, beside a table that holds 810 bytes.
+common() { { echo "1 Main 0 a:2 b:3 c:4$ballasted"; echo "2 Left 10$(elements 100 "$1")"; echo "3 Right 10$(elements 100 "$1")"
+	echo "4 Table 10$(elements 200 239)"; many 100 "$1" Shared 20; many 200 239 Entry 20; ballast; } | heap common; }
+common 144
+is "$(told common | cut -d' ' -f3-)" "810 810 Table
+900 900 Shared" "which comes after what one object holds"
+snap-index -o indexed.snap common.snap
+is "$(snap-refs --suspects indexed.snap)" "$(snap-refs --suspects common.snap)" "with an index, too"
+common 159
+is "$(told common | cut -d' ' -f3-)" "1200 1200 Shared
+810 810 Table" "unless it is half of all"
 
 { echo "1 Main 0$ballasted"; ballast; } | heap even
 is "$(told even)" "" "where nothing stands out, nothing is named"

@@ -129,13 +129,14 @@ static inline void build_column(struct build *b, uint32_t column, const uint64_t
 static inline void build_strings(struct build *b, const char *const *strings, size_t count)
 {
 	uint8_t raw[4096];
-	size_t sizes[64];
-	REQUIRE(count <= 64);
+	struct sink s = sink_over(raw, sizeof raw);
 	for (size_t i = 0; i < count; i++)
-		sizes[i] = strlen(strings[i]);
-	size_t size = snapfmt_encode_text(strings, sizes, count, raw, sizeof raw);
-	REQUIRE(size > 0);
-	build_raw(b, build_like(b, SNAP_STRING_TEXT, SNAPFMT_TEXT, count), raw, size);
+		sink_varint(&s, strlen(strings[i]));
+	for (size_t i = 0; i < count; i++)
+		sink_bytes(&s, strings[i], strlen(strings[i]));
+	REQUIRE(!s.failed);
+	build_raw(b, build_like(b, SNAP_STRING_TEXT, SNAPFMT_TEXT, count), raw,
+		  (size_t)(s.at - raw));
 }
 
 /* Whole columns in a batch. */

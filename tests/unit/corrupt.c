@@ -10,7 +10,7 @@
 
 #define MAX_GOLDEN  16384u
 #define MAX_FILES   32
-#define MAX_COLUMNS 160
+#define MAX_COLUMNS 192
 #define MAX_BLOCKS  512
 
 struct golden {
@@ -194,7 +194,7 @@ static void know(struct golden *g)
 static bool load(struct golden *g, const char *folder, const char *name)
 {
 	char path[1024];
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	REQUIRE((size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) < sizeof(path));
 	snprintf(g->name, sizeof(g->name), "%s", name);
 	FILE *file = fopen(path, "rb");
 	g->bytes = malloc(MAX_GOLDEN + 1);
@@ -229,8 +229,8 @@ static void load_built(struct golden *g, bool mixed)
 static void check(const struct golden *g, uint64_t failures, uint64_t tries, const char *what)
 {
 	char name[400];
-	snprintf(name, sizeof(name), "%s: %s: %" PRIu64 " tried, %" PRIu64 " not noticed", g->name,
-		 what, tries, failures);
+	snprintf(name, sizeof(name), "%.255s: %s: %" PRIu64 " tried, %" PRIu64 " not noticed",
+		 g->name, what, tries, failures);
 	CHECK_NAMED(failures == 0 && tries > 0, name);
 }
 
@@ -239,16 +239,11 @@ static void check(const struct golden *g, uint64_t failures, uint64_t tries, con
  * factor in common with 8, so that all bits of bytes have their turn. */
 static void test_flips(const struct golden *g, bool exhaustive)
 {
-#if defined(__SANITIZE_ADDRESS__)
-	const size_t stride = 7;
-#else
-	const size_t stride = 1;
-#endif
 	uint8_t *copy = malloc(g->size);
 	uint64_t failures = 0, tries = 0, partial_failures = 0, rows = 0;
 	REQUIRE(copy != NULL);
 	memcpy(copy, g->bytes, g->size);
-	for (size_t bit = 0; bit < 8 * g->size; bit += exhaustive ? 1 : stride) {
+	for (size_t bit = 0; bit < 8 * g->size; bit += exhaustive ? 1 : TAP_FEWER) {
 		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		tries++;
 		if (!is_noticed(g, copy, g->size, exhaustive || bit % 11 == 0) && failures++ < 10)

@@ -2,6 +2,7 @@
  * _format_size prints them. */
 #include <unistd.h>
 
+#include "random.h"
 #include "rows.h"
 #include "tap.h"
 
@@ -86,10 +87,7 @@ static uint64_t state = 88172645463325252u;
 
 static uint32_t random_below(uint32_t limit)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 32) % limit;
+	return (uint32_t)(random_next(&state) >> 32) % limit;
 }
 
 /* Text of few different characters, so that patterns have a chance. */

@@ -66,6 +66,18 @@ static void look_at(struct snap_graph *graph, uint64_t objects)
 	}
 }
 
+static enum snap_status ask_of_way(struct snap_graph *graph, const struct snap_graph_set *set)
+{
+	struct snap_graph_ways *ways;
+	struct snap_graph_paths *paths;
+	TRY(snap_graph_ways_open(&ways, graph, set, NULL));
+	enum snap_status status = snap_graph_ways_path(ways, 0, &paths, NULL);
+	if (status == SNAP_OK)
+		snap_graph_paths_close(paths);
+	snap_graph_ways_close(ways);
+	return status == SNAP_MISUSE ? SNAP_OK : status;
+}
+
 static enum snap_status ask_of_set(struct snap_graph *graph, const struct snap_graph_set *set)
 {
 	uint64_t bytes, freed;
@@ -74,10 +86,13 @@ static enum snap_status ask_of_set(struct snap_graph *graph, const struct snap_g
 	TRY(snap_graph_freed_by(graph, set, tell_nobody, NULL, NULL));
 	TRY(snap_graph_dominate(graph, NULL));
 	TRY(snap_graph_find_cycles(graph, NULL));
+	TRY(snap_graph_retain_cycles(graph, NULL));
 	TRY(snap_graph_find_keepers(graph, NULL));
 	if (snap_graph_cycle_count(graph) > 0)
 		TRY(snap_graph_members(graph, 0, tell_no_member, NULL, NULL));
 	TRY(snap_graph_retained_by(graph, set, &bytes, &freed, NULL));
+	TRY(snap_graph_read_objects(graph, set, NULL));
+	TRY(ask_of_way(graph, set));
 	TRY(read_steps(graph, set, &paths));
 	free(paths.steps);
 	return SNAP_OK;

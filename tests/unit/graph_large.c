@@ -137,86 +137,6 @@ static void test_long_climbs(uint32_t length)
 	free(buffer.bytes);
 }
 
-/* What is known of one row alone is what is known of all. */
-static void compare(const struct opened *all, const struct opened *one, uint64_t row,
-		    uint64_t *cycles)
-{
-	struct snap_graph *graph = one->graph;
-	uint64_t bytes = 1, freed = 1;
-	struct snap_graph_set *set = set_of(graph, &row, 1);
-	REQUIRE(snap_graph_find_cycle_of(graph, row, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_dominate_row(graph, row, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_retained_by(graph, set, &bytes, NULL, NULL) == SNAP_OK);
-	REQUIRE(bytes == snap_graph_retained(all->graph, row));
-	REQUIRE(snap_graph_retained_by(graph, set, &bytes, &freed, NULL) == SNAP_OK);
-	REQUIRE(bytes == snap_graph_retained(all->graph, row));
-	snap_graph_set_close(set);
-	struct snap_graph_cycle found, wanted;
-	uint64_t in = snap_graph_cycle_of(all->graph, row);
-	snap_graph_cycle(graph, snap_graph_cycle_of(graph, row), &found);
-	snap_graph_cycle(all->graph, in, &wanted);
-	*cycles += in != SNAP_GRAPH_NONE;
-	REQUIRE(found.objects == wanted.objects && found.bytes == wanted.bytes &&
-		found.first == wanted.first);
-	for (; row != SNAP_GRAPH_NONE; row = snap_graph_dominator(graph, row)) {
-		REQUIRE(snap_graph_retained(graph, row) == snap_graph_retained(all->graph, row));
-		REQUIRE(snap_graph_dominator(graph, row) == snap_graph_dominator(all->graph, row));
-	}
-}
-
-static void compare_all(const struct buffer *buffer, uint64_t rows, bool follow_weak,
-			const char *what)
-{
-	struct opened all = open_graph(buffer, follow_weak), one = open_graph(buffer, follow_weak);
-	uint64_t cycles = 0;
-	REQUIRE(snap_graph_dominate(all.graph, NULL) == SNAP_OK &&
-		snap_graph_find_cycles(all.graph, NULL) == SNAP_OK &&
-		snap_graph_search(one.graph, NULL) == SNAP_OK);
-	for (uint64_t row = 0; row < rows; row++)
-		compare(&all, &one, row, &cycles);
-	CHECK_NAMED(cycles > 0, what);
-	close_graph(all);
-	close_graph(one);
-}
-
-static uint64_t next_random(uint64_t *state, uint64_t limit)
-{
-	*state = *state * UINT64_C(6364136223846793005) + 1;
-	return (*state >> 33) % limit;
-}
-
-/* Most references lead near; of these, most to what was made before, as in a heap. */
-static void make_heap(struct buffer *buffer, uint64_t nodes, uint64_t edges, uint64_t seed)
-{
-	struct snap_writer *writer = begin(buffer);
-	uint32_t types[] = {type(writer, "A", SNAP_TYPE_OBJECT),
-			    type(writer, "B", SNAP_TYPE_OBJECT)};
-	uint64_t state = seed;
-	for (uint64_t i = 0; i < nodes; i++) {
-		object(writer, i + 1, 1 + next_random(&state, 100), types[i % 7 == 3]);
-		for (uint64_t j = next_random(&state, 2 * edges / nodes + 1); j > 0; j--) {
-			uint64_t far = next_random(&state, nodes), near = next_random(&state, 9);
-			bool is_near = next_random(&state, 100) < 97;
-			uint64_t to =
-				is_near && i > near && i - near + 2 < nodes ? i - near + 2 : far;
-			refer(writer, i + 1, to + 1,
-			      next_random(&state, 50) ? SNAP_REF_FIELD : SNAP_REF_WEAK,
-			      SNAP_LABEL_INDEX(j));
-		}
-	}
-	for (uint64_t i = 0; i < 1 + seed % 3; i++)
-		root(writer, 1 + next_random(&state, nodes), SNAP_ROOT_GLOBAL, 0);
-	finish(writer);
-}
-
-static void test_one_of_many(uint64_t nodes, uint64_t edges, uint64_t seed)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	make_heap(&buffer, nodes, edges, seed);
-	compare_all(&buffer, nodes, seed % 2, "one row of many tells what all do");
-	free(buffer.bytes);
-}
-
 /* A cycle that leads back from the lowest to the highest row and so on inwards. */
 static void test_zigzag(uint64_t nodes)
 {
@@ -415,58 +335,6 @@ static void test_empty(void)
 	free(buffer.bytes);
 }
 
-static bool digest_branches(void *context, const struct snap_graph_branch *branches, size_t count)
-{
-	uint64_t *digest = context;
-	for (size_t i = 0; i < count; i++)
-		*digest = (*digest ^ branches[i].row ^ branches[i].count << 20 ^
-			   branches[i].retained << 40) *
-			  UINT64_C(0x9e3779b97f4a7c15);
-	return true;
-}
-
-static struct snap_graph *dominated(struct snap_reader *reader, unsigned threads, uint64_t memory,
-				    uint64_t *branches)
-{
-	struct snap_graph_options options = SNAP_GRAPH_OPTIONS_INIT;
-	struct snap_graph *graph;
-	options.threads = threads;
-	options.max_memory_bytes = memory;
-	options.branches = true;
-	REQUIRE(snap_graph_open(&graph, reader, &options, NULL) == SNAP_OK);
-	REQUIRE(snap_graph_dominate(graph, NULL) == SNAP_OK);
-	enum snap_status status = snap_graph_branches(graph, digest_branches, branches, NULL);
-	REQUIRE(status == (memory == 0 ? SNAP_OK : SNAP_END));
-	return graph;
-}
-
-/* One thread, two, and what is found in temporary files, in another way, agree. */
-static void test_threads(uint64_t nodes, uint64_t edges, uint64_t seed)
-{
-	struct buffer buffer = {NULL, 0, 0};
-	struct snap_reader *reader;
-	uint64_t branches[3] = {0}, bad = 0;
-	make_heap(&buffer, nodes, edges, seed);
-	REQUIRE(snap_reader_open_memory(&reader, buffer.bytes, buffer.size, NULL, NULL) == SNAP_OK);
-	struct snap_graph *one = dominated(reader, 1, 0, &branches[0]);
-	struct snap_graph *two = dominated(reader, 2, 0, &branches[1]);
-	struct snap_graph *outside = dominated(reader, 1, nodes * 8, &branches[2]);
-	for (uint64_t row = 0; row < nodes; row++) {
-		uint64_t dominator = snap_graph_dominator(outside, row);
-		uint64_t retained = snap_graph_retained(outside, row);
-		bad += snap_graph_dominator(one, row) != dominator ||
-		       snap_graph_dominator(two, row) != dominator ||
-		       snap_graph_retained(one, row) != retained ||
-		       snap_graph_retained(two, row) != retained;
-	}
-	CHECK_NAMED(bad == 0 && branches[0] == branches[1], "two threads find what one does");
-	snap_graph_close(one);
-	snap_graph_close(two);
-	snap_graph_close(outside);
-	snap_reader_close(reader);
-	free(buffer.bytes);
-}
-
 /* ---- an index of several stretches ---- */
 
 static bool mix_reference(void *context, const struct snap_graph_reference *reference)
@@ -529,7 +397,7 @@ static void test_stretches(void)
 			differ +=
 				ask_of(one.graph, row % nodes) != ask_of(other.graph, row % nodes);
 	CHECK_NAMED(differ == 0, "where stretches meet an index says what the heap says");
-	CHECK(snap_reader_verify(other.reader, NULL, NULL, NULL) == SNAP_OK);
+	CHECK(snap_index_verify(other.reader, NULL, NULL) == SNAP_OK);
 	close_graph(one);
 	close_graph(other);
 	free(plain.bytes);
@@ -545,10 +413,6 @@ int main(void)
 	test_words();
 	test_long_climbs(20000);
 	test_zigzag(100000);
-	for (uint64_t seed = 0; seed < 8; seed++)
-		test_one_of_many(1000, 700 + 200 * seed, seed);
-	for (uint64_t seed = 0; seed < 4; seed++)
-		test_threads(100000, 120000 + 60000 * seed, seed);
 	test_list(1000000, false);
 	test_list(100000, true);
 	return DONE();

@@ -5,6 +5,7 @@
 #include "graph_make.h"
 
 #include "graph/graph.h"
+#include "random.h"
 
 #define MAX_NODES 24
 #define MAX_EDGES 160
@@ -36,10 +37,7 @@ static uint64_t random_state = 88172645463325252u;
 
 static uint32_t pick(uint32_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)((random_state >> 16) % below);
+	return (uint32_t)((random_next(&random_state) >> 16) % below);
 }
 
 static uint64_t id_of(uint32_t node)
@@ -369,6 +367,29 @@ static void check_circles(const struct model *m, struct snap_graph *graph, bool 
 	}
 }
 
+/* What would be free without each, if all members of one went. */
+static void check_kept(const struct model *m, struct snap_graph *graph)
+{
+	uint32_t distance[MAX_NODES], without[MAX_NODES];
+	relax(m, 0, distance);
+	REQUIRE(snap_graph_retain_cycles(graph, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_search(graph, NULL) == SNAP_OK);
+	REQUIRE(snap_graph_find_keepers(graph, NULL) == SNAP_OK);
+	for (uint64_t i = 0; i < snap_graph_cycle_count(graph); i++) {
+		struct snap_graph_keeper keeper;
+		uint64_t bytes = 0;
+		uint32_t gone = 0;
+		for (uint32_t v = 0; v < m->nodes; v++)
+			gone |= (snap_graph_cycle_of(graph, m->row[v]) == i ? UINT32_C(1) : 0) << v;
+		relax(m, gone, without);
+		for (uint32_t v = 0; v < m->nodes; v++)
+			if (distance[v] != UINT32_MAX && without[v] == UINT32_MAX)
+				bytes += m->size[v];
+		snap_graph_keeper(graph, i, &keeper);
+		REQUIRE(keeper.retained == bytes);
+	}
+}
+
 static void check_cycles(const struct model *m, struct snap_graph *graph)
 {
 	bool reach[MAX_NODES][MAX_NODES] = {{false}};
@@ -411,6 +432,7 @@ static void check_cycles(const struct model *m, struct snap_graph *graph)
 		before = info;
 	}
 	REQUIRE(told == in_cycles);
+	check_kept(m, graph);
 }
 
 /* Takes an edge that was told out of those still awaited. */
@@ -487,6 +509,55 @@ static bool follow(void *context, const struct snap_graph_reference *reference)
 	return true;
 }
 
+/* What is told of objects, whether it was read before or not. */
+static void check_known(const struct model *m, struct snap_graph *graph)
+{
+	struct snap_graph_object before[MAX_NODES], after;
+	uint64_t rows[MAX_NODES];
+	size_t count = 0;
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		REQUIRE(snap_graph_object(graph, m->row[v], &before[v], NULL) == SNAP_OK);
+		REQUIRE(before[v].size == m->size[v]);
+		if (pick(2) == 0)
+			rows[count++] = m->row[v];
+	}
+	struct snap_graph_set *set = set_of(graph, rows, count);
+	REQUIRE(snap_graph_read_objects(graph, set, NULL) == SNAP_OK);
+	snap_graph_set_close(set);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		const char *name;
+		size_t size;
+		REQUIRE(snap_graph_object(graph, m->row[v], &after, NULL) == SNAP_OK);
+		REQUIRE(memcmp(&after, &before[v], sizeof(after)) == 0);
+		REQUIRE(snap_graph_object_name(graph, m->row[v], &name, &size, NULL) == SNAP_OK);
+	}
+}
+
+/* The paths to some objects, one by one, as those to each alone. */
+static void check_ways(const struct model *m, struct snap_graph *graph, const uint64_t *rows)
+{
+	struct snap_graph_ways *ways;
+	struct snap_graph_paths *paths;
+	struct snap_graph_set *set = set_of(graph, rows, m->nodes);
+	REQUIRE(snap_graph_ways_open(&ways, graph, set, NULL) == SNAP_OK);
+	snap_graph_set_close(set);
+	for (uint32_t v = 0; v < m->nodes; v++) {
+		struct steps wanted, found;
+		REQUIRE(merge_paths(graph, &m->row[v], 1, &wanted) == SNAP_OK);
+		enum snap_status status = snap_graph_ways_path(ways, m->row[v], &paths, NULL);
+		REQUIRE(status == (wanted.unreached ? SNAP_MISUSE : SNAP_OK));
+		if (status == SNAP_OK) {
+			REQUIRE(take_steps(paths, &found) == SNAP_OK);
+			REQUIRE(found.count == wanted.count && found.first == wanted.first);
+			REQUIRE(memcmp(found.steps, wanted.steps,
+				       found.count * sizeof(*found.steps)) == 0);
+			free(found.steps);
+		}
+		free(wanted.steps);
+	}
+	snap_graph_ways_close(ways);
+}
+
 static void check_paths(const struct model *m, struct snap_graph *graph)
 {
 	uint64_t rows[MAX_NODES], reached = 0, on_way[MAX_NODES] = {0}, ways = 0;
@@ -502,6 +573,8 @@ static void check_paths(const struct model *m, struct snap_graph *graph)
 		     row = snap_graph_parent(graph, row))
 			ways += on_way[row]++ == 0;
 	}
+	check_known(m, graph);
+	check_ways(m, graph, rows);
 	struct steps paths;
 	REQUIRE(merge_paths(graph, rows, m->nodes, &paths) == SNAP_OK);
 	uint64_t ends = 0, objects = 0, through = 0;
@@ -548,13 +621,14 @@ static void enqueue(struct queue *queue, uint64_t row, const char *above, bool i
 	if (queue->seen[row])
 		return;
 	uint32_t kind = m->type[m->node[row]];
+	char label[sizeof(queue->label[row])];
 	queue->seen[row] = true;
 	queue->rows[queue->count++] = row;
 	if (kind >= 3 && !(is_root && strcmp(above, synthetic[kind - 3]) == 0))
-		snprintf(queue->label[row], sizeof(queue->label[row]), "%.200s/%s", above,
-			 synthetic[kind - 3]);
+		snprintf(label, sizeof(label), "%.200s/%s", above, synthetic[kind - 3]);
 	else
-		snprintf(queue->label[row], sizeof(queue->label[row]), "%.200s", above);
+		snprintf(label, sizeof(label), "%.200s", above);
+	memcpy(queue->label[row], label, sizeof(label));
 }
 
 static bool enqueue_target(void *context, const struct snap_graph_reference *reference)

@@ -1,6 +1,7 @@
 /* Dictionaries in merged paths, against a naive answer: trees in which no step repeats
  * (snap_graph.h). */
 #include "graph_make.h"
+#include "random.h"
 
 #define MAX_NODES 500
 #define NAMES     40
@@ -25,10 +26,7 @@ static uint64_t random_state = 88172645463325252u;
 
 static uint32_t pick(uint32_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)((random_state >> 16) % below);
+	return (uint32_t)((random_next(&random_state) >> 16) % below);
 }
 
 /* Types are those of a layer, so that nothing is folded into a step before it. */

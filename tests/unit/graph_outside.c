@@ -4,6 +4,7 @@
 
 #include "faults.h"
 #include "graph/merge.h"
+#include "random.h"
 
 #include <inttypes.h>
 
@@ -13,10 +14,7 @@ static uint64_t random_state = 88172645463325252u;
 
 static uint64_t pick(uint64_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (random_state >> 16) % below;
+	return (random_next(&random_state) >> 16) % below;
 }
 
 static uint64_t pick_near(uint64_t from, uint64_t objects)

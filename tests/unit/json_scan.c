@@ -1,5 +1,6 @@
 /* The streaming JSON scanner: values, escapes, numbers, places
  * of faults; and any split of the input gives the same. */
+#include "random.h"
 #include "tap.h"
 
 #include <unistd.h>
@@ -213,10 +214,7 @@ static void check_long_array(const char *name, const char *separator, size_t bat
 	json[size++] = '[';
 	uint64_t expected = 0, sum = 0, x = 88172645463325252u;
 	for (size_t i = 0; i < count; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		uint64_t number = x >> (i % 64);
+		uint64_t number = random_next(&x) >> (i % 64);
 		expected = expected * 31 + number;
 		size += (size_t)sprintf(json + size, "%s%" PRIu64, i == 0 ? "" : separator, number);
 	}

@@ -215,6 +215,9 @@ static void test_refusals(void)
 				   "ELF"),
 			    SNAP_CORRUPT, 0, "is no pickle of protocol 2 to 5"),
 		    "an ELF file");
+	CHECK_NAMED(refused(IMPORT("\x80\x04))\x86."), SNAP_CORRUPT, SNAP_NO_OFFSET,
+			    "the pickle holds no tracemalloc.Snapshot"),
+		    "a pickle of two empty tuples");
 	CHECK_NAMED(refused(IMPORT(""), SNAP_CORRUPT, 0, "ends too early"), "an empty file");
 	CHECK_NAMED(refused(IMPORT("\x80\x04N."), SNAP_CORRUPT, SNAP_NO_OFFSET,
 			    "the pickle holds no tracemalloc.Snapshot"),

@@ -1,5 +1,6 @@
 /* Proves: estimates from samples have no bias, and the truth is within 1.96 of
  * their standard errors as often as it should be (FORMAT.md, section 7.4). */
+#include "random.h"
 #include "snap_query.h"
 #include "tap.h"
 
@@ -10,10 +11,7 @@ static uint64_t state = 88172645463325252u;
 
 static double uniform(void)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return ((double)(state >> 11) + 0.5) / 9007199254740992.0;
+	return ((double)(random_next(&state) >> 11) + 0.5) / 9007199254740992.0;
 }
 
 /* -ln(u), 0 < u < 1: u = m * 2^-e, and a series for m from 1 to below 2. */

@@ -3,6 +3,7 @@
 #define QUERY_HEAP_H
 
 #include "build_snapshot.h"
+#include "random.h"
 #include "snap_query.h"
 #include "writer.h"
 
@@ -36,10 +37,7 @@ static uint64_t state = 0x9e3779b97f4a7c15u;
 
 static inline int below(int limit)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (int)((state >> 33) % (uint64_t)limit);
+	return (int)((random_next(&state) >> 33) % (uint64_t)limit);
 }
 
 static inline void make_heap(struct heap *heap)

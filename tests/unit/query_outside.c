@@ -3,6 +3,7 @@
 #include "graph_make.h"
 
 #include "faults.h"
+#include "random.h"
 #include "snap_query.h"
 
 #include <stdarg.h>
@@ -17,10 +18,7 @@ static uint64_t random_state = 88172645463325252u;
 
 static uint64_t pick(uint64_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (random_state >> 16) % below;
+	return (random_next(&random_state) >> 16) % below;
 }
 
 /* Few are of one name; of the long ones, some differ after more than is compared at once. */

@@ -1,6 +1,7 @@
 /* Proves: retained bytes by group, owners, duplicates, fields, fill and paths are what a naive
  * computation over small random graphs gives; nothing leaks when memory ends (snap_query.h). */
 #include "graph_make.h"
+#include "random.h"
 #include "snap_query.h"
 #include "survives.h"
 
@@ -34,10 +35,7 @@ static uint64_t state = 88172645463325252u;
 
 static int below(int limit)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (int)((state >> 33) % (uint64_t)limit);
+	return (int)((random_next(&state) >> 33) % (uint64_t)limit);
 }
 
 static enum snap_type_kind kind_of(int type_index)

@@ -139,6 +139,8 @@ static void test_numbers(void)
 		{"top_parts", "held", SNAP_TOP_HELD},
 		{"top_parts", "child", SNAP_TOP_CHILD},
 		{"top_parts", "loose", SNAP_TOP_LOOSE},
+		{"type_parts", "holder", SNAP_TYPE_HOLDER},
+		{"type_parts", "freed", SNAP_TYPE_FREED},
 		{"tails", "none", SNAP_TAIL_NONE},
 		{"tails", "indexed", SNAP_TAIL_INDEXED},
 		{"tails", "labelled", SNAP_TAIL_LABELLED},

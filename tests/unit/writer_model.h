@@ -3,6 +3,7 @@
 #ifndef WRITER_MODEL_H
 #define WRITER_MODEL_H
 
+#include "random.h"
 #include "tap.h"
 
 #include "snap.h"
@@ -32,10 +33,7 @@ struct model {
 
 static inline uint64_t model_random(uint64_t *state, uint64_t below)
 {
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state % below;
+	return random_next(state) % below;
 }
 
 static inline void *model_alloc(size_t count, size_t size)

@@ -8,7 +8,7 @@ static const struct snap_pattern known[] = {
 #define MODULE(name)   {.kind = SNAP_PATTERN_MODULE, .glob = (name)}
 	/* C: malloc, xcalloc, PyMem_Realloc, CRYPTO_strdup ... */
 	FUNCTION("*[cmpvzCMZ]alloc"), FUNCTION("*[rR]ealloc"), FUNCTION("*reallocarray"), FUNCTION("*alloc_usable"),
-	FUNCTION("*memalign"), FUNCTION("aligned_alloc"), FUNCTION("*strdup"), FUNCTION("*strndup"),
+	FUNCTION("*calloc_num"), FUNCTION("*memalign"), FUNCTION("aligned_alloc"), FUNCTION("*strdup"), FUNCTION("*strndup"),
 	FUNCTION("*memdup"), FUNCTION("g_malloc*"), FUNCTION("g_realloc*"), FUNCTION("g_try_malloc*"),
 	/* C++ */
 	FUNCTION("operator new*"), FUNCTION("std::*"), FUNCTION("__gnu_cxx::*"), FUNCTION("__cxa_allocate_exception"),

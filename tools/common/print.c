@@ -498,10 +498,3 @@ char *print_escaped(const char *bytes, size_t size)
 	buffer_byte(&out, '\0');
 	return out.bytes;
 }
-
-void print_json_string(const char *bytes, size_t size)
-{
-	struct buffer out = {0};
-	append_quoted(&out, bytes, size, ESCAPE_JSON);
-	print_buffer(&out);
-}

@@ -83,9 +83,4 @@ char *print_escaped(const char *bytes, size_t size);
 /* 12.3 MiB, 512 B: into buffer, returned. */
 const char *print_size(uint64_t bytes, char buffer[32]);
 
-/* For output that is no table (trees, paths): people's form is
- * the caller's printf with print_text; JSON through these. */
-/* with quotes; lossless: invalid UTF-8 bytes become U+DC80..U+DCFF escapes */
-void print_json_string(const char *bytes, size_t size);
-
 #endif

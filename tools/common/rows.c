@@ -112,7 +112,8 @@ static void append_place(struct buffer *out, const struct snap_place *place, boo
 		if (place->function.bytes)
 			buffer_text(out, " (");
 		append(out, place->file);
-		append_number(out, ":%" PRIu64, place->line);
+		if (place->line != 0)
+			append_number(out, ":%" PRIu64, place->line);
 		if (place->function.bytes)
 			buffer_byte(out, ')');
 		return;
@@ -381,6 +382,11 @@ void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct
 	}
 }
 
+bool rows_add_up(const struct snap_answer_info *info)
+{
+	return !info->cumulative && info->key != SNAP_KEY_FIELD;
+}
+
 void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch,
 		       struct print_cell *cells)
 {
@@ -439,6 +445,19 @@ void rows_key_items(enum snap_key key, const struct snap_answer_row *row, struct
 		append_traceback(text, row, false, true);
 	else
 		buffer_text(text, "<unknown>");
+}
+
+void rows_print_lines(struct snap_answer *answer, const struct snap_answer_info *info,
+		      enum snap_order order, uint64_t limit)
+{
+	for (uint64_t i = 0; i < info->row_count && i < limit; i++) {
+		struct snap_answer_row row;
+		snap_answer_row(answer, i, &row);
+		if (cli_common.format == CLI_FOLDED)
+			rows_print_folded(info->key, order, &row, info->compared);
+		else
+			rows_print_statistic(info->key, &row, info->compared);
+	}
 }
 
 /* ---- beside the rows ---- */

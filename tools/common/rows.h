@@ -73,6 +73,8 @@ size_t rows_key_columns(enum snap_key key, struct print_column *columns);
 /* scratch holds text that the cells point to. */
 void rows_key_cells(enum snap_key key, const struct snap_answer_row *row, struct buffer *scratch,
 		    struct print_cell *cells);
+/* Where an object counts in more than one row, nothing can be said of the sum of others. */
+bool rows_add_up(const struct snap_answer_info *);
 /* "[N others]" in the first column that can hold it. */
 void rows_others_cells(enum snap_key key, uint64_t others, struct buffer *scratch,
 		       struct print_cell *cells);
@@ -94,6 +96,9 @@ void rows_print_statistic(enum snap_key key, const struct snap_answer_row *row, 
 bool rows_can_fold(enum snap_key key);
 void rows_print_folded(enum snap_key key, enum snap_order order, const struct snap_answer_row *row,
 		       bool compared);
+/* The forms in which every row is a line of its own, and nothing else is printed. */
+void rows_print_lines(struct snap_answer *, const struct snap_answer_info *, enum snap_order order,
+		      uint64_t limit);
 /* All rows as a profile of pprof: counts and bytes, or what they changed by. */
 void rows_print_pprof(struct snap_answer *, const struct snap_answer_info *, uint64_t limit);
 /* tracemalloc._format_size(size, sign) */

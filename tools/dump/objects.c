@@ -379,23 +379,15 @@ static bool put_objects(struct walk *w)
 {
 	struct dump *d = w->dump;
 	uint32_t columns[FIELDS + 1];
-	struct snap_scan *scan = NULL;
-	uint64_t next = 0, first;
-	size_t count;
-	const uint64_t *const *values;
+	uint64_t next = 0;
 	for (size_t i = 0; i < FIELDS; i++)
 		columns[i] = object_fields[i].column;
 	columns[FIELDS] = SNAP_OBJECT_ADDRESS;
-	enum snap_status status = snap_scan_open(&scan, d->reader, columns, FIELDS + 1, &d->error);
-	while (status == SNAP_OK) {
-		status = snap_scan_next(scan, &first, &count, &values, &d->error);
-		if (status == SNAP_OK && !put_batch(w, &next, first, count, values))
-			status = d->error.status;
-	}
-	if (scan)
-		d->lost += snap_scan_lost_rows(scan);
-	snap_scan_close(scan);
-	return status == SNAP_END;
+	struct scan scan = scan_begin(d->reader, columns, FIELDS + 1, &d->error);
+	while (scan_batch(&scan))
+		if (!put_batch(w, &next, scan.first, scan.count, scan.values))
+			scan.status = d->error.status;
+	return scan_end(&scan, &d->lost) == SNAP_OK;
 }
 
 /* ---- what is kept in memory ---- */

@@ -42,12 +42,17 @@ static enum snap_status write_time(struct hprof_import *import)
 	return snap_writer_property(import->context->writer, "time", text, import->error);
 }
 
+/* HotSpot's table of what its archive holds names mirrors that its dumps leave out. */
+static const char *const unknown_of_jvm =
+	", as HotSpot has them to classes of its archive that were not loaded";
+
 static enum snap_status write_properties(struct hprof_import *import)
 {
 	struct snap_writer *writer = import->context->writer;
 	const struct hprof_layout *layout = &import->layout;
 	const struct import_options *options = import->context->options;
 	char text[128];
+	import->context->unknown_why = import->scan.android ? NULL : unknown_of_jvm;
 	snprintf(text, sizeof(text), "header %u, array header %u, reference %u, alignment %u",
 		 layout->header, layout->array_header, layout->reference, layout->alignment);
 	enum snap_status status = snap_writer_property(
@@ -96,6 +101,13 @@ static enum snap_status import_all(struct hprof_import *import)
 		status = hprof_heap_write(import);
 	if (status == SNAP_OK)
 		status = hprof_roots_write(import);
+	const struct snap_error *failed = import->pieces.failed.status != SNAP_OK
+						  ? &import->pieces.failed
+						  : &import->name_pieces.failed;
+	if (status == SNAP_OK && failed->status != SNAP_OK) {
+		*import->error = *failed;
+		status = failed->status;
+	}
 	return status;
 }
 

@@ -45,6 +45,7 @@ struct hprof_pieces {
 	size_t size[HPROF_PIECE_COUNT];
 	uint8_t *copy; /* what lies across pieces */
 	size_t copy_capacity;
+	struct snap_error failed; /* the first name that could not be read; SNAP_OK: none */
 };
 
 enum snap_status hprof_pieces_begin(struct hprof_pieces *pieces, struct import_input *input,
@@ -122,13 +123,13 @@ struct hprof_scan {
 /* A record; its body is at in.at until the next. */
 struct hprof_record {
 	enum hprof_tag tag;
-	uint8_t type;    /* of elements */
+	uint32_t stack;  /* serial number of a trace; of a root: frame number */
 	uint64_t offset; /* of its tag */
 	uint64_t body;   /* bytes that follow what is here */
 	uint64_t id;     /* object, thread's object or class */
 	uint64_t other;  /* class of an object; thread of a root */
-	uint32_t stack;  /* serial number of a trace; of a root: frame number */
 	uint32_t count;  /* of elements */
+	uint8_t type;    /* of elements */
 };
 
 enum snap_status hprof_scan_begin(struct hprof_scan *scan, struct import_input *input,
@@ -420,15 +421,12 @@ struct hprof_waiting {
 struct hprof_import {
 	struct import_context *context;
 	struct snap_error *error;
-	struct hprof_scan scan;
-	struct hprof_feed feed;
-	struct hprof_pieces pieces, name_pieces;    /* name_pieces: for what goes to the writer */
+	struct hprof_pieces name_pieces;            /* for what goes to the writer */
 	struct hprof_map names, frames, traces;     /* by id, where they lie */
 	struct hprof_map labels, frame_ids, stacks; /* what they are in the writer */
 	struct hprof_classes classes;
 	struct hprof_votes votes;
 	struct hprof_layout layout;
-	struct hprof_text text;
 	struct hprof_strings strings;
 	struct hprof_thread *threads;
 	size_t thread_count, thread_capacity;
@@ -447,6 +445,12 @@ struct hprof_import {
 	uint32_t heap; /* Android: where the objects that follow lie */
 	uint32_t last_trace, last_stack;
 	uint32_t string_labels[4];
+	/* What a helper writes with every record is no neighbour of what is read meanwhile. */
+	uint8_t apart[64];
+	struct hprof_scan scan;
+	struct hprof_pieces pieces;
+	struct hprof_text text;
+	struct hprof_feed feed;
 };
 
 enum snap_status hprof_no_memory(struct hprof_import *import);
@@ -454,11 +458,15 @@ enum snap_status hprof_no_memory(struct hprof_import *import);
 /* hprof_names.c: text of a string of the file, until the next call. */
 enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char **text,
 			    size_t *size);
+/* false, too, where it cannot be read: the import fails in the end. */
 bool hprof_name_is(struct hprof_import *import, uint64_t id, const char *text);
 /* In the writer: as it is, and as a class is called. */
 enum snap_status hprof_label(struct hprof_import *import, uint64_t id, uint32_t *string);
 enum snap_status hprof_class_name(struct hprof_import *import, const struct hprof_class *class,
 				  uint32_t *string);
+/* Of a static of the class: "Class.name". */
+enum snap_status hprof_static_label(struct hprof_import *import, const struct hprof_class *class,
+				    uint64_t id, uint32_t *string);
 enum snap_status hprof_string(struct hprof_import *import, const char *text, uint32_t *string);
 /* As a class is called; out has room for size + 512 bytes. */
 size_t hprof_dotted_name(const char *text, size_t size, char *out);

@@ -67,7 +67,7 @@ static enum snap_status add_text(struct hprof_import *import, const struct hprof
 {
 	struct snap_writer *writer = import->context->writer;
 	const struct hprof_item_text *text = &batch->texts[item->text - 1];
-	const char *bytes = (const char *)batch->bytes + text->first;
+	const char *bytes = text->size > 0 ? (const char *)batch->bytes + text->first : "";
 	const bool contents = import->context->options->contents;
 	uint32_t string = 0;
 	enum snap_status status = SNAP_OK;
@@ -210,9 +210,9 @@ static enum snap_status primitive_type(struct hprof_import *import, uint8_t elem
 static enum snap_status write_primitive_array(struct hprof_import *import,
 					      const struct hprof_item *item)
 {
-	struct snap_object object = {
-		.size = hprof_array_size(&import->layout, item->count,
-					 hprof_size_of(item->type, import->scan.id_size))};
+	/* Its elements are no ids, so that their size is not asked for. */
+	struct snap_object object = {.size = hprof_array_size(&import->layout, item->count,
+							      hprof_size_of(item->type, 0))};
 	uint64_t class = import->classes.primitive_arrays[item->type];
 	uint32_t *layout = &import->classes.primitive_layouts[item->type];
 	enum snap_status status = primitive_type(import, item->type, &object.type);
@@ -242,6 +242,7 @@ static enum snap_status add_internal(struct hprof_import *import, uint64_t from,
 
 /* A class has a shape of its own, so that empty statics are simply left out. */
 static enum snap_status add_part(struct hprof_import *import, uint64_t from,
+				 const struct hprof_class *class,
 				 const struct hprof_class_item *item)
 {
 	uint32_t string;
@@ -250,7 +251,7 @@ static enum snap_status add_part(struct hprof_import *import, uint64_t from,
 	if (item->what == HPROF_CONSTANT)
 		return add_reference(import, from, item->value, SNAP_REF_INTERNAL,
 				     SNAP_LABEL_INDEX(item->name));
-	enum snap_status status = hprof_label(import, item->name, &string);
+	enum snap_status status = hprof_static_label(import, class, item->name, &string);
 	return status == SNAP_OK ? add_reference(import, from, item->value, SNAP_REF_STATIC,
 						 SNAP_LABEL_STRING(string))
 				 : status;
@@ -285,13 +286,13 @@ static enum snap_status write_class(struct hprof_import *import, const struct hp
 {
 	const struct hprof_class_body *body = &batch->bodies[item->first];
 	const struct hprof_class_walk *walk = &body->walk;
-	enum snap_status status =
-		add_class_object(import, item, &import->classes.items[item->class - 1]);
+	struct hprof_class *class = &import->classes.items[item->class - 1];
+	enum snap_status status = add_class_object(import, item, class);
 	const uint64_t held[] = {walk->super, walk->loader, walk->signers, walk->domain};
 	for (unsigned i = 0; i < 4 && status == SNAP_OK; i++)
 		status = add_internal(import, item->id, held[i], i);
 	for (size_t i = 0; i < body->count && status == SNAP_OK; i++)
-		status = add_part(import, item->id, &batch->class_items[body->first + i]);
+		status = add_part(import, item->id, class, &batch->class_items[body->first + i]);
 	return status;
 }
 

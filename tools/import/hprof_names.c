@@ -6,17 +6,19 @@
 #include <string.h>
 
 #define LONGEST_CLASS_NAME 4096
+#define LONGEST_FIELD_NAME 1024
 
 enum snap_status hprof_no_memory(struct hprof_import *import)
 {
 	return import_fail_at(import->error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
 }
 
-/* The length lies before the body, of which the id is the first. */
+/* The length lies before the body, of which the id is the first.  A failure is kept: who compares
+ * names goes on as if this were another one. */
 static enum snap_status name_at(const struct hprof_import *import, struct hprof_pieces *pieces,
-				uint64_t id, const char **text, size_t *size,
-				struct snap_error *error)
+				uint64_t id, const char **text, size_t *size)
 {
+	struct snap_error error;
 	uint64_t offset;
 	const uint8_t *bytes;
 	*text = "";
@@ -24,32 +26,39 @@ static enum snap_status name_at(const struct hprof_import *import, struct hprof_
 	if (!hprof_map_get(&import->names, id, &offset))
 		return SNAP_OK;
 	const unsigned id_size = import->scan.id_size;
-	enum snap_status status = hprof_piece(pieces, offset - 4, 4, &bytes, error);
+	enum snap_status status = hprof_piece(pieces, offset - 4, 4, &bytes, &error);
 	if (status != SNAP_OK)
-		return status;
+		goto fail;
 	size_t length = hprof_u4(bytes);
 	length = length < id_size ? 0 : length - id_size;
 	if (length > SNAP_MAX_STRING_SIZE)
 		length = SNAP_MAX_STRING_SIZE;
-	status = hprof_piece(pieces, offset + id_size, length, &bytes, error);
-	if (status == SNAP_OK) {
-		*text = (const char *)bytes;
-		*size = length;
-	}
+	status = hprof_piece(pieces, offset + id_size, length, &bytes, &error);
+	if (status != SNAP_OK)
+		goto fail;
+	*text = (const char *)bytes;
+	*size = length;
+	return SNAP_OK;
+fail:
+	if (pieces->failed.status == SNAP_OK)
+		pieces->failed = error;
 	return status;
 }
 
 enum snap_status hprof_name(struct hprof_import *import, uint64_t id, const char **text,
 			    size_t *size)
 {
-	return name_at(import, &import->name_pieces, id, text, size, import->error);
+	enum snap_status status = name_at(import, &import->name_pieces, id, text, size);
+	if (status != SNAP_OK)
+		*import->error = import->name_pieces.failed;
+	return status;
 }
 
 bool hprof_name_is(struct hprof_import *import, uint64_t id, const char *wanted)
 {
 	const char *text;
 	size_t size;
-	enum snap_status status = name_at(import, &import->pieces, id, &text, &size, NULL);
+	enum snap_status status = name_at(import, &import->pieces, id, &text, &size);
 	if (status != SNAP_OK || size != strlen(wanted))
 		return false;
 	for (size_t i = 0; i < size; i++)
@@ -161,4 +170,32 @@ enum snap_status hprof_class_name(struct hprof_import *import, const struct hpro
 		size += (size_t)snprintf(name + size, sizeof(name) - size, " #%u",
 					 (unsigned)class->twin);
 	return snap_writer_string(import->context->writer, name, size, string, import->error);
+}
+
+/* A class is the object that holds its statics: without its name nothing
+ * says whose they are.  Those whose names are in brackets are the JVM's;
+ * a hidden class goes by its name up to the /, what follows being a number. */
+enum snap_status hprof_static_label(struct hprof_import *import, const struct hprof_class *class,
+				    uint64_t id, uint32_t *string)
+{
+	const char *text;
+	size_t size, used;
+	char name[LONGEST_CLASS_NAME + 512 + LONGEST_FIELD_NAME];
+	enum snap_status status = hprof_name(import, class->name, &text, &size);
+	if (status != SNAP_OK)
+		return status;
+	if (size == 0 || size > LONGEST_CLASS_NAME)
+		return hprof_label(import, id, string);
+	used = hprof_dotted_name(text, size, name);
+	const char *hidden = memchr(name, '/', used);
+	used = hidden != NULL ? (size_t)(hidden - name) : used;
+	name[used++] = '.';
+	status = hprof_name(import, id, &text, &size);
+	if (status != SNAP_OK)
+		return status;
+	if (size == 0 || size > sizeof(name) - used || text[0] == '<')
+		return hprof_label(import, id, string);
+	memcpy(name + used, text, size);
+	return snap_writer_string(import->context->writer, name, used + size, string,
+				  import->error);
 }

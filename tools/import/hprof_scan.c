@@ -147,21 +147,25 @@ static bool known_tag(uint8_t tag)
 }
 
 /* Whether what lies at offset may be a record, and the two after it too. */
-static bool looks_like_records(const struct hprof_scan *scan, uint64_t offset)
+static enum snap_status look_for_records(const struct hprof_scan *scan, uint64_t offset,
+					 bool *found)
 {
-	for (int i = 0; i < 3 && offset < scan->size; i++) {
-		uint8_t header[HEADER_SIZE];
-		if (scan->size - offset < HEADER_SIZE ||
-		    pread(scan->in.input->descriptor, header, HEADER_SIZE, (off_t)offset) !=
-			    HEADER_SIZE ||
-		    !known_tag(header[0]))
-			return false;
+	struct hprof_pieces pieces;
+	enum snap_status status = hprof_pieces_begin(&pieces, scan->in.input, scan->error);
+	*found = true;
+	for (int i = 0; status == SNAP_OK && *found && i < 3 && offset < scan->size; i++) {
+		const uint8_t *header;
+		*found = scan->size - offset >= HEADER_SIZE;
+		if (*found)
+			status = hprof_piece(&pieces, offset, HEADER_SIZE, &header, scan->error);
+		if (!*found || status != SNAP_OK)
+			break;
 		uint64_t length = hprof_u4(header + 5);
-		if (length > scan->size - offset - HEADER_SIZE)
-			return false;
+		*found = known_tag(header[0]) && length <= scan->size - offset - HEADER_SIZE;
 		offset += HEADER_SIZE + length;
 	}
-	return true;
+	hprof_pieces_end(&pieces);
+	return status;
 }
 
 static void enter_heap(struct hprof_scan *scan, uint8_t tag, uint64_t body, uint64_t length)
@@ -225,12 +229,15 @@ static inline enum snap_status need(struct hprof_scan *scan, const struct hprof_
 /* Where a heap dump's length says that it ends.  Its 32 bits wrap, which old JVMs did not mind. */
 static enum snap_status end_heap(struct hprof_scan *scan)
 {
-	if (scan->may_wrap && scan->heap_end < scan->size && scan->size - scan->heap_end >= WRAP &&
-	    !looks_like_records(scan, scan->heap_end))
-		scan->heap_end += WRAP;
-	else
+	bool ends = true;
+	enum snap_status status = SNAP_OK;
+	if (scan->may_wrap && scan->heap_end < scan->size && scan->size - scan->heap_end >= WRAP)
+		status = look_for_records(scan, scan->heap_end, &ends);
+	if (ends)
 		scan->in_heap = false;
-	return SNAP_OK;
+	else
+		scan->heap_end += WRAP;
+	return status;
 }
 
 static void parse_root(const struct hprof_scan *scan, struct hprof_record *record,

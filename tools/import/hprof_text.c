@@ -324,6 +324,8 @@ static enum snap_status keep_text(struct hprof_import *import, const struct char
 {
 	out->first = batch->byte_count;
 	out->size = c->size;
+	if (c->size == 0)
+		return SNAP_OK;
 	if (batch->byte_capacity - batch->byte_count < c->size) {
 		size_t capacity = batch->byte_capacity + batch->byte_capacity / 2 + c->size;
 		uint8_t *larger = realloc(batch->bytes, capacity);

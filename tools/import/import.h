@@ -20,6 +20,7 @@ struct import_context {
 	struct snap_writer *writer; /* NULL until import_begin; finished or aborted by the caller */
 	bool bare;                  /* the importer's choice: not even the producer is told */
 	uint64_t lost;              /* rows known to be missing; with partial only */
+	const char *unknown_why;    /* why whole inputs, too, have unknown references; or NULL */
 	const char *output;         /* for import_begin */
 	struct snap_writer_options writer_options;
 	int output_descriptor; /* or -1 */

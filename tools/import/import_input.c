@@ -261,19 +261,6 @@ bool import_reader_fill(struct import_reader *reader, size_t want)
 	return true;
 }
 
-bool import_reader_skip(struct import_reader *reader, uint64_t size)
-{
-	while (size > 0) {
-		if (reader->at == reader->end && !import_reader_fill(reader, 1))
-			return false;
-		uint64_t have = (uint64_t)(reader->end - reader->at);
-		uint64_t step = size < have ? size : have;
-		reader->at += step;
-		size -= step;
-	}
-	return true;
-}
-
 enum snap_status import_reader_failure(const struct import_reader *reader, struct snap_error *error)
 {
 	if (reader->status == SNAP_NO_MEMORY)

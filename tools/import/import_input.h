@@ -89,9 +89,6 @@ static inline int import_reader_peek(struct import_reader *reader)
 	return *reader->at;
 }
 
-/* Goes over size bytes; false if there are fewer. */
-bool import_reader_skip(struct import_reader *reader, uint64_t size);
-
 /* Offset of the next byte. */
 static inline uint64_t import_reader_offset(const struct import_reader *reader)
 {

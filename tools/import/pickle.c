@@ -158,7 +158,8 @@ static enum snap_status make_tuple(struct machine *m, size_t count)
 {
 	struct pickle *p = m->pickle;
 	pickle_value value;
-	enum snap_status status = pickle_add_tuple(p, p->stack + (p->depth - count), count, &value);
+	const pickle_value *items = count > 0 ? p->stack + (p->depth - count) : NULL;
+	enum snap_status status = pickle_add_tuple(p, items, count, &value);
 	if (status != SNAP_OK)
 		return fail_memory(m, status);
 	p->depth -= count;

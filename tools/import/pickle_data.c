@@ -200,7 +200,7 @@ enum snap_status pickle_add_tuple(struct pickle *pickle, const pickle_value *ite
 	for (size_t at = 0; table_next(&pickle->tuple_table, hash, &at, &index);) {
 		size_t start = pickle->tuple_starts[index];
 		if (pickle->tuple_starts[index + 1] - start == count &&
-		    same_items(pickle->items + start, items, count)) {
+		    (count == 0 || same_items(pickle->items + start, items, count))) {
 			*out = PICKLE_VALUE(PICKLE_TUPLE, index);
 			return SNAP_OK;
 		}

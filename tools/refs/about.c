@@ -7,48 +7,97 @@ struct own_bytes {
 	uint64_t stack; /* of all of them, or REFS_ANY_NUMBER */
 };
 
-static void add_target(struct own_bytes *own, uint64_t row, uint64_t stack, uint64_t size,
-		       uint64_t count)
+static void add_target(struct own_bytes *own, const struct refs_group *added, uint64_t stack)
 {
-	struct refs *refs = own->groups.refs;
-	const struct refs_group added = {.type = snap_graph_type(refs->graph, row),
-					 .label = refs_site(refs, stack),
-					 .row = row,
-					 .count = count,
-					 .bytes = refs_multiply(size, count)};
 	own->stack = own->groups.count == 0 || own->stack == stack ? stack : REFS_ANY_NUMBER;
-	refs_groups_add(&own->groups, &added);
-	own->bytes = refs_add(own->bytes, added.bytes);
+	refs_groups_add(&own->groups, added);
+	own->bytes = refs_add(own->bytes, added->bytes);
 }
 
-static void add_few(struct refs *refs, struct own_bytes *own)
+#define CHUNK      4096
+#define MAX_FRAMES 65536 /* a damaged file may say that frames are inlined into each other */
+
+/* Sizes, counts and stacks of so many rows. */
+struct chunk {
+	uint64_t first, end;
+	uint64_t values[3][CHUNK];
+};
+
+static void read_chunk(struct refs *refs, struct snap_column *const *columns, struct chunk *chunk,
+		       uint64_t row)
 {
+	chunk->first = row;
+	chunk->end = refs->objects - row < CHUNK ? refs->objects : row + CHUNK;
+	for (size_t i = 0; i < 3; i++)
+		refs_must(refs, snap_column_read(columns[i], row, (size_t)(chunk->end - row),
+						 chunk->values[i], &refs->error));
+}
+
+/* Neighbours of one type and stack are added together. */
+static void add_chunks(struct refs *refs, struct own_bytes *own, struct snap_column *const *columns)
+{
+	struct chunk chunk = {.end = 0};
+	struct refs_group added = {.count = 0};
+	uint64_t stack = 0, type_end = 0, type = 0;
+	bool any = false;
 	for (uint64_t row = refs_next_target(refs, 0); row != SNAP_GRAPH_NONE;
 	     row = refs_next_target(refs, row + 1)) {
-		struct snap_graph_object object;
-		refs_must(refs, snap_graph_object(refs->graph, row, &object, &refs->error));
-		add_target(own, row, refs_value(refs, SNAP_OBJECT_STACK, row), object.size,
-			   object.count);
+		if (row >= chunk.end)
+			read_chunk(refs, columns, &chunk, row);
+		if (row >= type_end)
+			type = snap_graph_type_until(refs->graph, row, &type_end);
+		uint64_t size = chunk.values[0][row - chunk.first];
+		uint64_t count = chunk.values[1][row - chunk.first];
+		uint64_t at = chunk.values[2][row - chunk.first];
+		if (any && (type != added.type || at != stack)) {
+			add_target(own, &added, stack);
+			any = false;
+		}
+		if (!any) {
+			stack = at;
+			added = (struct refs_group){
+				.type = type, .label = refs_site(refs, stack), .row = row};
+		}
+		any = true;
+		added.count = refs_add(added.count, count);
+		added.bytes = refs_add(added.bytes, refs_multiply(size, count));
 	}
+	if (any)
+		add_target(own, &added, stack);
 }
 
-#define FEW_TARGETS 16
-#define MAX_FRAMES  65536 /* a damaged file may say that frames are inlined into each other */
+/* Rows that a partial reader lost are in none. */
+static void add_what_is_left(struct refs *refs, struct own_bytes *own, const uint32_t *columns)
+{
+	struct scan scan = scan_begin(refs->reader, columns, 3, &refs->error);
+	while (scan_next(&scan)) {
+		if (!snap_graph_set_has(refs->targets, scan.row))
+			continue;
+		const struct refs_group added = {
+			.type = snap_graph_type(refs->graph, scan.row),
+			.label = refs_site(refs, scan_value(&scan, 2)),
+			.row = scan.row,
+			.count = scan_value(&scan, 1),
+			.bytes = refs_multiply(scan_value(&scan, 0), scan_value(&scan, 1))};
+		add_target(own, &added, scan_value(&scan, 2));
+	}
+	refs_must(refs, scan_end(&scan, NULL));
+}
 
-/* Sizes of many are read in one pass over all rows; rows that a partial reader lost are in none. */
 static void add_targets(struct refs *refs, struct own_bytes *own)
 {
-	if (refs->count <= FEW_TARGETS && !cli_common.partial) {
-		add_few(refs, own);
+	static const uint32_t names[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
+	struct snap_column *columns[3] = {NULL};
+	if (cli_common.partial) {
+		add_what_is_left(refs, own, names);
 		return;
 	}
-	static const uint32_t columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT, SNAP_OBJECT_STACK};
-	struct scan scan = scan_begin(refs->reader, columns, 3, &refs->error);
-	while (scan_next(&scan))
-		if (snap_graph_set_has(refs->targets, scan.row))
-			add_target(own, scan.row, scan_value(&scan, 2), scan_value(&scan, 0),
-				   scan_value(&scan, 1));
-	refs_must(refs, scan_end(&scan, NULL));
+	for (size_t i = 0; i < 3; i++)
+		refs_must(refs,
+			  snap_column_open(&columns[i], refs->reader, names[i], &refs->error));
+	add_chunks(refs, own, columns);
+	for (size_t i = 0; i < 3; i++)
+		snap_column_close(columns[i]);
 }
 
 /* From the innermost frame outwards; what was inlined lies within its caller. */
@@ -95,18 +144,13 @@ void refs_show_targets(struct refs *refs)
 	struct refs_line all = refs_line("all");
 	all.count = refs->count;
 	all.bytes = own.bytes;
-	refs_must(refs, snap_graph_retained_by(refs->graph, refs->targets, &all.retained, NULL,
-					       &refs->error));
+	all.retained = refs_freed_bytes(refs);
 	refs_print(refs, &all);
 	struct refs_groups *groups = &own.groups;
 	refs_groups_sort(groups);
-	for (uint64_t i = 0; i < groups->count; i++) {
+	for (uint64_t i = 0; refs_lists(refs, i, groups->count, "types and sites"); i++) {
 		struct refs_group group = refs_groups_at(groups, i);
 		struct refs_line line = refs_line("target");
-		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, groups->count - i, "types and sites");
-			break;
-		}
 		line.number = i + 1;
 		line.count = group.count;
 		line.bytes = group.bytes;

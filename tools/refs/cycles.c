@@ -1,8 +1,6 @@
 /* Cycles: all of them, or those that the targets are in, and the types of their members. */
 #include "refs.h"
 
-#define SEARCHES 100
-
 static bool is_reached(const struct refs *refs, uint64_t row)
 {
 	return snap_graph_is_reached(refs->graph, row);
@@ -23,19 +21,12 @@ static uint64_t place_of(const struct chosen *chosen, uint64_t row)
 					: SNAP_GRAPH_NONE;
 }
 
-static bool is_wanted(const struct refs *refs, enum refs_cycles which,
-		      const struct snap_graph_numbers *targets, uint64_t index)
+static void mark_cycle(void *targets, uint64_t cycle)
 {
-	struct snap_graph_cycle cycle;
-	if (which == REFS_CYCLES_OF_TARGETS)
-		return snap_graph_numbers_get(targets, index) != SNAP_GRAPH_NONE;
-	if (which == REFS_CYCLES)
-		return true;
-	snap_graph_cycle(refs->graph, index, &cycle);
-	return !is_reached(refs, cycle.first);
+	snap_graph_numbers_set(targets, cycle, 1);
 }
 
-static struct chosen choose(struct refs *refs, enum refs_cycles which)
+static struct chosen choose(struct refs *refs, bool of_targets)
 {
 	uint64_t cycles = snap_graph_cycle_count(refs->graph);
 	uint64_t most = refs->limit == 0 || refs->limit > cycles ? cycles : refs->limit;
@@ -43,14 +34,13 @@ static struct chosen choose(struct refs *refs, enum refs_cycles which)
 	struct chosen chosen = {.refs = refs,
 				.cycles = refs_numbers(refs, most, cycles),
 				.places = refs_numbers(refs, cycles, most)};
-	if (which == REFS_CYCLES_OF_TARGETS) {
+	if (of_targets) {
 		targets = refs_numbers(refs, cycles, 1);
-		for (uint64_t row = refs_next_target(refs, 0); row != SNAP_GRAPH_NONE;
-		     row = refs_next_target(refs, row + 1))
-			snap_graph_numbers_set(targets, snap_graph_cycle_of(refs->graph, row), 1);
+		refs_must(refs, snap_graph_cycles_of(refs->graph, refs->targets, mark_cycle,
+						     targets, &refs->error));
 	}
 	for (uint64_t i = 0; i < cycles; i++) {
-		if (!is_wanted(refs, which, targets, i))
+		if (targets && snap_graph_numbers_get(targets, i) == SNAP_GRAPH_NONE)
 			continue;
 		if (chosen.count == most) {
 			chosen.rest++;
@@ -79,55 +69,40 @@ static struct snap_graph_keeper keeper_of(const struct chosen *chosen, uint64_t 
 	return keeper;
 }
 
-/* What would be free without the cycle: where one member dominates all others, what that retains;
- * otherwise a search of the whole graph says, of which so many more are made. */
-static uint64_t retained_by(struct refs *refs, const struct chosen *chosen, uint64_t place,
-			    uint32_t *searches)
+/* An index of before says it of a few only. */
+static uint64_t retained_by(const struct chosen *chosen, uint64_t place)
 {
-	struct snap_graph_cycle info;
-	struct snap_graph_set *members;
-	uint64_t bytes, objects, cycle = snap_graph_numbers_get(chosen->cycles, place);
-	struct snap_graph_keeper keeper = keeper_of(chosen, place);
-	if (keeper.entries == 1)
-		return snap_graph_retained(refs->graph, keeper.entry);
-	if (*searches == 0)
-		return REFS_ABSENT;
-	--*searches;
-	if (keeper.retained != 0)
-		return keeper.retained;
-	snap_graph_cycle(refs->graph, cycle, &info);
-	refs_must(refs, snap_graph_set_open(&members, refs->graph, &refs->error));
-	for (uint64_t row = info.first;
-	     row < refs->objects && snap_graph_set_count(members) < info.objects; row++)
-		if (snap_graph_cycle_of(refs->graph, row) == cycle)
-			snap_graph_set_add(members, row);
-	refs_must(refs,
-		  snap_graph_retained_by(refs->graph, members, &bytes, &objects, &refs->error));
-	snap_graph_set_close(members);
-	return bytes;
+	uint64_t retained = keeper_of(chosen, place).retained;
+	return retained != 0 ? retained : REFS_ABSENT;
 }
 
-static void show_keeper(struct refs *refs, const struct chosen *chosen, uint64_t place)
+/* To the nearest object of each cycle that a root reaches. */
+static struct snap_graph_ways *open_ways(const struct chosen *chosen)
+{
+	struct refs *refs = chosen->refs;
+	struct snap_graph_set *rows;
+	struct snap_graph_ways *ways;
+	refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
+	for (uint64_t i = 0; i < chosen->count; i++) {
+		uint64_t nearest = keeper_of(chosen, i).nearest;
+		if (is_reached(refs, nearest))
+			snap_graph_set_add(rows, nearest);
+	}
+	refs_must(refs, snap_graph_ways_open(&ways, refs->graph, rows, &refs->error));
+	snap_graph_set_close(rows);
+	return ways;
+}
+
+static void show_keeper(struct refs *refs, const struct chosen *chosen,
+			struct snap_graph_ways *ways, uint64_t place)
 {
 	struct snap_graph_keeper keeper = keeper_of(chosen, place);
 	uint64_t number = place + 1;
 	if (is_reached(refs, keeper.nearest)) {
-		struct snap_graph_set *rows;
-		refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
-		snap_graph_set_add(rows, keeper.nearest);
-		refs_show_ways(refs, rows, "kept", number);
-		snap_graph_set_close(rows);
+		refs_show_way(refs, ways, keeper.nearest, "kept", number);
 		return;
 	}
-	/* For people the cycle's own line says as much. */
-	if (keeper.holder == SNAP_GRAPH_NONE && refs->table == NULL)
-		return;
-	struct refs_line line = refs_line("kept");
-	line.number = number;
-	line.kind = "unreachable";
-	if (keeper.holder != SNAP_GRAPH_NONE)
-		refs_describe(refs, &line, keeper.holder);
-	refs_print(refs, &line);
+	refs_show_holder(refs, snap_graph_numbers_get(chosen->cycles, place), number);
 }
 
 /* ---- members ---- */
@@ -192,13 +167,9 @@ static void count_members(struct refs *refs, const struct chosen *chosen,
 static void print_members(struct refs *refs, const struct refs_groups *members, uint64_t from,
 			  uint64_t to, uint64_t number)
 {
-	for (uint64_t i = from; i < to; i++) {
+	for (uint64_t i = from; refs_lists(refs, i - from, to - from, "types"); i++) {
 		struct refs_group group = refs_groups_at(members, i);
 		struct refs_line line = refs_line("member");
-		if (refs_over_limit(refs->limit, i - from)) {
-			refs_print_rest(refs, to - i, "types");
-			return;
-		}
 		line.number = number;
 		line.depth = 1;
 		line.count = group.count;
@@ -210,15 +181,38 @@ static void print_members(struct refs *refs, const struct refs_groups *members, 
 	}
 }
 
-void refs_show_cycles(struct refs *refs, enum refs_cycles which)
+/* Lines tell of objects in no order of theirs. */
+static void read_objects(const struct chosen *chosen, const struct refs_groups *members)
+{
+	struct refs *refs = chosen->refs;
+	struct snap_graph_set *rows;
+	refs_must(refs, snap_graph_set_open(&rows, refs->graph, &refs->error));
+	for (uint64_t i = 0; i < chosen->count; i++)
+		for (uint64_t row = keeper_of(chosen, i).nearest;
+		     row != SNAP_GRAPH_NONE && !snap_graph_set_has(rows, row);
+		     row = snap_graph_parent(refs->graph, row))
+			snap_graph_set_add(rows, row);
+	for (uint64_t i = 0; i < chosen->count; i++) {
+		struct snap_graph_cycle cycle;
+		snap_graph_cycle(refs->graph, snap_graph_numbers_get(chosen->cycles, i), &cycle);
+		snap_graph_set_add(rows, cycle.first);
+	}
+	for (uint64_t i = 0; i < members->count; i++)
+		snap_graph_set_add(rows, refs_groups_at(members, i).row);
+	refs_must(refs, snap_graph_read_objects(refs->graph, rows, &refs->error));
+	snap_graph_set_close(rows);
+}
+
+void refs_show_cycles(struct refs *refs, bool of_targets)
 {
 	struct refs_groups members = {.refs = refs};
-	struct chosen chosen = choose(refs, which);
-	bool has_keepers = which != REFS_CYCLES_OF_TARGETS;
-	if (has_keepers)
+	struct chosen chosen = choose(refs, of_targets);
+	if (!of_targets)
 		refs_must(refs, snap_graph_find_keepers(refs->graph, &refs->error));
 	count_members(refs, &chosen, &members);
-	uint32_t searches = SEARCHES;
+	struct snap_graph_ways *ways = of_targets ? NULL : open_ways(&chosen);
+	if (!of_targets)
+		read_objects(&chosen, &members);
 	uint64_t at = 0;
 	for (uint64_t i = 0; i < chosen.count; i++) {
 		struct snap_graph_cycle cycle;
@@ -229,18 +223,19 @@ void refs_show_cycles(struct refs *refs, enum refs_cycles which)
 		line.count = cycle.objects;
 		line.bytes = cycle.bytes;
 		line.kind = is_reached(refs, cycle.first) ? NULL : "unreachable";
-		if (has_keepers && line.kind == NULL)
-			line.retained = retained_by(refs, &chosen, i, &searches);
+		if (!of_targets && line.kind == NULL)
+			line.retained = retained_by(&chosen, i);
 		refs_describe(refs, &line, cycle.first);
 		append_place(refs, &line, cycle.first);
 		refs_print(refs, &line);
 		while (at < members.count && refs_groups_at(&members, at).label == i)
 			at++;
 		print_members(refs, &members, from, at, i + 1);
-		if (has_keepers)
-			show_keeper(refs, &chosen, i);
+		if (!of_targets)
+			show_keeper(refs, &chosen, ways, i);
 	}
 	refs_print_rest(refs, chosen.rest, "cycles");
+	snap_graph_ways_close(ways);
 	refs_groups_free(&members);
 	free_chosen(&chosen);
 }

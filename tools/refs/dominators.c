@@ -28,8 +28,14 @@ static void place_chain(const struct refs *refs, struct snap_graph_numbers *plac
 static uint64_t common_dominator(struct refs *refs)
 {
 	const struct snap_graph *graph = refs->graph;
-	struct snap_graph_numbers *place = refs_numbers(refs, refs->objects, refs->objects);
 	uint64_t first = SNAP_GRAPH_NONE, highest = 0;
+	enum snap_status status =
+		snap_graph_kept(refs->graph, refs->targets, &first, NULL, NULL, &refs->error);
+	if (status != SNAP_END) {
+		refs_must(refs, status);
+		return first;
+	}
+	struct snap_graph_numbers *place = refs_numbers(refs, refs->objects, refs->objects);
 	for (uint64_t row = refs_next_target(refs, 0); row != SNAP_GRAPH_NONE;
 	     row = refs_next_target(refs, row + 1)) {
 		if (snap_graph_distance(graph, row) == SNAP_GRAPH_NONE)

@@ -67,13 +67,9 @@ static void show_types(struct foreign *foreign)
 {
 	struct refs *refs = foreign->refs;
 	refs_groups_sort(&foreign->types);
-	for (uint64_t i = 0; i < foreign->types.count; i++) {
+	for (uint64_t i = 0; refs_lists(refs, i, foreign->types.count, "types"); i++) {
 		struct refs_group group = refs_groups_at(&foreign->types, i);
 		struct refs_line line = refs_line("foreign_type");
-		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, foreign->types.count - i, "types");
-			break;
-		}
 		line.number = i + 1;
 		line.count = group.count;
 		line.targets = group.bytes;
@@ -85,13 +81,9 @@ static void show_types(struct foreign *foreign)
 static void show_objects(struct foreign *foreign)
 {
 	struct refs *refs = foreign->refs;
-	for (uint64_t i = 0; i < foreign->count; i++) {
+	for (uint64_t i = 0; refs_lists(refs, i, foreign->count, "objects"); i++) {
 		uint64_t row = snap_graph_numbers_get(foreign->rows, i);
 		struct refs_line line = refs_line("foreign");
-		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, foreign->count - i, "objects");
-			break;
-		}
 		line.number = i + 1;
 		line.count = refs_value(refs, SNAP_OBJECT_REFCOUNT, row);
 		line.targets = number_of(foreign->extra, row);

@@ -1,6 +1,8 @@
 /* What would be freed if the targets were, by type: they and what only they hold. */
 #include "tops.h"
 
+#include <stdlib.h>
+
 static void count_freed(void *context, uint64_t row, uint64_t bytes)
 {
 	struct refs_groups *groups = context;
@@ -61,20 +63,53 @@ static bool read_freed(struct refs *refs, struct refs_groups *groups)
 	return is_there && top != TOPS_NONE;
 }
 
+static void take_kept(void *context, const struct snap_graph_kept_part *part)
+{
+	const struct refs_group added = {
+		.type = part->type, .row = part->first, .count = part->count, .bytes = part->bytes};
+	if (part->part == SNAP_TYPE_FREED)
+		refs_groups_add(context, &added);
+}
+
+static void find_freed(struct refs *refs, struct refs_groups *groups)
+{
+	enum snap_status status =
+		snap_graph_kept(refs->graph, refs->targets, NULL, take_kept, groups, &refs->error);
+	if (status == SNAP_END)
+		status = snap_graph_freed_by(refs->graph, refs->targets, count_freed, groups,
+					     &refs->error);
+	refs_must(refs, status);
+}
+
+uint64_t refs_freed_bytes(struct refs *refs)
+{
+	uint64_t bytes = 0;
+	if (refs->count == 1) {
+		refs_must(refs, snap_graph_retained_by(refs->graph, refs->targets, &bytes, NULL,
+						       &refs->error));
+		return bytes;
+	}
+	refs->freed = cli_resize(NULL, sizeof(*refs->freed));
+	*refs->freed = (struct refs_groups){.refs = refs};
+	find_freed(refs, refs->freed);
+	for (uint64_t i = 0; i < refs->freed->count; i++)
+		bytes = refs_add(bytes, refs_groups_at(refs->freed, i).bytes);
+	return bytes;
+}
+
 void refs_show_freed(struct refs *refs)
 {
 	struct refs_groups groups = {.refs = refs};
-	if (!read_freed(refs, &groups))
-		refs_must(refs, snap_graph_freed_by(refs->graph, refs->targets, count_freed,
-						    &groups, &refs->error));
+	if (refs->freed != NULL)
+		groups = *refs->freed;
+	else if (!read_freed(refs, &groups))
+		find_freed(refs, &groups);
+	free(refs->freed);
+	refs->freed = NULL;
 	refs_groups_sort(&groups);
-	for (uint64_t i = 0; i < groups.count; i++) {
+	for (uint64_t i = 0; refs_lists(refs, i, groups.count, "types"); i++) {
 		struct refs_group group = refs_groups_at(&groups, i);
 		struct refs_line line = refs_line("freed");
-		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, groups.count - i, "types");
-			break;
-		}
 		line.number = i + 1;
 		line.count = group.count;
 		line.bytes = group.bytes;

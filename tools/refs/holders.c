@@ -80,13 +80,9 @@ static void print_groups(struct tally *tally, const char *section)
 	struct refs_groups *groups = &tally->groups;
 	refs_groups_fold_names(groups, ROOT_KIND);
 	refs_groups_sort(groups);
-	for (uint64_t i = 0; i < groups->count; i++) {
+	for (uint64_t i = 0; refs_lists(refs, i, groups->count, "types and labels"); i++) {
 		struct refs_group group = refs_groups_at(groups, i);
 		struct refs_line line = refs_line(section);
-		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, groups->count - i, "types and labels");
-			break;
-		}
 		line.number = i + 1;
 		line.count = group.count;
 		line.is_root = group.kind >= ROOT_KIND;
@@ -122,16 +118,32 @@ static void show_refcount(const struct tally *tally)
 	refs_print(refs, &line);
 }
 
+static void take_kept(void *context, const struct snap_graph_kept_part *part)
+{
+	const struct refs_group added = {.type = part->type,
+					 .kind = part->kind,
+					 .label = fold(part->label),
+					 .exact = part->label,
+					 .row = part->first,
+					 .count = part->count};
+	if (part->part == SNAP_TYPE_HOLDER)
+		refs_groups_add(context, &added);
+}
+
 void refs_show_holders(struct refs *refs)
 {
 	struct tally tally = {.refs = refs, .groups = {.refs = refs}};
 	count_roots(&tally);
+	enum snap_status status = snap_graph_kept(refs->graph, refs->targets, NULL, take_kept,
+						  &tally.groups, &refs->error);
 	/* What a partial reader lost is left out by a walk over all. */
-	refs_must(refs, cli_common.partial
-				? snap_graph_references(refs->graph, count_reference, &tally,
-							&refs->error)
-				: snap_graph_references_to(refs->graph, refs->targets,
-							   count_reference, &tally, &refs->error));
+	if (status == SNAP_END)
+		status = cli_common.partial
+				 ? snap_graph_references(refs->graph, count_reference, &tally,
+							 &refs->error)
+				 : snap_graph_references_to(refs->graph, refs->targets,
+							    count_reference, &tally, &refs->error);
+	refs_must(refs, status);
 	print_groups(&tally, "holder");
 	show_refcount(&tally);
 }

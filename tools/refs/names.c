@@ -122,10 +122,10 @@ void refs_append_place(struct refs *refs, struct buffer *out, uint64_t frame)
 	char text[48];
 	uint64_t file = refs_value(refs, SNAP_FRAME_FILE, frame - 1);
 	if (file != 0) {
+		uint64_t line = refs_value(refs, SNAP_FRAME_LINE, frame - 1);
 		refs_append_string(refs, out, file);
-		snprintf(text, sizeof(text), ":%" PRIu64,
-			 refs_value(refs, SNAP_FRAME_LINE, frame - 1));
-		buffer_text(out, text);
+		snprintf(text, sizeof(text), ":%" PRIu64, line);
+		buffer_text(out, line != 0 ? text : "");
 		return;
 	}
 	uint64_t module = refs_value(refs, SNAP_FRAME_MODULE, frame - 1);

@@ -143,7 +143,9 @@ static void print_header(struct refs *refs, const struct refs_line *line)
 		{"owned", "Refers to (references)"},
 		{"path", "Shortest paths from the roots (targets; <- those that end here)"},
 		{"dominator", "Dominators, the closest first (bytes, retained)"},
-		{"cycle", "Cycles (objects, bytes, retained)"},
+		{"cycle", line->repeats == REFS_ABSENT
+				  ? "Cycles (objects, bytes, retained)"
+				  : "Cycles in it (objects, bytes; x: so many alike)"},
 		{"member", NULL},
 		{"unreached", "Shortest paths from the roots"},
 		{"unreachable", "No root reaches (count, bytes)"},
@@ -427,4 +429,12 @@ void refs_print_rest(struct refs *refs, uint64_t lines, const char *what)
 {
 	if (refs->table == NULL && lines > 0)
 		printf("  ... and %" PRIu64 " more %s\n", lines, what);
+}
+
+bool refs_lists(struct refs *refs, uint64_t index, uint64_t count, const char *what)
+{
+	if (index < count && !refs_over_limit(refs->limit, index))
+		return true;
+	refs_print_rest(refs, count - index, what);
+	return false;
 }

@@ -69,16 +69,30 @@ static void print_tree(struct refs *refs, struct snap_graph_paths *paths, uint32
 	refs_print_rest(refs, left, "targets by other paths");
 }
 
-uint64_t refs_show_ways(struct refs *refs, const struct snap_graph_set *rows, const char *section,
-			uint64_t number)
+static uint64_t show_paths(struct refs *refs, struct snap_graph_paths *paths, const char *section,
+			   uint64_t number)
 {
-	struct snap_graph_paths *paths;
 	struct snap_graph_paths_info info;
-	refs_must(refs, snap_graph_merge_paths(refs->graph, rows, &paths, &refs->error));
 	snap_graph_paths_info(paths, &info);
 	print_tree(refs, paths, info.first, section, number);
 	snap_graph_paths_close(paths);
 	return info.unreached;
+}
+
+uint64_t refs_show_ways(struct refs *refs, const struct snap_graph_set *rows, const char *section,
+			uint64_t number)
+{
+	struct snap_graph_paths *paths;
+	refs_must(refs, snap_graph_merge_paths(refs->graph, rows, &paths, &refs->error));
+	return show_paths(refs, paths, section, number);
+}
+
+void refs_show_way(struct refs *refs, struct snap_graph_ways *ways, uint64_t row,
+		   const char *section, uint64_t number)
+{
+	struct snap_graph_paths *paths;
+	refs_must(refs, snap_graph_ways_path(ways, row, &paths, &refs->error));
+	show_paths(refs, paths, section, number);
 }
 
 void refs_show_paths(struct refs *refs)

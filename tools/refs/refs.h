@@ -18,6 +18,7 @@ struct refs {
 	uint64_t path_limit; /* branches of the tree of paths, 0: all */
 	struct snap_graph_set *targets;
 	uint64_t count;            /* of targets */
+	struct refs_groups *freed; /* with several targets, by type; NULL: not known yet */
 	struct print_table *table; /* NULL: for people */
 	const char *section;       /* the last one printed for people */
 	bool follows_weak;
@@ -125,6 +126,9 @@ void refs_print(struct refs *, struct refs_line *);
 void refs_print_unreached(struct refs *, uint64_t reached);
 /* For people: so many lines were left out. */
 void refs_print_rest(struct refs *, uint64_t lines, const char *what);
+/* Whether line index of a list is printed; false also behind
+ * the last of count, and for people the rest is told. */
+bool refs_lists(struct refs *, uint64_t index, uint64_t count, const char *what);
 static inline bool refs_over_limit(uint64_t limit, uint64_t printed)
 {
 	return limit != 0 && printed >= limit;
@@ -161,8 +165,8 @@ void refs_groups_free(struct refs_groups *);
  * paths do; kinds from limit on stay apart.  Nothing can be found or added then. */
 void refs_groups_fold_names(struct refs_groups *, uint64_t limit);
 
-/* ---- sections (about.c holders.c paths.c dominators.c retainers.c cycles.c freed.c foreign.c
- * unreachable.c suspects_show.c) ---- */
+/* ---- sections (about.c holders.c paths.c dominators.c retainers.c cycles.c garbage.c freed.c
+ * foreign.c unreachable.c suspects_show.c) ---- */
 
 void refs_show_targets(struct refs *);
 void refs_show_holders(struct refs *);
@@ -171,11 +175,18 @@ void refs_show_paths(struct refs *);
 /* The merged paths to rows as lines of a section; returns how many rows no root reaches. */
 uint64_t refs_show_ways(struct refs *, const struct snap_graph_set *rows, const char *section,
 			uint64_t number);
+/* The path to row alone, which is one of those of the ways. */
+void refs_show_way(struct refs *, struct snap_graph_ways *, uint64_t row, const char *section,
+		   uint64_t number);
 void refs_show_dominators(struct refs *);
-/* Those that targets are in; all, or those that no root reaches, with what keeps each alive. */
-enum refs_cycles { REFS_CYCLES_OF_TARGETS, REFS_CYCLES, REFS_CYCLES_UNREACHABLE };
-void refs_show_cycles(struct refs *, enum refs_cycles which);
+/* Those that targets are in, or all, with what keeps each alive. */
+void refs_show_cycles(struct refs *, bool of_targets);
+void refs_show_garbage_cycles(struct refs *);
+/* Who holds a cycle that no root reaches, if anything does. */
+void refs_show_holder(struct refs *, uint64_t cycle, uint64_t number);
 void refs_show_freed(struct refs *);
+/* How many bytes: of several targets, all objects are looked at once for this and that. */
+uint64_t refs_freed_bytes(struct refs *);
 void refs_show_unreachable(struct refs *);
 void refs_show_retainers(struct refs *);
 /* What the runtime counts more references to than were found. */

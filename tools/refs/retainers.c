@@ -77,7 +77,7 @@ static void offer_all(const struct refs *refs, struct heap *heap)
 	for (uint64_t row = 0; row < refs->objects; row++) {
 		uint64_t retained = snap_graph_retained(refs->graph, row);
 		if (is_wanted(heap, retained) &&
-		    snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE)
+		    (retained > 0 || snap_graph_is_reached(refs->graph, row)))
 			offer(heap, row, retained);
 	}
 }

@@ -305,6 +305,8 @@ static void judge(struct search *search)
 static int compare(const void *left, const void *right)
 {
 	const struct suspect *a = left, *b = right;
+	if (a->is_later != b->is_later)
+		return a->is_later ? 1 : -1;
 	if (a->bytes != b->bytes)
 		return a->bytes > b->bytes ? -1 : 1;
 	return a->row < b->row ? -1 : a->row > b->row;
@@ -409,13 +411,15 @@ static bool add_groups(struct search *search, struct suspects *out)
 	for (uint64_t i = 0; i < groups.count; i++) {
 		struct refs_group group = refs_groups_at(&groups, i);
 		if (group.bytes > search->threshold)
-			*add_suspect(out) = (struct suspect){.row = group.row,
-							     .type = group.type,
-							     .is_many = true,
-							     .site = group.label,
-							     .count = group.count,
-							     .bytes = group.bytes,
-							     .retained = group.bytes};
+			*add_suspect(out) =
+				(struct suspect){.row = group.row,
+						 .type = group.type,
+						 .is_many = true,
+						 .is_later = group.bytes < out->bytes / 2,
+						 .site = group.label,
+						 .count = group.count,
+						 .bytes = group.bytes,
+						 .retained = group.bytes};
 	}
 	refs_groups_free(&groups);
 	return is_told;

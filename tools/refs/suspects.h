@@ -8,13 +8,16 @@ struct suspect {
 	uint64_t row, type; /* the object, or the first of many */
 	/* that nothing but the roots together hold: of one type, or without one of one site */
 	bool is_many;
-	uint64_t site; /* of these, else 0 */
+	/* Many that hold less than half of all are told after the others:
+	 * modules and classes, which a program needs, are such. */
+	bool is_later;
+	uint64_t site; /* of many, else 0 */
 	uint64_t count, retained;
 	uint64_t bytes; /* retained, but not by other suspects */
 };
 
 struct suspects {
-	struct suspect *items; /* most bytes first */
+	struct suspect *items; /* those for later last, then most bytes first */
 	size_t count;
 	uint64_t percent;
 	uint64_t objects, bytes; /* reached */

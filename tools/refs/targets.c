@@ -41,19 +41,16 @@ static bool add_address(struct refs *refs, uint64_t address)
 static bool add_types(struct refs *refs, const char *pattern)
 {
 	uint64_t types = snap_reader_row_count(refs->reader, SNAP_TYPES);
-	bool *wanted = refs_zeroed(refs, types + 1, sizeof(*wanted)), any = false;
 	struct buffer name = {NULL, 0, 0};
+	bool any = false;
 	for (uint64_t type = 1; type <= types; type++) {
 		name.size = 0;
 		refs_append_type(refs, &name, type);
 		buffer_byte(&name, '\0');
-		wanted[type] = matches(pattern, &name);
+		if (matches(pattern, &name))
+			any |= snap_graph_set_add_type(refs->targets, type);
 	}
-	for (uint64_t row = 0; row < refs->objects; row++)
-		if (wanted[snap_graph_type(refs->graph, row)])
-			any |= add_row(refs, row);
 	buffer_free(&name);
-	refs_free(refs, wanted, types + 1, sizeof(*wanted));
 	return any;
 }
 

@@ -84,13 +84,9 @@ void refs_show_unreachable(struct refs *refs)
 		all.bytes = refs_add(all.bytes, group.bytes);
 	}
 	refs_print(refs, &all);
-	for (uint64_t i = 0; i < groups.count; i++) {
+	for (uint64_t i = 0; refs_lists(refs, i, groups.count, "types and sites"); i++) {
 		struct refs_group group = refs_groups_at(&groups, i);
 		struct refs_line line = refs_line("unreachable");
-		if (refs_over_limit(refs->limit, i)) {
-			refs_print_rest(refs, groups.count - i, "types and sites");
-			break;
-		}
 		line.number = i + 1;
 		line.count = group.count;
 		line.bytes = group.bytes;

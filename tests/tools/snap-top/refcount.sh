@@ -1,1 +1,1 @@
-snap-top -k refcount app.snap; snap-diff -k refcount --format=tsv old.snap app.snap
+snap-top -k refcount app.snap; snap-diff -k refcount --format=tsv new.snap app.snap

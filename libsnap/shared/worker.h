@@ -2,25 +2,24 @@
  *
  *	struct libsnap_worker worker = {.threaded = false};
  *	libsnap_worker_begin(&worker, threads);
- *	libsnap_worker_post(&worker, &block->job);      what block->job.run(&block->job) does is
- *begun
+ *	libsnap_worker_post(&worker, &block->job);      block->job.run(&block->job) is begun
  *	...                                             the owner does something else
  *	libsnap_worker_wait(&worker, &block->job);      it is done, and the owner sees all of it
  *	libsnap_worker_end(&worker);
  *
  * Jobs are done one after the other, in the order in which they were posted.  Where there is no
- *thread, each is done by the owner as it is posted: nothing else differs, and beginning never
- *fails.
+ * thread, each is done by the owner as it is posted: nothing else differs, and beginning never
+ * fails.
  *
  * A job is the first member of what it works on (its memory, its status, its struct snap_error),
- *all of which is the thread's from post to wait.  It calls neither allocator nor I/O of the
- *library's caller: the owner gives it its memory beforehand and writes down its results.  What may
- *be used beside (as a zstd context) is the owner's to say: one for jobs and one for itself, as they
- *run side by side.
+ * all of which is the thread's from post to wait.  It calls neither allocator nor I/O of the
+ * library's caller: the owner gives it its memory beforehand and writes down its results.  What may
+ * be used beside (as a zstd context) is the owner's to say: one for jobs and one for itself, as
+ * they run side by side.
  *
  * A library starts a thread only where its caller asked for one, and ends it before it returns, so
- *that no thread is there when the caller forks.  Signals are blocked in it: handlers run elsewhere.
-*/
+ * that no thread is there when the caller forks.  Signals are blocked in it: handlers run
+ * elsewhere. */
 #ifndef LIBSNAP_WORKER_H
 #define LIBSNAP_WORKER_H
 
