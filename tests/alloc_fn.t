@@ -74,12 +74,13 @@ done
 
 cat >kinds.yaml <<'TEXT'
 snapshot: 1
+properties: {references: conservative}
 modules:
   1: {path: /bin/app}
   2: {path: /usr/lib/libffi.so.8}
 frames:
   1: {function: store, file: app.c, line: 10, module: 1, offset: 0x10}
-  2: {function: zmalloc, file: zmalloc.c, line: 1, module: 1, offset: 0x20}
+  2: {function: zcalloc_num, file: zmalloc.c, line: 1, module: 1, offset: 0x20}
   3: {function: xstrdup, module: 1, offset: 0x30}
   4: {function: "_M_create<main()::<lambda()> >", file: /usr/include/c++/12/bits/std_function.h, line: 161, module: 1, offset: 0x40}
   5: {function: "<T as alloc::vec::spec_from_elem::SpecFromElem>::from_elem", file: /rustc/5980/library/alloc/src/vec/spec_from_elem.rs, line: 26, module: 1, offset: 0x50}
@@ -104,9 +105,19 @@ TEXT
 snap-make -o kinds.snap kinds.yaml
 is "$(top -k lineno kinds.snap)" "100000 app.c 20;11111 app.c 10;" "a program's own malloc, and what a function, a file or a module tells to be a library's"
 is "$(refs --unreachable kinds.snap)" "100000 app.c:20 mallocate;11111 app.c:10 store;" "snap-refs: the same"
+grep -v ^properties kinds.yaml | snap-make -o unasked.snap -
+for question in --unreachable --suspects id:16; do
+	status 2 "where no references were looked for, who holds what is not known: $question" snap-refs unasked.snap $question
+done
 
 sed '/^modules:/d; /path:/d; s/, module: 1, offset: 0x[0-9]*//' app.yaml | snap-make -o python.snap -
 is "$(top -k function python.snap)" "$(top -k function --alloc-fn= python.snap)" "without modules nothing is passed over"
+
+printf '%s\n' 'snapshot: 1' 'frames:' '  1: {function: park, file: Unsafe.java}' 'stacks:' '  1: {frame: 1}' \
+	'objects:' '- {id: 1, size: 8, stack: 1}' 'roots:' '- {object: 1, kind: global}' | snap-make -o lineless.snap -
+is "$(snap-top -k traceback --format=tsv lineless.snap | tail -1 | cut -f4)" "park (Unsafe.java)" "a line that is not known is left out"
+is "$(snap-refs lineless.snap id:1 | sed -n '/^Allocated/,/^$/p')" "Allocated at:
+  park (Unsafe.java)" "of holders, too"
 
 case ${CFLAGS:-} in *sanitize*) done_testing; exit ;; esac
 cat >real.cc <<'TEXT'

@@ -235,6 +235,15 @@ static bool is_arena(const struct track_account *a, size_t i)
 	       rest->end >= s->start + ARENA;
 }
 
+uint64_t track_account_other(const struct track_account *a)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < a->count; i++)
+		if (a->all[i].kind == SNAP_MAPPING_OTHER && is_anonymous(a->all[i].mapping))
+			bytes += a->all[i].resident;
+	return bytes;
+}
+
 void track_account_end(struct track_account *a)
 {
 	for (size_t i = 0; i < a->count; i++) {

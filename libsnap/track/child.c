@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -284,6 +285,8 @@ static void add_others(struct picture *p, uintptr_t until)
 		add_older(p, m->block.address);
 		if (!add_object(p, &m->block, object))
 			return;
+		if (track_settings.references && object.id != 0)
+			track_picture_mapped_references(p, m);
 	}
 	add_older(p, until);
 }
@@ -407,6 +410,8 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 		property(p, "references", "conservative");
 	if (p->roots.unseen)
 		number_property(p, "unseen_registers", p->roots.unseen);
+	if (track_settings.references && !p->has_mapped && p->has_account)
+		number_property(p, "unseen_mappings", track_account_other(&p->account));
 	if (track_settings.since_ns) {
 		time_property(p, "recorded_since", track_settings.since_ns);
 		number_property(p, "older_frees", track_lost.older_frees);
@@ -449,7 +454,7 @@ static bool make_maps(struct picture *p)
 	p->sites = track_map((track_node_count() + 1) * sizeof *p->sites);
 	p->modules = track_map((track_module_count() + 1) * sizeof *p->modules);
 	p->threads = track_map((track_thread_count() + 1) * sizeof *p->threads);
-	return p->stacks && p->sites && p->modules && p->threads && read_mapped(p);
+	return p->stacks && p->sites && p->modules && p->threads;
 }
 
 static enum snap_status open_writer(struct picture *p, bool append,
@@ -495,20 +500,28 @@ static void write_picture(struct picture *p, enum track_reason reason)
 		snap_writer_abort(p->writer);
 }
 
-/* What became of it, for who waits for the end of the program. */
-static void tell(const char *reason)
+/* Who waits for the end of the program waits for what is locked, too. */
+static int open_report(void)
 {
-	static char line[TRACK_PATH + sizeof((struct snap_error *)0)->message];
 	int file = *track_settings.report
 			   ? open(track_settings.report, O_WRONLY | O_APPEND | O_CLOEXEC)
 			   : -1;
-	if (file < 0)
+	if (file >= 0)
+		flock(file, LOCK_SH);
+	return file;
+}
+
+/* What became of it. */
+static void tell(int report, const char *reason)
+{
+	static char line[TRACK_PATH + sizeof((struct snap_error *)0)->message];
+	if (report < 0)
 		return;
 	char what = reason ? '-' : track_lost.allocator ? '?' : '+';
 	int size = snprintf(line, sizeof line, "%c%s%s%s\n", what, track_output, reason ? ": " : "",
 			    reason ? reason : "");
-	if (write(file, line, (size_t)size) == size)
-		close(file);
+	if (write(report, line, (size_t)size) == size)
+		close(report);
 }
 
 _Noreturn void track_child(enum track_reason reason, bool append)
@@ -517,20 +530,25 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	struct picture *p = &picture;
 	const struct snap_allocator allocator = {.context = &p->heap, .resize = track_heap_resize};
 	size_t own_count = track_own_count();
+	p->has_mapped = track_settings.mapped;
 	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);
+	const int report = open_report();
 	track_locks_forked(); /* another thread may have held one */
 	track_limits_child();
 	p->resident = resident_bytes();
 	p->has_account =
 		track_maps_read(&p->maps) && track_account_begin(&p->account, &p->maps, own_count);
-	if ((track_settings.references && !track_picture_read_references(p)) || !make_maps(p))
+	if (!read_mapped(p) || (track_settings.references && !track_picture_read_references(p)) ||
+	    !make_maps(p))
 		p->status = SNAP_NO_MEMORY;
 	else
 		p->status = open_writer(p, append, &allocator);
 	if (p->status == SNAP_OK)
 		write_picture(p, reason);
-	tell(p->status == SNAP_OK ? NULL : *p->error.message ? p->error.message : "no memory");
+	tell(report, p->status == SNAP_OK ? NULL
+		     : *p->error.message  ? p->error.message
+					  : "no memory");
 	for (;;)
 		syscall(SYS_exit_group, p->status != SNAP_OK);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "track.h"
+#include "skim.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 #define FRAME    ((const uintptr_t *)__builtin_frame_address(0))
@@ -78,7 +78,18 @@ static __attribute__((noinline)) bool find_next(void)
 	track_reads_behind = next.malloc && next.malloc == &__libc_malloc;
 	errno = kept;
 	atomic_store(&found, 2);
+	track_skim();
 	return true;
+}
+
+void track_skim(void)
+{
+	const struct track_settings *s = &track_settings;
+	bool skims = s->sample_bytes && s->limit_percent == 0 && atomic_load(&found) == 2;
+	uintptr_t at = (uintptr_t)early, end = at + sizeof early;
+	for (; skims && at < end; at = (at | (((uintptr_t)1 << TRACK_GROUP_BITS) - 1)) + 1)
+		atomic_store(track_group_of(at), (uint8_t)TRACK_GROUP_FULL);
+	atomic_store(&track_skims, skims);
 }
 
 static inline bool ready(void)
@@ -103,21 +114,41 @@ INLINED void *allocated(void *pointer, size_t size, const uintptr_t *frame)
 {
 	if (TRACK_UNLIKELY(!recording()))
 		return pointer;
-	if (TRACK_UNLIKELY(!pointer))
+	if (TRACK_UNLIKELY(!pointer)) {
 		track_refused(size);
-	else if (!track_passes(size))
-		track_allocated((uintptr_t)pointer, size, 0, frame);
-	return pointer;
+		return pointer;
+	}
+	uintptr_t hidden = track_hidden((uintptr_t)pointer);
+	track_allocated((uintptr_t)pointer, size, 0, frame);
+	return (void *)track_hidden(hidden); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-EXPORTED void *malloc(size_t size)
+/* What is told is told by functions that are jumped to, however this is compiled: so those in
+ * front of them need no frame, and theirs is that of the function that was called. */
+#define TOLD static __attribute__((noinline))
+#ifdef __clang__
+#define IN_FRONT EXPORTED
+#define JUMP     __attribute__((musttail)) return
+#else
+#define IN_FRONT EXPORTED __attribute__((optimize("O2", "optimize-sibling-calls")))
+#define JUMP     return
+#endif
+
+TOLD void *told_malloc(size_t size)
 {
 	if (!ready())
 		return early_alloc(size);
 	return allocated(next.malloc(size), size, FRAME);
 }
 
-EXPORTED void free(void *pointer)
+IN_FRONT void *malloc(size_t size)
+{
+	if (track_skims_bytes(size))
+		JUMP next.malloc(size);
+	JUMP told_malloc(size);
+}
+
+TOLD void told_free(void *pointer)
 {
 	if (!pointer || is_early(pointer) || !ready())
 		return;
@@ -126,11 +157,26 @@ EXPORTED void free(void *pointer)
 	next.free(pointer);
 }
 
-EXPORTED void *calloc(size_t count, size_t size)
+IN_FRONT void free(void *pointer)
+{
+	if (track_skims_free(pointer))
+		JUMP next.free(pointer);
+	JUMP told_free(pointer);
+}
+
+TOLD void *told_calloc(size_t count, size_t size)
 {
 	if (!ready())
 		return early_alloc(count * size);
 	return allocated(next.calloc(count, size), count * size, FRAME);
+}
+
+IN_FRONT void *calloc(size_t count, size_t size)
+{
+	size_t whole;
+	if (!__builtin_mul_overflow(count, size, &whole) && track_skims_bytes(whole))
+		JUMP next.calloc(count, size);
+	JUMP told_calloc(count, size);
 }
 
 INLINED void *reallocated(void *old, size_t size, const uintptr_t *frame)
@@ -144,17 +190,24 @@ INLINED void *reallocated(void *old, size_t size, const uintptr_t *frame)
 	bool on = recording();
 	if (on && old)
 		track_moving((uintptr_t)old, &was);
-	void *new = next.realloc(old, size);
+	uintptr_t new = (uintptr_t)next.realloc(old, size), hidden = track_hidden(new);
 	if (on && (new || (size == 0 && old)))
-		track_moved(&was, (uintptr_t) new, size, frame);
-	return new;
+		track_moved(&was, new, size, frame);
+	return (void *)track_hidden(hidden); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-EXPORTED void *realloc(void *old, size_t size)
+TOLD void *told_realloc(void *old, size_t size)
 {
 	if (!ready())
 		return old ? NULL : early_alloc(size);
 	return reallocated(old, size, FRAME);
+}
+
+IN_FRONT void *realloc(void *old, size_t size)
+{
+	if (track_skims_free(old) && track_skims_bytes(size))
+		JUMP next.realloc(old, size);
+	JUMP told_realloc(old, size);
 }
 
 EXPORTED void *reallocarray(void *old, size_t count, size_t size)

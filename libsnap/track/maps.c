@@ -12,6 +12,7 @@
 
 #include "track.h"
 
+#define MODULE_MAX   ((uintptr_t)1 << 32)
 #define TEXT_MIN     ((size_t)1 << 18)
 #define PAGE         4096u
 #define PAGE_PRESENT ((uint64_t)3 << 62) /* in memory, or swapped out */
@@ -226,12 +227,41 @@ uintptr_t track_maps_readable(struct track_maps *maps, uintptr_t *start, uintptr
 	return maps->run_end < end ? maps->run_end : end;
 }
 
+uintptr_t track_maps_private(struct track_maps *maps, uintptr_t *start, uintptr_t end)
+{
+	const struct track_mapping *m = track_mapping_from(maps, *start);
+	for (; m && m < maps->all + maps->count && m->start < end; m++) {
+		uintptr_t at = *start > m->start ? *start : m->start;
+		uintptr_t stop =
+			m->shared || m->path[0] == '/'
+				? 0
+				: track_maps_readable(maps, &at, m->end < end ? m->end : end);
+		if (stop != 0) {
+			*start = at;
+			return stop;
+		}
+	}
+	return 0;
+}
+
 /* ---- modules ---- */
 
+/* A file that is mapped to be read, not run, has none. */
+static bool has_code(const struct track_maps *maps, const struct track_mapping *m, uintptr_t end)
+{
+	const struct track_mapping *other = m;
+	for (; other < maps->all + maps->count && other->start < end; other++)
+		if (other->executable && strcmp(other->path, m->path) == 0)
+			return true;
+	return false;
+}
+
+/* What has no code is not looked at: its file may have been cut off meanwhile. */
 uintptr_t track_mapping_module_end(const struct track_maps *maps, const struct track_mapping *m)
 {
 	const ElfW(Ehdr) *file = (const void *)m->start; /* NOLINT(performance-no-int-to-ptr) */
 	if (m->path[0] != '/' || m->offset != 0 || !m->readable || m->shared ||
+	    !has_code(maps, m, m->start + MODULE_MAX) ||
 	    memcmp(file->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    file->e_phentsize != sizeof(ElfW(Phdr)) || file->e_phoff > PAGE ||
 	    file->e_phnum > (PAGE - file->e_phoff) / sizeof(ElfW(Phdr)))
@@ -249,10 +279,5 @@ uintptr_t track_mapping_module_end(const struct track_maps *maps, const struct t
 			      : end;
 	}
 	end = end > first ? m->start + (end - first) : 0;
-	/* A file that is mapped to be read, not run, has no code. */
-	for (const struct track_mapping *other = m;
-	     other < maps->all + maps->count && other->start < end; other++)
-		if (other->executable && strcmp(other->path, m->path) == 0)
-			return end;
-	return 0;
+	return has_code(maps, m, end) ? end : 0;
 }

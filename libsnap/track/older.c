@@ -63,6 +63,14 @@ static void look_into(struct marking *m, size_t i)
 			look_between(m, at, stop);
 }
 
+static void look_into_mapping(struct marking *m, const struct track_block *mapping)
+{
+	uintptr_t at = (mapping->address + 7) & ~(uintptr_t)7, stop;
+	uintptr_t end = mapping->address + mapping->size;
+	for (; (stop = track_maps_private(m->maps, &at, end)) != 0; at = stop)
+		look_between(m, at, stop);
+}
+
 static void mark(struct marking *m, const struct track_roots *roots)
 {
 	for (size_t i = 0; i < roots->count; i++) {
@@ -86,7 +94,8 @@ bool track_older_read(struct track_older *o, struct track_maps *maps,
 }
 
 bool track_older_reach(struct track_older *o, struct track_maps *maps,
-		       const struct track_holders *h, const struct track_roots *roots)
+		       const struct track_holders *h, const struct track_roots *roots,
+		       const struct track_mapped *mapped, size_t mapped_count)
 {
 	struct marking m = {.holders = h, .maps = maps, .older = o};
 	const struct track_range *chunk = o->chunks.all, *end = chunk + o->chunks.count;
@@ -104,6 +113,8 @@ bool track_older_reach(struct track_older *o, struct track_maps *maps,
 		if (chunk < end && chunk->start == h->blocks[i].start)
 			o->all[i / 64] |= (uint64_t)1 << i % 64;
 	}
+	for (size_t i = 0; i < mapped_count; i++)
+		look_into_mapping(&m, &mapped[i].block);
 	mark(&m, roots);
 	munmap(m.waiting, o->chunks.count * sizeof *m.waiting);
 	return true;

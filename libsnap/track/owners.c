@@ -6,6 +6,7 @@
 
 #include "picture.h"
 
+#define MAPPING    "mapping"
 #define LABELS_MAX 65536u /* beyond, roots are named after their module alone */
 
 /* ---- references ---- */
@@ -47,6 +48,20 @@ void track_picture_references(struct picture *p, const struct track_block *block
 	track_holders_words(&p->holders, &p->maps, block, add_reference, &owner);
 }
 
+void track_picture_mapped_references(struct picture *p, const struct track_mapped *m)
+{
+	struct owner owner = {p, m->block.address, m->block.size};
+	uintptr_t at = (owner.start + 7) & ~(uintptr_t)7, stop;
+	for (; (stop = track_maps_private(&p->maps, &at, owner.start + owner.size)) != 0; at = stop)
+		for (; stop >= at + 8; at += 8) {
+			const struct track_range *to = track_holders_find(
+				&p->holders, *(const uintptr_t *)at); /* NOLINT */
+			if (to && !track_holders_find(&p->holders, at) &&
+			    !add_reference(&owner, at - owner.start, to->start))
+				return;
+		}
+}
+
 /* ---- roots ---- */
 
 bool track_picture_read_references(struct picture *p)
@@ -54,7 +69,8 @@ bool track_picture_read_references(struct picture *p)
 	if (!p->has_account || !track_older_read(&p->older, &p->maps, &p->account) ||
 	    !track_holders_read(&p->holders, &p->older.chunks) ||
 	    !track_roots_read(&p->roots, &p->maps, &p->account, &p->holders) ||
-	    !track_older_reach(&p->older, &p->maps, &p->holders, &p->roots))
+	    !track_older_reach(&p->older, &p->maps, &p->holders, &p->roots, p->mapped,
+			       p->mapped_count))
 		return false;
 	track_variables_name(&p->roots, &p->maps);
 	p->functions = track_map((track_node_count() + 1) * sizeof *p->functions);
@@ -185,8 +201,25 @@ static void add_owner(struct picture *p, const struct track_root *roots, size_t 
 	add_root(p, &root);
 }
 
+/* What is mapped stays so without anything that points to it. */
+static void add_mapped(struct picture *p)
+{
+	const uint32_t label =
+		p->mapped_count ? track_picture_string(p, MAPPING, sizeof MAPPING - 1) : 0;
+	for (size_t i = 0; i < p->mapped_count; i++) {
+		const struct track_range *block =
+			track_holders_find(&p->holders, p->mapped[i].block.address);
+		if (!block || block->start != p->mapped[i].block.address)
+			add_root(p, &(struct snap_root){.object = p->mapped[i].block.address,
+							.kind = SNAP_ROOT_GLOBAL,
+							.label = label});
+	}
+}
+
 void track_picture_roots(struct picture *p)
 {
+	if (track_settings.references)
+		add_mapped(p);
 	for (size_t i = 0, count; i < p->roots.count && p->status == SNAP_OK; i += count) {
 		const struct track_root *r = &p->roots.all[i];
 		struct snap_root root = {.object = r->block, .kind = SNAP_ROOT_GLOBAL};

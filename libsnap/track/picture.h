@@ -27,6 +27,7 @@ struct picture {
 	uint64_t resident;           /* of the program, before the child took memory of its own */
 	struct track_mapped *mapped; /* by ascending address */
 	size_t mapped_count, mapped_next;
+	bool has_mapped;  /* they are recorded */
 	bool has_account; /* and maps */
 	struct track_maps maps;
 	struct track_account account;
@@ -54,6 +55,8 @@ void track_picture_references(struct picture *, const struct track_block *);
 bool track_picture_older_next(struct picture *, uintptr_t until, struct track_block *);
 /* The type of those of which nothing else is known. */
 uint32_t track_picture_older_type(struct picture *);
+/* The same of what the program mapped itself, without blocks in it. */
+void track_picture_mapped_references(struct picture *, const struct track_mapped *);
 /* After all blocks. */
 void track_picture_roots(struct picture *);
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "sample.h"
-#include "track.h"
+#include "skim.h"
 
 #define FLUSH_BYTES ((int64_t)1 << 16)
 /* Sums are added up at least every so many blocks that
@@ -14,6 +14,9 @@ _Atomic bool track_on;
 bool track_reads_behind;
 struct track_lost track_lost;
 struct track_sums track_sums;
+_Atomic bool track_skims;
+_Atomic uint8_t track_groups[TRACK_GROUPS];
+__thread uint64_t track_until_sample __attribute__((tls_model("initial-exec")));
 
 /* ---- sums ---- */
 
@@ -64,15 +67,32 @@ static inline void add_up(struct track_thread *self, int64_t bytes)
 /* Whether one of the next size bytes is a sample. */
 static __attribute__((noinline)) bool is_sample(struct track_thread *self, size_t size)
 {
-	if (self->until_sample == 0)
-		self->until_sample =
-			1 + (uint64_t)sample_gap(&self->random, track_settings.sample_bytes);
-	if (size < self->until_sample) {
-		self->until_sample -= size;
-		return false;
-	}
-	self->until_sample = 1 + (uint64_t)sample_gap(&self->random, track_settings.sample_bytes);
-	return true;
+	uint64_t interval = track_settings.sample_bytes, left = track_until_sample;
+	if (left == 0)
+		left = 1 + (uint64_t)sample_gap(&self->random, interval);
+	bool is = size >= left;
+	track_until_sample = is ? 1 + (uint64_t)sample_gap(&self->random, interval) : left - size;
+	return is;
+}
+
+static void enter_group(uintptr_t address)
+{
+	_Atomic uint8_t *group = track_group_of(address);
+	uint8_t count = atomic_load_explicit(group, memory_order_relaxed);
+	while (count != TRACK_GROUP_FULL &&
+	       !atomic_compare_exchange_weak_explicit(group, &count, (uint8_t)(count + 1),
+						      memory_order_relaxed, memory_order_relaxed))
+		continue;
+}
+
+static void leave_group(uintptr_t address)
+{
+	_Atomic uint8_t *group = track_group_of(address);
+	uint8_t count = atomic_load_explicit(group, memory_order_relaxed);
+	while (count != TRACK_GROUP_FULL && count != 0 &&
+	       !atomic_compare_exchange_weak_explicit(group, &count, (uint8_t)(count - 1),
+						      memory_order_relaxed, memory_order_relaxed))
+		continue;
 }
 
 /* What a recorded block counts for in the sums. */
@@ -91,11 +111,16 @@ void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uint
 		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
 		return;
 	}
-	if (track_settings.sample_bytes && !is_sample(self, size))
+	bool samples = track_settings.sample_bytes != 0;
+	if (samples && !is_sample(self, size))
 		return;
 	self->busy = true;
+	if (samples)
+		enter_group(address);
 	track_block_expect(address);
-	if (!track_block_add(address, size, track_interpreted(track_walk(self, frame, domain))))
+	uintptr_t hidden = track_hidden(address);
+	uint32_t site = track_interpreted(track_walk(self, frame, domain));
+	if (!track_block_add(track_hidden(hidden), size, site))
 		atomic_fetch_add_explicit(&track_lost.blocks, 1, memory_order_relaxed);
 	add_up(self, worth(size));
 	self->busy = false;
@@ -104,11 +129,16 @@ void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uint
 void track_freed(uintptr_t address)
 {
 	struct track_block was;
+	bool samples = track_settings.sample_bytes != 0;
+	if (samples && track_is_no_sample(address))
+		return;
 	if (!track_block_remove(address, &was)) {
-		if (TRACK_UNLIKELY(track_attached) && !track_settings.sample_bytes)
+		if (TRACK_UNLIKELY(track_attached) && !samples)
 			atomic_fetch_add_explicit(&track_lost.older_frees, 1, memory_order_relaxed);
 		return;
 	}
+	if (samples)
+		leave_group(address);
 	if (track_reads_behind)
 		__builtin_prefetch((const char *)address + was.size + sizeof(size_t));
 	struct track_thread *self = track_self();
@@ -136,8 +166,11 @@ bool track_moving(uintptr_t address, struct track_block *was)
 void track_moved(const struct track_block *was, uintptr_t address, size_t size,
 		 const uintptr_t *frame)
 {
-	if (was->site != 0 && track_block_remove_exact(was))
+	if (was->site != 0 && track_block_remove_exact(was)) {
 		track_count(-worth(was->size));
+		if (track_settings.sample_bytes)
+			leave_group(was->address);
+	}
 	if (address)
 		track_allocated(address, size, 0, frame);
 }

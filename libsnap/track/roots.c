@@ -9,6 +9,7 @@
 
 #include "track.h"
 
+#define PAGE        4096u
 #define THREADS_MAX 65536u
 #define TID_AT_MIN  0x100u
 #define TID_AT_MAX  0x800u
@@ -62,15 +63,17 @@ static void scan_stretch(struct search *s, uintptr_t start, uintptr_t end,
 			 const struct track_root *like)
 {
 	const char *name = like->module ? strrchr(like->module->path, '/') : NULL;
-	bool is_libc =
-		name && (strncmp(name, "/libc.so", 8) == 0 || strncmp(name, "/libc-2.", 8) == 0);
+	/* On a stack it may have left them; an older block looks as large as it can be. */
+	bool has_chunks = (name && (strncmp(name, "/libc.so", 8) == 0 ||
+				    strncmp(name, "/libc-2.", 8) == 0)) ||
+			  (like->is_stack && track_settings.since_ns);
 	uintptr_t stop;
 	for (uintptr_t at = (start + 7) & ~(uintptr_t)7;
 	     (stop = track_maps_readable(s->maps, &at, end)) != 0; at = stop) {
 		for (; stop >= at + 8; at += 8) {
 			const struct track_range *block =
 				track_holders_find(s->holders, word_at(at));
-			if (!block || (is_libc && is_next_chunk(block, word_at(at))))
+			if (!block || (has_chunks && is_next_chunk(block, word_at(at))))
 				continue;
 			struct track_root root = *like;
 			root.block = block->start;
@@ -91,8 +94,10 @@ static void scan(struct search *s, uintptr_t start, uintptr_t end, const struct 
 
 /* ---- modules ---- */
 
+/* The loader has its own first blocks behind its variables, up to the end of the page. */
 static void scan_module(struct search *s, const struct track_mapping *module, uintptr_t end)
 {
+	end = (end + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	const struct track_root like = {.module = module};
 	const struct track_mapping *last = s->maps->all + s->maps->count;
 	for (const struct track_mapping *m = module; m < last && m->start < end; m++)

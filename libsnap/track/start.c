@@ -141,7 +141,7 @@ static void at_exit(void *context)
 	(void)context;
 	if (!track_peak_was_taken(atomic_load(&track_sums.bytes)))
 		track_take(TRACK_AT_EXIT);
-	track_wait();
+	track_wait(true);
 	atomic_store(&track_on, false);
 }
 
@@ -201,6 +201,7 @@ void track_begin(void)
 	track_mapped_init();
 	track_older_init();
 	track_limits_init();
+	track_skim();
 	snap_track_attach.is_recording = 1;
 	atomic_store(&track_on, true);
 }

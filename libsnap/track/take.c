@@ -11,11 +11,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "track.h"
 
-static _Atomic uint32_t taking;
+static _Atomic pid_t taking; /* the thread that does */
 static _Atomic pid_t child;
 static _Atomic uint32_t taken;
 static _Atomic bool child_failed;
@@ -76,6 +77,21 @@ static int last_child(void *append)
 	track_child(TRACK_AT_EXIT, append != NULL);
 }
 
+/* While another thread takes one, what is not for later waits: that thread forks and is done. */
+static bool begin(bool wait)
+{
+	const struct timespec pause = {0, 1000000};
+	const pid_t self = (pid_t)syscall(SYS_gettid);
+	pid_t other = 0;
+	while (!atomic_compare_exchange_strong(&taking, &other, self)) {
+		if (!wait || other == self)
+			return false;
+		syscall(SYS_nanosleep, &pause, NULL);
+		other = 0;
+	}
+	return true;
+}
+
 static bool fork_child(enum track_reason reason)
 {
 	uint64_t all = ~(uint64_t)0, before = 0;
@@ -103,9 +119,11 @@ static __attribute__((noinline)) bool take(enum track_reason reason, struct trac
 		    reason != TRACK_AT_GROWTH && reason != TRACK_AT_PEAK;
 	if (!atomic_load(&track_on) || getpid() != atomic_load(&track_pid))
 		return false;
-	if (atomic_exchange(&taking, 1))
-		return false;
 	int kept = errno;
+	if (!begin(reason == TRACK_AT_EXIT || reason == TRACK_AT_CRASH)) {
+		errno = kept;
+		return false;
+	}
 	if (reason == TRACK_AT_PEAK)
 		abandon();
 	track_moment = moment;
@@ -137,11 +155,20 @@ bool track_take_failed(void)
 	return atomic_load(&child_failed);
 }
 
-void track_wait(void)
+bool track_is_writing(void)
 {
-	if (atomic_load(&track_on) && getpid() == atomic_load(&track_pid) &&
-	    !atomic_exchange(&taking, 1)) {
-		reap(true);
+	return atomic_load(&taking) || atomic_load(&child) != 0;
+}
+
+void track_wait(bool until_written)
+{
+	if (atomic_load(&child) == 0 || !atomic_load(&track_on) ||
+	    getpid() != atomic_load(&track_pid))
+		return;
+	int kept = errno;
+	if (begin(until_written)) {
+		reap(until_written);
 		atomic_store(&taking, 0);
 	}
+	errno = kept;
 }

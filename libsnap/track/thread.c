@@ -101,7 +101,6 @@ static void begin(struct track_thread *self, pid_t tid)
 	self->epoch = 0;
 	self->stack_low = self->stack_high = 0;
 	self->random = (uint64_t)tid * 0x9e3779b97f4a7c15u ^ (uintptr_t)self;
-	self->until_sample = 0;
 	self->until_flush = track_blocks_between();
 }
 

@@ -187,7 +187,13 @@ bool track_blocks_each(bool (*each)(void *context, const struct track_block *), 
 /* Whether the frame of a return address is a record of frame pointers. */
 struct track_known {
 	uintptr_t address; /* inverted: it is none */
-	uint64_t mixed;    /* what it is to the hash of a stack */
+	union {
+		uint64_t mixed; /* of a record: what it is to the hash of a stack */
+		struct {
+			uint32_t size; /* 0: it varies */
+			bool saves_bp;
+		};
+	};
 };
 #define TRACK_KNOWN         1024u
 #define TRACK_STRETCHES     16384u
@@ -196,9 +202,8 @@ struct track_thread {
 	_Atomic pid_t tid; /* 0: free */
 	uint32_t number;   /* of the thread, 0: main or unknown */
 	bool busy;
-	int64_t bytes;         /* not yet added to the sums */
-	uint32_t until_flush;  /* blocks that may come or go before they are */
-	uint64_t until_sample; /* bytes up to the sampled one, with it; 0: not drawn yet */
+	int64_t bytes;        /* not yet added to the sums */
+	uint32_t until_flush; /* blocks that may come or go before they are */
 	uint64_t random;
 	uintptr_t stack_low, stack_high; /* known to be mapped */
 	uint32_t epoch;
@@ -264,6 +269,8 @@ const struct track_mapping *track_mapping_from(const struct track_maps *, uintpt
 /* Moves start to the first byte from it on that can be read; returns the
  * end of what can be read there, at most end; 0: there is nothing more. */
 uintptr_t track_maps_readable(struct track_maps *, uintptr_t *start, uintptr_t end);
+/* The same, of memory that is neither shared nor a file's. */
+uintptr_t track_maps_private(struct track_maps *, uintptr_t *start, uintptr_t end);
 /* Where a module ends whose first mapping this is; 0: it is not. */
 uintptr_t track_mapping_module_end(const struct track_maps *, const struct track_mapping *);
 
@@ -290,6 +297,9 @@ uintptr_t track_account_programs(const struct track_account *, uintptr_t *start,
 /* For each live block, by ascending address. */
 void track_account_block(struct track_account *, struct track_maps *, const struct track_block *);
 void track_account_end(struct track_account *);
+/* Bytes in memory that are anonymous, the program's alone, and
+ * neither stacks nor where blocks are: after the end. */
+uint64_t track_account_other(const struct track_account *);
 /* A thread's descriptor may be here: glibc's struct pthread,
  * which points to itself in its first and third words. */
 bool track_is_descriptor(uintptr_t address);
@@ -410,6 +420,7 @@ struct track_roots {
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *,
 		      const struct track_holders *);
 
+struct track_mapped;
 /* Blocks from before the recording of a process that ran already. */
 struct track_older {
 	bool is_wanted;
@@ -421,9 +432,10 @@ struct track_older {
 void track_older_init(void);
 /* False: no memory. */
 bool track_older_read(struct track_older *, struct track_maps *, const struct track_account *);
-/* Which of them, which holders have, are reached. */
+/* Which of them, which holders have, are reached: also from what is mapped. */
 bool track_older_reach(struct track_older *, struct track_maps *, const struct track_holders *,
-		       const struct track_roots *);
+		       const struct track_roots *, const struct track_mapped *,
+		       size_t mapped_count);
 
 /* Gives names to those in modules, and to threads' own variables. */
 void track_variables_name(struct track_roots *, struct track_maps *);
@@ -472,14 +484,13 @@ struct track_sums {
 };
 extern struct track_sums track_sums __attribute__((visibility("hidden")));
 
-/* Whether a block is known to hold no sample, as most do: then it need not be told. */
-static inline bool track_passes(size_t size)
+/* To and from what an address is while other functions are called: what they save
+ * of it stays on the stack, where it would seem to be a pointer to the block. */
+static inline uintptr_t track_hidden(uintptr_t address)
 {
-	struct track_thread *self = track_current;
-	if (!track_settings.sample_bytes || !self || size >= self->until_sample)
-		return false;
-	self->until_sample -= size;
-	return true;
+	address = ~address;
+	__asm__("" : "+r"(address));
+	return address;
 }
 void track_allocated(uintptr_t address, size_t size, uint32_t domain, const uintptr_t *frame);
 void track_freed(uintptr_t address);
@@ -530,7 +541,9 @@ enum track_reason {
  * from outside waits until it is written; false if it is not. */
 bool track_take(enum track_reason);
 bool track_take_failed(void); /* the last one that was waited for was not written */
-void track_wait(void);        /* for the one that is being written */
+bool track_is_writing(void);  /* another one is begun only after that */
+/* For the one that is being written; or sees whether it is, so that its writer is no zombie. */
+void track_wait(bool until_written);
 /* Where the thread that takes a snapshot was. */
 struct track_moment {
 	uintptr_t sp;     /* its registers lie above */
@@ -578,6 +591,8 @@ extern struct snap_attach snap_track_attach;
 extern bool track_attached __attribute__((visibility("hidden")));
 /* The functions in front of which ours are; before they are patched in. */
 void track_find_next(void);
+/* The settings are known: what need not be told is not, from now on. */
+void track_skim(void);
 /* The program brings malloc() itself, so that ours is not called. */
 bool track_is_bypassed(void);
 /* The function of that name that the program would have without us; NULL: there is none. */

@@ -24,14 +24,21 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* While another one is being written it is not, and stays due until that is done. */
+static bool is_put_off(enum track_reason reason)
+{
+	return !track_take(reason) && track_is_writing();
+}
+
+/* One that was put off is looked at again when the clock has gone on. */
 static void at_interval(void)
 {
 	uint64_t now = now_ns(), due = atomic_load_explicit(&next_time, memory_order_relaxed);
-	if (now < due ||
-	    !atomic_compare_exchange_strong(&next_time, &due, now + track_settings.interval_ns))
+	uint64_t next = now + track_settings.interval_ns;
+	if (now < due || !atomic_compare_exchange_strong(&next_time, &due, next))
 		return;
-	if (due != 0)
-		track_take(TRACK_AT_INTERVAL);
+	if (due != 0 && is_put_off(TRACK_AT_INTERVAL))
+		atomic_compare_exchange_strong(&next_time, &next, now + 1);
 }
 
 static void at_growth(int64_t bytes)
@@ -40,7 +47,8 @@ static void at_growth(int64_t bytes)
 	if (bytes - last < (int64_t)track_settings.growth_bytes ||
 	    !atomic_compare_exchange_strong(&last_bytes, &last, bytes))
 		return;
-	track_take(TRACK_AT_GROWTH);
+	if (is_put_off(TRACK_AT_GROWTH))
+		atomic_compare_exchange_strong(&last_bytes, &bytes, last);
 }
 
 /* What is not live takes memory too, so that time counts beside growth. */
@@ -99,6 +107,7 @@ void track_ask(void)
 
 void track_triggers(int64_t bytes)
 {
+	track_wait(false);
 	if (TRACK_UNLIKELY(atomic_load_explicit(&asked, memory_order_relaxed)) &&
 	    atomic_exchange(&asked, false))
 		track_ask();

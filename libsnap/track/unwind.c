@@ -3,9 +3,9 @@
  *
  * What a walk comes to depends on where it begins and on the words that it reads, and on nothing
  * else while nothing is unloaded.  So a thread remembers, of stretches of its stack, which words
- * were read; where they hold what they held, the stretch is compared, which the processor does many
- * words of at once, and not unwound.  Most of the time goes to lines that are not in the
- * caches; so the stretch that followed last time is tried first, and compared as all others are. */
+ * were read, and a hash of them; where it is what it was, the stretch is not unwound.  The hash
+ * takes many words at once, and little of the caches, where most of the time goes; so the stretch
+ * that followed last time is tried first, and checked as all others are. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -175,10 +175,11 @@ struct walk {
 	uint64_t hash; /* a polynomial with the frames as coefficients */
 };
 #define HASH_BASE 0xd6e8feb86659fd93u
+#define MIX       0x9e3779b97f4a7c15u
 
 static inline uint64_t mix(uint64_t frame)
 {
-	uint64_t f = frame * 0x9e3779b97f4a7c15u;
+	uint64_t f = frame * MIX;
 	return f ^ f >> 29;
 }
 
@@ -196,35 +197,19 @@ static inline enum outcome walk_one(struct walk *w, struct track_rule *rule, str
 	return step(w->self, &w->at, rule, reads);
 }
 
-#if defined(__x86_64__)
-/* What walk_one() does, in fewer instructions, if there is a plain rule that is found at once.
- * Else false. */
-static inline bool walk_plain(struct walk *w)
+#define RECORD (2 * sizeof(uintptr_t))
+
+/* Where the frame's caller is, by its record; false: there is none. */
+static inline bool peek_record(const struct track_thread *self, struct cursor *c)
 {
-	const struct rules *rules = atomic_load_explicit(&track_rules, memory_order_acquire);
-	uintptr_t address = w->at.address, sp = w->at.sp, bp = w->at.bp;
-	uint64_t word;
-	if (!rules || !read_rule(&rules->slots[slot_of(address) & rules->mask], address, &word))
+	if (c->bp < c->sp || c->bp > self->stack_high - RECORD || c->bp % sizeof c->bp != 0)
 		return false;
-	unsigned kind = (unsigned)(word & 15); /* with bp_from_bp, which is not plain */
-	if (kind != TRACK_RULE_SP && kind != TRACK_RULE_BP)
-		return false;
-	uintptr_t cfa =
-		(kind == TRACK_RULE_SP ? sp : bp) + (uintptr_t)(intptr_t)((int64_t)word >> 36);
-	intptr_t bp_offset = (int16_t)(word >> 20);
-	if (cfa <= sp || cfa > w->self->stack_high || cfa % sizeof cfa ||
-	    (uintptr_t)-bp_offset > cfa - sp)
-		return false;
-	uintptr_t caller = load(cfa - sizeof cfa);
-	if (caller < PAGE)
-		return false;
-	add_frame(w, TRACK_FRAME((uint16_t)(word >> 4), address));
-	w->at = (struct cursor){caller, cfa, bp_offset ? load(cfa + (uintptr_t)bp_offset) : bp};
+	*c = (struct cursor){load(c->bp + sizeof c->bp), c->bp + RECORD, load(c->bp)};
 	return true;
 }
 
+#if defined(__x86_64__)
 #define RECORDS 32u /* of more, known stretches are faster */
-#define RECORD  (2 * sizeof(uintptr_t))
 
 static inline struct track_known *known_slot(struct track_thread *self, uintptr_t address)
 {
@@ -232,14 +217,38 @@ static inline struct track_known *known_slot(struct track_thread *self, uintptr_
 }
 
 /* From now on the address is the one of its slot. */
-static __attribute__((noinline)) bool learn(struct track_known *known, uintptr_t address)
+static __attribute__((noinline)) bool learn(struct track_thread *self, uintptr_t address)
 {
+	struct track_known *known = known_slot(self, address);
 	struct track_rule rule = rule_for(address);
 	bool is_record = rule.kind == TRACK_RULE_BP && !rule.bp_from_bp &&
 			 rule.cfa_offset == (int)RECORD && rule.bp_offset == -(int)RECORD;
+	bool is_plain = rule.kind == TRACK_RULE_SP && !rule.bp_from_bp && rule.cfa_offset > 0 &&
+			rule.cfa_offset % (int)sizeof address == 0;
 	known->address = is_record ? address : ~address;
-	known->mixed = mix(TRACK_FRAME(rule.module, address));
+	if (is_record) {
+		known->mixed = mix(TRACK_FRAME(rule.module, address));
+	} else {
+		known->size = is_plain ? (uint32_t)rule.cfa_offset : 0;
+		known->saves_bp = rule.bp_offset != 0;
+	}
 	return is_record;
+}
+
+/* As peek_record(), also of frames that have a size. */
+static inline bool peek(struct track_thread *self, struct cursor *c)
+{
+	struct track_known *known = known_slot(self, c->address);
+	if (known->address == c->address ||
+	    (TRACK_UNLIKELY(known->address != ~c->address) && learn(self, c->address)))
+		return peek_record(self, c);
+	if (known->size == 0 || known->size > self->stack_high - c->sp)
+		return false;
+	c->sp += known->size;
+	c->address = load(c->sp - sizeof c->sp);
+	if (known->saves_bp)
+		c->bp = 0;
+	return true;
 }
 
 /* As long as code keeps frame pointers, by its rules, the frames are a list on the stack.  Each
@@ -255,7 +264,7 @@ static inline void walk_records(struct walk *w)
 		if (at.bp < at.sp || at.bp > last || at.bp % sizeof at.bp != 0)
 			break;
 		if (TRACK_UNLIKELY(known->address != at.address) &&
-		    (known->address == ~at.address || !learn(known, at.address)))
+		    (known->address == ~at.address || !learn(w->self, at.address)))
 			break;
 		before = at.sp;
 		at.sp = at.bp + RECORD;
@@ -274,11 +283,9 @@ static inline void walk_records(struct walk *w)
 	(void)w;
 }
 
-static inline bool walk_plain(struct walk *w)
+static inline bool peek(const struct track_thread *self, struct cursor *c)
 {
-	struct track_rule rule;
-	struct reads reads;
-	return walk_one(w, &rule, &reads) == STEP_DONE;
+	return peek_record(self, c);
 }
 #endif
 
@@ -293,16 +300,18 @@ struct site {
 	uint32_t check, node; /* of one that is new: where it begins */
 };
 
-/* Followed by the values of the words that were read, then by where they are: in words from sp.
- * Where no base pointer was used, the words are the same return addresses wherever it lies. */
+/* Followed by where the words are that were read, in words from sp.  Those that point into the
+ * stack count from there, too, so that it does not matter where a stretch lies. */
 struct stretch {
-	struct cursor from;   /* sp matters only if is_fixed, bp only if it uses_bp */
+	struct cursor from;   /* bp, from sp, matters only if it uses_bp */
 	uintptr_t to;         /* an address */
 	uint32_t size, bp_at; /* bytes; 1 + where from sp the base pointer was saved, 0: nowhere */
 	uint64_t hash, power; /* what the hash before is multiplied by */
+	/* of the words that were read, were it at 0, and what that grows by for each byte up */
+	uint64_t sum, slope;
 	uint16_t frames, words;
-	bool is_fixed, uses_bp, ended; /* ended: at the outermost frame */
-	uint32_t next;                 /* the stretch after it, last time */
+	bool uses_bp, ended; /* ended: at the outermost frame */
+	uint32_t next;       /* the stretch after it, last time */
 	struct heir {
 		uint32_t place, mark;
 	} heir;           /* the one that the next walk began with, last time */
@@ -314,21 +323,33 @@ static inline struct stretch *stretch_at(const struct track_thread *self, uint32
 	return (struct stretch *)(self->stretches + place);
 }
 
+/* A hash of words, as whole stacks have one, in lanes, of which none waits for another.  It is
+ * linear: that of words which all grow by the same is known. */
+#define LANES 4u
+
+static inline uint64_t sum_of(const uint64_t lanes[LANES])
+{
+	return (lanes[0] * MIX + lanes[1]) * (MIX * MIX) + (lanes[2] * MIX + lanes[3]);
+}
+
 static inline bool same_words(const struct stretch *s, uintptr_t sp)
 {
-	const uint64_t *values = (const uint64_t *)(s + 1);
-	const uint16_t *offsets = (const uint16_t *)(values + s->words);
+	const uint16_t *offsets = (const uint16_t *)(s + 1);
 	const uint64_t *stack = (const uint64_t *)sp; /* NOLINT(performance-no-int-to-ptr) */
-	uint64_t differ = 0;
-	for (unsigned i = 0; i < s->words; i++)
-		differ |= stack[offsets[i]] ^ values[i];
-	return differ == 0;
+	uint64_t a = 0, b = 0, c = 0, d = 0; /* an array would be a vector, which cannot multiply */
+	for (const uint16_t *end = offsets + s->words; offsets < end; offsets += LANES) {
+		a = a * HASH_BASE + stack[offsets[0]];
+		b = b * HASH_BASE + stack[offsets[1]];
+		c = c * HASH_BASE + stack[offsets[2]];
+		d = d * HASH_BASE + stack[offsets[3]];
+	}
+	return sum_of((const uint64_t[]){a, b, c, d}) == s->sum + s->slope * sp;
 }
 
 static inline bool is_here(const struct walk *w, const struct stretch *s)
 {
-	return s->from.address == w->at.address && (!s->is_fixed || s->from.sp == w->at.sp) &&
-	       (!s->uses_bp || s->from.bp == w->at.bp) &&
+	return s->from.address == w->at.address &&
+	       (!s->uses_bp || s->from.bp - s->from.sp == w->at.bp - w->at.sp) &&
 	       s->size <= w->self->stack_high - w->at.sp && same_words(s, w->at.sp);
 }
 
@@ -342,13 +363,11 @@ static inline void follow(struct walk *w, const struct stretch *s)
 
 static inline uint32_t *ways_of(const struct walk *w)
 {
-	struct walk ahead = {.self = w->self};
-	ahead.at.address = w->at.address;
-	ahead.at.sp = w->at.sp;
-	ahead.at.bp = w->at.bp;
-	for (unsigned i = 0; i < PEEK && walk_plain(&ahead); i++)
-		continue;
-	uint64_t h = (ahead.hash ^ ahead.at.address ^ w->at.sp << 20) * 0x9e3779b97f4a7c15u;
+	struct cursor at = w->at;
+	uint64_t h = at.address ^ at.sp << 20;
+	for (unsigned i = 0; i < PEEK && peek(w->self, &at); i++)
+		h = h * HASH_BASE + at.address;
+	h *= MIX;
 	return &w->self->stretch_index[(h >> 32) % (TRACK_STRETCHES / WAYS) * WAYS];
 }
 
@@ -367,21 +386,23 @@ static inline uint32_t find_stretch(const struct walk *w, uint32_t before)
 
 struct recording {
 	struct stretch made;
-	uint64_t values[STRETCH_WORDS];
+	uint64_t lanes[LANES], slopes[LANES];
 	uint16_t offsets[STRETCH_WORDS];
 	uintptr_t end;   /* of what was read */
 	uintptr_t bp_at; /* where bp is from; 0: it is that of the begin */
 	bool bp_is_noted, failed;
 };
 
-static void note(struct recording *r, uintptr_t at)
+static void note(struct recording *r, uintptr_t at, bool points)
 {
 	uintptr_t offset = at - r->made.from.sp;
 	if (offset / sizeof at > UINT16_MAX || r->made.words == STRETCH_WORDS) {
 		r->failed = true;
 		return;
 	}
-	r->values[r->made.words] = load(at);
+	unsigned lane = r->made.words % LANES;
+	r->lanes[lane] = r->lanes[lane] * HASH_BASE + load(at);
+	r->slopes[lane] = r->slopes[lane] * HASH_BASE + points;
 	r->offsets[r->made.words++] = (uint16_t)(offset / sizeof at);
 	if (at + sizeof at > r->end)
 		r->end = at + sizeof at;
@@ -390,15 +411,14 @@ static void note(struct recording *r, uintptr_t at)
 static void note_step(struct recording *r, const struct track_rule *rule, const struct reads *reads)
 {
 	if (rule->kind != TRACK_RULE_SP || rule->bp_from_bp) {
-		r->made.is_fixed = true;
 		r->made.uses_bp |= r->bp_at == 0;
 		if (r->bp_at && !r->bp_is_noted)
-			note(r, r->bp_at);
+			note(r, r->bp_at, true);
 		r->bp_is_noted = true;
 	}
 	if (reads->cfa_at)
-		note(r, reads->cfa_at);
-	note(r, reads->address_at);
+		note(r, reads->cfa_at, true);
+	note(r, reads->address_at, false);
 	if (reads->bp_at) {
 		r->bp_at = reads->bp_at;
 		r->bp_is_noted = false;
@@ -416,11 +436,13 @@ static void forget_stretches(struct track_thread *self)
 }
 
 /* 0: there is no room for it. */
-static uint32_t keep_stretch(struct track_thread *self, const struct recording *r, uint32_t *ways)
+static uint32_t keep_stretch(struct track_thread *self, struct recording *r, uint32_t *ways)
 {
-	size_t words = r->made.words,
-	       size = sizeof r->made + words * sizeof *r->values + words * sizeof *r->offsets;
-	size = (size + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1);
+	while (r->made.words % LANES)
+		note(r, r->made.from.sp + r->offsets[r->made.words - 1] * sizeof r->end, false);
+	r->made.slope = sum_of(r->slopes);
+	r->made.sum = sum_of(r->lanes) - r->made.slope * r->made.from.sp;
+	size_t size = sizeof r->made + r->made.words * sizeof *r->offsets;
 	if (r->failed || r->made.frames == 0 || r->end - r->made.from.sp > r->made.size)
 		return 0;
 	if (!self->stretches && !(self->stretches = track_map(TRACK_STRETCH_BYTES)))
@@ -429,10 +451,8 @@ static uint32_t keep_stretch(struct track_thread *self, const struct recording *
 		forget_stretches(self);
 	uint32_t place = self->stretches_used;
 	struct stretch *s = stretch_at(self, place);
-	uint64_t *values = (uint64_t *)(s + 1);
 	*s = r->made;
-	memcpy(values, r->values, words * sizeof *values);
-	memcpy(values + words, r->offsets, words * sizeof *r->offsets);
+	memcpy(s + 1, r->offsets, r->made.words * sizeof *r->offsets);
 	self->stretches_used += (uint32_t)size;
 	memmove(ways + 1, ways, (WAYS - 1) * sizeof *ways);
 	ways[0] = place;
@@ -454,6 +474,8 @@ static __attribute__((noinline)) enum outcome walk_new_stretch(struct walk *w, u
 	struct recording r;
 	enum outcome outcome;
 	r.made = (struct stretch){.from = w->at};
+	memset(r.lanes, 0, sizeof r.lanes);
+	memset(r.slopes, 0, sizeof r.slopes);
 	r.end = w->at.sp;
 	r.bp_at = 0;
 	r.bp_is_noted = r.failed = false;

@@ -354,9 +354,10 @@ bool track_function_name(const struct track_maps *maps, uintptr_t module_start, 
 			 char *name, size_t capacity)
 {
 	const struct track_mapping *module = track_mapping_from(maps, module_start);
-	struct looking l = {.name = name, .capacity = capacity};
+	struct looking l = {.capacity = capacity};
 	struct file f;
 	uintptr_t first;
+	l.name = name;
 	if (!module || module->start != module_start || module->path[0] != '/' ||
 	    !open_file(&f, module))
 		return false;

@@ -2,7 +2,8 @@
  * a thread for each: churn (blocks are allocated, resized and freed), malloc (nothing else
  * is done), pure (a loop), floats, poll, epoll, sleep, and load=FILE, from which a block
  * comes once SIGUSR1 came; timer: a signal 1,000 times a second.  Each checks that it is
- * not disturbed.  SIGUSR1 begins an epoch; SIGTERM ends: the blocks that live and were
+ * not disturbed.  SIGUSR1 begins an epoch, in which they say when all blocks may have been
+ * replaced, and when one came from FILE; SIGTERM ends: the blocks that live and were
  * allocated in that epoch are printed, as "+ADDRESS SIZE", all others with "-". */
 #include <dlfcn.h>
 #include <errno.h>
@@ -59,9 +60,18 @@ static unsigned next(struct worker *w)
 	return (w->random = w->random * 1664525u + 1013904223u) >> 8;
 }
 
+static void say(const char *what)
+{
+	printf("%s\n", what);
+	fflush(stdout);
+}
+
 static void churn(struct worker *w)
 {
-	while (!ending) {
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+	for (unsigned rounds = 0; !ending; rounds += epoch > 0) {
+		if (rounds == 4 * BLOCKS && !atomic_flag_test_and_set(&said))
+			say("churned");
 		unsigned i = next(w) % BLOCKS;
 		size_t size = 16 + next(w) % 4000;
 		unsigned now = epoch;
@@ -142,7 +152,7 @@ static void wait_sleep(struct worker *w)
 		clock_gettime(CLOCK_MONOTONIC, &after);
 		double took = (double)(after.tv_sec - before.tv_sec) +
 			      (double)(after.tv_nsec - before.tv_nsec) / 1e9;
-		if ((took < 0.4 || took > 20) && !ending)
+		if ((took < 0.4 || took > 60) && !ending)
 			disturbed(w, "another time");
 	}
 }
@@ -160,6 +170,7 @@ static void load(struct worker *w)
 	w->blocks[0].at = make(12345);
 	w->blocks[0].size = 12345;
 	w->blocks[0].epoch = 1;
+	say("loaded");
 	while (!ending)
 		usleep(1000);
 }
@@ -200,8 +211,7 @@ int main(int argc, char **argv)
 			 pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
 			return 2;
 	}
-	printf("ready\n");
-	fflush(stdout);
+	say("ready");
 	if (strcmp(argv[argc - 1], "timer") != 0)
 		work(&workers[argc - 1]); /* the last one's thread is the main one */
 	while (!ending)

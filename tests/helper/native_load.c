@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "random.h"
+
 #define SLOTS   2048u
 #define THREADS 64u
 
@@ -24,13 +26,6 @@ static struct slot slots[SLOTS];
 static pthread_mutex_t locks[SLOTS];
 static unsigned rounds;
 static volatile sig_atomic_t ticks;
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
-}
 
 static void tick(int number)
 {
@@ -91,10 +86,10 @@ static void *work(void *argument)
 {
 	uint64_t state = (uintptr_t)argument * 0x9e3779b97f4a7c15u + 1;
 	for (unsigned i = 0; i < rounds; i++) {
-		uint64_t r = next_random(&state);
+		uint64_t r = random_next(&state);
 		unsigned at = (unsigned)(r >> 48) % SLOTS;
 		pthread_mutex_lock(&locks[at]);
-		nest((unsigned)(r >> 20) % 12, &slots[at], next_random(&state));
+		nest((unsigned)(r >> 20) % 12, &slots[at], random_next(&state));
 		pthread_mutex_unlock(&locks[at]);
 	}
 	return NULL;

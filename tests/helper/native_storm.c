@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "random.h"
+
 #define SLOTS       512u
 #define THREADS     8u
 #define THREADS_MAX 64u
@@ -30,13 +32,6 @@ static atomic_bool over;
 static pthread_key_t key;
 static const char *library;
 static volatile sig_atomic_t ticks;
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
-}
 
 static void tick(int number)
 {
@@ -72,7 +67,7 @@ static void *short_life(void *argument)
 	uint64_t state = (uintptr_t)argument | 1;
 	pthread_setspecific(key, malloc(33));
 	for (int i = 0; i < 2000 && !over; i++)
-		change(next_random(&state));
+		change(random_next(&state));
 	return NULL;
 }
 
@@ -82,7 +77,7 @@ static void *spawner(void *argument)
 	while (!over) {
 		pthread_t thread;
 		if (pthread_create(&thread, NULL, short_life,
-				   (void *)(uintptr_t)next_random(&state)) == 0)
+				   (void *)(uintptr_t)random_next(&state)) == 0)
 			pthread_join(thread, NULL);
 	}
 	return NULL;

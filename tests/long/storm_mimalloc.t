@@ -2,4 +2,4 @@
 # The storm for long, under mimalloc: none hangs, none crashes, none is wrong.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../track/storm.bash"
-storms "libmimalloc.so.2"
+storms "libmimalloc.so"

@@ -5,9 +5,12 @@
 case ${CFLAGS:-} in
 *sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
 esac
-need_real valgrind git perl python3 setarch
+need_real valgrind git perl python3
 cd "$work" || exit 1
 judge=$(${CC:-gcc} -print-file-name=liblsan.so)
+# Some kernels place more at random than the judge bears; some containers forbid to do without.
+steady=
+setarch -R true 2>/dev/null && steady="setarch -R"
 
 ours() { # COMMAND...: blocks and bytes
 	snap-record -q --no-symbols --references -o leaks.snap "$@" >/dev/null 2>&1 </dev/null
@@ -15,7 +18,7 @@ ours() { # COMMAND...: blocks and bytes
 }
 sanitizer() {
 	rm -f said.*
-	setarch -R env LD_PRELOAD="$judge" LSAN_OPTIONS=report_objects=1:exitcode=9:max_leaks=0:log_path="$work/said" "$@" >/dev/null 2>&1 </dev/null
+	$steady env LD_PRELOAD="$judge" LSAN_OPTIONS=report_objects=1:exitcode=9:max_leaks=0:log_path="$work/said" "$@" >/dev/null 2>&1 </dev/null
 	local ended=$?
 	[ $ended = 0 ] || [ $ended = 9 ] || return
 	cat said.* 2>/dev/null | sed -n 's/^0x[0-9a-f]* (\([0-9]*\) bytes).*/\1/p' | awk '{ n++; b += $1 } END { print n + 0, b + 0 }'
@@ -28,13 +31,13 @@ agree() { # JUDGE LEAKS COMMAND...: LEAKS: at least so many are known
 	local wanted got leaks=$2
 	wanted=$("$1" "${@:3}")
 	got=$(ours "${@:3}")
-	echo "# ${*:3:2}: $got; $1: $wanted"
-	awk -v a="$got" -v b="$wanted" -v least="$leaks" 'BEGIN {
+	ok "$1 agrees on ${3##*/}" awk -v a="$got" -v b="$wanted" -v least="$leaks" 'BEGIN {
 		split(a, g, " "); split(b, w, " "); d = g[1] - w[1]
 		exit b == "" || w[1] < least || (d < 0 ? -d : d) > 1 + w[1] / 50 }'
-	is $? 0 "$1 agrees on ${3##*/}"
 }
-if [ -e "$judge" ]; then
+if [ ! -e "$judge" ] || ! $steady env LD_PRELOAD="$judge" true 2>/dev/null; then
+	echo "# LeakSanitizer does not run here"
+else
 	printf '#include <%s>\n' stdio.h stdlib.h string.h >small.c
 	${CC:-gcc} -E -o small.i small.c
 	agree sanitizer 1 sort "$top/LICENSE"

@@ -73,7 +73,7 @@ is "$(by_stack exceptions.snap)" "$(dhat ./throws)" "exceptions: what each stack
 ok "exceptions: the peak is massif's" near_peak "$(peak exceptions.snap)" "$(massif ./throws)"
 heaptrack -o heaptrack ./throws >/dev/null 2>&1
 snap-symbolize -q exceptions.snap -o named.snap
-is "$(snap-top -k function -n 0 --format=tsv named.snap | awk -F '\t' 'NR > 1 && $1 != 72704 {sum += $1} END {printf "%.2fK", sum / 1000}')" \
+is "$(snap-top -k function -n 0 --format=tsv named.snap | awk -F '\t' 'NR > 1 && $1 != 72704 && $1 != 73728 {sum += $1} END {printf "%.2fK", sum / 1000}')" \
 	"$(heaptrack_print -f heaptrack.* 2>/dev/null | sed -n 's/^total memory leaked: //p')" "exceptions: and the sum heaptrack's, which leaves out the reserve of libstdc++"
 is "$(snap-top -k function -n 1 --format=tsv named.snap | cut -f4 | tail -1)" main "exceptions: it is main() that allocates"
 
@@ -112,7 +112,7 @@ is "$?" 3 "python3: os._exit() is an end"
 is "$(snap-dump held.snap | grep -c 'size: 1033,')" 5000 "python3: and all is live then"
 
 # 2000 stacks of our own, each 20 deep, at random: what a walk remembers must never be taken for another.
-${CC:-cc} -O2 -D_GNU_SOURCE -I"$top/libsnap/include" "$top/tests/bench/native.c" -o stacks -lpthread
+${CC:-cc} -O2 -D_GNU_SOURCE -I"$top/libsnap/include" -I"$top/tests" "$top/tests/bench/native.c" -o stacks -lpthread
 snap-record -q --no-symbols -o stacks.snap ./stacks leak 200 >/dev/null
 is "$(by_stack stacks.snap)" "$(dhat ./stacks leak 200)" "random stacks: what each holds is DHAT's"
 
@@ -121,7 +121,7 @@ recorded node node -e 'const all = []; for (let i = 0; i < 100000; i++) all.push
 redis() { redis-cli -s redis.sock "$@"; }
 snap-record -q --no-symbols -o redis.snap redis-server --port 0 --unixsocket redis.sock --save '' --dir . >redis.log 2>&1 &
 server=$!
-for ((i = 0; i < 100; i++)); do [ "$(redis ping 2>/dev/null)" = PONG ] && break; sleep 0.1; done
+await eval '[ "$(redis ping 2>/dev/null)" = PONG ]'
 redis-benchmark -s redis.sock -q -n 20000 -r 5000 -t set,lpush,hset >/dev/null 2>&1
 used=$(redis info memory | sed -n 's/^used_memory:\([0-9]*\).*/\1/p')
 redis shutdown nosave 2>/dev/null

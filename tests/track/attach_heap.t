@@ -119,16 +119,15 @@ int main(int argc, char **argv)
 TEXT
 ${CC:-cc} -O1 -w -g older.c -o older -lpthread
 
-wait_for() { for ((i = 0; i < 200; i++)); do grep -qs "$1" said && break; sleep 0.02; done }
 # Recorded from before SIGUSR1 until it ends, or is let go.
 record() { # SNAPSHOT END COMMAND...
 	local snap=$1 end=$2; shift 2
 	rm -f said
 	"$@" >said & pid=$!
-	wait_for ready
+	await grep -qs ready said
 	snap-record --pid "$pid" $references -o "$snap" || return
 	kill -USR1 "$pid"
-	wait_for since
+	await grep -qs since said
 	[ "$end" = exit ] || snap-record --pid "$pid" --detach
 	kill -TERM "$pid"
 	wait "$pid"
@@ -181,7 +180,7 @@ references=
 status 0 "records without references" record without.snap detach ./older
 is "$(older without.snap | wc -l)/$(property without.snap older_blocks)" 0/ "and then there are none"
 references=--references
-jemalloc=$(ldconfig -p | sed -n 's/.*libjemalloc\.so\.2.* => //p' | head -1)
+jemalloc=$(PATH=$PATH:/sbin ldconfig -p | sed -n 's/.*libjemalloc\.so\.2.* => //p' | head -1)
 if [ -n "$jemalloc" ]; then
 	status 0 "another allocator: recorded" record other.snap detach env LD_PRELOAD="$jemalloc" ./older
 	is "$(property other.snap older_blocks) $(property other.snap unseen_heaps)" "0 1" "another allocator: left out"

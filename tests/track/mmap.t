@@ -131,8 +131,8 @@ TEXT
 ${CC:-cc} -O1 -w -I"$top/libsnap/include" kinds.c -o kinds
 mapped() { snap-dump "$1" | sed -n 's/^- {id: 0x[0-9a-f]*, type: "\([^"]*\)", size: \([0-9]*\),.*domain: 4294967295.*/\1 \2/p' | sort -n | tr '\n' ','; }
 wanted="mmap 1000,mmap 1048576,mmap 300,mmap 3145728,mmap 5000,mmap of a file 4096,"
-for allocator in libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so.2; do
-	path=$(ldconfig -p | sed -n "s|.*$allocator .*=> ||p" | head -1)
+for allocator in libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so; do
+	path=$(PATH=$PATH:/sbin ldconfig -p | sed -n "s|.*$allocator.*=> ||p" | head -1)
 	[ "$path" ] || continue
 	LD_PRELOAD=$path snap-record --mmap --no-symbols -o other.snap ./kinds
 	is "$(mapped other.snap)" "$wanted" "$allocator: what it maps itself is not recorded"

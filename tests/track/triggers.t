@@ -6,6 +6,7 @@ case ${CFLAGS:-} in
 esac
 cd "$work" || exit 1
 
+# Five waves, of 2, 4, 6, 8 and 10 MB.
 cat >waves.c <<'TEXT'
 #include <signal.h>
 #include <stdio.h>
@@ -14,15 +15,27 @@ cat >waves.c <<'TEXT'
 #include <time.h>
 #include <unistd.h>
 static void *blocks[100000];
-static void rest(long ms) { struct timespec t = {ms / 1000, ms % 1000 * 1000000}; nanosleep(&t, NULL); }
+/* Goes on allocating until there is such a file. */
+static void linger(const char *name, int number, size_t size)
+{
+	char path[100];
+	snprintf(path, sizeof path, "%s.%d", name, number);
+	for (int i = 0; i < 20000 && access(path, F_OK) != 0; i++) {
+		for (int k = 0; k < 300; k++) {
+			void *volatile block = malloc(size);
+			free(block);
+		}
+		nanosleep(&(struct timespec){0, 5000000}, NULL);
+	}
+}
 int main(int argc, char **argv)
 {
 	const char *end = argc > 1 ? argv[1] : "";
 	for (int wave = 1; wave <= 5; wave++) {
 		for (int i = 0; i < wave * 20000; i++)
 			blocks[i] = malloc(100);
-		if (strcmp(end, "slow") == 0)
-			rest(250);
+		if (strcmp(end, "paced") == 0)
+			linger("go", wave, 100);
 		for (int i = 0; i < wave * 20000; i++)
 			free(blocks[i]);
 	}
@@ -34,15 +47,16 @@ int main(int argc, char **argv)
 		abort();
 	if (strcmp(end, "signal") == 0)
 		kill(getpid(), atoi(argv[2]));
+	if (strcmp(end, "leap") == 0) {
+		for (int i = 0; i < 2; i++)
+			blocks[i] = malloc(20000000);
+		linger("go", 2, 100);
+	}
 	if (strcmp(end, "wait") == 0) {
 		FILE *ready = fopen("ready", "w");
 		fprintf(ready, "%d\n", (int)getpid());
 		fclose(ready);
-		for (int i = 0; i < 4000 && access(argv[2], F_OK) != 0; i++) {
-			void *volatile block = malloc(1 << 24);
-			free(block);
-			rest(20);
-		}
+		linger("go", 1, 1 << 24);
 	}
 	return 0;
 }
@@ -61,23 +75,28 @@ is "$(ls ./*.tmp 2>/dev/null)" "" "--peak: nothing is left of lower peaks"
 snap-record --peak -o rising.snap sh -c 'exit 0'
 is "$?/$(reason rising.snap)" 0/exit "--peak: at the end, where that is it"
 
-snap-record --growth=2M -o growth.snap ./waves
-ok "--growth: several" test "$(counts growth.snap | wc -l)" -ge 3
+series growth.snap 5 snap-record --growth=1500K -o growth.snap ./waves paced
+at_least "$(members growth.snap)" 6 "--growth: one for each"
 is "$(reason 'growth.snap#1') $(reason growth.snap)" "growth exit" "--growth: and one at the end"
 status 0 "--growth: all are whole" snap-info --verify growth.snap
 
-snap-record --interval=0.2 -o interval.snap ./waves slow
-ok "--interval: several" test "$(counts interval.snap | wc -l)" -ge 3
+# The second is due before the first can have been written.
+series leap.snap 2 snap-record --growth=19M -o leap.snap ./waves leap
+is "$(for i in 1 2 3; do reason "leap.snap#$i"; done | tr '\n' ' ')" "growth growth exit " "--growth: what is due while one is written comes after it"
+
+series interval.snap 5 snap-record --interval=0.2 -o interval.snap ./waves paced
+at_least "$(members interval.snap)" 6 "--interval: one for each"
 is "$(reason 'interval.snap#1') $(reason interval.snap)" "interval exit" "--interval: and one at the end"
 
 # A program that frees what it allocates, so that its sums stay as they are, and keeps 100 bytes 5 times a second.
 cat >steady.c <<'TEXT'
 #include <stdlib.h>
 #include <time.h>
-static void *kept[10];
+#include <unistd.h>
+static void *kept[1000];
 int main(void)
 {
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 100000 && access("go.5", F_OK) != 0; i++) {
 		void *volatile block = malloc(100);
 		free(block);
 		if (i % 100 == 0)
@@ -88,31 +107,35 @@ int main(void)
 }
 TEXT
 ${CC:-cc} -O1 -w steady.c -o steady
-snap-record --interval=0.2 -o steady.snap ./steady
-ok "--interval: also where as much is freed as is allocated" test "$(counts steady.snap | wc -l)" -ge 5
-snap-record --sample=1KiB --interval=0.2 -o sampled.snap ./steady
-ok "--interval: and of a sample" test "$(counts sampled.snap | wc -l)" -ge 4
+hundredths() { read -r up _ </proc/uptime; echo "${up/./}"; }
+since=$(hundredths)
+series steady.snap 5 snap-record --interval=0.2 -o steady.snap ./steady
+at_least "$(members steady.snap)" 6 "--interval: also where as much is freed as is allocated"
+# The first is due after one interval, and the last comes at the end.
+at_least $(($(hundredths) - since + 5)) $((20 * ($(members steady.snap) - 1))) "--interval: no more often than asked"
+series sampled.snap 5 snap-record --sample=1KiB --interval=0.2 -o sampled.snap ./steady
+at_least "$(members sampled.snap)" 6 "--interval: and of a sample"
 
-# Of a sample sums are estimates: 2 to 10 MB come and go.
-snap-record --sample=32KiB --growth=2M -o growing.snap ./waves
-ok "--growth: estimated of a sample" test "$(counts growing.snap | wc -l)" -ge 3
+# Of a sample sums are estimates: each wave of about 250 samples more is far more than half as many.
+series growing.snap 5 snap-record --sample=8KiB --growth=1M -o growing.snap ./waves paced
+at_least "$(members growing.snap)" 6 "--growth: estimated of a sample"
 snap-record --sample=32KiB --peak -o peaked.snap ./waves
 is "$(reason peaked.snap)" peak "--peak: and where it was"
 
-snap-record --signal=USR2 -o signal.snap ./waves wait go &
+rm -f go.*
+snap-record --signal=USR2 -o signal.snap ./waves wait &
 recorder=$!
-await() { local i; for ((i = 0; i < 1200; i++)); do "$@" && return; sleep 0.05; done; }
 await test -s ready
 program=$(cat ready)
 status 0 "--take asks" snap-record --take --pid "$program"
 await test -e signal.snap
 kill -USR2 "$program"
 # While the first is still being written the second is taken later.
-await eval '[ "$(counts signal.snap | wc -l)" = 2 ]'
-touch go
+await eval '[ "$(members signal.snap)" = 2 ]'
+touch go.1
 wait $recorder
 is "$?" 0 "--signal: the program goes on to its end"
-is "$(counts signal.snap | wc -l)" 3 "--signal: two were asked for"
+is "$(members signal.snap)" 3 "--signal: two were asked for"
 is "$(reason 'signal.snap#1') $(reason 'signal.snap#2') $(reason signal.snap)" "request request exit" "--signal: and one at the end"
 status 2 "--take: a process that was not prepared is trouble" snap-record --take --pid $$
 status 2 "--take without --pid is trouble" snap-record --take

@@ -13,7 +13,7 @@
 #include "remote.h"
 #include "target.h"
 
-#define END_SECONDS 2 /* for its thread to be gone */
+#define END_SECONDS 20 /* for its thread to be gone */
 
 /* ---- the object ---- */
 

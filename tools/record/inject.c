@@ -11,16 +11,20 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "frame.h"
 
-#define PLACE_SECONDS 20 /* for a safe place */
-#define START_SECONDS 2  /* for a program that is just being started */
-#define STOP_SECONDS  2  /* for a thread to stop */
+#define PLACE_SECONDS 20   /* for a safe place, */
+#define PLACE_ROUNDS  200u /* and for so many rounds, which take longer where much else runs, */
+#define PLACE_MOST    120  /* up to so many seconds */
+#define START_SECONDS 2    /* for a program that is just being started */
+#define STOP_SECONDS  2    /* for a thread to stop */
 /* rounds: steps are the last resort, as a thread must not be left while it makes them */
 #define STEPS_AFTER  40u
 #define STEPS        5000u
+#define STEP_SECONDS 20
 #define CALL_SECONDS 20
 #define BYTES_MAX    8192u
 #define RED_ZONE     128u
@@ -74,9 +78,9 @@ static enum stop next_stop(pid_t tid, double until, int *signal)
 }
 
 /* True when the thread has stopped because we ask; signals that come meanwhile it gets. */
-static bool interrupt(pid_t tid)
+static bool interrupt(pid_t tid, double time)
 {
-	double until = seconds() + STOP_SECONDS;
+	double until = seconds() + time;
 	for (;;) {
 		int signal = 0;
 		enum stop stop = next_stop(tid, until, &signal);
@@ -177,23 +181,23 @@ static bool repeat_interrupted(struct inject *i)
  * does little else nearly always is, come out of it. */
 static bool step_out(struct inject *i)
 {
-	double until = seconds() + STOP_SECONDS;
+	double until = seconds() + STEP_SECONDS;
 	for (unsigned step = 0; step < STEPS && !frame_is_interrupted(&i->frame); step++) {
 		int signal = 0;
 		ptrace(PTRACE_SINGLESTEP, i->frame.tid, 0, 0);
 		enum stop stop = next_stop(i->frame.tid, until, &signal);
 		if (stop == STOP_NONE) {
 			ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
-			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) &&
-			       is_safe(i);
+			return interrupt(i->frame.tid, STOP_SECONDS) &&
+			       frame_read(&i->frame, i->frame.tid) && is_safe(i);
 		}
 		if (stop != STOP_SIGNAL || signal != SIGTRAP ||
 		    !frame_read(&i->frame, i->frame.tid)) {
 			ptrace(PTRACE_CONT, i->frame.tid, 0,
 			       stop == STOP_SIGNAL ? (long)signal : 0L);
 			ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
-			return interrupt(i->frame.tid) && frame_read(&i->frame, i->frame.tid) &&
-			       is_safe(i);
+			return interrupt(i->frame.tid, STOP_SECONDS) &&
+			       frame_read(&i->frame, i->frame.tid) && is_safe(i);
 		}
 		if (is_free(i, i->frame.registers.rip))
 			return is_safe(i);
@@ -201,16 +205,26 @@ static bool step_out(struct inject *i)
 	return false;
 }
 
+/* Whether a thread has not stopped yet, as it was asked to: until then it cannot be let go. */
+static bool is_stopping(const struct inject *i, pid_t tid)
+{
+	char path[32];
+	snprintf(path, sizeof path, "task/%d/status", (int)tid);
+	return strtol(process_status(i->process, path, "TracerPid"), NULL, 10) == getpid();
+}
+
 /* A thread that is at a safe place is kept. */
 static bool try_thread(struct inject *i, pid_t tid)
 {
 	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0) {
-		if (errno != ESRCH)
-			refuse_seize(i->process, errno);
-		return false;
+		int error = errno;
+		if (error != ESRCH && !is_stopping(i, tid))
+			refuse_seize(i->process, error);
+		if (error == ESRCH)
+			return false;
 	}
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	if (interrupt(tid) && frame_read(&i->frame, tid)) {
+	if (interrupt(tid, STOP_SECONDS) && frame_read(&i->frame, tid)) {
 		bool is_here = is_safe(i), repeats = repeat_interrupted(i);
 		if (is_here)
 			return true;
@@ -257,13 +271,14 @@ struct inject *inject_begin(struct process *process)
 		exit(cli_fail(
 			"process %d is statically linked, or its C library is not known: nothing can be loaded into it",
 			(int)process->pid));
-	until = seconds() + PLACE_SECONDS;
+	double start = seconds();
 	for (long pause = 100; !try_threads(i);
 	     pause = pause < 3000 ? pause * 2 : 2000 + rand() % 2000) {
-		if (seconds() > until)
+		double took = seconds() - start;
+		if (took > PLACE_MOST || (took > PLACE_SECONDS && i->rounds > PLACE_ROUNDS))
 			exit(cli_fail(
-				"process %d: in %d seconds no thread was found outside of allocator, loader and signal handlers",
-				(int)process->pid, PLACE_SECONDS));
+				"process %d: in %.0f seconds no thread was found outside of allocator, loader and signal handlers",
+				(int)process->pid, took));
 		rest(pause);
 		if (i->rounds++ % 16 == 0)
 			process_read_mappings(process);
@@ -351,7 +366,7 @@ void inject_end(struct inject *i)
 	frame_leave(&i->frame);
 	ptrace(PTRACE_INTERRUPT, i->frame.tid, 0, 0);
 	ptrace(PTRACE_CONT, i->frame.tid, 0, 0);
-	if (interrupt(i->frame.tid))
+	if (interrupt(i->frame.tid, CALL_SECONDS))
 		frame_restore(&i->frame);
 	ptrace(PTRACE_DETACH, i->frame.tid, 0, 0);
 	free(i->frame.extended);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -187,13 +188,22 @@ static void say_why_none(const char *command)
 		       "or it was killed, or ended without the C library");
 }
 
+/* A program may be killed while a snapshot of it is being written: what writes it has the report
+ * locked.  What would begin to write now waits until all has its names. */
+static FILE *open_report(const char *report)
+{
+	FILE *file = fopen(report, "re");
+	while (file && flock(fileno(file), LOCK_EX) != 0 && errno == EINTR)
+		continue;
+	return file;
+}
+
 /* Each line of the report is "+PATH", a snapshot that was written, "?PATH", one without the
  * blocks of the program's own allocator, or "-PATH: reason", one that was not written. */
-static bool read_report(const char *report, const char *command, struct cli_list *written)
+static bool read_report(FILE *file, const char *command, struct cli_list *written)
 {
 	char *line = NULL;
 	size_t capacity = 0, failed = 0;
-	FILE *file = fopen(report, "r");
 	for (ssize_t size; file && (size = getline(&line, &capacity, file)) > 0;) {
 		line[size - 1] = '\0';
 		failed += line[0] == '-';
@@ -214,8 +224,6 @@ static bool read_report(const char *report, const char *command, struct cli_list
 		written->items[written->count++] = strcpy(copy, line + 1);
 	}
 	free(line);
-	if (file)
-		fclose(file);
 	if (written->count + failed == 0)
 		say_why_none(command);
 	return written->count > 0 && failed == 0;
@@ -248,12 +256,15 @@ void record_run(const struct record_options *options, char **command)
 	start(command);
 	int status = wait_for_program();
 	struct cli_list written = {0};
-	bool whole = read_report(report, command[0], &written);
+	FILE *said = open_report(report);
+	bool whole = read_report(said, command[0], &written);
 	unlink(report);
 	unsetenv("LD_PRELOAD");
 	for (size_t i = 0; i < written.count && !options->no_symbols; i++)
 		record_name_frames(written.items[i]);
 	for (size_t i = 0; i < written.count && strchr(options->output, '%'); i++)
 		cli_note("wrote %s", written.items[i]);
+	if (said)
+		fclose(said);
 	end_as(status, whole);
 }
