@@ -125,7 +125,22 @@ static void visit(struct py_walk *w, uint32_t id)
 	py_mark(w, object);
 	py_refer_begin(w);
 	py_references(w, id, type);
-	py_refer_end(w, id, type);
+	type->last = py_refer_end(w, id, type, type->last);
+}
+
+/* A dict that the object at hand is the only one to hold. */
+static void visit_own_dict(struct py_walk *w, PyTypeObject *owner)
+{
+	const uint32_t id = w->own_dict;
+	PyObject *dict = py_object_at(w, id);
+	struct py_type *type = py_type_of(w, dict), *of = type ? py_type_at(w, owner) : NULL;
+	if (!of)
+		return;
+	*py_marks_of(w, id) |= PY_VISITED;
+	describe_object(w, id, dict, type);
+	py_refer_begin(w);
+	py_refer_own_dict(w, dict);
+	of->last_of_dict = py_refer_end(w, id, type, of->last_of_dict);
 }
 
 /* A closure's variables are said by the function, whether it
@@ -140,16 +155,15 @@ static void visit_closure(struct py_walk *w, PyFunctionObject *function)
 	describe_object(w, id, function->func_closure, type);
 	py_refer_begin(w);
 	py_refer_closure(w, function);
-	py_refer_end(w, id, type);
+	py_refer_end(w, id, type, 0);
 }
 
 static void visit_with_parts(struct py_walk *w, uint32_t id)
 {
 	PyObject *object = py_object_at(w, id);
 	visit(w, id);
-	uint32_t dict = w->own_dict;
-	if (dict && !(*py_marks_of(w, dict) & PY_VISITED) && py_going(w))
-		visit(w, dict);
+	if (w->own_dict && !(*py_marks_of(w, w->own_dict) & PY_VISITED) && py_going(w))
+		visit_own_dict(w, Py_TYPE(object));
 	if (Py_TYPE(object) == &PyFunction_Type && ((PyFunctionObject *)object)->func_closure &&
 	    py_going(w))
 		visit_closure(w, (PyFunctionObject *)object);
@@ -192,7 +206,9 @@ static inline __attribute__((always_inline)) void prefetch_keys(const PyDictObje
 {
 	__builtin_prefetch(dict->ma_keys);
 	__builtin_prefetch((const char *)dict->ma_keys + 64);
-	__builtin_prefetch(dict->ma_values);
+	/* before the values lies their order, in most versions */
+	__builtin_prefetch((const char *)dict->ma_values - 16);
+	__builtin_prefetch((const char *)dict->ma_values + 48);
 }
 
 #define AGE_PARTS 12u

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,10 +42,12 @@ static void leave_program(int pipe_end, int descriptor)
 	close_between((high > 2 ? high : 2) + 1, INT32_MAX);
 }
 
-static void run_child(int pipe_end, const struct py_options *options)
+static void run_child(int pipe_end, const struct py_options *options, bool is_traced)
 {
 	struct py_walk walk;
 	leave_program(pipe_end, options->path ? pipe_end : options->descriptor);
+	if (is_traced && (py_traces_wait(), write(pipe_end, "", 1) != 1))
+		_exit(1);
 	py_dump(&walk, options);
 	struct py_outcome outcome = {.status = (int32_t)walk.status};
 	if (walk.status != SNAP_OK) {
@@ -54,7 +58,7 @@ static void run_child(int pipe_end, const struct py_options *options)
 	_exit(written == (ssize_t)sizeof(outcome) && walk.status == SNAP_OK ? 0 : 1);
 }
 
-static pid_t fork_child(const struct py_options *options, int *result)
+static pid_t fork_child(const struct py_options *options, bool is_traced, int *result)
 {
 	int ends[2];
 	sigset_t all, before;
@@ -64,7 +68,7 @@ static pid_t fork_child(const struct py_options *options, int *result)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t child = fork();
 	if (child == 0)
-		run_child(ends[1], options);
+		run_child(ends[1], options, is_traced);
 	int failure = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);
@@ -74,6 +78,23 @@ static pid_t fork_child(const struct py_options *options, int *result)
 		*result = ends[0];
 	errno = failure;
 	return child;
+}
+
+/* False: it did not say so in time, and is no more. */
+static bool has_begun(pid_t child, int result, int seconds)
+{
+	struct pollfd end = {.fd = result, .events = POLLIN};
+	const struct timespec limit = {.tv_sec = seconds};
+	sigset_t all;
+	char said;
+	sigfillset(&all);
+	if (ppoll(&end, 1, &limit, &all) != 0)
+		return read(result, &said, 1) >= 0;
+	kill(child, SIGKILL);
+	close(result);
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	return false;
 }
 
 static uint64_t resident_bytes(void)
@@ -107,13 +128,32 @@ static bool fill_options(struct py_options *options, char *time_text, size_t siz
 	       (ssize_t)sizeof(options->hash_key);
 }
 
+static bool fork_once(const struct py_options *options, bool is_traced, struct py_fork *out)
+{
+	uint64_t before = nanoseconds(CLOCK_MONOTONIC);
+	out->child = fork_child(options, is_traced, &out->result);
+	out->stopped_seconds = (double)(nanoseconds(CLOCK_MONOTONIC) - before) / 1e9;
+	return out->child >= 0;
+}
+
+#define MOST_SECONDS 16
+
+/* A thread that frees memory takes tracemalloc's lock without the interpreter's.  If it has it at
+ * the moment of the fork, the child, where there is no such thread, would wait for ever. */
 bool py_fork_dump(struct py_options *options, struct py_fork *out)
 {
 	char time_text[32];
+	bool is_traced = py_traces_are_locked(), begun = false;
 	if (!fill_options(options, time_text, sizeof(time_text)))
 		return false;
-	uint64_t before = nanoseconds(CLOCK_MONOTONIC);
-	out->child = fork_child(options, &out->result);
-	out->stopped_seconds = (double)(nanoseconds(CLOCK_MONOTONIC) - before) / 1e9;
-	return out->child >= 0;
+	if (!is_traced)
+		return fork_once(options, false, out);
+	for (int seconds = 1; !begun && seconds <= MOST_SECONDS; seconds *= 2) {
+		if (!fork_once(options, true, out))
+			return false;
+		Py_BEGIN_ALLOW_THREADS begun = has_begun(out->child, out->result, seconds);
+		Py_END_ALLOW_THREADS
+	}
+	errno = EDEADLK;
+	return begun;
 }

@@ -1,8 +1,6 @@
 /* Attributes of instances, where each version of CPython keeps them, and what types hold. */
 #include "py_private.h"
 
-#define OWN_DICT_MAX 60 /* larger ones are collections */
-
 bool py_values_are_embedded(PyObject *dict)
 {
 #if PY_SINCE(3, 13)
@@ -29,19 +27,33 @@ static PyObject *dict_at_offset(PyObject *object)
 /* Attributes that a dict of the instance's own keeps are said of the
  * instance, too: where they are kept differs between versions and
  * even between instances, and is not what a path should be about. */
-static void claim_dict(struct py_walk *w, PyObject *dict)
+static void tell_own(struct py_walk *w, PyObject *dict)
 {
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
+	size_t count = 0;
+	w->own_is_told = true;
+	while (py_going(w) && PyDict_Next(dict, &at, &name, &value)) {
+		if (!PyUnicode_Check(name)) {
+			w->own_is_told = false;
+			continue;
+		}
+		struct py_own_item *item = &w->own[count++];
+		*item = (struct py_own_item){name, py_name_label(w, name), py_note(w, value)};
+		py_refer_id(w, item->id, item->label << PY_KIND_BITS | SNAP_REF_ALIAS);
+	}
+	w->own_count = count;
+	w->own_dict = py_note(w, dict);
+}
+
+static void claim_dict(struct py_walk *w, PyObject *dict)
+{
 	py_claim_internal(w, dict, "__dict__");
 	if (!dict || !PyDict_CheckExact(dict) || Py_REFCNT(dict) != 1 ||
-	    PyDict_GET_SIZE(dict) > OWN_DICT_MAX ||
+	    PyDict_GET_SIZE(dict) > PY_OWN_MAX ||
 	    (((PyDictObject *)dict)->ma_values && py_values_are_embedded(dict)))
 		return;
-	while (py_going(w) && PyDict_Next(dict, &at, &name, &value))
-		if (PyUnicode_Check(name))
-			py_refer(w, value, SNAP_REF_ALIAS, py_name_label(w, name));
-	w->own_dict = py_note(w, dict);
+	tell_own(w, dict);
 }
 
 #if PY_SINCE(3, 11)

@@ -158,6 +158,20 @@ static void refer_dict(struct py_walk *w, PyObject *dict, bool is_namespace)
 	}
 }
 
+void py_refer_own_dict(struct py_walk *w, PyObject *dict)
+{
+	if (!w->own_is_told) {
+		refer_dict(w, dict, true);
+		return;
+	}
+	const bool split = is_split(dict);
+	for (const struct py_own_item *item = w->own; item < w->own + w->own_count; item++) {
+		if (!split)
+			py_refer(w, item->key, SNAP_REF_KEY, SNAP_LABEL_NONE);
+		py_refer_id(w, item->id, item->label << PY_KIND_BITS | SNAP_REF_FIELD);
+	}
+}
+
 /* ---- everything else: what tp_traverse reports, with the labels that we know ---- */
 
 /* Keys that are all strings are not reported; an

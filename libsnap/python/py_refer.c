@@ -203,23 +203,28 @@ uint32_t py_plain_layout(struct py_walk *w, struct py_type *type)
 	return type->plain;
 }
 
+static bool is_layout(const struct py_walk *w, uint32_t layout, uint32_t type,
+		      const uint64_t *slots, size_t count)
+{
+	const struct py_layout_info *info = py_layout_at(w, layout);
+	const uint64_t *known = (const uint64_t *)(void *)w->layout_slots.bytes + info->first;
+	return info->type == type && info->count == count && !info->labelled &&
+	       memcmp(known, slots, count * sizeof(*slots)) == 0;
+}
+
 /* 0: there are too many. */
 static uint32_t find_layout(struct py_walk *w, struct py_type *type, const uint64_t *slots,
-			    size_t count)
+			    size_t count, uint32_t expected)
 {
 	if (count == 0)
 		return py_plain_layout(w, type);
+	if (expected && is_layout(w, expected, type->id, slots, count))
+		return expected;
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	const void *hash = (const void *)(uintptr_t)hash_of(type->id, slots, count);
 	uint32_t layout = py_map_get(&w->layout_numbers, hash);
-	if (layout) {
-		const struct py_layout_info *info = py_layout_at(w, layout);
-		const uint64_t *known =
-			(const uint64_t *)(void *)w->layout_slots.bytes + info->first;
-		bool same = info->type == type->id && info->count == count &&
-			    memcmp(known, slots, count * sizeof(*slots)) == 0;
-		return same ? layout : 0;
-	}
+	if (layout)
+		return is_layout(w, layout, type->id, slots, count) ? layout : 0;
 	if (w->layout_infos.size / sizeof(struct py_layout_info) >= LAYOUTS_MAX)
 		return 0;
 	layout = add_layout(w, type->id, slots, count);
@@ -245,24 +250,25 @@ static void label_words(struct py_walk *w, const uint64_t *slots, size_t count)
 	w->words.size += count * (LABELLED - 1) * sizeof(uint32_t);
 }
 
-void py_refer_end(struct py_walk *w, uint32_t id, struct py_type *type)
+uint32_t py_refer_end(struct py_walk *w, uint32_t id, struct py_type *type, uint32_t expected)
 {
 	const uint64_t *slots = (const uint64_t *)(void *)w->slots.bytes;
 	const size_t count = word_count(w), labels = w->slots.size / sizeof(*slots);
 	size_t named = 0;
 	uint32_t layout = 0;
 	if (labels == 0 || divide(slots, labels, &named))
-		layout = find_layout(w, type, slots, named);
+		layout = find_layout(w, type, slots, named, expected);
 	if (!layout && py_going(w)) {
 		layout = labelled_layout(w, type);
 		label_words(w, slots, count);
 	}
 	if (!py_going(w))
-		return;
+		return 0;
 	struct snap_heap_object *row = py_row_of(w, id);
 	row->layout = layout;
 	row->references = w->first_word;
 	row->reference_count = (uint32_t)count;
 	if (count == 0)
 		*py_marks_of(w, id) |= PY_LEAF;
+	return layout;
 }

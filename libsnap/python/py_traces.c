@@ -179,6 +179,21 @@ static void tracer_rows(struct py_walk *w)
 	py_unmap_pages(sums.all, sums.capacity * sizeof(*sums.all));
 }
 
+bool py_traces_are_locked(void)
+{
+	PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), "_tracemalloc");
+	PyObject *answer = module ? PyObject_CallMethod(module, "is_tracing", NULL) : NULL;
+	bool is_tracing = answer == Py_True;
+	Py_XDECREF(answer);
+	PyErr_Clear();
+	return is_tracing;
+}
+
+void py_traces_wait(void)
+{
+	Py_XDECREF(_PyTraceMalloc_GetTraceback(0, 0));
+}
+
 /* ---- either ---- */
 
 uint32_t py_trace_of(struct py_walk *w, const void *address)

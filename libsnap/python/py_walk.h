@@ -160,6 +160,15 @@ struct py_type {
 	size_t before;
 	PyCFunction size; /* __sizeof__, if it is written in C and not object's */
 	size_t member_first, member_count;
+	/* layouts of its last object, and of the last dict of such an object's own */
+	uint32_t last, last_of_dict;
+};
+
+#define PY_OWN_MAX 60 /* dicts with more items are collections */
+struct py_own_item {
+	PyObject *key;
+	uint64_t label;
+	uint32_t id;
 };
 
 /* ---- the walk ---- */
@@ -248,6 +257,10 @@ struct py_walk {
 	size_t first_word;
 	struct py_area slots; /* uint64_t: a label and a kind for each word after that */
 	uint32_t own_dict;    /* id, or 0 */
+	/* what that holds, if all its keys are names */
+	struct py_own_item own[PY_OWN_MAX];
+	size_t own_count;
+	bool own_is_told;
 
 	struct py_map layout_numbers; /* from hashes to numbers in layout_infos + 1 */
 	struct py_area layout_infos;  /* struct py_layout_info */
@@ -335,8 +348,9 @@ static inline void py_refer_key(struct py_walk *w, PyObject *to, PyObject *key)
 }
 /* All that a list or tuple holds. */
 void py_refer_items(struct py_walk *, PyObject *const *items, size_t count);
-/* Ends them: the object has that type, and the layout that they make. */
-void py_refer_end(struct py_walk *, uint32_t id, struct py_type *);
+/* Ends them: the object has that type, and the layout that they make, which is told.  The one that
+ * is expected, or 0, is looked at first. */
+uint32_t py_refer_end(struct py_walk *, uint32_t id, struct py_type *, uint32_t expected);
 /* The layout of a type's objects that refer to nothing; 0 after a failure. */
 uint32_t py_plain_layout(struct py_walk *, struct py_type *);
 
@@ -388,6 +402,8 @@ void py_collector_walk(struct py_walk *);
 void py_mark(struct py_walk *, PyObject *);
 /* Gathers the references of an object, which is the one at hand. */
 void py_references(struct py_walk *, uint32_t id, const struct py_type *);
+/* The same of a dict of the own of the object at hand. */
+void py_refer_own_dict(struct py_walk *, PyObject *dict);
 /* The same of a function's closure. */
 void py_refer_closure(struct py_walk *, PyFunctionObject *);
 /* Labels one of the references that the object's type reported; false: it did not. */
@@ -440,6 +456,9 @@ void py_foreign_give(struct py_walk *, struct py_reach *);
 /* py_traces.c */
 uint32_t py_trace_of(struct py_walk *, const void *block);
 void py_trace_rows(struct py_walk *);
+/* Whether tracemalloc has its lock taken wherever memory is allocated or freed. */
+bool py_traces_are_locked(void);
+void py_traces_wait(void); /* for that lock */
 
 /* py_contents.c */
 uint32_t py_content_of(struct py_walk *, PyObject *, const struct py_type *);

@@ -12,7 +12,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 top = os.path.join(here, "tree" if os.path.exists(os.path.join(here, "tree")) else "../..")
 with open(os.path.join(top, "libsnap/include/snap.h")) as header:
     version = re.search('SNAP_VERSION "(.*)"', header.read()).group(1)
-folders = ["format", "libsnap/worker", "libsnap/core", "libsnap/python"]
+folders = ["format", "libsnap/shared", "libsnap/core", "libsnap/python"]
 sources = sorted(os.path.relpath(path, here) for folder in folders for path in glob(os.path.join(top, folder, "*.c")))
 # What is built stays out of the sources: sources two folders up become objects two folders up.
 base = os.path.join(top, "build", "pip", "package", "base")
@@ -41,7 +41,7 @@ setup(
     entry_points={"pytest11": ["snap = snap.pytest_plugin"]},
     ext_modules=[Extension(
         "snap._snap", sources,
-        include_dirs=[os.path.join(top, folder) for folder in ("libsnap/include", "libsnap/sample", "libsnap/worker", "libsnap/core", "format")],
+        include_dirs=[os.path.join(top, folder) for folder in ("libsnap/include", "libsnap/sample", "libsnap/shared", "libsnap/core", "format")],
         define_macros=[("_GNU_SOURCE", None), ("_FILE_OFFSET_BITS", "64")],
         extra_compile_args=["-std=c11", "-fvisibility=hidden"],
         libraries=["zstd"])],

@@ -67,7 +67,7 @@ class Pending:
         if status == "ok":
             return
         if number:
-            raise OSError(number, message, self._file)
+            raise OSError(number, os.strerror(number), self._file)
         if status == "out of memory":
             raise MemoryError(message)
         raise ValueError(message)
@@ -138,6 +138,11 @@ def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
     return None
 
 
+def _reason(error):
+    """What an error says beside the file's name."""
+    return getattr(error, "strerror", None) or error
+
+
 def _numbered(path, number):
     root, extension = os.path.splitext(path)
     return "%s.%d%s" % (root, number, extension)
@@ -151,11 +156,14 @@ def _watch(file, options):
         try:
             dump(path, **options)
         except (OSError, ValueError, MemoryError) as e:
-            print("snap: %s: %s" % (path, e), file=sys.stderr)
+            print("snap: %s: %s" % (path, _reason(e)), file=sys.stderr)
 
 
 def _arm(number, file, **options):
-    _snap.arm(number)
+    try:
+        _snap.arm(number)
+    except OSError as e:
+        raise OSError(e.errno, "signal %d: %s" % (number, e.strerror)) from None
     _thread.start_new_thread(_watch, (os.path.abspath(os.fsdecode(file)), options))
 
 

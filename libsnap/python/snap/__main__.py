@@ -90,7 +90,7 @@ def _write(options, owner):
     try:
         snap.dump(options.output, hashes=options.hashes)
     except (OSError, ValueError, MemoryError) as e:
-        print("snap: %s: %s" % (options.output, e), file=sys.stderr)
+        print("snap: %s: %s" % (options.output, snap._reason(e)), file=sys.stderr)
         return False
     return True
 

@@ -28,16 +28,18 @@ start() {
 	rm -f started
 	"$1" "$here/attach_target.py" "$2" started >"said" 2>&1 &
 	target=$!
-	for ((i = 0; i < 200; i++)); do [ -e started ] && break; sleep 0.05; done
-	sleep 0.1
+	await test -e started
+	case $2 in idle | blocked | epoll) await waits ;; esac
 }
+
+waits() { grep -qs "^State:.S" "/proc/$target/status"; }
 
 # attach NAME KIND: as often as STRESS says; prints what went wrong.
 attach() {
 	local i
 	for ((i = 1; i <= STRESS; i++)); do
 		rm -f taken.snap
-		timeout 100 snap-record --pid "$target" -o taken.snap --take || { echo "attach $i: status $?"; return; }
+		timeout 300 snap-record --pid "$target" -o taken.snap --take || { echo "attach $i: status $?"; return; }
 		snap-info --verify taken.snap >verified 2>&1 || cat verified
 		[ "$(snap-top -k type -n 0 --format=tsv taken.snap | awk -F'\t' '$NF == "__main__.Marker" { print $2 }')" = 10 ] || echo "attach $i: not all objects"
 		[ "$(snap-info --properties --format=tsv taken.snap | grep -c '^layouts')" = 0 ] || echo "attach $i: without labels"

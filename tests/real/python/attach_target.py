@@ -90,7 +90,7 @@ KINDS = {
 
 def asked(number, frame):
     seen = dict(beats)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while any(beats[name] == seen[name] for name in seen if name != "0") and time.monotonic() < deadline:
         time.sleep(0.01)
     moving = all(beats[name] > seen[name] for name in seen if name != "0")

@@ -30,7 +30,7 @@ answer() {
 # Memory that no object of Python's has: the tracker sees it, and the extension says whose line asks for it.
 check_native() {
 	local version=$1 python=$2
-	PYTHONPATH=$BUILD/python snap-record -q -o "$work/series" -- "$python" -B "$cases/run.py" ctypes_malloc || echo "# run.py failed"
+	PYTHONPATH=$BUILD/python snap-record -q -o "$work/series" -- "$python" -B "$cases/run.py" ctypes_malloc || echo "# run.py failed" >&2
 	is "$(snap-diff -k lineno -n 1 --format=tsv "$work/series#1" "$work/series#2" | sed -n 2p | cut -f2,6,7)" \
 		"200	$cases/ctypes_malloc.py	9" "CPython $version: ctypes_malloc"
 	is "$(snap-diff -k function -n 1 --format=tsv "$work/series#1" "$work/series#2" | sed -n 2p | cut -f6)" step "CPython $version: its function"
@@ -45,7 +45,7 @@ check_version() {
 		"-I$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')" "$cases/forgetful.c" -o "$work/$1/forgetful.so"
 	while read -r case path; do
 		PYTHONPATH=$BUILD/python:$work/$1 "$python" -B "$cases/run.py" "$case" "$work/$1/old" "$work/$1/new" ||
-			echo "# run.py failed"
+			echo "# run.py failed" >&2
 		is "$(answer "$work/$1/old" "$work/$1/new")" "$path" "CPython $1: $case"
 		[ "$case" != c_extension ] ||
 			is "$(snap-refs --foreign -n 0 --format=tsv "$work/$1/new" | awk -F '\t' '$13 == "c_extension.Row" && $10 == "foreign_type" { print $3, $4 }')" \

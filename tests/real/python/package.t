@@ -40,11 +40,10 @@ for trace in --trace --trace=1 "--trace 1" "--interval 500"; do
 done
 "$python" -m snap -o end.snap --signal USR1 blocked.py &
 blocked=$!
-await() { for _ in {1..600}; do [ ! -e "$1" ] || return 0; sleep 0.05; done; return 1; }
-await ready
+await test -e ready
 kill -USR1 $blocked
 rm -f end.1.snap
-ok "a signal while the program is blocked" await end.1.snap
+ok "a signal while the program is blocked" await test -e end.1.snap
 kill $blocked
 wait $blocked
 ok "gives a good snapshot" snap-info --verify end.1.snap

@@ -6,7 +6,7 @@ python=$(command -v python3)
 ok "builds" build_for "$python"
 fetch peers "$top/tests/real/pip" "$python" guppy3==3.1.7 pympler==1.1 objgraph==3.7.0
 cd "$work" || exit 1
-PYTHONPATH=$BUILD/python:$peers PYTHONDONTWRITEBYTECODE=1 "$python" "$top/tests/real/python/peers.py" . || echo "# peers.py failed"
+PYTHONPATH=$BUILD/python:$peers PYTHONDONTWRITEBYTECODE=1 "$python" "$top/tests/real/python/peers.py" . || echo "# peers.py failed" >&2
 
 # Lines "TYPE COUNT BYTES" of what there is a hundred more of.  The values of an Order are inside of it since CPython 3.11, in a dict
 # before: its own bytes are told in many ways.

@@ -20,17 +20,24 @@ echo 'void churn(int n) { for (volatile int i = 0; i < n; i++); }' >churn.c
 ${CC:-cc} -O2 -shared -fPIC churn.c -o churn.so
 export CHURN=$work/churn.so
 
+# Whether the main thread is in the call in which it stays: clock_nanosleep() or accept4(), and not waiting for a lock.
+waits() {
+	local call
+	read -r call _ 2>/dev/null <"/proc/$target/syscall"
+	case $call in 230 | 288) ;; *) return 1 ;; esac
+}
+
 # start KIND [OPTION...]: sets $target and its $tracer.
 start() {
 	local kind=$1; shift
 	rm -f started taken.snap
 	strace -f -qq -o strace.out -e trace=none "$python" "$@" "$here/attach_target.py" "$kind" started >said 2>&1 &
 	tracer=$!
-	for ((i = 0; i < 200; i++)); do [ -e started ] && break; sleep 0.05; done
-	sleep 0.2
+	await test -e started
 	read -r target <"/proc/$tracer/task/$tracer/children"
+	case $kind in idle | blocked*) await waits ;; esac
 }
-take() { timeout 100 snap-record --pid "$target" -o taken.snap --take; }
+take() { timeout 300 snap-record --pid "$target" -o taken.snap --take; }
 # end NAME THREADS
 end() {
 	kill -TERM "$target"

@@ -1,4 +1,5 @@
 """snap.start(): where memory was allocated, beside what tracemalloc says of the same blocks."""
+import ctypes
 import gc
 import math
 import os
@@ -166,4 +167,20 @@ snap.stop()
 lines = by_line(Stacks(path).blocks(), lambda size: size > 512)
 check(lines.get(line) == (100 * sys.getsizeof(bytes(800)), 100), "below another's hooks", lines)
 kept = None
+
+# ---- a thread that frees without the interpreter's lock: the child must not wait for what it holds ----
+
+library, going = ctypes.CDLL(os.environ["FREES"]), ctypes.c_int(1)
+tracemalloc.start()
+library.begin(ctypes.byref(going))
+for i in range(40):
+    pending = snap.dump(path, graph=False, wait=False)
+    late = caught(pending.wait, 300)
+    if late:
+        pending.cancel()
+        break
+going.value = 0
+library.end()
+tracemalloc.stop()
+check(late is None, "tracemalloc's lock is free in the child", i, late)
 check(isinstance(caught(snap.dump, path, traces=True), ValueError), "what was stopped is forgotten")

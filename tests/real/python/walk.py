@@ -233,7 +233,7 @@ large = [collections.Counter({"key %d" % i: i for i in range(200000)}),
          collections.OrderedDict((i, [i]) for i in range(200000)), Row([i] for i in range(200000))]
 pending = snap.dump(os.path.join(work, "large.snap"), wait=False)
 try:
-    pending.wait(60)
+    pending.wait(600)
     check(True, "time grows as they do")
 except TimeoutError:
     pending.cancel()
