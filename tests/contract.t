@@ -125,6 +125,16 @@ import json, sys
 names = [json.dumps(r) for r in json.load(sys.stdin)["rows"]]
 print(any("\\udcff\\udcc0\\udc80" in n for n in names))')" True "bytes that are no UTF-8 are kept in JSON"
 
+# Who asks for the wrong format is told the right one.
+printf 'JAVA PROFILE 1.0.2' >dump; cp "$top/tests/real/v8_tiny.heapsnapshot" heap; gzip -c heap >packed; python3 -c 'import pickle; pickle.dump(1, open("pickled", "wb"), 4)'
+for wrong in "v8 dump hprof" "tracemalloc dump hprof" "hprof heap v8" "v8 packed zcat" "hprof pickled tracemalloc" "v8 old.snap already"; do
+	read -r format file right <<<"$wrong"
+	snap-import $format -o none.snap $file 2>err
+	is "$? $(sed -n '2s/:.*looks like/:/p' err | grep -c "$right") $(wc -l <err) $(test -e none.snap; echo $?)" "2 1 2 1" "snap-import $format $file: $right"
+done
+is "$(snap-import hprof -o none.snap packed 2>&1 | sed -n '2s/.*: //p')" "snap-import v8" "inside of what is compressed, too"
+ok "compressed snapshots are said to be so" eval 'gzip -c old.snap | snap-top 2>&1 | grep -q zcat'
+
 # A reader that goes away ends a tool quietly.
 "$BUILD/tests/helper/big" big.snap 300000
 for tool in snap-top snap-info snap-dump; do
@@ -139,11 +149,6 @@ for tool in snap-top snap-info snap-dump; do
 done
 
 # --memory holds, and the answer stays the same.  The allowance is for the program and its libraries.
-peak() { # COMMAND...: KiB
-	python3 -c 'import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
-}
 for command in "snap-top -k type" "snap-top -k lineno --include=file1.c" "snap-info --verify" "snap-dump"; do
 	$command big.snap >plain 2>/dev/null; $command --memory=16M big.snap >small 2>err
 	is "$?/$(cat err)" 0/ "$command --memory=16M answers"

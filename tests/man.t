@@ -39,7 +39,7 @@ for source in "$top"/tools/snap-*.c; do
 		status=$?
 		[ $status -le 1 ]
 		is "$?" 0 "$tool.1: $command"
-		[ $status -le 1 ] || sed 's/^/# /' "$work/out" | head -5
+		[ $status -le 1 ] || explain <"$work/out"
 	done < <(examples "$page")
 	ok "$tool.1 has examples" test "$count" -gt 0
 done

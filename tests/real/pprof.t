@@ -12,7 +12,7 @@ cat >stacks.py <<'PYTHON'
 import re, sys
 text = sys.stdin.read()
 places = {}
-for number, name, file, line in re.findall(r"^ +(\d+): 0x0 (?:M=1 )?(.*) (\S*):(\d+):0 s=0.*$", text, re.M):
+for number, name, file, line in re.findall(r"^ +(\d+): 0x0 (?:M=1 )?(.*) (\S*?):(\d+)(?::0)? s=0.*$", text, re.M):
     places[number] = name + (" (%s:%s)" % (file, line) if line != "0" else "@" + file if file else "")
 for count, size, stack in re.findall(r"^ +(-?\d+) +(-?\d+): ([\d ]+)$", text, re.M):
     print(count, size, ";".join(places[number] for number in reversed(stack.split())))

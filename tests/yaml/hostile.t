@@ -7,7 +7,7 @@ refuses() {
 	local name=$1 place=$2 reason=$3
 	cat >"$work/text.yaml"
 	echo before >"$work/out.snap"
-	timeout 5 snap-make -o "$work/out.snap" "$work/text.yaml" >"$work/said" 2>&1
+	limited 5 snap-make -o "$work/out.snap" "$work/text.yaml" >"$work/said" 2>&1
 	is "$?, $(tr -d '\0' <"$work/said" | sed "s|$work/||")" "2, snap-make: text.yaml:$place: $reason" "$name"
 	is "$(cat "$work/out.snap"; ls "$work" | grep -c snap)" "before
 1" "$name: the file is as it was"
@@ -41,7 +41,7 @@ refuses "no text" 1:1 "no text" </dev/null
 
 # Bombs: each would take libyaml 0.2.5 seconds or minutes.  The text is in bomb.yaml.
 bomb() {
-	status 2 "$1" timeout 5 snap-make -o "$work/bomb.snap" "$work/bomb.yaml"
+	status 2 "$1" limited 5 snap-make -o "$work/bomb.snap" "$work/bomb.yaml"
 	cp "$work/.out" "$work/said"
 	ok "$1: refused as it should be" grep -qE "$2" "$work/said"
 }
