@@ -4,6 +4,7 @@
  *	graph FILE [MEMORY [THREADS]]        measure, in so many MiB of memory, by so many threads
  *	graph --make OBJECTS REFERENCES FILE write a snapshot to measure: many types, lists, trees,
  *hubs and caches */
+#include "random.h"
 #include "snap_graph.h"
 
 #include <inttypes.h>
@@ -111,10 +112,7 @@ static uint64_t state = 88172645463325252u;
 
 static uint64_t pick(uint64_t below)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (state >> 16) % below;
+	return (random_next(&state) >> 16) % below;
 }
 
 #define TYPES 200

@@ -26,7 +26,7 @@ ask() {
 ask row snap-refs FILE "row:$((count / 2))"
 ask brief snap-refs --brief FILE "row:$((count / 2))"
 ask top snap-top --retained -k type FILE
-for key in root path field fill; do
+for key in root path field fill duplicate; do
 	ask "top-$key" snap-top --retained -k $key FILE
 done
 ask pattern snap-top --retained -k type -i 'type:java.*' FILE
@@ -38,6 +38,9 @@ ask retainers-4000 snap-refs --dominators -n 4000 FILE
 ask diff snap-diff --retained -k type FILE FILE
 ask diff-owners snap-diff -k dominator FILE FILE
 ask diff-path snap-diff --retained -k path FILE FILE
+for type in 'byte[]' java.lang.String java.lang.Integer 'java.util.HashMap$Node' java.util.ArrayList; do
+	ask "$type" snap-refs FILE "type:$type"
+done
 ask cycles snap-refs --cycles FILE
 ask unreachable snap-refs --unreachable FILE
 ask suspects snap-refs --suspects FILE

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "random.h"
 #include "snap_track.h"
 
 #define DEPTH      20u
@@ -35,13 +36,6 @@
 
 static uint8_t paths[STACKS_MAX][DEPTH];
 static unsigned scale = 1;
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
-}
 
 /* ---- stacks ---- */
 
@@ -82,7 +76,7 @@ static void make_paths(void)
 	uint64_t state = 88172645463325252u;
 	for (unsigned i = 0; i < STACKS_MAX; i++) {
 		for (unsigned d = 0; d < DEPTH - 1; d++)
-			paths[i][d] = (uint8_t)((next_random(&state) >> 32) % FUNCTIONS);
+			paths[i][d] = (uint8_t)((random_next(&state) >> 32) % FUNCTIONS);
 		paths[i][DEPTH - 1] = FUNCTIONS;
 	}
 }
@@ -109,7 +103,7 @@ static _Atomic(void *) slots[LIVE];
 static void churn(bool brief, uint64_t seed, unsigned rounds)
 {
 	for (unsigned i = 0; i < rounds; i++) {
-		uint64_t r = next_random(&seed);
+		uint64_t r = random_next(&seed);
 		void *p = allocate((unsigned)(r >> 20) % STACKS, random_size(r));
 		if (!brief || (r >> 3) % 10 == 0)
 			p = atomic_exchange_explicit(&slots[(r >> 32) % LIVE], p,
@@ -139,7 +133,7 @@ static void leak(void)
 {
 	uint64_t seed = 42;
 	for (unsigned i = 0; i < 5000000 / scale; i++) {
-		uint64_t r = next_random(&seed);
+		uint64_t r = random_next(&seed);
 		allocate((unsigned)(r >> 20) % STACKS_MAX, 16 + (size_t)(r & 127));
 	}
 }

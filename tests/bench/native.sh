@@ -80,7 +80,7 @@ beside_heaptrack() {
 
 load() { measured "$1" "$2" "$BUILD/tests/bench/native" "$1" "$scale"; }
 # built NAME FLAGS...: native.c as a program of that name
-built() { ${CC:-cc} -O2 "${@:2}" -I"$top/libsnap/include" -D_GNU_SOURCE "$here/native.c" -o "$work/$1" -lpthread 2>"$work/.error"; }
+built() { ${CC:-cc} -O2 "${@:2}" -I"$top/libsnap/include" -I"$top/tests" -D_GNU_SOURCE "$here/native.c" -o "$work/$1" -lpthread 2>"$work/.error"; }
 # sanitized SERIES PROGRAM OPTIONS ARGUMENT...
 sanitized() { LSAN_OPTIONS=exitcode=0:$3 run "$1" "$work/$2" "${@:4}" 2>/dev/null; }
 # frames PROGRAM OPTIONS: how many it records of a stack that has 20 below main(), with malloc() itself
@@ -154,6 +154,8 @@ if built sanitized -fsanitize=leak && built pointers -fno-omit-frame-pointer && 
 	leak_sanitizer brief "$brief"
 	leak_sanitizer leak "$leaked"
 	leak_sanitizer threads "$threaded"
+else
+	note "LeakSanitizer" "not measured: no program is built with it"
 fi
 if [ -z "$(LD_PRELOAD=$jemalloc sh -c : 2>&1)" ]; then
 	jemalloc_sampled churn "$churned"

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "random.h"
 #include "snap.h"
 
 #define TYPES  200u
@@ -42,14 +43,6 @@ static void must(enum snap_status status, const struct snap_error *error)
 		return;
 	fprintf(stderr, "writer: %s\n", error->message);
 	exit(2);
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
 }
 
 static double cpu_seconds(void)
@@ -94,7 +87,7 @@ static uint64_t address(uint64_t i)
 /* Of the targets a third are neighbours, a third few and often used, a third anywhere. */
 static uint64_t target(uint64_t i, uint64_t k, uint64_t objects, uint64_t *random)
 {
-	uint64_t r = next_random(random);
+	uint64_t r = random_next(random);
 	if (k % 3 == 0)
 		return address(i + 1 < objects ? i + 1 : 0);
 	return address(k % 3 == 1 ? r % 100 % objects : r % objects);
@@ -107,7 +100,7 @@ static void add_heap(struct snap_writer *w, uint64_t objects, uint64_t each)
 	uint64_t random = 88172645463325252u;
 	add_names(w, &names);
 	for (uint64_t i = 0; i < objects; i++) {
-		uint64_t type = next_random(&random) % TYPES;
+		uint64_t type = random_next(&random) % TYPES;
 		type = type * type / TYPES; /* some are more frequent */
 		struct snap_object object = {.id = address(i),
 					     .size = 16 + type * 8,
