@@ -13,6 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How long a child may wait for tracemalloc's lock: 8 children 10 ms each, 8 more twice as long, ... */
+#define LEAST_MILLISECONDS 10
+#define SAME_LIMIT         8
+#define MOST_CHILDREN      56
+#define MOST_MILLISECONDS  60000
+
 static void close_between(int first, int last)
 {
 	if (first > last)
@@ -46,8 +52,12 @@ static void run_child(int pipe_end, const struct py_options *options, bool is_tr
 {
 	struct py_walk walk;
 	leave_program(pipe_end, options->path ? pipe_end : options->descriptor);
-	if (is_traced && (py_traces_wait(), write(pipe_end, "", 1) != 1))
-		_exit(1);
+	if (is_traced) {
+		bool said = write(pipe_end, "", 1) == 1;
+		py_traces_wait();
+		if (!said || write(pipe_end, "", 1) != 1)
+			_exit(1);
+	}
 	py_dump(&walk, options);
 	struct py_outcome outcome = {.status = (int32_t)walk.status};
 	if (walk.status != SNAP_OK) {
@@ -80,16 +90,23 @@ static pid_t fork_child(const struct py_options *options, bool is_traced, int *r
 	return child;
 }
 
-/* False: it did not say so in time, and is no more. */
-static bool has_begun(pid_t child, int result, int seconds)
+/* False: there was no answer in time. */
+static bool await_byte(int result, int milliseconds)
 {
 	struct pollfd end = {.fd = result, .events = POLLIN};
-	const struct timespec limit = {.tv_sec = seconds};
+	const struct timespec limit = {.tv_sec = milliseconds / 1000,
+				       .tv_nsec = milliseconds % 1000 * 1000000L};
 	sigset_t all;
 	char said;
 	sigfillset(&all);
-	if (ppoll(&end, 1, &limit, &all) != 0)
-		return read(result, &said, 1) >= 0;
+	return ppoll(&end, 1, &limit, &all) != 0 && read(result, &said, 1) >= 0;
+}
+
+/* The child says first that it runs, then that it has had the lock.  False: it did not, and is no more. */
+static bool has_begun(pid_t child, int result, int milliseconds)
+{
+	if (await_byte(result, MOST_MILLISECONDS) && await_byte(result, milliseconds))
+		return true;
 	kill(child, SIGKILL);
 	close(result);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
@@ -136,10 +153,9 @@ static bool fork_once(const struct py_options *options, bool is_traced, struct p
 	return out->child >= 0;
 }
 
-#define MOST_SECONDS 16
-
 /* A thread that frees memory takes tracemalloc's lock without the interpreter's.  If it has it at
- * the moment of the fork, the child, where there is no such thread, would wait for ever. */
+ * the moment of the fork, the child, where there is no such thread, would wait for ever.  One that
+ * does nothing else has it more often than not, so that many children are tried. */
 bool py_fork_dump(struct py_options *options, struct py_fork *out)
 {
 	char time_text[32];
@@ -148,10 +164,11 @@ bool py_fork_dump(struct py_options *options, struct py_fork *out)
 		return false;
 	if (!is_traced)
 		return fork_once(options, false, out);
-	for (int seconds = 1; !begun && seconds <= MOST_SECONDS; seconds *= 2) {
+	for (int children = 0; !begun && children < MOST_CHILDREN; children++) {
 		if (!fork_once(options, true, out))
 			return false;
-		Py_BEGIN_ALLOW_THREADS begun = has_begun(out->child, out->result, seconds);
+		Py_BEGIN_ALLOW_THREADS begun = has_begun(
+			out->child, out->result, LEAST_MILLISECONDS << children / SAME_LIMIT);
 		Py_END_ALLOW_THREADS
 	}
 	errno = EDEADLK;
