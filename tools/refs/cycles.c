@@ -169,12 +169,7 @@ static void print_members(struct refs *refs, const struct refs_groups *members, 
 {
 	for (uint64_t i = from; refs_lists(refs, i - from, to - from, "types"); i++) {
 		struct refs_group group = refs_groups_at(members, i);
-		struct refs_line line = refs_line("member");
-		line.number = number;
-		line.depth = 1;
-		line.count = group.count;
-		refs_describe(refs, &line, group.row);
-		line.bytes = REFS_ABSENT;
+		struct refs_line line = refs_member_line(refs, &group, number);
 		if (group.count == 1)
 			append_place(refs, &line, group.row);
 		refs_print(refs, &line);

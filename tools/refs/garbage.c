@@ -118,6 +118,18 @@ static void show_cycle(struct refs *refs, const struct refs_group *alike, uint64
 	refs_print(refs, &line);
 }
 
+struct refs_line refs_member_line(struct refs *refs, const struct refs_group *members,
+				  uint64_t number)
+{
+	struct refs_line line = refs_line("member");
+	line.number = number;
+	line.depth = 1;
+	line.count = members->count;
+	refs_describe(refs, &line, members->row);
+	line.bytes = REFS_ABSENT;
+	return line;
+}
+
 static void show_members(const struct garbage *g, uint64_t from, uint64_t to, uint64_t number)
 {
 	struct refs *refs = g->refs;
@@ -126,12 +138,7 @@ static void show_members(const struct garbage *g, uint64_t from, uint64_t to, ui
 		return;
 	for (uint64_t i = from; refs_lists(refs, i - from, to - from, "types"); i++) {
 		struct refs_group part = refs_groups_at(&g->members, i);
-		struct refs_line line = refs_line("member");
-		line.number = number;
-		line.depth = 1;
-		line.count = part.count;
-		refs_describe(refs, &line, part.row);
-		line.bytes = REFS_ABSENT;
+		struct refs_line line = refs_member_line(refs, &part, number);
 		refs_append_site(refs, &line.site, part.kind);
 		refs_print(refs, &line);
 	}

@@ -182,6 +182,8 @@ void refs_show_dominators(struct refs *);
 /* Those that targets are in, or all, with what keeps each alive. */
 void refs_show_cycles(struct refs *, bool of_targets);
 void refs_show_garbage_cycles(struct refs *);
+/* Of members of one type in the cycle of that number; without their place. */
+struct refs_line refs_member_line(struct refs *, const struct refs_group *members, uint64_t number);
 /* Who holds a cycle that no root reaches, if anything does. */
 void refs_show_holder(struct refs *, uint64_t cycle, uint64_t number);
 void refs_show_freed(struct refs *);
