@@ -103,6 +103,9 @@ int main(void)
 	return 0;
 }
 TEXT
+# Some kernels place more at random than the judge bears; some containers forbid to do without.
+steady=
+setarch -R true 2>/dev/null && steady="setarch -R"
 leaks="24 1001 1002 1003 1004 1005 1006 1007 1008 1009 1010 "
 for flags in -O0 -O2; do
 	${CC:-cc} $flags -g -I"$top/tests" leaks.c -o leaks -lpthread
@@ -111,7 +114,7 @@ for flags in -O0 -O2; do
 	is "$(snap-refs --unreachable --format=tsv leaks.snap | awk -F '\t' '$10 == "garbage" { print $3, $6 }')" "11 10079" \
 		"$flags: all of them, in sum"
 	if ${CC:-cc} $flags -g -fno-omit-frame-pointer -fsanitize=leak -I"$top/tests" leaks.c -o judged -lpthread 2>/dev/null; then
-		LSAN_OPTIONS=report_objects=1 ./judged 2>&1 | sed -n 's/^0x[0-9a-f]* (\([0-9]*\) bytes).*/\1/p' | sort -n | tr '\n' ' ' >judged.out
+		LSAN_OPTIONS=report_objects=1 $steady ./judged 2>&1 | sed -n 's/^0x[0-9a-f]* (\([0-9]*\) bytes).*/\1/p' | sort -n | tr '\n' ' ' >judged.out
 		is "$(cat judged.out)" "$leaks" "$flags: LeakSanitizer finds the same"
 	fi
 done
@@ -236,20 +239,20 @@ OWN void keeps(void)
 	__asm__ volatile("" : : "r"(own));
 }
 OWN static void clear(void) { volatile char below[65536]; memset((char *)below, 0, sizeof below); }
-static void start(void *(*function)(void *), const char *name)
+static void start(void *(*function)(void *), const char *name, int asleep)
 {
 	pthread_t t;
 	pthread_create(&t, NULL, function, NULL);
 	pthread_setname_np(t, name);
 	sem_wait(&ready);
+	asleep_await(asleep);
 }
 int main(void)
 {
 	void *volatile local = malloc(1108);
-	start(thread, "sleeps");
-	start(runner, "runs");
-	start(loser, "loses");
-	asleep_await(2); /* and one runs */
+	start(thread, "sleeps", 1);
+	start(runner, "runs", 1);
+	start(loser, "loses", 2);
 	clear();
 	keeps();
 	return local == NULL;
@@ -370,8 +373,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < ways; i++) {
 		pthread_create(&t, NULL, holds, (void *)(size_t)i);
 		waiting = i == 0 ? t : waiting;
+		asleep_await(i < 12 ? i + 1 : 12); /* one after the other, so that none waits for another's lock */
 	}
-	asleep_await(ways < 12 ? ways : 12);
 	while (ways > 12 && !spins)
 		continue;
 	_exit(0);
