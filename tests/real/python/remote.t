@@ -31,19 +31,24 @@ waits() {
 start() {
 	local kind=$1; shift
 	rm -f started taken.snap
+	touch begun
 	strace -f -qq -o strace.out -e trace=none "$python" "$@" "$here/attach_target.py" "$kind" started >said 2>&1 &
 	tracer=$!
 	await test -e started
 	read -r target <"/proc/$tracer/task/$tracer/children"
 	case $kind in idle | blocked*) await waits ;; esac
 }
+# Of others that run at the same time some may be there, which go away.
+folders() { find /tmp -maxdepth 1 -name 'snap-record.??????' -newer begun 2>/dev/null; }
+none_is_left() { left=$(folders); [ -z "$left" ]; }
 take() { timeout 300 snap-record --pid "$target" -o taken.snap --take; }
 # end NAME THREADS
 end() {
 	kill -TERM "$target"
 	wait "$tracer"
 	is "$?, $(cat said)" "0, alive, $2 threads, left []" "$1: it goes on"
-	is "$(ls -d taken.snap /tmp/snap-record.?????? 2>/dev/null)" "$3" "$1: nothing else is left"
+	await none_is_left
+	is "$(ls -d taken.snap 2>/dev/null)$left" "$3" "$1: nothing else is left"
 }
 
 for entry in "busy 1" "pure 1" "malloc 2" "gc 1" "threads 4"; do
@@ -69,9 +74,11 @@ refused() {
 refused idle "main thread ran no Python code" 1
 refused blocked-busy "main thread ran no Python code" 2
 refused busy "refuses remote debugging" 1 -X disable-remote-debug
+# Whether it has handlers of signals, of which SIGTERM is the fifteenth.
+waits_for_answer() { grep -qs '^Name:.snap-record' "/proc/$taker/status" && grep -qs '^SigCgt:.*[4-7c-f]...$' "/proc/$taker/status"; }
 start idle
 snap-record --pid "$target" -o taken.snap --take 2>err & taker=$!
-sleep 1
+await waits_for_answer
 kill -TERM $taker
 wait $taker
 is "$?/$(grep -c interrupted err)" 2/1 "the wait can be ended"
