@@ -176,32 +176,32 @@ INTO    = $(DESTDIR)$(PREFIX)
 NAMES   = $(notdir $(TOOLS))
 COMPLETIONS = $(INTO)/share/bash-completion/completions
 install: all
-	install -d $(INTO)/bin $(INTO)/lib/pkgconfig $(INTO)/include $(INTO)/share/man/man1 $(INTO)/share/snap $(COMPLETIONS)
-	install $(TOOLS) $(INTO)/bin
-	install -m 644 $(BUILD)/libsnap.a $(INTO)/lib
-	install $(TRACKER) $(CALLS) $(INTO)/lib
-	install $(SHARED) $(INTO)/lib
-	ln -sf libsnap.so.$(VERSION) $(INTO)/lib/$(SONAME)
-	ln -sf $(SONAME) $(INTO)/lib/libsnap.so
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libsnap/snap.pc.in > $(INTO)/lib/pkgconfig/libsnap.pc
-	install -m 644 $(wildcard libsnap/include/*.h) $(INTO)/include
-	install -m 644 $(wildcard tools/*.1) $(INTO)/share/man/man1
-	install -m 644 spec/snap.magic $(INTO)/share/snap/magic
-	install -m 644 spec/FORMAT.md spec/registry.yaml $(INTO)/share/snap
-	for name in $(NAMES); do install -m 644 tools/completion.bash $(COMPLETIONS)/$$name || exit 1; done
+	install -d "$(INTO)/bin" "$(INTO)/lib/pkgconfig" "$(INTO)/include" "$(INTO)/share/man/man1" "$(INTO)/share/snap" "$(COMPLETIONS)"
+	install $(TOOLS) "$(INTO)/bin"
+	install -m 644 $(BUILD)/libsnap.a "$(INTO)/lib"
+	install $(TRACKER) $(CALLS) "$(INTO)/lib"
+	install $(SHARED) "$(INTO)/lib"
+	ln -sf libsnap.so.$(VERSION) "$(INTO)/lib/$(SONAME)"
+	ln -sf $(SONAME) "$(INTO)/lib/libsnap.so"
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' libsnap/snap.pc.in > "$(INTO)/lib/pkgconfig/libsnap.pc"
+	install -m 644 $(wildcard libsnap/include/*.h) "$(INTO)/include"
+	install -m 644 $(wildcard tools/*.1) "$(INTO)/share/man/man1"
+	install -m 644 spec/snap.magic "$(INTO)/share/snap/magic"
+	install -m 644 spec/FORMAT.md spec/registry.yaml "$(INTO)/share/snap"
+	for name in $(NAMES); do install -m 644 tools/completion.bash "$(COMPLETIONS)/$$name" || exit 1; done
 
 # For one CPython after the other, beside the tools: snap-record finds it there, and so does PYTHONPATH.
 install-python: python
-	install -d $(INTO)/lib/snap/python/snap
-	install -m 644 $(wildcard libsnap/python/snap/*.py*) libsnap/python/snap/py.typed $(BUILD)/python/snap/_snap*.so $(INTO)/lib/snap/python/snap
+	install -d "$(INTO)/lib/snap/python/snap"
+	install -m 644 $(wildcard libsnap/python/snap/*.py*) libsnap/python/snap/py.typed $(BUILD)/python/snap/_snap*.so "$(INTO)/lib/snap/python/snap"
 
 uninstall:
-	rm -f $(NAMES:%=$(INTO)/bin/%) $(NAMES:%=$(COMPLETIONS)/%)
-	rm -f $(INTO)/lib/libsnap.a $(INTO)/lib/libsnap.so $(INTO)/lib/libsnap.so.* $(INTO)/lib/pkgconfig/libsnap.pc
-	rm -f $(INTO)/lib/$(notdir $(TRACKER)) $(INTO)/lib/$(notdir $(CALLS))
-	rm -f $(patsubst libsnap/include/%,$(INTO)/include/%,$(wildcard libsnap/include/*.h))
-	rm -f $(patsubst tools/%,$(INTO)/share/man/man1/%,$(wildcard tools/*.1))
-	rm -rf $(INTO)/share/snap $(INTO)/lib/snap
+	rm -f $(NAMES:%="$(INTO)/bin/%") $(NAMES:%="$(COMPLETIONS)/%")
+	rm -f "$(INTO)/lib/libsnap.a" "$(INTO)/lib/libsnap.so" "$(INTO)/lib/libsnap.so".* "$(INTO)/lib/pkgconfig/libsnap.pc"
+	rm -f "$(INTO)/lib/$(notdir $(TRACKER))" "$(INTO)/lib/$(notdir $(CALLS))"
+	rm -f $(patsubst libsnap/include/%,"$(INTO)/include/%",$(wildcard libsnap/include/*.h))
+	rm -f $(patsubst tools/%,"$(INTO)/share/man/man1/%",$(wildcard tools/*.1))
+	rm -rf "$(INTO)/share/snap" "$(INTO)/lib/snap"
 
 dist:
 	@mkdir -p $(BUILD)

@@ -3,7 +3,7 @@
 # and finds nothing left.
 . "$(dirname "$0")/lib.sh"
 cc=${CC:-cc} cxx=${CXX:-g++} make=${MAKE:-make}
-root=$work/root prefix=/opt/snap
+root="$work/a folder" prefix=/opt/snap # a name with a space, with which pkg-config cannot do
 run_make() { $make -s -C "$top" BUILD="$BUILD" DESTDIR="$root" PREFIX=$prefix "$1"; }
 
 ok "installs" run_make install
@@ -43,7 +43,8 @@ int main(int argc, char **argv)
 TEXT
 cp program.c program.cpp
 version=$(sed -n 's/.*SNAP_VERSION "\(.*\)"/\1/p' "$top/libsnap/include/snap.h")
-pc() { PKG_CONFIG_PATH="$root$prefix/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root" pkg-config "$@" libsnap; }
+ln -s "$root" plain
+pc() { PKG_CONFIG_PATH="plain$prefix/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR=plain pkg-config "$@" libsnap; }
 is "$(pc --modversion)" "$version" "pkg-config knows the version"
 ok "C, shared" $cc program.c $(pc --cflags --libs) -o shared-c
 ok "C++, shared" $cxx program.cpp $(pc --cflags --libs) -o shared-cpp
