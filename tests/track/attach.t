@@ -161,12 +161,14 @@ if [ "$(id -u)" = 0 ]; then
 	end "and goes on"
 	elsewhere="mount -t tmpfs none '$BUILD/lib'"
 	if unshare -m sh -c "$elsewhere" 2>/dev/null; then
+		rm -f said
 		unshare -m sh -c "$elsewhere && exec '$target' poll" >said 2>&1 & pid=$!
 		await grep -qs ready said
 		refused "does not see" "a process that has other files" "$pid" -o no.snap
 		end "and goes on"
 	fi
 	if unshare -pf true 2>/dev/null; then
+		rm -f said
 		unshare -pf "$target" churn malloc >said 2>&1 & outer=$!
 		await grep -qs ready said
 		pid=$(tr -d ' ' <"/proc/$outer/task/$outer/children")

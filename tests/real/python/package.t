@@ -41,8 +41,8 @@ done
 "$python" -m snap -o end.snap --signal USR1 blocked.py &
 blocked=$!
 await test -e ready
-kill -USR1 $blocked
 rm -f end.1.snap
+kill -USR1 $blocked
 ok "a signal while the program is blocked" await test -e end.1.snap
 kill $blocked
 wait $blocked
