@@ -53,6 +53,12 @@ is "$(awk -F'\t' '$10 == "held" {print $3, $13}' list.tsv | sort)" "100 Item
 	echo "300 Node 10"; ballast; } | heap dicts
 is "$(told dicts)" "0x64 1 2010 2010 Node" "as is one whose nodes have two parts"
 
+# A few common types, in no order, are no structure: so are closures and contexts on the way to what leaks.
+{ echo "1 Main 10 server:2$ballasted"; at=2; for type in Object Function Function Context Function Array Context Emitter Object; do
+	echo "$at $type 10 f$at:$((at + 1))"; at=$((at + 1)); done
+	echo "$at Array 10$(elements 100 149)"; many 100 149 Listener 20; ballast; } | heap closures
+is "$(told closures)" "0xb 1 1010 1010 Array" "but not what only passes through types that recur"
+
 { echo "1 Main 10 tree:1001$ballasted"; for i in $(seq 1 127); do
 	if [ "$i" -lt 64 ]; then echo "$((1000 + i)) Leaf 10 left:$((1000 + 2 * i)) right:$((1001 + 2 * i))"; else echo "$((1000 + i)) Leaf 10"; fi
 done; ballast; } | heap tree

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 #define NOBODY SNAP_GRAPH_NONE
-/* Objects of one type within so many dominators are one structure, if they are at least so many. */
+/* Objects of one type within so many dominators are one structure, if they are at least so many:
+ * what is only made of a few common types, as closures are, is none. */
 #define PERIOD   4
 #define LONG_RUN 8
 /* A child with more than this part of its parent goes on where the parent left off. */
@@ -27,7 +28,8 @@ enum {
 	FIRST_CHILD,
 	SIBLING,
 	HEAD,   /* of the run it is in */
-	LENGTH, /* of a head: how many are in the run */
+	NTH,    /* of those of its type in the run, from 1 */
+	LENGTH, /* of a head: how many of one type are in the run */
 	IS_SYNTHETIC,
 	IS_SUSPECT,
 	FIELDS
@@ -111,6 +113,7 @@ static void add_big(struct search *search, const struct top *top)
 	set(search, big, KEPT, top->retained);
 	set(search, big, LARGEST, top->largest);
 	set(search, big, HEAD, big);
+	set(search, big, NTH, 1);
 	set(search, big, LENGTH, 1);
 	set(search, big, IS_SYNTHETIC, is_synthetic(search, top->row));
 	set(search, big, IS_SUSPECT, false);
@@ -234,6 +237,12 @@ static uint64_t head_of(const struct search *search, uint64_t at)
 	return at;
 }
 
+static void lengthen(struct search *search, uint64_t head, uint64_t length)
+{
+	if (length > get(search, head, LENGTH))
+		set(search, head, LENGTH, length);
+}
+
 /* Joins a row to the run of one of its last dominators, if it is of the same type; what lies
  * between the two belongs to it too. */
 static void join_run(struct search *search, uint64_t index)
@@ -243,13 +252,14 @@ static void join_run(struct search *search, uint64_t index)
 		if (type_of(search, above) != type_of(search, index) ||
 		    get(search, above, IS_SYNTHETIC))
 			continue;
-		uint64_t head = head_of(search, above);
+		uint64_t head = head_of(search, above), nth = get(search, above, NTH) + 1;
 		for (uint64_t at = index; at != above && at != NOBODY; at = get(search, at, PARENT))
 			if (get(search, at, HEAD) == at) {
 				set(search, at, HEAD, head);
-				set(search, head, LENGTH,
-				    get(search, head, LENGTH) + get(search, at, LENGTH));
+				lengthen(search, head, get(search, at, LENGTH));
 			}
+		set(search, index, NTH, nth);
+		lengthen(search, head, nth);
 		return;
 	}
 }
