@@ -123,7 +123,7 @@ int main(int argc, char **argv)
 	if (words.pid && count > 0)
 		cli_usage("--pid is of a process that runs; there is no command to run");
 	if (!words.pid && count == 0)
-		cli_usage("an argument is missing");
+		cli_usage("an argument is missing: %s %s", tool.name, tool.usage);
 	if (!words.pid)
 		record_run(&record, command);
 	if (words.take)

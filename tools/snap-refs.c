@@ -139,13 +139,17 @@ static bool find_targets(struct refs *refs, char **words, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (refs_add_target(refs, words[i]))
 			continue;
+		struct buffer meant = {NULL, 0, 0};
+		refs_suggest(refs, words[i], &meant);
 		char *escaped = print_escaped(words[i], strlen(words[i]));
-		if (refs_is_whole_name(words[i]))
-			cli_warn("%s: nothing is '%s'; try '%.5s*%s*'", refs->file, escaped,
-				 escaped, escaped + strlen("type:"));
+		char *other = print_escaped(meant.bytes, meant.size);
+		if (meant.size > 0)
+			cli_warn("%s: nothing is '%s'; try '%s'", refs->file, escaped, other);
 		else
 			cli_warn("%s: nothing is '%s'", refs->file, escaped);
 		free(escaped);
+		free(other);
+		buffer_free(&meant);
 		all_found = false;
 	}
 	refs->count = snap_graph_set_count(refs->targets);
@@ -219,7 +223,8 @@ static void check_wishes(const struct wishes *w, char **arguments, size_t count)
 		cli_usage("FILE comes first, and then '%s'", arguments[0]);
 	for (size_t i = 1; i < count; i++)
 		if (!refs_is_target(arguments[i]))
-			cli_usage("'%s' is no target: " REFS_TARGETS, arguments[i]);
+			cli_usage("'%s' is no target, which is " REFS_TARGETS "; try 'type:*%s*'",
+				  arguments[i], arguments[i]);
 	if (w->estimate && (asks || w->owned || w->brief || count > 1))
 		cli_usage("--estimate answers nothing else");
 	if (count == 1 && !asks && !w->estimate)

@@ -62,10 +62,10 @@ static inline uint64_t refs_multiply(uint64_t a, uint64_t b)
 
 #define REFS_TARGETS "an address, @ID, id:N, row:N, type:PATTERN, name:PATTERN or site:PATTERN"
 bool refs_is_target(const char *words);
-/* A pattern that no other name than itself matches. */
-bool refs_is_whole_name(const char *words);
 /* Adds what the words name to the targets, which they are; false: they name nothing. */
 bool refs_add_target(struct refs *, const char *words);
+/* Appends the target that may have been meant, where the words name nothing and are no pattern. */
+void refs_suggest(struct refs *, const char *words, struct buffer *out);
 
 /* ---- names (names.c) ---- */
 

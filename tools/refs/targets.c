@@ -131,11 +131,6 @@ bool refs_is_target(const char *words)
 	       parse_number(words[0] == '@' ? words + 1 : words, &number);
 }
 
-bool refs_is_whole_name(const char *words)
-{
-	return is_pattern(words) && strpbrk(words, "*?") == NULL;
-}
-
 bool refs_add_target(struct refs *refs, const char *words)
 {
 	uint64_t number;
