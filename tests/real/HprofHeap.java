@@ -5,7 +5,7 @@ import java.lang.ref.SoftReference;
 import java.lang.ref.WeakReference;
 import java.util.*;
 import java.util.concurrent.*;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.atomic.LongAccumulator;
 
 public class HprofHeap {
 	static final Map<Integer, Session> sessionCache = new HashMap<>();
@@ -76,20 +76,12 @@ public class HprofHeap {
 			keep.add(new char[i % 11]);
 			keep.add(new BitSet(i));
 		}
-		LongAdder adder = new LongAdder();
-		Thread[] racers = new Thread[8];
-		for (int i = 0; i < racers.length; i++) {
-			racers[i] = new Thread(() -> { for (int n = 0; n < 2000000; n++) adder.increment(); });
-			racers[i].start();
-		}
-		for (Thread racer : racers)
-			racer.join();
-		keep.add(adder);
 	}
 
 	/* Objects that have cache lines of their own. */
 	static void padded() throws Exception {
-		ForkJoinPool pool = new ForkJoinPool(1);
+		/* Its thread does not go away after a minute. */
+		ForkJoinPool pool = new ForkJoinPool(1, ForkJoinPool.defaultForkJoinWorkerThreadFactory, null, false, 1, 1, 1, null, 1, TimeUnit.DAYS);
 		keep.add(pool);
 		pool.submit(() -> {}).get();
 		Exchanger<Object> exchanger = new Exchanger<>();
@@ -98,6 +90,15 @@ public class HprofHeap {
 			exchanger.exchange("nobody", 1, TimeUnit.MILLISECONDS);
 		} catch (TimeoutException e) {
 		}
+		/* It gets a cell where two are added at once, as its own function does here. */
+		LongAccumulator[] sum = new LongAccumulator[1];
+		sum[0] = new LongAccumulator((before, more) -> {
+			if (more == 1)
+				sum[0].accumulate(2);
+			return before + more;
+		}, 0);
+		sum[0].accumulate(1);
+		keep.add(sum[0]);
 		SubmissionPublisher<Object> publisher = new SubmissionPublisher<>(pool, 4);
 		keep.add(publisher);
 		publisher.subscribe(new Flow.Subscriber<>() {

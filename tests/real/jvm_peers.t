@@ -45,7 +45,7 @@ judge() {
 java -Xmx2g -XX:+UseSerialGC HprofHeap 120000 >ready &
 jvm=$!
 trap 'kill $jvm 2>/dev/null; rm -rf "$work"' EXIT
-await grep -q ready ready
+await grep -qs ready ready
 jcmd $jvm GC.heap_dump "$work/garbage.hprof" >/dev/null # what jcmd itself allocates is there now
 rm garbage.hprof
 jcmd $jvm GC.heap_dump -all "$work/garbage.hprof" >/dev/null

@@ -6,7 +6,7 @@ start_heap() {
 	"$1java" -Xmx1500m -XX:+UseSerialGC -cp . HprofHeap "$2" >ready &
 	jvm=$!
 	trap 'kill $jvm 2>/dev/null; rm -rf "$work"' EXIT
-	await grep -q ready ready
+	await grep -qs ready ready
 }
 # dump_twice BIN FILE: the second dump of it, and the histograms before and after; what jcmd itself allocates is there then.
 dump_twice() {
