@@ -217,7 +217,7 @@ static void report_damage(const struct refs *refs)
 static void check_wishes(const struct wishes *w, char **arguments, size_t count)
 {
 	const bool asks = w->dominators || w->cycles || w->unreachable || w->suspects || w->foreign;
-	if (w->percent < 1 || w->percent > 99)
+	if (w->percent != REFS_ANY_NUMBER && (w->percent < 1 || w->percent > 99))
 		cli_usage("--threshold is from 1 to 99");
 	if (refs_is_target(arguments[0]) && access(arguments[0], F_OK) != 0)
 		cli_usage("FILE comes first, and then '%s'", arguments[0]);
@@ -242,7 +242,7 @@ static void check_wishes(const struct wishes *w, char **arguments, size_t count)
 int main(int argc, char **argv)
 {
 	struct refs refs = {.limit = 10, .path_limit = 10};
-	struct wishes wishes = {.percent = 10};
+	struct wishes wishes = {.percent = REFS_ANY_NUMBER};
 	const struct cli_option options[] = {
 		{'n', "limit", "COUNT",
 		 "print at most COUNT lines of each list, 0 for all (default 10)", CLI_COUNT,
@@ -263,7 +263,7 @@ int main(int argc, char **argv)
 		 "say what much of the heap hangs on, and where it spreads out", CLI_FLAG,
 		 &wishes.suspects},
 		{'t', "threshold", "PERCENT",
-		 "with --suspects: what holds more than PERCENT of the heap (default 10)",
+		 "with --suspects: what holds more than PERCENT of the heap (default 10, else 5)",
 		 CLI_COUNT, &wishes.percent},
 		{'d', "dominators", NULL, "list the objects that retain most", CLI_FLAG,
 		 &wishes.dominators},

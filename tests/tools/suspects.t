@@ -83,9 +83,9 @@ is "$(told nested --threshold=50)" "0x2 1 1240 1240 Outer" "unless it is too sma
 { echo "1 Main 0 a:2 b:3$ballasted"; echo "2 Left 10$(elements 100 149)"; echo "3 Right 10$(elements 100 149)"; many 100 149 Shared 20; ballast; } | heap shared
 is "$(told shared)" "0x64 50 1000 1000 Shared" "what two hold is a type of its own, below roots that are no objects"
 
-# common LAST: Shared, from 100 to LAST, beside a table that holds 810 bytes.
+# common LAST [ENTRY]: Shared, from 100 to LAST, beside a table that holds 810 bytes, or 10 and those of entries from 200 to ENTRY.
 common() { { echo "1 Main 0 a:2 b:3 c:4$ballasted"; echo "2 Left 10$(elements 100 "$1")"; echo "3 Right 10$(elements 100 "$1")"
-	echo "4 Table 10$(elements 200 239)"; many 100 "$1" Shared 20; many 200 239 Entry 20; ballast; } | heap common; }
+	echo "4 Table 10$(elements 200 "${2:-239}")"; many 100 "$1" Shared 20; many 200 "${2:-239}" Entry 20; ballast; } | heap common; }
 common 144
 is "$(told common | cut -d' ' -f3-)" "810 810 Table
 900 900 Shared" "which comes after what one object holds"
@@ -94,6 +94,18 @@ is "$(snap-refs --suspects indexed.snap)" "$(snap-refs --suspects common.snap)" 
 common 159
 is "$(told common | cut -d' ' -f3-)" "1200 1200 Shared
 810 810 Table" "unless it is half of all"
+
+common 114 201
+is "$(told common | cut -d' ' -f3-)" "50 50 Table
+300 300 Shared" "where no single object holds 10%, one that holds 5% is told"
+is "$(snap-refs -s common.snap | head -n 2)" "51 objects, 670 B, are reached; 2 suspects hold more than 5% of that
+" "which is said"
+snap-index -o indexed.snap common.snap
+is "$(snap-refs --suspects indexed.snap)" "$(snap-refs --suspects common.snap)" "with an index, too"
+is "$(told common --threshold=10 | cut -d' ' -f3-)" "300 300 Shared" "unless 10 is asked for"
+common 114 200
+is "$(told common | cut -d' ' -f3-)" "300 300 Shared" "and none that holds less"
+ok "which is said" eval 'snap-refs -s common.snap | sed -n 2p | grep -q "^No single object does; .*snap-diff -k path$"'
 
 { echo "1 Main 0$ballasted"; ballast; } | heap even
 is "$(told even)" "" "where nothing stands out, nothing is named"

@@ -193,6 +193,7 @@ void refs_show_unreachable(struct refs *);
 void refs_show_retainers(struct refs *);
 /* What the runtime counts more references to than were found. */
 void refs_show_foreign(struct refs *);
+/* percent: REFS_ANY_NUMBER for the default. */
 void refs_show_suspects(struct refs *, uint64_t percent);
 
 #endif

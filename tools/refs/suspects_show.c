@@ -1,4 +1,5 @@
 /* What is said of each suspect: its path, what hangs on it, and words to search for. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,9 @@
 #include "tops.h"
 
 #define TYPE_PATHS 3
+/* Where none is asked for; the second one where no single object holds so much. */
+#define PERCENT      10
+#define PERCENT_LESS 5
 
 struct telling {
 	struct refs *refs;
@@ -297,22 +301,59 @@ size_t refs_suspects_shown(const struct refs *refs, const struct suspects *suspe
 							     : suspects->count;
 }
 
+/* Of single objects, which are told first. */
+static bool is_any_first(const struct suspects *suspects)
+{
+	return suspects->count > 0 && !suspects->items[0].is_later;
+}
+
+static void suspects_free(struct suspects *suspects)
+{
+	free(suspects->items);
+	snap_graph_numbers_close(suspects->owner);
+}
+
+static bool find_suspects(struct refs *refs, uint64_t percent, const struct tops *tops,
+			  struct suspects *out)
+{
+	bool is_given = percent != REFS_ANY_NUMBER;
+	if (!refs_find_suspects(refs, is_given ? percent : PERCENT, tops, out))
+		return false;
+	if (is_given || is_any_first(out))
+		return true;
+	struct suspects first = *out;
+	if (refs_find_suspects(refs, PERCENT_LESS, tops, out)) {
+		if (!is_any_first(out)) {
+			struct suspects second = *out;
+			*out = first;
+			first = second;
+		}
+		suspects_free(&first);
+		return true;
+	}
+	suspects_free(&first);
+	return false;
+}
+
 void refs_show_suspects(struct refs *refs, uint64_t percent)
 {
 	struct telling telling = {.refs = refs};
 	struct tops tops;
-	bool is_read = tops_load(&tops, refs) &&
-		       refs_find_suspects(refs, percent, &tops, &telling.suspects);
+	bool is_read =
+		tops_load(&tops, refs) && find_suspects(refs, percent, &tops, &telling.suspects);
 	if (!is_read)
-		refs_find_suspects(refs, percent, NULL, &telling.suspects);
+		find_suspects(refs, percent, NULL, &telling.suspects);
 	cli_progress_end();
 	telling.shown = refs_suspects_shown(refs, &telling.suspects);
 	struct refs_line line = refs_line("reached");
 	line.count = telling.suspects.objects;
 	line.bytes = telling.suspects.bytes;
-	line.number = percent;
+	line.number = telling.suspects.percent;
 	line.targets = telling.suspects.count;
 	refs_print(refs, &line);
+	if (refs->table == NULL && telling.suspects.count > 0 && !is_any_first(&telling.suspects))
+		puts("No single object does; modules, classes and the like are in every program. "
+		     "What grew between two snapshots: snap-diff -k path");
 	refs_print_unreached(refs, telling.suspects.objects);
 	if (is_read)
 		refs_read_suspect_parts(&tops, &telling.suspects, telling.shown, &telling.parts);
@@ -324,7 +365,6 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 	refs_print_rest(refs, telling.suspects.count - telling.shown, "suspects");
 	refs_groups_free(&telling.parts.children);
 	refs_groups_free(&telling.parts.held);
-	free(telling.suspects.items);
 	tops_free(&tops);
-	snap_graph_numbers_close(telling.suspects.owner);
+	suspects_free(&telling.suspects);
 }
