@@ -162,7 +162,7 @@ func main() {
 }
 TEXT
 printf 'package main\nfunc main() { println(len(make([]byte, 1000000))) }\n' >pure.go
-go_build() { env -u CC -u CXX -u CFLAGS CGO_ENABLED="$1" GOCACHE="$work/gocache" GOFLAGS=-mod=mod GO111MODULE=off go build -o "$2" "$2.go"; }
+go_build() { env -u CC -u CXX -u CFLAGS CGO_ENABLED="$1" GOCACHE="$BUILD/cache/go" GOFLAGS=-mod=mod GO111MODULE=off go build -o "$2" "$2.go"; }
 ok "Go: compiles" go_build 1 c
 snap-record -q --references --interval=0.05 -o c.snap ./c >go.out 2>go.err
 is "$?/$(cat go.out go.err)" "3/done 1048576" "Go with C: prints and ends as before"

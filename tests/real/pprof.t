@@ -4,7 +4,7 @@
 need_real go python3
 cp "$BUILD"/tests/data/*.snap "$work"
 cd "$work" || exit 1
-export PPROF_TMPDIR=$work
+export PPROF_TMPDIR=$work GOCACHE=$BUILD/cache/go # newer Go builds pprof as it is asked for
 raw() { go tool pprof -symbolize=none "$@" -raw "${last:?}" 2>/dev/null; }
 
 # What pprof reads, as lines "count bytes frame;frame...", outermost first.
