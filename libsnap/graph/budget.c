@@ -8,6 +8,8 @@ enum snap_status libsnap_graph_reserve(struct snap_graph *graph, const char *wha
 {
 	uint64_t limit = graph->options.max_memory_bytes;
 	uint64_t needed;
+	if (bytes > libsnap_graph_room(graph))
+		libsnap_graph_drop_kept(graph);
 	if (libsnap_add_overflows(graph->used, bytes, &needed))
 		needed = UINT64_MAX;
 	/* Moving takes some memory, too. */

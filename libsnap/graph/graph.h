@@ -41,6 +41,10 @@ struct run {
 	uint64_t first_label;     /* row in the table of tail labels */
 };
 
+/* Columns of objects with a row for each, of which stretches of so many rows are kept. */
+#define KEPT_COLUMNS 6
+#define KEPT_ROWS    65536u
+
 /* A tail's place is found from every 256th. */
 #define TAILS_PER_MARK 256u
 
@@ -93,7 +97,9 @@ struct snap_graph {
 	struct indexed {                /* what the snapshot's index answers: indexed.c */
 		bool is_there, is_lazy; /* is_lazy: references were not loaded */
 		bool dominated, found_cycles;
-		uint64_t cost, last[12]; /* of single values; by column the block read last */
+		uint64_t cost; /* of single values */
+		/* by column, stretches that are kept, and that which was read last: kept_values.c */
+		uint64_t **kept[KEPT_COLUMNS], last[KEPT_COLUMNS + 1];
 		/* of a row, where single values cost too much */
 		struct numbers dominator, retained;
 		struct snap_error failed; /* the first failure: then answers lead nowhere */
@@ -264,10 +270,28 @@ void libsnap_indexed_keeper(const struct snap_graph *, uint64_t cycle,
 bool libsnap_indexed_has_spans(const struct snap_graph *);
 enum snap_status libsnap_indexed_find_address(struct snap_graph *, uint64_t address, uint64_t *row,
 					      struct snap_error *error);
-/* snap_graph_freed_by for one row. */
-enum snap_status libsnap_indexed_freed_by(struct snap_graph *, uint64_t row,
+/* Adds all that the rows of a set, which are reached, dominate; SNAP_END: to read all dominators
+ * would be quicker. */
+enum snap_status libsnap_indexed_below(struct snap_graph *, struct snap_graph_set *,
+				       struct snap_error *error);
+/* snap_graph_freed_by (freed.c).  SNAP_END, and nothing was told: a search would be quicker. */
+enum snap_status libsnap_indexed_freed_by(struct snap_graph *, const struct snap_graph_set *,
 					  snap_graph_tell_freed *tell, void *context,
 					  struct snap_error *error);
+
+/* ---- references (references.c) ---- */
+
+/* All that objects of a set refer to: run by run, slot by slot, then the tails. */
+enum snap_status libsnap_graph_owned_by(struct snap_graph *, const struct snap_graph_set *,
+					snap_graph_visit *visit, void *context,
+					struct snap_error *error);
+
+/* ---- values that are kept (kept_values.c) ---- */
+
+/* *is_new: more than a row of it was decoded. */
+enum snap_status libsnap_graph_kept_value(struct snap_graph *, uint32_t column, uint64_t row,
+					  uint64_t *value, bool *is_new, struct snap_error *error);
+void libsnap_graph_drop_kept(struct snap_graph *);
 
 /* ---- columns (values.c) ---- */
 

@@ -6,7 +6,6 @@
  * a block that must be decoded counts five thousand. */
 #define PATIENCE 5000000u
 #define MISS     5000u
-#define BLOCK    65536u
 
 enum snap_status libsnap_indexed_open(struct snap_graph *graph, struct snap_error *error)
 {
@@ -33,15 +32,15 @@ static void fail(struct snap_graph *graph, struct snap_error error)
 static uint64_t value_of(struct snap_graph *graph, uint32_t column, uint64_t row)
 {
 	struct indexed *indexed = &graph->indexed;
-	size_t place = (column & 7) + (column >> 16 == SNAP_INDEX_OBJECTS ? 0 : 4);
 	struct snap_error error;
 	uint64_t value;
+	bool is_new;
 	if (indexed->failed.status != SNAP_OK)
 		return column == SNAP_INDEX_DOMINATOR ? row + 1 : 0;
-	indexed->cost += row / BLOCK == indexed->last[place] ? 1 : MISS;
-	indexed->last[place] = row / BLOCK;
-	if (libsnap_graph_value(graph, column, row, &value, &error) == SNAP_OK)
+	if (libsnap_graph_kept_value(graph, column, row, &value, &is_new, &error) == SNAP_OK) {
+		indexed->cost += is_new ? MISS : 1;
 		return value;
+	}
 	fail(graph, error);
 	return column == SNAP_INDEX_DOMINATOR ? row + 1 : 0;
 }

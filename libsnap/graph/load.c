@@ -262,6 +262,7 @@ void snap_graph_close(struct snap_graph *graph)
 	if (graph == NULL)
 		return;
 	libsnap_graph_close_columns(graph);
+	libsnap_graph_drop_kept(graph);
 	libsnap_graph_forget(graph);
 	libsnap_graph_give(graph, graph->type_kinds, graph->types, 1);
 	libsnap_graph_give(graph, graph->shapes, graph->shape_count + 1u, sizeof(struct shape));

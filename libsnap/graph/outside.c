@@ -104,6 +104,8 @@ enum snap_status libsnap_graph_prepare(struct snap_graph *graph, uint64_t bytes,
 {
 	struct outside *outside = &graph->outside;
 	enum snap_status status = SNAP_OK;
+	if (!libsnap_graph_fits(graph, bytes))
+		libsnap_graph_drop_kept(graph);
 	graph->may_move &= libsnap_graph_fits(graph, bytes);
 	if (outside->pages == NULL) {
 		if (libsnap_graph_fits(graph, bytes))

@@ -21,26 +21,22 @@ static enum snap_status find_tail(struct snap_graph *graph, const struct run *ru
 	return libsnap_graph_value(graph, SNAP_TAIL_LENGTH, tail, length, error);
 }
 
-static enum snap_status visit_slots(struct snap_graph *graph, const struct run *run, uint64_t row,
-				    bool *go_on, snap_graph_visit *visit, void *context,
-				    struct snap_error *error)
+static enum snap_status visit_slot(struct snap_graph *graph, const struct run *run, uint32_t slot,
+				   uint64_t row, bool *go_on, snap_graph_visit *visit,
+				   void *context, struct snap_error *error)
 {
 	const struct shape *shape = &graph->shapes[run->shape];
-	uint64_t rows = run[1].first_row - run->first_row;
-	struct snap_graph_reference reference = {.owner = row};
-	for (uint32_t slot = 0; slot < shape->slot_count && *go_on; slot++) {
-		uint64_t at = run->first_reference + slot * rows + (row - run->first_row), id;
-		enum snap_status status =
-			libsnap_graph_value(graph, SNAP_REFERENCE_TARGET, at, &id, error);
-		if (status != SNAP_OK)
-			return status;
-		if (id == 0)
-			continue;
-		reference.target = id - 1;
-		reference.kind = graph->slot_kinds[shape->first_slot + slot];
-		reference.label = graph->slot_labels[shape->first_slot + slot];
-		*go_on = visit(context, &reference);
-	}
+	uint64_t rows = run[1].first_row - run->first_row, id;
+	uint64_t at = run->first_reference + slot * rows + (row - run->first_row);
+	enum snap_status status = libsnap_graph_value(graph, SNAP_REFERENCE_TARGET, at, &id, error);
+	if (status != SNAP_OK || id == 0)
+		return status;
+	const struct snap_graph_reference reference = {
+		.owner = row,
+		.target = id - 1,
+		.kind = graph->slot_kinds[shape->first_slot + slot],
+		.label = graph->slot_labels[shape->first_slot + slot]};
+	*go_on = visit(context, &reference);
 	return SNAP_OK;
 }
 
@@ -88,10 +84,41 @@ enum snap_status snap_graph_owned(struct snap_graph *graph, uint64_t row, snap_g
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "there is no row %" PRIu64,
 				    row);
 	const struct run *run = &graph->runs[libsnap_graph_run(graph, row)];
+	const struct shape *shape = &graph->shapes[run->shape];
+	enum snap_status status = SNAP_OK;
 	bool go_on = true;
-	enum snap_status status = visit_slots(graph, run, row, &go_on, visit, context, error);
-	if (status == SNAP_OK && go_on && graph->shapes[run->shape].tail != SNAP_TAIL_NONE)
+	for (uint32_t slot = 0; status == SNAP_OK && go_on && slot < shape->slot_count; slot++)
+		status = visit_slot(graph, run, slot, row, &go_on, visit, context, error);
+	if (status == SNAP_OK && go_on && shape->tail != SNAP_TAIL_NONE)
 		status = visit_tail(graph, run, row, &go_on, visit, context, error);
+	return status;
+}
+
+enum snap_status libsnap_graph_owned_by(struct snap_graph *graph, const struct snap_graph_set *set,
+					snap_graph_visit *visit, void *context,
+					struct snap_error *error)
+{
+	enum snap_status status = SNAP_OK;
+	bool go_on = true;
+	for (uint64_t first = snap_graph_set_next(set, 0), next;
+	     status == SNAP_OK && go_on && first != SNAP_GRAPH_NONE; first = next) {
+		const struct run *run = &graph->runs[libsnap_graph_run(graph, first)];
+		const struct shape *shape = &graph->shapes[run->shape];
+		const uint64_t end = run[1].first_row;
+		next = snap_graph_set_next(set, end);
+		/* As the references lie, and one more time for the tails. */
+		for (uint32_t slot = 0; slot <= shape->slot_count; slot++) {
+			bool is_tail = slot == shape->slot_count;
+			if (is_tail && shape->tail == SNAP_TAIL_NONE)
+				break;
+			for (uint64_t row = first; status == SNAP_OK && go_on && row < end;
+			     row = snap_graph_set_next(set, row + 1))
+				status = is_tail ? visit_tail(graph, run, row, &go_on, visit,
+							      context, error)
+						 : visit_slot(graph, run, slot, row, &go_on, visit,
+							      context, error);
+		}
+	}
 	return status;
 }
 

@@ -64,6 +64,7 @@ struct labels {
 	struct snap_graph *graph;
 	const struct marks *marks;
 	uint64_t found;
+	uint64_t seen, most_seen; /* references, where some owners are asked */
 	struct numbers *labels, *kinds;
 	uint64_t row; /* the one wanted, where owners are asked one by one */
 };
@@ -101,27 +102,64 @@ static bool take_any(void *context, const struct snap_graph_reference *reference
 	return ++labels->found < labels->marks->count;
 }
 
-/* Asking owners one by one is quick for a few; one walk over all references is for many. */
-#define FEW_LABELS 64
+static bool take_of_owner(void *context, const struct snap_graph_reference *reference)
+{
+	struct labels *labels = context;
+	return take_any(context, reference) && ++labels->seen <= labels->most_seen;
+}
+
+static enum snap_status ask_one_by_one(struct labels *labels, struct snap_error *error)
+{
+	struct snap_graph *graph = labels->graph;
+	enum snap_status status = SNAP_OK;
+	for (uint64_t row = libsnap_marks_next(labels->marks, graph, 0);
+	     status == SNAP_OK && row != SNAP_GRAPH_NONE;
+	     row = libsnap_marks_next(labels->marks, graph, row + 1)) {
+		uint64_t parent = libsnap_numbers_get(&graph->parent, row);
+		labels->row = row;
+		if (parent != SNAP_GRAPH_NONE)
+			status = snap_graph_owned(graph, parent, take_one, labels, error);
+	}
+	return status;
+}
+
+/* SNAP_END: they have so many references that a walk over all is quicker. */
+static enum snap_status ask_owners(struct labels *labels, struct snap_error *error)
+{
+	struct snap_graph *graph = labels->graph;
+	struct snap_graph_set *owners;
+	enum snap_status status = snap_graph_set_open(&owners, graph, error);
+	if (status != SNAP_OK)
+		return status;
+	for (uint64_t row = libsnap_marks_next(labels->marks, graph, 0); row != SNAP_GRAPH_NONE;
+	     row = libsnap_marks_next(labels->marks, graph, row + 1))
+		snap_graph_set_add(owners, libsnap_numbers_get(&graph->parent, row));
+	status = libsnap_graph_owned_by(graph, owners, take_of_owner, labels, error);
+	snap_graph_set_close(owners);
+	return status == SNAP_OK && labels->seen > labels->most_seen ? SNAP_END : status;
+}
+
+/* Of a few rows owners are asked one by one, of some they are asked together, for many there is one
+ * walk over all references. */
+#define FEW_LABELS  64
+#define SOME_LABELS 256 /* objects for each */
 
 enum snap_status libsnap_graph_tree_labels(struct snap_graph *graph, const struct marks *marks,
 					   struct numbers *label, struct numbers *kinds,
 					   struct snap_error *error)
 {
-	struct labels labels = {.graph = graph, .marks = marks, .labels = label, .kinds = kinds};
-	if (marks->count > FEW_LABELS)
-		return snap_graph_references(graph, take_any, &labels, error);
-	for (uint64_t row = libsnap_marks_next(marks, graph, 0); row != SNAP_GRAPH_NONE;
-	     row = libsnap_marks_next(marks, graph, row + 1)) {
-		uint64_t parent = libsnap_numbers_get(&graph->parent, row);
-		labels.row = row;
-		if (parent == SNAP_GRAPH_NONE)
-			continue;
-		enum snap_status status = snap_graph_owned(graph, parent, take_one, &labels, error);
-		if (status != SNAP_OK)
-			return status;
-	}
-	return SNAP_OK;
+	struct labels labels = {.graph = graph,
+				.marks = marks,
+				.labels = label,
+				.kinds = kinds,
+				.most_seen = graph->stored_references / 16};
+	if (marks->count <= FEW_LABELS)
+		return ask_one_by_one(&labels, error);
+	enum snap_status status = SNAP_END;
+	if (marks->count <= graph->objects / SOME_LABELS &&
+	    libsnap_graph_fits(graph, graph->objects / 8))
+		status = ask_owners(&labels, error);
+	return status == SNAP_END ? snap_graph_references(graph, take_any, &labels, error) : status;
 }
 
 /* ---- one path ---- */
@@ -277,8 +315,12 @@ enum snap_status snap_graph_freed_by(struct snap_graph *graph, const struct snap
 	uint64_t *found = NULL, first = snap_graph_set_next(set, 0);
 	bool is_known = graph->chain.stays != NULL && set->count == 1 && graph->chain.row == first;
 	enum snap_status status = libsnap_graph_need_search(graph, error);
-	if (status == SNAP_OK && graph->indexed.is_there && set->count == 1)
-		return libsnap_indexed_freed_by(graph, first, tell, context, error);
+	if (status == SNAP_OK && graph->indexed.is_there) {
+		status = libsnap_indexed_freed_by(graph, set, tell, context, error);
+		if (status != SNAP_END)
+			return status;
+		status = SNAP_OK;
+	}
 	if (status == SNAP_OK && !is_known)
 		status = find_staying(graph, set, &found, error);
 	if (status != SNAP_OK)

@@ -321,7 +321,7 @@ enum snap_status snap_graph_references_to(struct snap_graph *graph,
 	return status;
 }
 
-/* ---- all below one row in the dominator tree ---- */
+/* ---- all below some rows in the dominator tree ---- */
 
 struct below {
 	struct finder finder;
@@ -389,102 +389,25 @@ static enum snap_status next_level(struct below *below, struct snap_error *error
 	return status;
 }
 
-/* Every row is found to be below or not by the first of its dominators that is known. */
-static enum snap_status find_all_below(struct below *below, uint64_t top, struct snap_error *error)
-{
-	struct snap_graph *graph = below->finder.graph;
-	size_t words = graph->objects / 64 + 1;
-	uint64_t *known = libsnap_graph_take_zeroed(graph, words, 8);
-	if (known == NULL)
-		return libsnap_fail_memory(error);
-	memset(below->found, 0, words * 8);
-	libsnap_set_bit(below->found, top);
-	libsnap_set_bit(known, top);
-	for (uint64_t row = 0; row < graph->objects; row++) {
-		uint64_t at = row;
-		while (at != SNAP_GRAPH_NONE && !libsnap_has_bit(known, at)) {
-			libsnap_set_bit(known, at);
-			at = snap_graph_dominator(graph, at);
-		}
-		if (at == SNAP_GRAPH_NONE || !libsnap_has_bit(below->found, at))
-			continue;
-		for (at = row; at != SNAP_GRAPH_NONE && !libsnap_has_bit(below->found, at);
-		     at = snap_graph_dominator(graph, at))
-			libsnap_set_bit(below->found, at);
-	}
-	libsnap_graph_give(graph, known, words, 8);
-	return libsnap_graph_check_pages(graph, error);
-}
-
-struct telling {
-	const uint64_t *found;
-	snap_graph_tell_freed *tell;
-	void *context;
-};
-
-static void tell_found(void *context, uint64_t row, uint64_t bytes)
-{
-	const struct telling *telling = context;
-	if (libsnap_has_bit(telling->found, row))
-		telling->tell(telling->context, row, bytes);
-}
-
-#define FEW 4096u
-
-static enum snap_status tell_all(struct below *below, uint64_t count, const struct telling *telling,
-				 struct snap_error *error)
-{
-	struct snap_graph *graph = below->finder.graph;
-	if (count > FEW)
-		return libsnap_graph_each_size(graph, tell_found, (void *)telling, error);
-	enum snap_status status = SNAP_OK;
-	for (size_t word = 0; status == SNAP_OK && word <= graph->objects / 64; word++)
-		for (uint64_t bits = below->found[word]; status == SNAP_OK && bits != 0;
-		     bits &= bits - 1) {
-			struct snap_graph_object object;
-			uint64_t row = word * 64 + (uint64_t)__builtin_ctzll(bits);
-			status = snap_graph_object(graph, row, &object, error);
-			if (status == SNAP_OK)
-				telling->tell(telling->context, row, object.bytes);
-		}
-	return status;
-}
-
 /* Level by level as long as that is less to read than all dominators. */
-enum snap_status libsnap_indexed_freed_by(struct snap_graph *graph, uint64_t top,
-					  snap_graph_tell_freed *tell, void *context,
-					  struct snap_error *error)
+enum snap_status libsnap_indexed_below(struct snap_graph *graph, struct snap_graph_set *set,
+				       struct snap_error *error)
 {
-	struct below below = {.reads = 0};
-	size_t words = graph->objects / 64 + 1;
-	uint64_t count = 1;
-	if (snap_graph_distance(graph, top) == SNAP_GRAPH_NONE)
-		return libsnap_graph_check_pages(graph, error);
+	struct below below = {.found = set->bits};
 	enum snap_status status = begin_finder(&below.finder, graph, SNAP_INDEX_DOMINATOR, error);
-	below.found = libsnap_graph_take_zeroed(graph, words, 8);
-	if (status == SNAP_OK && below.found == NULL)
-		status = libsnap_fail_memory(error);
-	if (status == SNAP_OK)
-		status = add_below(&below, top, error);
+	for (uint64_t row = snap_graph_set_next(set, 0);
+	     status == SNAP_OK && row != SNAP_GRAPH_NONE; row = snap_graph_set_next(set, row + 1))
+		status = add_below(&below, row, error);
 	bool is_dear = false;
 	for (bool first = true; status == SNAP_OK && (first || below.row_count > 0) && !is_dear;
 	     first = false) {
 		status = next_level(&below, error);
-		count += below.row_count;
+		set->count += first ? 0 : below.row_count;
 		is_dear = below.reads > stretches(graph->objects);
 	}
-	if (status == SNAP_OK && is_dear && below.row_count > 0) {
-		status = snap_graph_dominate(graph, error);
-		if (status == SNAP_OK)
-			status = find_all_below(&below, top, error);
-		count = UINT64_MAX;
-	}
-	if (status == SNAP_OK)
-		status = tell_all(&below, count, &(struct telling){below.found, tell, context},
-				  error);
+	is_dear &= below.row_count > 0;
 	libsnap_graph_give(graph, below.rows, below.row_capacity, sizeof(*below.rows));
 	libsnap_graph_give(graph, below.next, below.next_capacity, sizeof(*below.next));
-	libsnap_graph_give(graph, below.found, words, 8);
 	end_finder(&below.finder);
-	return status;
+	return status == SNAP_OK && is_dear ? SNAP_END : status;
 }
