@@ -378,11 +378,9 @@ static inline bool libsnap_place_note(struct snap_writer *w, uint64_t id)
  * can be a bit; *bytes: what the map takes in memory. */
 bool libsnap_map_is_close(const struct snap_writer *, uint64_t *bytes);
 enum snap_status libsnap_map_begin(struct snap_writer *);
-/* Where map.words is not NULL, ids may come in any order: all are marked (false: it
- * was there), then counted, and then each has a place for its row, in their order. */
-bool libsnap_map_mark(struct libsnap_map *, uint64_t id);
-void libsnap_map_count(struct libsnap_map *);
-uint32_t *libsnap_map_row(struct libsnap_map *, uint64_t id);
+/* Where map.words is not NULL, and no id was spilled: takes all of them, which may come in any order;
+ * rows then has their numbers.  0, or an id that is there twice. */
+uint64_t libsnap_map_fill(struct libsnap_map *, struct libsnap_sorter *named);
 /* Ids ascend. */
 enum snap_status libsnap_map_add(struct snap_writer *, uint64_t id, uint64_t row);
 enum snap_status libsnap_map_finish(struct snap_writer *);

@@ -171,27 +171,17 @@ static inline const struct libsnap_map_place *place_at(const struct libsnap_map 
 	return &m->places[i];
 }
 
-/* The word that has an id's bit; NULL: no id is near. */
-static inline struct libsnap_map_word *word_of(const struct libsnap_map *m, uint64_t id,
-					       uint64_t *bit)
-{
-	const struct libsnap_map_place *place = place_at(m, (id >> LIBSNAP_PLACE_SHIFT) + 1);
-	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
-	if (!place || (id & (((uint64_t)1 << m->shift) - 1)) != m->low)
-		return NULL;
-	*bit = (uint64_t)1 << within % 64;
-	return &m->words[place->first_word + within / 64];
-}
-
-/* The same for an id that is there, and mostly near the one before. */
-static inline struct libsnap_map_word *word_near(struct libsnap_map *m, uint64_t id, uint64_t *bit)
+/* The word that has the bit of an id, which is there, and mostly near the one before. */
+static inline struct libsnap_map_word *word_near(const struct libsnap_map *m, uint64_t id,
+						 const struct libsnap_map_place **near,
+						 uint64_t *bit)
 {
 	const uint64_t entry = (id >> LIBSNAP_PLACE_SHIFT) + 1;
-	if (!m->near || m->near->entry != entry)
-		m->near = place_at(m, entry);
+	if (!*near || (*near)->entry != entry)
+		*near = place_at(m, entry);
 	uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
 	*bit = (uint64_t)1 << within % 64;
-	return &m->words[m->near->first_word + within / 64];
+	return &m->words[(*near)->first_word + within / 64];
 }
 
 enum snap_status libsnap_map_add(struct snap_writer *w, uint64_t id, uint64_t row)
@@ -199,7 +189,7 @@ enum snap_status libsnap_map_add(struct snap_writer *w, uint64_t id, uint64_t ro
 	struct libsnap_map *m = &w->map;
 	if (m->words) {
 		uint64_t bit;
-		struct libsnap_map_word *word = word_near(m, id, &bit);
+		struct libsnap_map_word *word = word_near(m, id, &m->near, &bit);
 		if (!word->bits)
 			word->before = m->count;
 		word->bits |= bit;
@@ -236,54 +226,67 @@ static inline unsigned count_bits(uint64_t x)
 	return (unsigned)(x * 0x0101010101010101u >> 56);
 }
 
-bool libsnap_map_mark(struct libsnap_map *m, uint64_t id)
-{
-	uint64_t bit;
-	struct libsnap_map_word *word = word_near(m, id, &bit);
-	bool new = !(word->bits & bit);
-	word->bits |= bit;
-	m->count += new;
-	return new;
-}
-
-void libsnap_map_count(struct libsnap_map *m)
-{
-	uint64_t count = 0;
-	for (uint64_t i = 0; i < m->word_count; i++) {
-		m->words[i].before = count;
-		count += count_bits(m->words[i].bits);
-	}
-}
-
 static inline uint64_t count_before(const struct libsnap_map_word *word, uint64_t bit)
 {
 	return word->before + count_bits(word->bits & (bit - 1));
 }
 
-uint32_t *libsnap_map_row(struct libsnap_map *m, uint64_t id)
+static void count_words(struct libsnap_map *m)
 {
-	uint64_t bit;
-	const struct libsnap_map_word *word = word_near(m, id, &bit);
-	return &m->rows[count_before(word, bit)];
+	for (uint64_t i = 0; i < m->word_count; i++) {
+		m->words[i].before = m->count;
+		m->count += count_bits(m->words[i].bits);
+	}
 }
 
-/* The place of an id in their order + 1; 0: there is none. */
-static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id)
+uint64_t libsnap_map_fill(struct libsnap_map *m, struct libsnap_sorter *named)
 {
+	const struct libsnap_map_place *near = NULL;
+	struct libsnap_sort_walk walk = {.sorter = named};
+	struct libsnap_record record;
 	uint64_t bit;
-	const struct libsnap_map_word *word = word_of(m, id, &bit);
-	return word && word->bits & bit ? count_before(word, bit) + 1 : 0;
+	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK) {
+		struct libsnap_map_word *word = word_near(m, record.key, &near, &bit);
+		if (word->bits & bit)
+			return record.key;
+		word->bits |= bit;
+	}
+	count_words(m);
+	walk = (struct libsnap_sort_walk){.sorter = named};
+	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK) {
+		const struct libsnap_map_word *word = word_near(m, record.key, &near, &bit);
+		const uint8_t *at = record.bytes;
+		m->rows[count_before(word, bit)] = (uint32_t)libsnap_get(&at);
+	}
+	return 0;
+}
+
+/* The place of an id in their order + 1; 0: there is none.  *near: where the last one was, or NULL.
+ */
+static inline uint64_t place_of(const struct libsnap_map *m, uint64_t id,
+				const struct libsnap_map_place **near)
+{
+	const uint64_t entry = (id >> LIBSNAP_PLACE_SHIFT) + 1;
+	if (!*near || (*near)->entry != entry)
+		*near = place_at(m, entry);
+	if (!*near || (id & (((uint64_t)1 << m->shift) - 1)) != m->low)
+		return 0;
+	const uint64_t within = (id & ((1u << LIBSNAP_PLACE_SHIFT) - 1)) >> m->shift;
+	const uint64_t bit = (uint64_t)1 << within % 64;
+	const struct libsnap_map_word *word = &m->words[(*near)->first_word + within / 64];
+	return word->bits & bit ? count_before(word, bit) + 1 : 0;
 }
 
 /* In two steps, each of which waits for memory in many places at once. */
 void libsnap_map_find(const struct libsnap_map *m, uint64_t *ids, size_t count,
 		      struct libsnap_found *found)
 {
+	const struct libsnap_map_place *near = NULL;
 	uint64_t last = 0, place = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (ids[i] != last) {
 			last = ids[i];
-			place = place_of(m, last);
+			place = place_of(m, last, &near);
 		}
 		found->known += place != 0;
 		found->unknown += place == 0 && last != 0;

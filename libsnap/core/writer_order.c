@@ -121,19 +121,8 @@ static enum snap_status take_rows(struct snap_writer *w, uint32_t *rows, uint64_
 /* As they were added: where each is a bit, nothing needs to be sorted. */
 static enum snap_status place_as_added(struct snap_writer *w)
 {
-	struct libsnap_map *m = &w->map;
-	struct libsnap_sort_walk walk = {.sorter = &w->named};
-	struct libsnap_record record;
-	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK)
-		if (!libsnap_map_mark(m, record.key))
-			return refuse_twins(w, record.key);
-	libsnap_map_count(m);
-	walk = (struct libsnap_sort_walk){.sorter = &w->named};
-	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK) {
-		const uint8_t *at = record.bytes;
-		*libsnap_map_row(m, record.key) = (uint32_t)libsnap_get(&at);
-	}
-	return take_rows(w, m->rows, m->count);
+	const uint64_t twin = libsnap_map_fill(&w->map, &w->named);
+	return twin ? refuse_twins(w, twin) : take_rows(w, w->map.rows, w->map.count);
 }
 
 static enum snap_status place_sorted(struct snap_writer *w)
