@@ -314,24 +314,6 @@ struct hprof_text {
 	uint64_t cut_count;
 };
 
-/* ---- strings on their way to the writer (hprof_strings.c) ---- */
-
-#define HPROF_STRINGS        64u
-#define HPROF_STRING_TARGETS 4u /* at most, and more than their class has slots */
-
-struct hprof_string {
-	struct snap_object object;
-	uint64_t targets[HPROF_STRING_TARGETS];
-	uint32_t layout, target_count;
-	bool known; /* what is in it */
-};
-
-struct hprof_strings {
-	struct hprof_string items[HPROF_STRINGS];
-	uint64_t lengths[HPROF_STRINGS], hashes[HPROF_STRINGS]; /* of those that are known */
-	size_t count, known_count;
-};
-
 /* ---- records on their way to the writer (hprof_feed.c) ---- */
 
 /* What the second reading makes of a record. */
@@ -349,8 +331,8 @@ struct hprof_item {
 
 /* What is known of a string's text. */
 struct hprof_item_text {
-	uint64_t length, hash;
 	size_t first, size; /* in bytes, where it is wanted, or contents are */
+	uint32_t place;     /* in lengths, hashes and contents, where it is known */
 	bool wanted;        /* it is a thread's name */
 	bool known;
 };
@@ -367,7 +349,9 @@ struct hprof_batch {
 	struct hprof_import *import;
 	struct hprof_item *items;
 	struct hprof_item_text *texts;
-	size_t count, text_count, capacity; /* capacity: of both */
+	uint64_t *lengths, *hashes; /* of the texts that are known */
+	uint32_t *contents; /* these in the writer, but for those with text; the importer's */
+	size_t count, text_count, known_count, capacity; /* capacity: of each */
 	uint64_t *targets;
 	size_t target_count, target_capacity;
 	uint8_t *bytes;
@@ -427,7 +411,6 @@ struct hprof_import {
 	struct hprof_classes classes;
 	struct hprof_votes votes;
 	struct hprof_layout layout;
-	struct hprof_strings strings;
 	struct hprof_thread *threads;
 	size_t thread_count, thread_capacity;
 	struct hprof_map thread_by_serial,
@@ -520,14 +503,6 @@ enum snap_status hprof_text_find(struct hprof_import *import, const struct hprof
 				 const uint8_t *instance, struct hprof_batch *batch,
 				 struct hprof_item_text *out);
 void hprof_text_free(struct hprof_text *text);
-
-/* hprof_strings.c */
-bool hprof_string_may_wait(const struct hprof_import *import, const struct hprof_class *class);
-enum snap_status hprof_string_wait(struct hprof_import *import, const struct hprof_class *class,
-				   const struct snap_object *object,
-				   const struct hprof_batch *batch, const struct hprof_item *item);
-/* Before a string that does not wait, and after the last. */
-enum snap_status hprof_strings_flush(struct hprof_import *import);
 
 /* hprof_decode.c: adds to a batch what the writer is to be told of a record. */
 enum snap_status hprof_decode(struct hprof_import *import, const struct hprof_record *record,

@@ -18,7 +18,8 @@ static void fill(struct libsnap_job *job)
 	struct hprof_import *import = batch->import;
 	struct hprof_feed *feed = &import->feed;
 	struct hprof_record record;
-	batch->count = batch->text_count = batch->target_count = batch->byte_count = 0;
+	batch->count = batch->text_count = batch->known_count = 0;
+	batch->target_count = batch->byte_count = 0;
 	batch->body_count = batch->class_item_count = 0;
 	batch->status = feed->stopped ? SNAP_END : SNAP_OK;
 	import->scan.error = &batch->error;
@@ -37,13 +38,20 @@ static bool make_batch(struct hprof_import *import, struct hprof_batch *batch, s
 	*batch = (struct hprof_batch){.job.run = fill, .import = import, .capacity = capacity};
 	batch->items = calloc(capacity, sizeof(*batch->items));
 	batch->texts = calloc(capacity, sizeof(*batch->texts));
-	return batch->items != NULL && batch->texts != NULL;
+	batch->lengths = calloc(capacity, sizeof(*batch->lengths));
+	batch->hashes = calloc(capacity, sizeof(*batch->hashes));
+	batch->contents = calloc(capacity, sizeof(*batch->contents));
+	return batch->items != NULL && batch->texts != NULL && batch->lengths != NULL &&
+	       batch->hashes != NULL && batch->contents != NULL;
 }
 
 static void free_batch(struct hprof_batch *batch)
 {
 	free(batch->items);
 	free(batch->texts);
+	free(batch->lengths);
+	free(batch->hashes);
+	free(batch->contents);
 	free(batch->targets);
 	free(batch->bytes);
 	free(batch->bodies);

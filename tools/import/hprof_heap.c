@@ -62,38 +62,45 @@ static enum snap_status class_layout(struct hprof_import *import, uint32_t type,
 
 /* ---- instances ---- */
 
+/* What is in strings, but for those whose text goes to the writer too. */
+static enum snap_status add_contents(struct hprof_import *import, const struct hprof_batch *batch)
+{
+	if (import->context->options->contents)
+		return SNAP_OK;
+	return snap_writer_contents(import->context->writer, batch->lengths, batch->hashes,
+				    batch->known_count, batch->contents, import->error);
+}
+
 static enum snap_status add_text(struct hprof_import *import, const struct hprof_batch *batch,
 				 const struct hprof_item *item, uint32_t *content)
 {
 	struct snap_writer *writer = import->context->writer;
 	const struct hprof_item_text *text = &batch->texts[item->text - 1];
 	const char *bytes = text->size > 0 ? (const char *)batch->bytes + text->first : "";
-	const bool contents = import->context->options->contents;
 	uint32_t string = 0;
 	enum snap_status status = SNAP_OK;
-	if (text->known && (text->wanted || contents))
+	if (text->known)
 		status = snap_writer_string(writer, bytes, text->size, &string, import->error);
 	if (status == SNAP_OK && text->wanted &&
 	    !hprof_map_set(&import->known_texts, item->id, string))
 		return hprof_no_memory(import);
-	if (status != SNAP_OK || !text->known)
+	if (status != SNAP_OK || !text->known || !import->context->options->contents)
 		return status;
-	import->text.cut_count += contents && text->length > SNAP_MAX_STRING_SIZE;
-	return snap_writer_content(writer, text->length, contents ? 0 : text->hash,
-				   contents ? string : 0, content, import->error);
+	const uint64_t length = batch->lengths[text->place];
+	import->text.cut_count += length > SNAP_MAX_STRING_SIZE;
+	return snap_writer_content(writer, length, 0, string, content, import->error);
 }
 
 static enum snap_status write_string(struct hprof_import *import, const struct hprof_batch *batch,
 				     const struct hprof_item *item, const struct hprof_class *class,
 				     struct snap_object *object)
 {
-	const bool wanted = batch->texts[item->text - 1].wanted;
-	enum snap_status status = place_object(import, item, object);
-	if (status == SNAP_OK && !wanted && hprof_string_may_wait(import, class))
-		return hprof_string_wait(import, class, object, batch, item);
-	if (status == SNAP_OK)
-		status = hprof_strings_flush(import);
-	if (status == SNAP_OK)
+	const struct hprof_item_text *text = &batch->texts[item->text - 1];
+	const bool contents = import->context->options->contents;
+	enum snap_status status = SNAP_OK;
+	if (text->known && !contents)
+		object->content = batch->contents[text->place];
+	if (text->wanted || contents)
 		status = add_text(import, batch, item, &object->content);
 	return status == SNAP_OK ? add_whole(import, item, object, class->layout,
 					     batch->targets + item->first, item->count)
@@ -320,6 +327,8 @@ enum snap_status hprof_heap_write(struct hprof_import *import)
 	import->heap = 0;
 	while (status == SNAP_OK) {
 		status = hprof_feed_next(import, &batch);
+		if (status == SNAP_OK)
+			status = add_contents(import, batch);
 		for (size_t i = 0; status == SNAP_OK && i < batch->count; i++)
 			status = write_item(import, batch, &batch->items[i]);
 		if (status == SNAP_OK)
@@ -330,6 +339,5 @@ enum snap_status hprof_heap_write(struct hprof_import *import)
 		import->cut && import->feed.ended && scan->cut && scan->good_end == import->end;
 	if (status != SNAP_END && !at_cut)
 		return status;
-	status = hprof_strings_flush(import);
-	return status == SNAP_OK ? write_waiting(import) : status;
+	return write_waiting(import);
 }

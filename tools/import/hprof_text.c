@@ -349,9 +349,9 @@ enum snap_status hprof_text_find(struct hprof_import *import, const struct hprof
 	out->known = status == SNAP_OK && c.width > 0;
 	if (!out->known)
 		return status;
-	out->length = c.all;
-	if (!contents)
-		out->hash = siphash(import->text.key, c.bytes, c.size);
+	out->place = (uint32_t)batch->known_count++;
+	batch->lengths[out->place] = c.all;
+	batch->hashes[out->place] = contents ? 0 : siphash(import->text.key, c.bytes, c.size);
 	return (out->wanted || contents) && c.size > 0 ? keep_text(import, &c, batch, out)
 						       : SNAP_OK;
 }
