@@ -309,13 +309,35 @@ enum snap_status libsnap_writer_begin_output(struct snap_writer *);
 /* writer_totals.c */
 void libsnap_totals_init(struct libsnap_totals *, const struct snap_allocator *);
 void libsnap_totals_free(struct libsnap_totals *);
-enum snap_status libsnap_totals_object(struct snap_writer *, const struct snap_object *);
 /* Of many objects at once, one dimension: all are to be given. */
 enum snap_status libsnap_totals_sum(struct snap_writer *, enum snap_dimension, uint64_t key,
 				    const struct libsnap_sum *);
 static inline unsigned libsnap_size_bucket(uint64_t size)
 {
 	return size ? 64 - (unsigned)__builtin_clzll(size) : 0;
+}
+static inline bool libsnap_in_common(const struct libsnap_common *c, const struct snap_object *o)
+{
+	return o->stack == c->stack && o->thread == c->thread && o->domain == c->domain &&
+	       o->generation == c->generation;
+}
+enum snap_status libsnap_totals_odd(struct snap_writer *, const struct snap_object *);
+/* Most are one, and like the one before; no sum of less than 2^63 grows over 2^64. */
+static inline enum snap_status libsnap_totals_object(struct snap_writer *w,
+						     const struct snap_object *o)
+{
+	struct libsnap_sum *of_stack = &w->totals.common.of_stack;
+	struct libsnap_sum *of_size = &w->totals.by_size[libsnap_size_bucket(o->size)];
+	if (o->count != 1 || w->totals_only || !libsnap_in_common(&w->totals.common, o) ||
+	    (o->size | of_stack->bytes | of_size->bytes) >> 63)
+		return libsnap_totals_odd(w, o);
+	of_stack->bytes += o->size;
+	of_stack->count++;
+	of_size->bytes += o->size;
+	of_size->count++;
+	if (o->size)
+		w->totals.present |= 1u << SNAP_BY_SIZE;
+	return SNAP_OK;
 }
 /* What was given by snap_writer_total() must add up. */
 enum snap_status libsnap_totals_check(struct snap_writer *);

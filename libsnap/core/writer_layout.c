@@ -99,16 +99,6 @@ static enum snap_status find_shape(struct snap_writer *w, const struct libsnap_m
 	return SNAP_OK;
 }
 
-static uint8_t *put_record(uint8_t *at, const struct libsnap_make *make,
-			   const struct libsnap_shape *shape, const struct snap_object *o,
-			   const uint64_t *targets, size_t count)
-{
-	at = libsnap_put_object(at, o);
-	if (count > make->slot_count)
-		at = libsnap_put(at, count - make->slot_count);
-	return libsnap_put_targets(at, o->id, make->slot_count ? shape->usual : 0, targets, count);
-}
-
 /* Written where it belongs; a large one, for which that
  * would be much more room than it needs, elsewhere first. */
 static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_make *make,
@@ -121,19 +111,18 @@ static enum snap_status log_plain(struct snap_writer *w, const struct libsnap_ma
 	size_t most = LIBSNAP_RECORD_FIXED + count * LIBSNAP_VARINT_MAX;
 	if (shape->rows == 0 && make->slot_count > 0)
 		shape->usual = targets[0];
-	if (count <= SMALL && shape->rows >= SMALL) {
-		uint8_t *room = libsnap_lane_room(&w->lanes, made->lane, most);
-		if (!room)
-			return libsnap_fail_memory(&w->problem);
-		uint8_t *at = libsnap_lane_put_id(made->lane, room, o->id);
-		at = put_record(at, make, shape, o, targets, count);
+	const bool placed = count <= SMALL && shape->rows >= SMALL;
+	uint8_t *room = placed ? libsnap_lane_room(&w->lanes, made->lane, most)
+			       : libsnap_buffer_room(w, &w->record, most);
+	if (!room)
+		return libsnap_fail_memory(&w->problem);
+	uint8_t *at = placed ? libsnap_lane_put_id(made->lane, room, o->id) : room;
+	at = libsnap_put_whole(at, o, shape->usual, make->slot_count, targets, count);
+	if (placed) {
 		libsnap_tape_commit(&made->lane->tape, (size_t)(at - room));
 		return libsnap_log_id(w, o->id, made->shape_id, shape, o->size, o->count);
 	}
-	uint8_t *bytes = libsnap_buffer_room(w, &w->record, most);
-	if (!bytes)
-		return libsnap_fail_memory(&w->problem);
-	w->record.size = (size_t)(put_record(bytes, make, shape, o, targets, count) - bytes);
+	w->record.size = (size_t)(at - room);
 	return libsnap_log_record(w, o->id, made->shape_id, o->size, o->count);
 }
 
@@ -163,16 +152,15 @@ static enum snap_status add_object(struct snap_writer *w, uint32_t id, const str
 	if (status != SNAP_OK || w->totals_only)
 		return status;
 	struct libsnap_made *made = &make->made[count > make->slot_count];
-	if (made->shape_id)
-		return log_plain(w, make, made, o, targets, count);
-	if (!gather(w, make, targets, count))
-		return libsnap_fail_memory(&w->problem);
-	status = find_shape(w, make, made);
-	if (status == SNAP_OK)
-		status = made->shape_id ? log_plain(w, make, made, o, targets, count)
-					: log_grouped(w, o);
-	w->group.count = 0;
-	return status;
+	if (!made->shape_id) {
+		status = gather(w, make, targets, count) ? find_shape(w, make, made)
+							 : libsnap_fail_memory(&w->problem);
+		if (status == SNAP_OK && !made->shape_id)
+			status = log_grouped(w, o);
+		w->group.count = 0;
+	}
+	return status == SNAP_OK && made->shape_id ? log_plain(w, make, made, o, targets, count)
+						   : status;
 }
 
 enum snap_status snap_writer_object_of(struct snap_writer *w, uint32_t layout,

@@ -195,10 +195,9 @@ size_t libsnap_put_loose(uint8_t *bytes, uint64_t from, const struct libsnap_ref
 size_t libsnap_put_anonymous(uint8_t *bytes, const uint64_t *fields);
 uint8_t *libsnap_buffer_room(struct snap_writer *, struct libsnap_buffer *, size_t size);
 uint8_t *libsnap_put_fields(uint8_t *at, const uint64_t *fields);
-/* The fields of an object with an id. */
-uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *);
-uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets,
-			     size_t count);
+/* The record of an object with an id, slot_count slots and the rest in the tail. */
+uint8_t *libsnap_put_whole(uint8_t *at, const struct snap_object *, uint64_t usual,
+			   uint32_t slot_count, const uint64_t *targets, size_t count);
 /* Reads an object's record but for its references, which begin where *at then is. */
 void libsnap_parse_object(const struct libsnap_shape *, uint64_t id, const uint8_t **at,
 			  struct libsnap_row *);

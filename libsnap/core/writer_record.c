@@ -46,7 +46,7 @@ static inline uint8_t *put_field(uint8_t *at, uint8_t *mask, unsigned field, uin
 	return libsnap_put(at, value);
 }
 
-uint8_t *libsnap_put_object(uint8_t *at, const struct snap_object *o)
+static inline uint8_t *put_object(uint8_t *at, const struct snap_object *o)
 {
 	const uint32_t rare = o->thread | o->generation | o->flags | o->domain;
 	if (rare != 0 || o->count != 1 || (o->birth_serial | o->birth_time_ns) != 0) {
@@ -95,8 +95,8 @@ static inline uint8_t *put_target(uint8_t *at, uint64_t id, uint64_t to)
 	return libsnap_put(at, value);
 }
 
-uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uint64_t *targets,
-			     size_t count)
+static inline uint8_t *put_targets(uint8_t *at, uint64_t id, uint64_t usual,
+				   const uint64_t *targets, size_t count)
 {
 	size_t i = 0;
 	if (count > 0 && targets[0] == usual && usual != 0) {
@@ -106,6 +106,15 @@ uint8_t *libsnap_put_targets(uint8_t *at, uint64_t id, uint64_t usual, const uin
 	for (; i < count; i++)
 		at = put_target(at, id, targets[i]);
 	return at;
+}
+
+uint8_t *libsnap_put_whole(uint8_t *at, const struct snap_object *o, uint64_t usual,
+			   uint32_t slot_count, const uint64_t *targets, size_t count)
+{
+	at = put_object(at, o);
+	if (count > slot_count)
+		at = libsnap_put(at, count - slot_count);
+	return put_targets(at, o->id, slot_count ? usual : 0, targets, count);
 }
 
 static uint8_t *put_labelled(uint8_t *at, uint64_t id, const struct libsnap_reference *r)

@@ -139,17 +139,15 @@ static __attribute__((noinline)) enum snap_status change_common(struct snap_writ
 	return status;
 }
 
-enum snap_status libsnap_totals_object(struct snap_writer *w, const struct snap_object *o)
+enum snap_status libsnap_totals_odd(struct snap_writer *w, const struct snap_object *o)
 {
-	struct libsnap_totals *t = &w->totals;
-	struct libsnap_common *common = &t->common;
+	struct libsnap_common *common = &w->totals.common;
 	enum snap_status status = SNAP_OK;
 	uint64_t bytes;
 	if (libsnap_multiply_overflows(o->size, o->count, &bytes))
 		return libsnap_fail(&w->problem, SNAP_LIMIT, SNAP_NO_OFFSET,
 				    "an object of over 2^64 bytes");
-	if (o->stack != common->stack || o->thread != common->thread ||
-	    o->domain != common->domain || o->generation != common->generation)
+	if (!libsnap_in_common(common, o))
 		status = change_common(w, o);
 	if (status == SNAP_OK)
 		status = add(w, &common->of_stack, bytes, o->count);
