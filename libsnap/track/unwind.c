@@ -7,78 +7,10 @@
  * takes many words at once, and little of the caches, where most of the time goes; so the stretch
  * that followed last time is tried first, and checked as all others are. */
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include "kept_rules.h"
-
-#define PAGE       4096u
-#define STACK_STEP ((uintptr_t)1 << 26) /* no frame is larger */
-
-/* ---- what may be read ---- */
-
-extern void *__libc_stack_end __attribute__((weak));
-
-static bool mapped(uintptr_t from, uintptr_t to)
-{
-	unsigned char state[64];
-	for (from &= ~(uintptr_t)(PAGE - 1); from < to; from += sizeof state * PAGE) {
-		uintptr_t size = to - from < sizeof state * PAGE ? to - from : sizeof state * PAGE;
-		if (syscall(SYS_mincore, from, size, state) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* Where the thread's stack ends, if it is on that. */
-static uintptr_t usual_end(const struct track_thread *self)
-{
-	if (self->number != 0)
-		return (uintptr_t)__builtin_thread_pointer();
-	uintptr_t end = &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
-	return (end + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-}
-
-static __attribute__((noinline)) void find_stack(struct track_thread *self, uintptr_t sp)
-{
-	uintptr_t end = usual_end(self);
-	self->stack_low = sp & ~(uintptr_t)(PAGE - 1);
-	self->stack_high = self->stack_low + PAGE;
-	if (sp < end && end - sp < STACK_STEP && mapped(sp, end))
-		self->stack_high = end;
-}
-
-/* A walk through a signal handler may end on another stack than it began on. */
-static inline void be_on_stack(struct track_thread *self, uintptr_t sp)
-{
-	if (TRACK_UNLIKELY(sp < self->stack_low || sp >= self->stack_high))
-		find_stack(self, sp);
-}
-
-static __attribute__((noinline)) bool extend_stack(struct track_thread *self, uintptr_t address)
-{
-	uintptr_t to = (address + 2 * sizeof address + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-	if (address < self->stack_high || to - self->stack_high > STACK_STEP ||
-	    !mapped(self->stack_high, to))
-		return false;
-	self->stack_high = to;
-	return true;
-}
-
-static inline bool readable(struct track_thread *self, uintptr_t address)
-{
-	if (TRACK_LIKELY(address >= self->stack_low && address < self->stack_high - sizeof address))
-		return address % sizeof address == 0;
-	return address % sizeof address == 0 && address >= self->stack_low &&
-	       extend_stack(self, address);
-}
-
-static inline uintptr_t load(uintptr_t address)
-{
-	return *(const uintptr_t *)address; /* NOLINT(performance-no-int-to-ptr) */
-}
+#include "stack_range.h"
 
 /* ---- one step ---- */
 
@@ -128,7 +60,7 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c,
 	case TRACK_RULE_NONE: return c->bp == 0 ? STEP_END : STEP_CUT;
 	default: return STEP_CUT;
 	}
-	if (cfa <= c->sp || cfa - c->sp > STACK_STEP || !readable(self, cfa - sizeof cfa))
+	if (cfa <= c->sp || cfa - c->sp > TRACK_STACK_STEP || !readable(self, cfa - sizeof cfa))
 		return STEP_CUT;
 	if (rule->bp_offset || rule->bp_from_bp) {
 		reads->bp_at =
@@ -140,7 +72,7 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c,
 	reads->address_at = cfa - sizeof cfa;
 	c->address = load(reads->address_at);
 	c->sp = cfa;
-	return c->address < PAGE ? STEP_CUT : STEP_DONE;
+	return c->address < TRACK_PAGE ? STEP_CUT : STEP_DONE;
 }
 
 #else
@@ -158,7 +90,7 @@ static inline enum outcome step(struct track_thread *self, struct cursor *c,
 	c->sp = c->bp + 2 * sizeof c->sp;
 	c->address = load(reads->address_at);
 	c->bp = load(reads->bp_at);
-	return c->address < PAGE ? STEP_CUT : STEP_DONE;
+	return c->address < TRACK_PAGE ? STEP_CUT : STEP_DONE;
 }
 
 #endif
@@ -607,7 +539,7 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t 
 	}
 	be_on_stack(self, w.at.sp);
 	walk_records(&w);
-	enum outcome outcome = TRACK_LIKELY(w.at.address >= PAGE) ? walk_on(&w) : STEP_CUT;
+	enum outcome outcome = TRACK_LIKELY(w.at.address >= TRACK_PAGE) ? walk_on(&w) : STEP_CUT;
 	if (TRACK_UNLIKELY(w.count > track_settings.depth))
 		return make_site(self, frame, domain);
 	struct site site = site_of(&w, outcome, domain, frame[1]), *kept = NULL;
