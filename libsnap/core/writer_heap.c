@@ -1,5 +1,6 @@
 /* A whole heap at once, out of the caller's arrays: which shape each object has, and which row. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "writer.h"
 
@@ -132,7 +133,7 @@ static enum snap_status add_up(struct snap_writer *w, const struct sums *sums)
 		status = libsnap_totals_sum(w, SNAP_BY_SIZE, key, &sums->by_size[key]);
 	for (uint64_t key = 0; key < GENERATIONS && status == SNAP_OK; key++)
 		status = libsnap_totals_sum(w, SNAP_BY_GENERATION, key, &sums->by_generation[key]);
-	const struct libsnap_sum all = {sums->bytes, w->heap.arrays.count};
+	const struct libsnap_sum all = {sums->bytes, w->heap.arrays.order_count};
 	if (status == SNAP_OK)
 		status = libsnap_totals_sum(w, SNAP_BY_ALL, 0, &all);
 	return status;
@@ -190,8 +191,8 @@ static enum snap_status settle_objects(struct snap_writer *w)
 	struct sums sums = {0};
 	uint64_t id_before = 0;
 	enum snap_status status = SNAP_OK;
-	for (uint32_t i = 0; i < h->count && status == SNAP_OK; i++) {
-		if (i + LIBSNAP_AHEAD < h->count)
+	for (uint32_t i = 0; i < h->order_count && status == SNAP_OK; i++) {
+		if (i + LIBSNAP_AHEAD < h->order_count)
 			libsnap_heap_expect(h, h->order[i + LIBSNAP_AHEAD]);
 		status = check_object(w, h->order[i], &id_before);
 		if (status == SNAP_OK)
@@ -207,6 +208,8 @@ static enum snap_status take_objects(struct snap_writer *w)
 	w->heap.numbers = libsnap_alloc(w->allocator, h->count, sizeof(*w->heap.numbers));
 	if (!w->heap.rows || !w->heap.numbers)
 		return libsnap_fail_memory(&w->problem);
+	if (h->order_count < h->count) /* of those that are no objects it is 0 */
+		memset(w->heap.rows, 0, h->count * sizeof(*w->heap.rows));
 	enum snap_status status = settle_objects(w);
 	w->group.count = 0;
 	return status;
@@ -226,7 +229,11 @@ enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap 
 		status = libsnap_misuse(w, "a heap that lacks an array");
 	if (status == SNAP_OK && whole.count == UINT32_MAX)
 		status = libsnap_misuse(w, "a heap of 2^32 - 1 objects");
+	if (status == SNAP_OK && whole.order_count > whole.count)
+		status = libsnap_misuse(w, "an order of more objects than there are");
 	if (status == SNAP_OK) {
+		if (whole.order_count == 0)
+			whole.order_count = whole.count;
 		w->heap.arrays = whole;
 		w->heap.given = true;
 		status = take_objects(w);
@@ -237,7 +244,7 @@ enum snap_status snap_writer_heap(struct snap_writer *w, const struct snap_heap 
 static void number_rows(struct snap_writer *w)
 {
 	const struct snap_heap *h = &w->heap.arrays;
-	for (uint32_t i = 0; i < h->count; i++) {
+	for (uint32_t i = 0; i < h->order_count; i++) {
 		const uint32_t number = h->order[i];
 		const struct libsnap_shape *shape =
 			libsnap_shape_at(&w->shapes, w->heap.rows[number - 1]);
@@ -262,7 +269,7 @@ void libsnap_heap_resolve(struct snap_writer *w, uint64_t *ids, size_t count, ui
 {
 	const struct snap_heap *h = &w->heap.arrays;
 	for (size_t i = 0; i < count; i++) {
-		uint32_t low = 0, high = h->count;
+		uint32_t low = 0, high = h->order_count;
 		while (low < high) {
 			uint32_t middle = low + (high - low) / 2;
 			if (h->objects[h->order[middle] - 1].id < ids[i])
@@ -270,7 +277,8 @@ void libsnap_heap_resolve(struct snap_writer *w, uint64_t *ids, size_t count, ui
 			else
 				high = middle;
 		}
-		const bool found = low < h->count && h->objects[h->order[low] - 1].id == ids[i];
+		const bool found =
+			low < h->order_count && h->objects[h->order[low] - 1].id == ids[i];
 		*unknown += !found;
 		ids[i] = found ? w->heap.rows[h->order[low] - 1] : 0;
 	}

@@ -43,11 +43,13 @@ static enum snap_status flush_targets(struct heap_out *o)
 	struct snap_writer *w = o->writer;
 	for (size_t i = 0; i < o->target_count; i++) {
 		const uint64_t number = o->targets[i];
-		if (number > o->heap->count)
+		if (number == 0)
+			continue;
+		if (number > o->heap->count || w->heap.rows[number - 1] == 0)
 			return libsnap_misuse(w, "number %" PRIu64 " is no object of the heap",
 					      number);
-		o->targets[i] = number ? w->heap.rows[number - 1] : 0;
-		w->written_references += number != 0;
+		o->targets[i] = w->heap.rows[number - 1];
+		w->written_references++;
 	}
 	enum snap_status status = libsnap_table_values(&o->references, o->targets, o->target_count);
 	o->target_count = 0;
@@ -131,8 +133,11 @@ static enum snap_status put_labelled(struct heap_out *o, uint32_t to, uint32_t k
 {
 	if (tag == LIBSNAP_TAG_STRING)
 		value = libsnap_number(o->writer->numbers.strings, (uint32_t)value);
-	else if (tag == LIBSNAP_TAG_OBJECT)
+	else if (tag == LIBSNAP_TAG_OBJECT) {
 		value = o->writer->heap.rows[value - 1];
+		if (value == 0)
+			return libsnap_misuse(o->writer, "a label is no object of the heap");
+	}
 	const uint64_t row[] = {kind, value << 2 | tag};
 	enum snap_status status = put_target(o, to);
 	return status == SNAP_OK ? libsnap_table_row(&o->labels, row) : status;

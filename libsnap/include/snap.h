@@ -478,7 +478,7 @@ struct snap_heap_object {
 struct snap_heap {
 	size_t struct_size;     /* set by SNAP_HEAP_INIT */
 	uint32_t count;         /* less than 2^32 - 1 */
-	const uint32_t *order;  /* all numbers, by ascending id */
+	const uint32_t *order;  /* numbers, by ascending id */
 	const struct snap_heap_object *objects;
 	/* targets, which are numbers, or 0: those of the layout's slots, then elements with
 	 * the indexes 0, 1, 2 ...  Of a labelled layout three words for each reference:
@@ -486,6 +486,8 @@ struct snap_heap {
 	const uint32_t *words;
 	uint64_t word_count;
 	const uint32_t *stacks, *contents; /* NULL: all are 0 */
+	/* how many numbers stand in order; 0: all.  Those that do not are no objects. */
+	uint32_t order_count;
 };
 #define SNAP_HEAP_INIT { .struct_size = sizeof(struct snap_heap) }
 

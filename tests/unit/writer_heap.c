@@ -180,18 +180,36 @@ static enum snap_status begin(struct snap_writer *w, struct heap *h, struct snap
 	return status == SNAP_OK ? add_root(w, h, error) : status;
 }
 
-static void test_same(struct heap *h)
+/* A number that is no object's: nothing refers to it, and it stands in no order. */
+static void leave_out(struct heap *h, struct snap_heap *arrays, uint32_t number)
 {
+	uint32_t count = 0;
+	for (size_t i = 0; i < h->word_count; i++)
+		if (h->words[i] == number)
+			h->words[i] = number - 1;
+	for (uint32_t i = 0; i < OBJECTS; i++)
+		if (h->order[i] != number)
+			h->order[count++] = h->order[i];
+	arrays->order_count = count;
+}
+
+static void test_same(struct heap *h, uint32_t left_out)
+{
+	struct snap_heap arrays = arrays_of(h);
 	struct model_bytes apart = {0}, whole = {0};
 	struct snap_writer_summary one, other;
 	struct snap_writer *w = open_bytes(&apart, NULL, 0);
 	REQUIRE(begin(w, h, NULL) == SNAP_OK);
-	for (uint32_t i = 0; i < OBJECTS; i++)
+	if (left_out)
+		leave_out(h, &arrays, left_out);
+	for (uint32_t i = 0; i < OBJECTS - (left_out > 0); i++)
 		put_apart(w, h, h->order[i]);
 	REQUIRE(snap_writer_finish(w, &one, NULL) == SNAP_OK);
 	w = open_bytes(&whole, NULL, 0);
 	REQUIRE(begin(w, h, NULL) == SNAP_OK);
-	const struct snap_heap arrays = arrays_of(h);
+	arrays = arrays_of(h);
+	if (left_out)
+		leave_out(h, &arrays, left_out);
 	REQUIRE(snap_writer_heap(w, &arrays, NULL) == SNAP_OK);
 	REQUIRE(snap_writer_finish(w, &other, NULL) == SNAP_OK);
 	CHECK(same_bytes(&apart, &whole));
@@ -266,6 +284,14 @@ static void test_wrong(struct heap *h)
 	CHECK(finish_with(h, &arrays, false) == SNAP_MISUSE);
 	arrays = (struct snap_heap)SNAP_HEAP_INIT;
 	CHECK(finish_with(h, &arrays, false) == SNAP_OK);
+	arrays = arrays_of(h);
+	arrays.order_count = OBJECTS + 1;
+	CHECK(finish_with(h, &arrays, false) == SNAP_MISUSE);
+	leave_out(h, &arrays, OBJECTS / 2);
+	*sound = *h;
+	CHECK(finish_with(h, &arrays, false) == SNAP_OK);
+	WRONG(words[0], OBJECTS / 2);
+	WRONG(words[2], OBJECTS / 2);
 	free(sound);
 }
 
@@ -309,7 +335,8 @@ static void test_out_of_memory(struct heap *h)
 int main(void)
 {
 	struct heap *h = model_alloc(1, sizeof(*h));
-	test_same(h);
+	test_same(h, OBJECTS / 2);
+	test_same(h, 0);
 	test_wrong(h);
 	test_out_of_memory(h);
 	free(h);
