@@ -15,8 +15,10 @@ void py_fail(struct py_walk *w, enum snap_status status, const char *message)
 uint32_t py_string(struct py_walk *w, const char *text)
 {
 	uint32_t id = 0;
+	py_lock(w);
 	if (py_going(w))
 		w->status = snap_writer_string(w->writer, text, strlen(text), &id, &w->error);
+	py_unlock(w);
 	return id;
 }
 
@@ -68,7 +70,9 @@ uint64_t py_name_label(struct py_walk *w, PyObject *name)
 		return id ? SNAP_LABEL_STRING(id) : SNAP_LABEL_NONE;
 	char text[NAME_MAX_BYTES];
 	size_t size = py_text(name, text, sizeof(text));
+	py_lock(w);
 	w->status = snap_writer_string(w->writer, text, size, &id, &w->error);
+	py_unlock(w);
 	if (py_going(w) && !py_map_put(&w->names, name, id))
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for names");
 	return SNAP_LABEL_STRING(id);
@@ -117,7 +121,7 @@ static void visit(struct py_walk *w, uint32_t id)
 {
 	PyObject *object = py_object_at(w, id);
 	struct py_type *type = py_type_of(w, object);
-	*py_marks_of(w, id) |= PY_VISITED;
+	py_mark_as(w, id, PY_VISITED);
 	if (!type || !py_going(w))
 		return;
 	describe_object(w, id, object, type);
@@ -136,7 +140,7 @@ static void visit_own_dict(struct py_walk *w, PyTypeObject *owner)
 	struct py_type *type = py_type_of(w, dict), *of = type ? py_type_at(w, owner) : NULL;
 	if (!of)
 		return;
-	*py_marks_of(w, id) |= PY_VISITED;
+	py_mark_as(w, id, PY_VISITED);
 	describe_object(w, id, dict, type);
 	py_refer_begin(w);
 	py_refer_own_dict(w, dict);
@@ -151,38 +155,57 @@ static void visit_closure(struct py_walk *w, PyFunctionObject *function)
 	struct py_type *type = id ? py_type_of(w, function->func_closure) : NULL;
 	if (!type || !type->exact || !py_going(w))
 		return;
-	*py_marks_of(w, id) |= PY_VISITED;
+	py_mark_as(w, id, PY_VISITED);
 	describe_object(w, id, function->func_closure, type);
 	py_refer_begin(w);
 	py_refer_closure(w, function);
 	py_refer_end(w, id, type, 0);
 }
 
+void py_add_id(struct py_walk *w, struct py_area *ids, uint32_t id)
+{
+	uint32_t *added = py_area_add(ids, sizeof(*added));
+	if (added)
+		*added = id;
+	else
+		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+}
+
 static void visit_with_parts(struct py_walk *w, uint32_t id)
 {
 	PyObject *object = py_object_at(w, id);
 	visit(w, id);
-	if (w->own_dict && !(*py_marks_of(w, w->own_dict) & PY_VISITED) && py_going(w))
+	if (w->own_dict && !(py_marks_of(w, w->own_dict) & PY_VISITED) && py_going(w) &&
+	    py_dict_size_is_known(w, py_object_at(w, w->own_dict)))
 		visit_own_dict(w, Py_TYPE(object));
 	if (Py_TYPE(object) == &PyFunction_Type && ((PyFunctionObject *)object)->func_closure &&
 	    py_going(w))
-		visit_closure(w, (PyFunctionObject *)object);
+		py_add_id(w, &w->closures, id);
+}
+
+/* The second of two walks came to its end within this object. */
+static void take_back(struct py_walk *w, uint32_t id)
+{
+	const uint32_t ids[] = {id, w->own_dict};
+	for (size_t i = 0; i < 2; i++)
+		if (ids[i])
+			__atomic_fetch_and((uint8_t *)w->marks.bytes + (ids[i] - 1),
+					   (uint8_t) ~(PY_VISITED | PY_LEAF), __ATOMIC_RELAXED);
+	py_pair_leave(w, id);
 }
 
 /* Dicts wait: what they may be the namespaces of has to say so before. */
 static void visit_or_defer(struct py_walk *w, uint32_t id)
 {
-	if (*py_marks_of(w, id) & PY_VISITED)
+	PyObject *object = py_object_at(w, id);
+	if (py_marks_of(w, id) & PY_VISITED)
 		return;
-	if (!PyDict_CheckExact(py_object_at(w, id))) {
+	if (PyDict_CheckExact(object) && !py_first(w)->stretches.dicts)
+		py_add_id(w, &w->later, id);
+	else if (py_pair_may_visit(w, object, id))
 		visit_with_parts(w, id);
-		return;
-	}
-	uint32_t *added = py_area_add(&w->later, sizeof(*added));
-	if (added)
-		*added = id;
-	else
-		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
+	if (w->status == SNAP_END)
+		take_back(w, id);
 }
 
 /* A dict of an object's own, where the type says in the usual way. */
@@ -195,13 +218,6 @@ static inline PyDictObject *own_dict(const PyObject *object)
 
 /* Memory is asked for what is soon to be read.  Always inline:
  * a call of it seems to GCC to do nothing, and is left out. */
-static inline __attribute__((always_inline)) void prefetch_parts(const PyObject *object)
-{
-	if (Py_TYPE(object) == &PyList_Type)
-		__builtin_prefetch(((const PyListObject *)object)->ob_item);
-	else
-		__builtin_prefetch(own_dict(object));
-}
 static inline __attribute__((always_inline)) void prefetch_keys(const PyDictObject *dict)
 {
 	__builtin_prefetch(dict->ma_keys);
@@ -209,6 +225,15 @@ static inline __attribute__((always_inline)) void prefetch_keys(const PyDictObje
 	/* before the values lies their order, in most versions */
 	__builtin_prefetch((const char *)dict->ma_values - 16);
 	__builtin_prefetch((const char *)dict->ma_values + 48);
+}
+static inline __attribute__((always_inline)) void prefetch_parts(const PyObject *object)
+{
+	if (Py_TYPE(object) == &PyDict_Type)
+		prefetch_keys((const PyDictObject *)(const void *)object);
+	else if (Py_TYPE(object) == &PyList_Type)
+		__builtin_prefetch(((const PyListObject *)object)->ob_item);
+	else
+		__builtin_prefetch(own_dict(object));
 }
 
 #define AGE_PARTS 12u
@@ -233,36 +258,70 @@ static void visit_soon(struct py_walk *w, uint32_t id)
 
 #define AHEAD 16u
 
-static void visit_later(struct py_walk *w)
+/* How many were begun. */
+static size_t visit_stretch(struct py_walk *w, const uint32_t *ids, size_t count)
 {
-	for (size_t i = 0; i < w->later.size / sizeof(uint32_t) && py_going(w); i++) {
-		const uint32_t *ids = (const uint32_t *)(void *)w->later.bytes + i;
-		if (i + AHEAD < w->later.size / sizeof(*ids)) {
-			__builtin_prefetch(py_object_at(w, ids[AHEAD]));
-			prefetch_keys((const PyDictObject *)(const void *)py_object_at(
-				w, ids[AHEAD / 2]));
-		}
-		if (!(*py_marks_of(w, *ids) & PY_VISITED))
-			visit(w, *ids);
-	}
-	w->later.size = 0;
-}
-
-static void visit_ids(struct py_walk *w)
-{
-	const uint32_t *ids = (const uint32_t *)(void *)w->order.bytes;
-	const size_t count = w->order.size / sizeof(*ids);
-	for (size_t i = 0; i < count && py_going(w); i++) {
+	size_t i = 0;
+	for (; i < count && py_going(w); i++) {
 		if (i + 2 * AHEAD < count) {
 			__builtin_prefetch(py_row_of(w, ids[i + 2 * AHEAD]), 1);
 			__builtin_prefetch(py_object_at(w, ids[i + AHEAD]));
 		}
-		if (!(*py_marks_of(w, ids[i]) & PY_VISITED))
+		if (!(py_marks_of(w, ids[i]) & PY_VISITED))
 			visit_soon(w, ids[i]);
 	}
-	for (size_t i = 0; i < PY_SOON; i++)
+	return i;
+}
+
+void py_visit_stretches(struct py_walk *w)
+{
+	const uint32_t *ids = py_first(w)->stretches.ids;
+	size_t first = 0, end = 0;
+	while (py_going(w) && py_pair_next(w, &first, &end))
+		first += visit_stretch(w, ids + first, end - first);
+	for (size_t i = 0; i < PY_SOON && py_going(w); i++)
 		visit_soon(w, 0);
-	visit_later(w);
+	for (; w->status == SNAP_END && first < end; first++)
+		py_pair_leave(w, ids[first]);
+	for (size_t i = 0; i < PY_SOON; i++) {
+		if (w->status == SNAP_END && w->soon[i])
+			py_pair_leave(w, w->soon[i]);
+		w->soon[i] = 0;
+	}
+}
+
+/* So few are not worth a second thread. */
+#define PAIR_LEAST 4096u
+
+static void visit_ids(struct py_walk *w, const struct py_area *ids, bool dicts)
+{
+	w->stretches = (struct py_stretches){.ids = (const uint32_t *)(void *)ids->bytes,
+					     .count = ids->size / sizeof(uint32_t),
+					     .dicts = dicts};
+	if (w->stretches.count >= PAIR_LEAST)
+		py_pair_begin(w);
+	py_visit_stretches(w);
+	py_pair_end(w);
+	for (size_t i = 0; i < w->left.size / sizeof(uint32_t) && py_going(w); i++)
+		visit_or_defer(w, ((const uint32_t *)(void *)w->left.bytes)[i]);
+	w->left.size = 0;
+}
+
+static void visit_closures(struct py_walk *w)
+{
+	for (size_t i = 0; i < w->closures.size / sizeof(uint32_t) && py_going(w); i++) {
+		const uint32_t id = ((const uint32_t *)(void *)w->closures.bytes)[i];
+		visit_closure(w, (PyFunctionObject *)py_object_at(w, id));
+	}
+	w->closures.size = 0;
+}
+
+static void visit_round(struct py_walk *w)
+{
+	visit_ids(w, &w->order, false);
+	visit_ids(w, &w->later, true);
+	w->later.size = 0;
+	visit_closures(w);
 	py_leaves_end_round(w);
 }
 
@@ -278,7 +337,7 @@ static void next_ids(struct py_walk *w, uint32_t after)
 	size_t found = 0;
 	for (uint32_t id = after + 1; id <= w->object_count; id++) {
 		ids[found] = id;
-		found += !(*py_marks_of(w, id) & PY_VISITED);
+		found += !(py_marks_of(w, id) & PY_VISITED);
 	}
 	w->order.size = found * sizeof(*ids);
 }
@@ -292,7 +351,7 @@ static void visit_all(struct py_walk *w)
 		const uint32_t after = known;
 		known = w->object_count;
 		next_ids(w, after);
-		visit_ids(w);
+		visit_round(w);
 	}
 }
 
@@ -300,12 +359,13 @@ static void give_heap(struct py_walk *w)
 {
 	struct snap_heap heap = SNAP_HEAP_INIT;
 	w->order.size = 0;
-	if (py_going(w) && !py_index_order(&w->index, 0, w->object_count, &w->order))
+	if (py_going(w) && !py_index_order(w->index, 0, w->object_count, &w->order))
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
-	py_index_free(&w->index);
+	py_index_free(w->index);
 	if (!py_going(w))
 		return;
 	heap.count = w->object_count;
+	heap.order_count = (uint32_t)(w->order.size / sizeof(uint32_t));
 	heap.order = (const uint32_t *)(void *)w->order.bytes;
 	heap.objects = (const struct snap_heap_object *)(const void *)w->objects.bytes;
 	heap.words = (const uint32_t *)(void *)w->words.bytes;
@@ -349,6 +409,9 @@ static void write_graph(struct py_walk *w)
 	py_foreign_give(w, foreign);
 	py_area_free(&w->marks);
 	py_area_free(&w->later);
+	py_area_free(&w->closures);
+	py_area_free(&w->left);
+	py_area_free(&w->holes);
 	libsnap_worker_end(&w->worker);
 }
 
@@ -414,6 +477,7 @@ void py_dump(struct py_walk *w, const struct py_options *options)
 	if (options->resident_bytes >= LARGE)
 		w->large_bytes = options->resident_bytes;
 	memory.large_pages = w->large_bytes > 0;
+	w->index = &w->own_index;
 	py_tracer_silence();
 	w->sizeof_name = PyUnicode_FromString("__sizeof__");
 	w->module_name = PyUnicode_FromString("__module__");

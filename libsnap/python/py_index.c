@@ -9,7 +9,8 @@
 static size_t place(const struct py_index *index, uintptr_t key)
 {
 	size_t at = py_index_home(index, key);
-	while (index->chunks[at].ids && index->chunks[at].key != key)
+	while (__atomic_load_n(&index->chunks[at].ids, __ATOMIC_ACQUIRE) &&
+	       index->chunks[at].key != key)
 		at = (at + 1) & (index->capacity - 1);
 	return at;
 }
@@ -46,28 +47,54 @@ static bool grow(struct py_index *index)
 	return true;
 }
 
-uint32_t *py_index_seek(struct py_index *index, const void *address)
+static uint32_t *seek(struct py_index *index, const void *address)
 {
 	uintptr_t key = (uintptr_t)address >> PY_CHUNK_LOG;
-	if (index->count * 4 >= index->capacity && !grow(index))
+	if (index->count * 4 >= index->capacity && (index->lock || !grow(index)))
 		return NULL;
 	struct py_index_chunk *chunk = &index->chunks[place(index, key)];
 	if (!chunk->ids) {
 		uint32_t *ids = new_table(index);
 		if (!ids)
 			return NULL;
-		*chunk = (struct py_index_chunk){.key = key, .ids = ids};
+		chunk->key = key;
+		__atomic_store_n(&chunk->ids, ids, __ATOMIC_RELEASE);
 		index->count++;
 	}
 	return &chunk->ids[(uintptr_t)address >> 4 & (PY_CHUNK_SLOTS - 1)];
 }
 
-void py_index_put(struct py_index *index, const void *address, uint32_t *slot, uint32_t id)
+uint32_t *py_index_seek(struct py_index *index, const void *address)
+{
+	if (!index->lock)
+		return seek(index, address);
+	pthread_mutex_lock(index->lock);
+	uint32_t *slot = seek(index, address);
+	pthread_mutex_unlock(index->lock);
+	return slot;
+}
+
+bool py_index_share(struct py_index *index, pthread_mutex_t *lock, size_t chunks)
+{
+	while (index->capacity < (index->count + chunks) * 4)
+		if (!grow(index))
+			return false;
+	index->lock = lock;
+	return true;
+}
+
+uint32_t py_index_put(struct py_index *index, const void *address, uint32_t *slot, uint32_t id)
 {
 	struct py_index_chunk *chunk =
 		&index->chunks[place(index, (uintptr_t)address >> PY_CHUNK_LOG)];
-	chunk->used |= (uint64_t)1 << (size_t)(slot - chunk->ids) / PART;
-	*slot = id;
+	const uint64_t part = (uint64_t)1 << (size_t)(slot - chunk->ids) / PART;
+	uint32_t known = 0;
+	if (!__atomic_compare_exchange_n(slot, &known, id, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		return known;
+	if (!(__atomic_load_n(&chunk->used, __ATOMIC_RELAXED) & part))
+		__atomic_fetch_or(&chunk->used, part, __ATOMIC_RELAXED);
+	return id;
 }
 
 static void sort(struct py_index_chunk *chunks, size_t count)

@@ -11,6 +11,20 @@ bool py_values_are_embedded(PyObject *dict)
 #endif
 }
 
+uintptr_t py_dict_shape(PyObject *dict)
+{
+	const PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+#if PY_SINCE(3, 11)
+	const uintptr_t shape = (uintptr_t)keys->dk_log2_size << 16 |
+				(uintptr_t)keys->dk_log2_index_bytes << 8 | keys->dk_kind;
+	return keys->dk_refcnt == 1 ? shape : 0;
+#else
+	/* its count of references, its size, ... */
+	const Py_ssize_t *numbers = (const Py_ssize_t *)(const void *)keys;
+	return numbers[0] == 1 ? (uintptr_t)numbers[1] : 0;
+#endif
+}
+
 static PyObject *dict_at_offset(PyObject *object)
 {
 	const PyTypeObject *type = Py_TYPE(object);

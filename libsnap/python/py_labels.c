@@ -327,7 +327,7 @@ void py_references(struct py_walk *w, uint32_t id, const struct py_type *type)
 		py_refer_items(w, ((PyTupleObject *)object)->ob_item,
 			       (size_t)PyTuple_GET_SIZE(object));
 	else if (type->exact && type->layout == PY_DICT)
-		refer_dict(w, object, *py_marks_of(w, id) & PY_NAMESPACE);
+		refer_dict(w, object, py_marks_of(w, id) & PY_NAMESPACE);
 	else if (is_static_type(object, type))
 		py_refer_static_type(w, (PyTypeObject *)object);
 	else if (type->type->tp_traverse)
@@ -342,7 +342,7 @@ static void mark_namespace(struct py_walk *w, PyObject *dict)
 {
 	uint32_t id = dict && PyDict_CheckExact(dict) ? py_note(w, dict) : 0;
 	if (id)
-		*py_marks_of(w, id) |= PY_NAMESPACE;
+		py_mark_as(w, id, PY_NAMESPACE);
 }
 
 void py_mark(struct py_walk *w, PyObject *object)

@@ -1,6 +1,8 @@
 /* A trial of the private structures on objects of which everything is known. */
 #include "py_walk.h"
 
+#include <link.h>
+
 static const char known_source[] = "class Known:\n"
 				   "    def __init__(self, values):\n"
 				   "        self.first, self.second = values\n"
@@ -17,6 +19,37 @@ static const char known_source[] = "class Known:\n"
 /* The extension's, made when it is loaded.  Nobody else is to
  * find the instance: to ask for its __dict__ changes it. */
 static PyObject *known, *known_instance;
+
+/* ---- who traverses ---- */
+
+static struct text {
+	uintptr_t first, end;
+} interpreter; /* its code */
+
+static int find_text(struct dl_phdr_info *info, size_t size, void *context)
+{
+	const uintptr_t known_code = (uintptr_t)PyList_Type.tp_traverse;
+	struct text *text = context;
+	(void)size;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const uintptr_t first = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr,
+				end = first + info->dlpi_phdr[i].p_memsz;
+		if (info->dlpi_phdr[i].p_type == PT_LOAD && known_code >= first && known_code < end)
+			*text = (struct text){first, end};
+	}
+	return 0;
+}
+
+bool py_traverse_is_known(const PyTypeObject *type)
+{
+	const traverseproc of_classes = Py_TYPE(known_instance)->tp_traverse;
+	while (type && type->tp_traverse == of_classes)
+		type = type->tp_base;
+	const uintptr_t code = type ? (uintptr_t)type->tp_traverse : 0;
+	return code == 0 || (code >= interpreter.first && code < interpreter.end);
+}
+
+/* ---- the trial ---- */
 
 static bool hide_instance(PyObject *scope)
 {
@@ -44,6 +77,7 @@ bool py_layouts_prepare(void)
 	}
 	Py_DECREF(result);
 	known = scope;
+	dl_iterate_phdr(find_text, &interpreter);
 	return hide_instance(scope);
 }
 

@@ -58,6 +58,30 @@ static void run(struct libsnap_job *posted)
 	}
 }
 
+static struct py_leaf_job job_for(struct py_walk *w, uint32_t first, uint32_t last)
+{
+	return (struct py_leaf_job){.job.run = run,
+				    .leaves = &w->leaves,
+				    .objects = (struct snap_heap_object *)(void *)w->objects.bytes,
+				    .marks = (uint8_t *)w->marks.bytes,
+				    .first = first,
+				    .last = last};
+}
+
+void py_leaves_describe(struct py_walk *w, uint32_t first, uint32_t end)
+{
+	struct py_leaf_job job = job_for(w, first, end - 1);
+	if (first < end)
+		run(&job.job);
+}
+
+void py_leaves_go_on(struct py_walk *w)
+{
+	w->leaves.posted = w->object_count;
+	w->leaves.due = w->object_count + POSTED_IDS;
+	w->object_stop = 0;
+}
+
 void py_leaves_begin(struct py_walk *w)
 {
 	struct py_leaves *leaves = &w->leaves;
@@ -70,23 +94,17 @@ void py_leaves_begin(struct py_walk *w)
 								 py_plain_layout(w, type)};
 	}
 	leaves->integer_sizes = w->integer_sizes;
-	leaves->posted = w->object_count;
+	py_leaves_go_on(w);
 	/* Stacks and contents are the writer's, which is not for two threads. */
-	leaves->due = w->options->traces || w->options->hashes ? UINT32_MAX
-							       : w->object_count + POSTED_IDS;
-	w->object_stop = 0;
+	if (w->options->traces || w->options->hashes)
+		leaves->due = UINT32_MAX;
 }
 
 static void post(struct py_walk *w, struct py_leaf_job *job)
 {
 	struct py_leaves *leaves = &w->leaves;
 	libsnap_worker_wait(&w->worker, &job->job);
-	*job = (struct py_leaf_job){.job.run = run,
-				    .leaves = leaves,
-				    .objects = (struct snap_heap_object *)(void *)w->objects.bytes,
-				    .marks = (uint8_t *)w->marks.bytes,
-				    .first = leaves->posted + 1,
-				    .last = w->object_count};
+	*job = job_for(w, leaves->posted + 1, w->object_count);
 	leaves->posted = w->object_count;
 	leaves->next = (leaves->next + 1) % PY_LEAF_JOBS;
 	libsnap_worker_post(&w->worker, &job->job);

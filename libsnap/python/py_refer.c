@@ -39,6 +39,11 @@ static bool reach_room(struct py_walk *w, size_t room)
 	return true;
 }
 
+bool py_room_reserve(struct py_walk *w, size_t room)
+{
+	return w->object_room >= room || reach_room(w, room);
+}
+
 static bool make_room(struct py_walk *w)
 {
 	const size_t guessed = (size_t)(w->large_bytes / BYTES_EACH);
@@ -62,25 +67,60 @@ static bool pass_stop(struct py_walk *w)
 	return true;
 }
 
+/* Of two walks: 0 if it needs what only one may have. */
+static uint32_t note_in_pair(struct py_walk *w, const PyObject *object)
+{
+	uint32_t *slot = py_index_slot(w->index, object);
+	if (!slot || (w->ids.next == w->ids.end && !py_pair_take_ids(w)))
+		return 0;
+	const uint32_t id = w->ids.next;
+	py_row_of(w, id)->id = (uintptr_t)object;
+	const uint32_t given = py_index_put(w->index, object, slot, id);
+	w->ids.next += given == id;
+	return given;
+}
+
 uint32_t py_note_new(struct py_walk *w, const PyObject *object)
 {
 	if (!py_going(w))
 		return 0;
-	uint32_t *slot = py_index_slot(&w->index, object);
+	if (w->pair) {
+		const uint32_t id = note_in_pair(w, object);
+		if (id || w->main) {
+			if (!id)
+				py_pair_give_up(w);
+			return id;
+		}
+		py_pair_end(w);
+	}
+	uint32_t *slot = py_index_slot(w->index, object);
 	if (!slot || (w->object_count >= w->object_stop && !pass_stop(w))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for a table of objects");
 		return 0;
 	}
 	py_row_of(w, w->object_count + 1)->id = (uintptr_t)object;
-	py_index_put(&w->index, object, slot, ++w->object_count);
-	return w->object_count;
+	w->object_count++;
+	return py_index_put(w->index, object, slot, w->object_count);
 }
 
 /* ---- gathered ---- */
 
+/* Of two walks, each has its part of one area. */
+bool py_words_reserve(struct py_walk *w, size_t size)
+{
+	if (w->pair && w->words.capacity - w->words.size < size) {
+		if (w->main) {
+			py_pair_give_up(w);
+			return false;
+		}
+		py_pair_end(w);
+	}
+	return py_area_reserve(&w->words, size);
+}
+
 bool py_refer_room(struct py_walk *w)
 {
-	if (py_area_reserve(&w->words, ROOM * sizeof(uint32_t)) &&
+	if (py_words_reserve(w, ROOM * sizeof(uint32_t)) &&
 	    py_area_reserve(&w->slots, ROOM * sizeof(uint64_t)))
 		return true;
 	py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
@@ -105,14 +145,15 @@ static size_t word_count(const struct py_walk *w)
 
 void py_refer_items(struct py_walk *w, PyObject *const *items, size_t count)
 {
-	if (!py_going(w) || !py_area_reserve(&w->words, count * sizeof(uint32_t))) {
+	if (!py_going(w) || !py_words_reserve(w, count * sizeof(uint32_t))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
 		return;
 	}
-	uint32_t *at = first_word(w);
-	for (size_t i = 0; i < count; i++)
-		at[i] = items[i] ? py_note(w, items[i]) : 0;
 	w->words.size += count * sizeof(uint32_t);
+	for (size_t i = 0; i < count; i++) {
+		const uint32_t id = items[i] ? py_note(w, items[i]) : 0;
+		first_word(w)[i] = id; /* they may have moved */
+	}
 }
 
 /* ---- and laid out ---- */
@@ -171,6 +212,19 @@ static void keep_layout(struct py_walk *w, uint32_t layout, uint32_t type, const
 	((struct py_layout_info *)(void *)w->layout_infos.bytes)[layout - 1] = info;
 }
 
+void py_layouts_join(struct py_walk *w, const struct py_walk *from)
+{
+	const size_t count = from->layout_infos.size / sizeof(struct py_layout_info);
+	for (size_t i = 0; i < count && py_going(w); i++) {
+		const struct py_layout_info *info = py_layout_at(from, (uint32_t)i + 1);
+		const uint64_t *slots =
+			(const uint64_t *)(const void *)from->layout_slots.bytes + info->first;
+		if (info->type)
+			keep_layout(w, (uint32_t)i + 1, info->type, slots, info->count,
+				    info->labelled);
+	}
+}
+
 static uint32_t add_layout(struct py_walk *w, uint32_t type, const uint64_t *slots, size_t count)
 {
 	struct snap_slot wanted[SLOTS_MAX];
@@ -178,8 +232,10 @@ static uint32_t add_layout(struct py_walk *w, uint32_t type, const uint64_t *slo
 	for (size_t i = 0; i < count; i++)
 		wanted[i] = (struct snap_slot){(enum snap_reference_kind)kind_of(slots[i]),
 					       slots[i] >> PY_KIND_BITS};
+	py_lock(w);
 	if (py_going(w))
 		w->status = snap_writer_layout(w->writer, type, wanted, count, &layout, &w->error);
+	py_unlock(w);
 	if (py_going(w))
 		keep_layout(w, layout, type, slots, count, false);
 	return py_going(w) ? layout : 0;
@@ -188,8 +244,10 @@ static uint32_t add_layout(struct py_walk *w, uint32_t type, const uint64_t *slo
 static uint32_t labelled_layout(struct py_walk *w, struct py_type *type)
 {
 	if (!type->labelled && py_going(w)) {
+		py_lock(w);
 		w->status = snap_writer_labelled_layout(w->writer, type->id, &type->labelled,
 							&w->error);
+		py_unlock(w);
 		if (py_going(w))
 			keep_layout(w, type->labelled, type->id, NULL, 0, true);
 	}
@@ -236,7 +294,7 @@ static uint32_t find_layout(struct py_walk *w, struct py_type *type, const uint6
 /* Each target becomes three words, from the last on. */
 static void label_words(struct py_walk *w, const uint64_t *slots, size_t count)
 {
-	if (!py_area_reserve(&w->words, count * (LABELLED - 1) * sizeof(uint32_t))) {
+	if (!py_words_reserve(w, count * (LABELLED - 1) * sizeof(uint32_t))) {
 		py_fail(w, SNAP_NO_MEMORY, "out of memory for references");
 		return;
 	}
@@ -269,6 +327,6 @@ uint32_t py_refer_end(struct py_walk *w, uint32_t id, struct py_type *type, uint
 	row->references = w->first_word;
 	row->reference_count = (uint32_t)count;
 	if (count == 0)
-		*py_marks_of(w, id) |= PY_LEAF;
+		py_mark_as(w, id, PY_LEAF);
 	return layout;
 }

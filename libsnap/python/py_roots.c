@@ -122,7 +122,7 @@ static inline void reach(struct py_reach *r, uint32_t id)
 	if (id == 0 || is_reached(r, id))
 		return;
 	r->reached[id / 64] |= (uint64_t)1 << id % 64;
-	if (*py_marks_of(r->walk, id) & PY_LEAF)
+	if (py_marks_of(r->walk, id) & PY_LEAF)
 		return;
 	uint32_t *added = py_area_add(&r->stack, sizeof(*added));
 	if (added)
@@ -253,6 +253,10 @@ struct py_reach *py_foreign_find(struct py_walk *w)
 	r->walk = w;
 	r->reached = py_map_pages(reached_size(w));
 	r->known = py_map_pages(known_size(w));
+	for (size_t i = 0; i < w->holes.size / sizeof(uint32_t) && r->reached; i++) {
+		const uint32_t id = ((const uint32_t *)(const void *)w->holes.bytes)[i];
+		r->reached[id / 64] |= (uint64_t)1 << id % 64;
+	}
 	if (r->reached && r->known && py_area_reserve(&r->stack, known_size(w)))
 		libsnap_worker_post(&w->worker, &r->job);
 	else

@@ -63,19 +63,48 @@ size_t py_plain_size(const uint32_t *integer_sizes, PyObject *object, enum py_la
 	}
 }
 
-/* Dicts of one set of shared keys are of one size, if their values are their own. */
+/* What a dict's size follows from, if its values are its own: its keys, if it shares them, else what
+ * is odd; NULL: it has to be asked. */
+static const void *size_key(const struct py_walk *w, PyObject *dict)
+{
+	if (!((PyDictObject *)dict)->ma_values) {
+		const uintptr_t shape = w->layouts ? py_dict_shape(dict) : 0;
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		return shape ? (const void *)(shape * 2 + 1) : NULL;
+	}
+	return py_values_are_embedded(dict) ? NULL : ((PyDictObject *)dict)->ma_keys;
+}
+
 static size_t dict_size(struct py_walk *w, PyObject *dict, PyCFunction size_function)
 {
-	const void *keys = ((PyDictObject *)dict)->ma_keys;
-	if (!((PyDictObject *)dict)->ma_values || py_values_are_embedded(dict))
-		return asked_size(dict, size_function);
-	uint32_t known = py_map_get(&w->split_sizes, keys);
+	const void *key = size_key(w, dict);
+	uint32_t known = key ? py_map_get(&w->dict_sizes, key) : 0;
+	if (known)
+		return known;
+	const size_t size = asked_size(dict, size_function);
+	if (key && size <= UINT32_MAX) {
+		py_lock(w);
+		if (!py_map_put(&w->dict_sizes, key, (uint32_t)size))
+			py_fail(w, SNAP_NO_MEMORY, "out of memory");
+		py_unlock(w);
+	}
+	return size;
+}
+
+bool py_dict_size_is_known(struct py_walk *w, PyObject *dict)
+{
+	const void *key = w->main ? size_key(w, dict) : NULL;
+	if (!key)
+		return !w->main;
+	uint32_t known = py_map_get(&w->dict_sizes, key);
 	if (!known) {
-		known = (uint32_t)asked_size(dict, size_function);
-		if (!py_map_put(&w->split_sizes, keys, known))
+		py_lock(w);
+		known = py_map_get(&w->main->dict_sizes, key);
+		py_unlock(w);
+		if (known && !py_map_put(&w->dict_sizes, key, known))
 			py_fail(w, SNAP_NO_MEMORY, "out of memory");
 	}
-	return known;
+	return known != 0;
 }
 
 static size_t shallow(struct py_walk *w, PyObject *object, const struct py_type *type)

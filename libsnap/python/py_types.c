@@ -151,12 +151,24 @@ static void add_members(struct py_walk *w, PyTypeObject *base)
 		if (member->type != T_OBJECT && member->type != T_OBJECT_EX)
 			continue;
 		uint32_t label = py_string(w, member->name);
+		py_lock(w);
 		struct py_member *added = py_area_add(&w->members, sizeof(*added));
 		if (!added)
 			py_fail(w, SNAP_NO_MEMORY, "out of memory");
 		else
 			*added = (struct py_member){member->offset, label};
+		py_unlock(w);
 	}
+}
+
+/* Lists, tuples and instances whose type has nothing but what the interpreter's own code reads. */
+static bool is_for_any(const struct py_type *type)
+{
+	if (type->exact)
+		return type->layout == PY_LIST || type->layout == PY_TUPLE ||
+		       type->layout == PY_DICT;
+	return type->layout == PY_OTHER && !type->size && !type->is_lru_cache &&
+	       py_traverse_is_known(type->type);
 }
 
 /* The first __sizeof__ in the order of resolution; one that is written in Python is never run. */
@@ -189,31 +201,44 @@ static bool describe(struct py_walk *w, PyTypeObject *type, struct py_type *out)
 				.before = bytes_before(type),
 				.size = find_sizeof(w, type),
 				.member_first = w->members.size / sizeof(struct py_member)};
+	out->for_any = is_for_any(out);
 	PyObject *order = type->tp_mro;
 	for (Py_ssize_t i = 0; order && i < PyTuple_GET_SIZE(order); i++)
 		add_members(w, (PyTypeObject *)PyTuple_GET_ITEM(order, i));
 	out->member_count = w->members.size / sizeof(struct py_member) - out->member_first;
 	uint32_t string = py_string(w, name);
+	py_lock(w);
 	if (py_going(w))
 		w->status = snap_writer_type(w->writer, string, kind_of(out->layout), &out->id,
 					     &w->error);
+	py_unlock(w);
 	return py_going(w);
+}
+
+struct py_type *py_type_keep(struct py_walk *w, const struct py_type *described)
+{
+	struct py_type *added = py_area_add(&w->types, sizeof(*added));
+	const uint32_t number = (uint32_t)(w->types.size / sizeof(*added));
+	if (!added || !py_map_put(&w->type_numbers, described->type, number)) {
+		py_fail(w, SNAP_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	*added = *described;
+	return added;
 }
 
 struct py_type *py_type_at(struct py_walk *w, PyTypeObject *type)
 {
-	uint32_t number = py_map_get(&w->type_numbers, type);
-	if (number == 0) {
-		struct py_type described;
-		if (!describe(w, type, &described))
-			return NULL;
-		struct py_type *added = py_area_add(&w->types, sizeof(*added));
-		number = (uint32_t)(w->types.size / sizeof(*added));
-		if (!added || !py_map_put(&w->type_numbers, type, number)) {
-			py_fail(w, SNAP_NO_MEMORY, "out of memory");
-			return NULL;
-		}
-		*added = described;
+	const uint32_t number = py_map_get(&w->type_numbers, type);
+	struct py_type described, *kept = NULL;
+	if (number > 0)
+		return (struct py_type *)(void *)w->types.bytes + (number - 1);
+	if (w->main)
+		return py_pair_type(w, type);
+	if (describe(w, type, &described)) {
+		py_lock(w);
+		kept = py_type_keep(w, &described);
+		py_unlock(w);
 	}
-	return (struct py_type *)(void *)w->types.bytes + (number - 1);
+	return kept;
 }

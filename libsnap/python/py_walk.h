@@ -93,12 +93,16 @@ struct py_index {
 	/* Where the next tables lie: many in one piece,
 	 * which the system backs with few, large pages */
 	uint32_t *pool;
-	size_t pool_left;     /* tables */
-	struct py_area pools; /* uint32_t *, in one piece each */
+	size_t pool_left;      /* tables */
+	struct py_area pools;  /* uint32_t *, in one piece each */
+	pthread_mutex_t *lock; /* of two threads; then it cannot grow */
 };
 uint32_t *py_index_seek(struct py_index *, const void *address);
-/* Gives an address, of which the slot is known, its id. */
-void py_index_put(struct py_index *, const void *address, uint32_t *slot, uint32_t id);
+/* Gives an address, of which the slot is known, an id, unless it has one: that which it has then. */
+uint32_t py_index_put(struct py_index *, const void *address, uint32_t *slot, uint32_t id);
+/* It is used by two threads from now on, until lock is NULL again, and has room for so many more
+ * tables; false: no memory. */
+bool py_index_share(struct py_index *, pthread_mutex_t *lock, size_t tables);
 /* Adds all ids after one, up to another, in the order of their addresses; false: no memory. */
 bool py_index_order(const struct py_index *, uint32_t after, uint32_t last, struct py_area *ids);
 void py_index_free(struct py_index *);
@@ -106,14 +110,15 @@ static inline size_t py_index_home(const struct py_index *index, uintptr_t key)
 {
 	return (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & (index->capacity - 1);
 }
-/* Where the id of an address is kept, 0 at first; NULL: no memory. */
+/* Where the id of an address is kept, 0 at first; NULL: no memory, or no room beside a lock. */
 static inline uint32_t *py_index_slot(struct py_index *index, const void *address)
 {
 	uintptr_t key = (uintptr_t)address >> PY_CHUNK_LOG;
 	if (__builtin_expect(index->capacity > 0, 1)) {
 		const struct py_index_chunk *chunk = &index->chunks[py_index_home(index, key)];
-		if (__builtin_expect(chunk->key == key && chunk->ids, 1))
-			return &chunk->ids[(uintptr_t)address >> 4 & (PY_CHUNK_SLOTS - 1)];
+		uint32_t *ids = __atomic_load_n(&chunk->ids, __ATOMIC_ACQUIRE);
+		if (__builtin_expect(chunk->key == key && ids, 1))
+			return &ids[(uintptr_t)address >> 4 & (PY_CHUNK_SLOTS - 1)];
 	}
 	return py_index_seek(index, address);
 }
@@ -159,6 +164,7 @@ struct py_type {
 	/* bytes of a block before the object: collector's header, managed dict */
 	size_t before;
 	PyCFunction size; /* __sizeof__, if it is written in C and not object's */
+	bool for_any;     /* its objects may be visited by any thread (py_pair.c) */
 	size_t member_first, member_count;
 	/* layouts of its last object, and of the last dict of such an object's own */
 	uint32_t last, last_of_dict;
@@ -227,8 +233,15 @@ struct py_walk {
 	uint64_t large_bytes; /* that a large process has; 0: it is none */
 	bool layouts;         /* private structures are as we know them */
 
-	struct py_index index;
+	struct py_pair *pair; /* while two threads walk, or NULL */
+	struct py_walk *main; /* of the helper's: the other one */
+	struct py_index *index, own_index;
 	uint32_t object_count, object_room;
+	/* of two walks: ids that this one has to itself, and the next of them to be given */
+	struct py_ids {
+		uint32_t first, next, end;
+	} ids;
+	struct py_area holes; /* uint32_t: ids that were given to nothing */
 	uint32_t object_stop; /* when so many are known, something is to be done before the next */
 	struct py_leaves leaves;
 	/* By id - 1 */
@@ -240,6 +253,15 @@ struct py_walk {
 	struct py_area order;
 	/* uint32_t: ids of dicts that are to be visited when all others have been */
 	struct py_area later;
+	/* uint32_t: of functions, whose closures are said when all others have been visited */
+	struct py_area closures;
+	/* uint32_t: ids that the second of two walks has left to the other */
+	struct py_area left;
+	struct py_stretches {
+		const uint32_t *ids;
+		size_t count, next; /* of them, to be taken by either */
+		bool dicts;
+	} stretches;
 	uint32_t soon[PY_SOON]; /* ids that wait to be visited; 0: none */
 	size_t turn;
 
@@ -266,12 +288,17 @@ struct py_walk {
 	struct py_area layout_infos;  /* struct py_layout_info */
 	struct py_area layout_slots;  /* uint64_t: as in slots */
 
-	struct py_map split_sizes;                /* of dicts by their shared keys */
+	struct py_map dict_sizes;                 /* by what they follow from */
 	uint32_t integer_sizes[PY_INTEGER_SIZES]; /* of int by digits; 0: not known */
 	struct py_area roots;                     /* uint32_t: ids of known roots */
 	struct py_area stacks;                    /* uint32_t: stacks of the tracer's nodes, or 0 */
 };
 
+/* Of two walks, that of the interpreter's thread. */
+static inline struct py_walk *py_first(struct py_walk *w)
+{
+	return w->main ? w->main : w;
+}
 static inline bool py_going(const struct py_walk *w)
 {
 	return w->status == SNAP_OK;
@@ -301,9 +328,13 @@ static inline PyObject *py_object_at(const struct py_walk *w, uint32_t id)
 {
 	return (PyObject *)(uintptr_t)py_row_of(w, id)->id; /* NOLINT(performance-no-int-to-ptr) */
 }
-static inline uint8_t *py_marks_of(const struct py_walk *w, uint32_t id)
+static inline unsigned py_marks_of(const struct py_walk *w, uint32_t id)
 {
-	return (uint8_t *)w->marks.bytes + (id - 1);
+	return __atomic_load_n((uint8_t *)w->marks.bytes + (id - 1), __ATOMIC_RELAXED);
+}
+static inline void py_mark_as(const struct py_walk *w, uint32_t id, unsigned marks)
+{
+	__atomic_fetch_or((uint8_t *)w->marks.bytes + (id - 1), marks, __ATOMIC_RELAXED);
 }
 
 /* py_refer.c */
@@ -311,14 +342,20 @@ uint32_t py_note_new(struct py_walk *, const PyObject *);
 /* The id of an object, which is queued if it is new; 0 after a failure. */
 static inline uint32_t py_note(struct py_walk *w, const PyObject *object)
 {
-	const uint32_t *slot = py_index_slot(&w->index, object);
-	return slot && *slot ? *slot : py_note_new(w, object);
+	const uint32_t *slot = py_index_slot(w->index, object),
+		       id = slot ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : 0;
+	return id ? id : py_note_new(w, object);
 }
 /* Begins an object's references; each that is added then is the next. */
 void py_refer_begin(struct py_walk *);
 #define PY_KIND_BITS 5
 #define PY_TAG_KEY   2u
 bool py_refer_room(struct py_walk *);
+bool py_words_reserve(struct py_walk *, size_t size);
+/* Room for so many objects, whose rows may move. */
+bool py_room_reserve(struct py_walk *, size_t room);
+/* Takes over what another walk knows of layouts. */
+void py_layouts_join(struct py_walk *, const struct py_walk *from);
 static inline void py_refer_id(struct py_walk *w, uint32_t to, uint64_t slot)
 {
 	struct py_area *words = &w->words, *slots = &w->slots;
@@ -363,6 +400,37 @@ void py_leaves_post(struct py_walk *);
 void py_leaves_wait(struct py_walk *);
 /* Until all that was noted has been described. */
 void py_leaves_end_round(struct py_walk *);
+/* Describes leaves among these at once. */
+void py_leaves_describe(struct py_walk *, uint32_t first, uint32_t end);
+/* What is noted from here on is posted again. */
+void py_leaves_go_on(struct py_walk *);
+
+/* py_pair.c */
+/* While two threads walk: the writer, and what the walk knows of types and sizes, is for one. */
+void py_lock(const struct py_walk *);
+void py_unlock(const struct py_walk *);
+/* Begins to visit what is in w->stretches with a second thread, too, unless there is none, or no
+ * room; false after that. */
+bool py_pair_begin(struct py_walk *);
+/* The next stretch; false: none is left for this walk. */
+bool py_pair_next(struct py_walk *, size_t *first, size_t *end);
+/* Of two walks one remains, which knows all that was found. */
+void py_pair_end(struct py_walk *);
+/* More ids that are this walk's; false: there is no room for them. */
+bool py_pair_take_ids(struct py_walk *);
+/* Whether this walk may visit an object; if not, it is left to the other one. */
+bool py_pair_may_visit(struct py_walk *, PyObject *, uint32_t id);
+/* Of the second one: it leaves this to the other; it can go no further (its status is SNAP_END). */
+void py_pair_leave(struct py_walk *, uint32_t id);
+void py_pair_give_up(struct py_walk *);
+/* The helper's: what the other one knows of a type, or NULL. */
+struct py_type *py_pair_type(struct py_walk *, PyTypeObject *);
+
+/* py_dump.c */
+/* Adds one to a list of them. */
+void py_add_id(struct py_walk *, struct py_area *ids, uint32_t id);
+/* Visits what py_pair_next() gives. */
+void py_visit_stretches(struct py_walk *);
 
 /* py_dump.c */
 uint32_t py_string(struct py_walk *, const char *text);
@@ -380,6 +448,8 @@ static inline struct py_type *py_type_of(struct py_walk *w, PyObject *object)
 {
 	return py_type_at(w, Py_TYPE(object));
 }
+/* Keeps a type that has been described. */
+struct py_type *py_type_keep(struct py_walk *, const struct py_type *);
 PyObject *py_type_dict(PyTypeObject *);
 /* "module.qualname", as far as there is room. */
 void py_type_name(struct py_walk *, PyTypeObject *, char *out, size_t size);
@@ -392,6 +462,8 @@ void py_sizes_ask(struct py_walk *);
  * For any thread. */
 size_t py_plain_size(const uint32_t *integer_sizes, PyObject *, enum py_layout);
 uint64_t py_size(struct py_walk *, PyObject *, const struct py_type *);
+/* Whether a dict's size is told without asking it, which is for the interpreter's thread. */
+bool py_dict_size_is_known(struct py_walk *, PyObject *dict);
 
 /* py_collector.c */
 /* Notes each object that the collector tracks, in the order of addresses. */
@@ -418,11 +490,15 @@ bool py_layouts_are_prepared(void);
 void py_layouts_forget(void);
 /* Whether private structures say of them what is true. */
 bool py_layouts_hold(void);
+/* Whether a type is visited by the interpreter's own code alone, which only reads. */
+bool py_traverse_is_known(const PyTypeObject *);
 
 /* py_instances.c */
 /* Whether the values of an instance without a dict are those of a tuple. */
 bool py_instance_holds(PyObject *instance, PyObject *names, PyObject *values);
 bool py_values_are_embedded(PyObject *dict);
+/* A number that is the same for dicts of one size, of such as share no keys; 0: not known. */
+uintptr_t py_dict_shape(PyObject *dict);
 /* borrowed, and only if there is one */
 PyObject *py_instance_dict(const struct py_walk *, PyObject *);
 size_t py_inline_values_size(PyObject *);

@@ -1,15 +1,13 @@
 """lists.py FOLDER: what the collector's lists hold is in a snapshot, in each generation, whatever the order of the lists;
-and what objects lead to is found, too, while a collection is under way."""
+and what objects lead to is found, too, while a collection is under way.  Two threads find what one does."""
 import gc
 import os
 import sys
 from pathlib import Path
 
 import snap
+from graph import Graph, reader
 from tap import check, work
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../spec"))
-import reader  # noqa: E402
 
 GENERATIONS = sys.version_info < (3, 14)
 
@@ -43,7 +41,9 @@ def garbage():
 def take(name):
     path = os.path.join(work, name)
     snap.dump(path)
-    member = reader.read_members(Path(path).read_bytes())[-1]
+    data = Path(path).read_bytes()
+    member = reader.read_member(data, len(data))  # what else a file must be is checked of others
+    reader.check_counts(member)
     return dict(zip(reader.values_of(member, "objects", "address"), reader.values_of(member, "objects", "generation")))
 
 
@@ -62,9 +62,29 @@ def compare(name, what):
     return found
 
 
+def picture(name, processors):
+    """All that is said of each object; on one processor there is one thread."""
+    path = os.path.join(work, name)
+    os.sched_setaffinity(0, processors)
+    snap.dump(path)
+    os.sched_setaffinity(0, allowed)
+    return {row.address: (row.type, row.size, row.refcount, row.generation, sorted((r.kind, label_of(r.label), r.target) for r in row.references))
+            for row in Graph(path).rows}
+
+
+def label_of(label):
+    return "at %x" % label.address if hasattr(label, "address") else str(label)
+
+
 gc.collect()
 gc.disable()
+allowed, before = os.sched_getaffinity(0), set(map(id, gc.get_objects()))
 kept = [build()]
+made = set(map(id, gc.get_objects())) - before
+one, two = picture("one.snap", {min(allowed)}), picture("two.snap", allowed)
+wrong = [(one.get(address), two.get(address)) for address in made if address not in one or one[address] != two.get(address)]
+check(len(made) > 10000 and not wrong, "two threads find what one does", len(made), len(wrong), wrong[:3])
+del one, two, made, before  # they are many objects themselves
 lost = garbage()
 check(lost in compare("young.snap", "made one after the other"), "what nothing reaches is there")
 gc.collect()
