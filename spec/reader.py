@@ -92,10 +92,9 @@ def decode_planes(c, n):
     require(max(values) <= MASK, "bits are shifted out")
     return values
 def decode_delta(c, n):
-    values, shift = [c.varint()], c.byte(63)
-    for z in c.planes(c.byte(8), n - 1):
-        values.append((values[-1] + (unzigzag(z) << shift)) & MASK)
-    return values
+    first, shift = c.varint(), c.byte(63)
+    steps = [(z >> 1 ^ -(z & 1)) << shift for z in c.planes(c.byte(8), n - 1)]
+    return [value & MASK for value in accumulate(steps, initial=first)]
 def decode_dictionary(c, n):
     count = c.varint()
     require(1 <= count <= min(1024, n), "a dictionary's size is out of range")
@@ -331,10 +330,14 @@ def check_totals(m, types, shapes):
     if m.flags & TOTALS_ONLY:
         return require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
     sizes, counts, *by = (values_of(m, "objects", x) for x in ("size", "count", "stack", "thread", "domain", "generation"))
-    for dimension, keys in enumerate(([0] * len(sizes), types, *by, shapes, map(int.bit_length, sizes))):
+    sizes_of_all = [size * count for size, count in zip(sizes, counts)]
+    for dimension, keys in enumerate(([0] * len(sizes), types, *by, shapes, [*map(int.bit_length, sizes)])):
         found = {}
-        for key, size, count in zip(keys, sizes, counts):
-            found[key] = (found.get(key, (0, 0))[0] + size * count, found.get(key, (0, 0))[1] + count)
+        if keys and min(keys) == max(keys):
+            found[keys[0]] = (sum(sizes_of_all), sum(counts))
+        for key, size, count in zip(keys, sizes_of_all, counts) if not found else ():
+            total, number = found.get(key, (0, 0))
+            found[key] = (total + size, number + count)
         said, found = ({key: total for key, total in each.items() if total != (0, 0)} for each in (sums.get(dimension, {}), found))
         require(said == found if dimension in sums else set(found) <= {0} or not rows, "objects do not add up to their totals")
 def check_tops(m, dominators, keeps, least):
