@@ -36,6 +36,7 @@ struct work {
 	struct stretch stretch;
 	bool jumps;
 	uint64_t steps_left;
+	bool by_levels; /* numbers of one distance are in the order of rows */
 };
 
 static inline bool has_failed(const struct work *work)
@@ -440,7 +441,9 @@ static enum snap_status add_retained(struct work *work, struct snap_error *error
 	struct paged *retained = &outside->retained;
 	enum snap_status status =
 		libsnap_paged_open(retained, work->pages, work->reached, true, error);
-	uint64_t width = status == SNAP_OK ? window(retained, work->reached) : 1, left;
+	uint64_t width = work->reached, left;
+	if (status == SNAP_OK && !work->by_levels)
+		width = window(retained, work->reached);
 	for (uint64_t low = 0; status == SNAP_OK && low < work->reached; low += width) {
 		left = work->reached - low;
 		struct own own = {outside, low, left < width ? left : width};
@@ -471,9 +474,22 @@ enum snap_status libsnap_graph_open_answers(struct snap_graph *graph, struct sna
 	return status;
 }
 
+static void put_in_order(struct work *work, struct paged *by_row, struct paged *by_number)
+{
+	for (uint64_t row = 0; row + 1 < work->nodes && !has_failed(work); row++) {
+		uint64_t number = libsnap_paged_number(&work->outside->number, row);
+		if (number != SNAP_GRAPH_NONE)
+			libsnap_paged_set(by_row, row, libsnap_paged_get(by_number, number));
+	}
+}
+
 static void put_by_row(struct work *work, struct paged *by_row, struct paged *by_number)
 {
 	uint64_t rows = work->nodes, width = window(by_row, rows);
+	if (work->by_levels) {
+		put_in_order(work, by_row, by_number);
+		return;
+	}
 	for (uint64_t low = 0; low < rows; low += width)
 		for (uint64_t i = 1; i < work->reached && !has_failed(work); i++) {
 			uint64_t row = libsnap_paged_number(&work->outside->order, i);
@@ -503,6 +519,34 @@ static enum snap_status answer_by_row(struct work *work, struct snap_error *erro
 	return libsnap_pages_check(work->pages, error);
 }
 
+static void close_numbers(struct outside *outside)
+{
+	libsnap_paged_close(&outside->number);
+	libsnap_paged_close(&outside->order);
+	libsnap_paged_close(&outside->dominator);
+}
+
+static enum snap_status dominate_by_walk(struct work *work, struct snap_error *error)
+{
+	close_numbers(work->outside);
+	enum snap_status status = libsnap_graph_prepare(work->graph, UINT64_MAX, error);
+	if (status == SNAP_OK)
+		status = libsnap_graph_preorder_outside(work->graph, &work->reached, error);
+	if (status == SNAP_OK)
+		status = plan(work, error);
+	if (status == SNAP_OK)
+		status = deal_out(work, error);
+	if (status == SNAP_OK)
+		status = find_semidominators(work, error);
+	free_lists(work);
+	if (status == SNAP_OK)
+		status = find_dominators(work, error);
+	libsnap_paged_close(&work->semi);
+	libsnap_paged_close(&work->jump);
+	libsnap_paged_close(&work->depth);
+	return status;
+}
+
 enum snap_status libsnap_graph_dominate_outside(struct snap_graph *graph, struct snap_error *error)
 {
 	struct outside *outside = &graph->outside;
@@ -513,26 +557,15 @@ enum snap_status libsnap_graph_dominate_outside(struct snap_graph *graph, struct
 			    .outside = outside,
 			    .pages = outside->pages,
 			    .nodes = graph->objects + 1};
-	status = libsnap_graph_preorder_outside(graph, &work.reached, error);
-	if (status == SNAP_OK)
-		status = plan(&work, error);
-	if (status == SNAP_OK)
-		status = deal_out(&work, error);
-	if (status == SNAP_OK)
-		status = find_semidominators(&work, error);
-	free_lists(&work);
-	if (status == SNAP_OK)
-		status = find_dominators(&work, error);
-	libsnap_paged_close(&work.semi);
-	libsnap_paged_close(&work.jump);
-	libsnap_paged_close(&work.depth);
+	status = libsnap_graph_levels_outside(graph, &work.reached, error);
+	work.by_levels = status == SNAP_OK;
+	if (status == SNAP_END || status == SNAP_LIMIT)
+		status = dominate_by_walk(&work, error);
 	if (status == SNAP_OK)
 		status = add_retained(&work, error);
-	libsnap_paged_close(&outside->number);
 	if (status == SNAP_OK)
 		status = answer_by_row(&work, error);
-	libsnap_paged_close(&outside->order);
-	libsnap_paged_close(&outside->dominator);
+	close_numbers(outside);
 	libsnap_paged_close(&outside->retained);
 	outside->dominated = status == SNAP_OK;
 	if (status != SNAP_OK) {

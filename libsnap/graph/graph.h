@@ -162,7 +162,7 @@ static inline void libsnap_graph_progress(const struct snap_graph *graph, const 
 		graph->options.progress(graph->options.progress_context, what, done, total);
 }
 
-/* ---- outside of memory (outside.c, preorder_outside.c, dominators_outside.c) ---- */
+/* ---- outside of memory (outside.c, dominators_outside.c ...) ---- */
 
 /* What is left of the memory that is allowed. */
 static inline uint64_t libsnap_graph_room(const struct snap_graph *graph)
@@ -186,6 +186,9 @@ enum snap_status libsnap_graph_prepare(struct snap_graph *, uint64_t bytes,
 /* Opens order, dominator (the parents) and number, and finds how many nodes are reached. */
 enum snap_status libsnap_graph_preorder_outside(struct snap_graph *, uint64_t *reached,
 						struct snap_error *error);
+/* The same; and dominator has the dominators.  SNAP_END as of libsnap_graph_dominate_by_levels. */
+enum snap_status libsnap_graph_levels_outside(struct snap_graph *, uint64_t *reached,
+					      struct snap_error *error);
 enum snap_status libsnap_graph_dominate_outside(struct snap_graph *, struct snap_error *error);
 /* Opens dominator_of and retained_of. */
 enum snap_status libsnap_graph_open_answers(struct snap_graph *, struct snap_error *error);

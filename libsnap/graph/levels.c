@@ -9,17 +9,10 @@
  * What holds of one distance does not depend on the others: a band of distances is done at a time,
  * for all nodes that are further away, and the furthest band first.  Where many nodes are so far
  * away that this would take too long, it is not done (SNAP_END). */
+#include "levels.h"
 #include "graph.h"
 
 #include <string.h>
-
-/* Distances of a band, by bit; the last bit stands for all that are further away. */
-#define BAND    63u
-#define FURTHER (UINT64_C(1) << BAND)
-
-/* How often nodes may be visited on average, and what else may be done for each of them. */
-#define MOST_VISITS 8u
-#define MOST_STEPS  64u
 
 /* By node: the places of it and of what is below it in the tree.  While these are counted, `first`
  * is where the next one to be placed ends, and `last` how many they are. */
@@ -75,11 +68,6 @@ struct filling {
 static inline bool has_several(const struct levels *levels, uint32_t node)
 {
 	return libsnap_has_bit(levels->several, node);
-}
-
-static inline uint64_t highest_bit(uint64_t set)
-{
-	return FURTHER >> __builtin_clzll(set);
 }
 
 /* False: there was enough of them. */
@@ -235,19 +223,6 @@ static enum snap_status find_limits(struct levels *levels)
 }
 
 /* ---- sets ---- */
-
-static inline uint64_t own_bit(uint32_t level, uint32_t base)
-{
-	return level - base < BAND ? UINT64_C(1) << (level - base) : FURTHER;
-}
-
-/* All that is possible. */
-static inline uint64_t full_set(uint32_t limit, uint32_t base)
-{
-	if (limit < base)
-		return 0;
-	return limit - base < BAND ? (UINT64_C(2) << (limit - base)) - 1 : FURTHER - 1;
-}
 
 static inline void narrow(struct levels *levels, uint32_t node, uint64_t set)
 {
