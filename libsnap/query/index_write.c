@@ -128,8 +128,10 @@ static enum snap_status answer_all(struct making *making, struct snap_error *err
 	if (status == SNAP_OK) {
 		struct snap_graph_info info;
 		snap_graph_info(making->graph, &info);
-		making->left =
-			info.peak_memory_bytes < all.limit ? all.limit - info.peak_memory_bytes : 1;
+		/* In temporary files it has a cache that may grow again to all that it is given. */
+		uint64_t share = options.max_memory_bytes, peak = info.peak_memory_bytes;
+		peak = peak > share / 2 && peak < share ? share : peak;
+		making->left = peak < all.limit ? all.limit - peak : 1;
 	}
 	return status;
 }
