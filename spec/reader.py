@@ -93,8 +93,7 @@ def decode_planes(c, n):
     return values
 def decode_delta(c, n):
     first, shift = c.varint(), c.byte(63)
-    steps = [(z >> 1 ^ -(z & 1)) << shift for z in c.planes(c.byte(8), n - 1)]
-    return [value & MASK for value in accumulate(steps, initial=first)]
+    return [x & MASK for x in accumulate(((z >> 1 ^ -(z & 1)) << shift for z in c.planes(c.byte(8), n - 1)), initial=first)]
 def decode_dictionary(c, n):
     count = c.varint()
     require(1 <= count <= min(1024, n), "a dictionary's size is out of range")
@@ -331,11 +330,9 @@ def check_totals(m, types, shapes):
         return require(not any(m.count[TABLES[i]] for i in (7, 8, *range(10, 17))), "totals only, but there are objects")
     sizes, counts, *by = (values_of(m, "objects", x) for x in ("size", "count", "stack", "thread", "domain", "generation"))
     sizes_of_all = [size * count for size, count in zip(sizes, counts)]
-    for dimension, keys in enumerate(([0] * len(sizes), types, *by, shapes, [*map(int.bit_length, sizes)])):
+    for dimension, keys in enumerate(([0] * len(sizes), types, *by, shapes, map(int.bit_length, sizes))):
         found = {}
-        if keys and min(keys) == max(keys):
-            found[keys[0]] = (sum(sizes_of_all), sum(counts))
-        for key, size, count in zip(keys, sizes_of_all, counts) if not found else ():
+        for key, size, count in zip(keys, sizes_of_all, counts):
             total, number = found.get(key, (0, 0))
             found[key] = (total + size, number + count)
         said, found = ({key: total for key, total in each.items() if total != (0, 0)} for each in (sums.get(dimension, {}), found))
