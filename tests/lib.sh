@@ -45,6 +45,9 @@ is() {
 # at_least GOT WANTED NAME: whole numbers.
 at_least() { ok "$3" test "$1" -ge "$2"; }
 
+# between LOW VALUE HIGH, for ok
+between() { echo "# $1 <= $2 <= $3"; [ "$1" -le "$2" ] && [ "$2" -le "$3" ]; }
+
 # status WANTED NAME COMMAND...: output is dropped but shown on failure.
 status() {
 	local wanted=$1 name=$2 got; shift 2
@@ -72,6 +75,9 @@ subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
 }
 
+# property FILE NAME
+property() { snap-info --properties --format=tsv "$1" | sed -n "s/^$2\t//p"; }
+
 # members FILE: how many snapshots are in it; 0 while there is none.
 members() { snap-info --members --format=tsv "$1" 2>/dev/null | sed 1d | wc -l; }
 
@@ -87,6 +93,11 @@ series() {
 	done
 	touch $(seq -f go.%.0f "$count")
 	wait $recorder
+}
+
+# skip_sanitized: for a test of the tracker, which a sanitizer's own allocator leaves nothing to do.
+skip_sanitized() {
+	case ${CFLAGS:-} in *sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;; esac
 }
 
 # need_real PROGRAM...: without one of them the test fails, or is skipped where SKIP_REAL=1 says so.

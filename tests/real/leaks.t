@@ -2,9 +2,7 @@
 # snap-refs --unreachable on programs that we did not write: what LeakSanitizer says, or valgrind of programs that do not run
 # with it.  All three take any word for a pointer, so that a few blocks may differ.
 . "$(dirname "$0")/../lib.sh"
-case ${CFLAGS:-} in
-*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
-esac
+skip_sanitized
 need_real valgrind git perl python3
 cd "$work" || exit 1
 judge=$(${CC:-gcc} -print-file-name=liblsan.so)

@@ -4,9 +4,7 @@
 # KILLS: how often snap-record is killed in the midst of it;
 # BUSY: how often for a process that is never idle.
 . "$(dirname "$0")/../lib.sh"
-case ${CFLAGS:-} in
-*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
-esac
+skip_sanitized
 cd "$work" || exit 1
 STRESS=${STRESS:-3} KILLS=${KILLS:-0}
 target=$BUILD/tests/helper/native_attach
@@ -23,7 +21,6 @@ end() { # NAME [SAID]: it ends as it would have
 	is "$? $(grep -avE '^[-+]0x' said | sort | tr '\n' ' ')" "5 ${2:-}ready " "$1"
 }
 blocks() { snap-dump "$1" | sed -n 's/^- {id: \(0x[0-9a-f]*\), size: \([0-9]*\).*/\1 \2/p' | sort; }
-property() { snap-info --properties --format=tsv "$1" | sed -n "s/^$2\t//p"; }
 
 # What is live in the end: of the blocks that were allocated since, every one with its size; of older ones, none that is not.
 cat >plugin.c <<'TEXT'

@@ -2,9 +2,7 @@
 # Threads, forks, dlopen in a loop and signals at once, under four allocators: the live set is right.  For long: tests/long/storm_*.t.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/storm.bash"
-case ${CFLAGS:-} in
-*sanitize*) echo "1..0 # SKIP a sanitizer has an allocator of its own"; exit 0 ;;
-esac
+skip_sanitized
 make_storm
 storm glibc 2
 storm "glibc, with references" 2 "" 8 --references
