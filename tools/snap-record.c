@@ -32,12 +32,14 @@ static uint64_t parse_percent(const char *text)
 	return value;
 }
 
-static void settle(struct record_options *record, const struct words *words)
+static void settle(struct record_options *record, const struct words *words, bool has_command)
 {
 	if ((words->take || words->detach || words->extension) && !words->pid)
 		cli_usage("--%s needs --pid", words->take     ? "take"
 					      : words->detach ? "detach"
 							      : "extension");
+	if (words->pid && has_command)
+		cli_usage("--pid is of a process that runs; there is no command to run");
 	if (words->take && words->detach)
 		cli_usage("--detach takes one, too");
 	if (!*record->output)
@@ -60,6 +62,19 @@ static void settle(struct record_options *record, const struct words *words)
 			     record->limit_percent))
 		cli_usage(
 			"--peak keeps one snapshot; --interval, --growth, --near-limit and --signal make a series");
+}
+
+/* Each of these ends the program. */
+static _Noreturn void act(const struct record_options *record, const struct words *words,
+			  char **command)
+{
+	if (!words->pid)
+		record_run(record, command);
+	if (words->take)
+		record_take(record, words->pid, words->extension);
+	if (words->detach)
+		record_detach(record, words->pid);
+	record_attach(record, words->pid);
 }
 
 int main(int argc, char **argv)
@@ -119,16 +134,8 @@ int main(int argc, char **argv)
 	cli_ends_in_command = true;
 	size_t count;
 	char **command = cli_parse(&tool, argc, argv, &count);
-	settle(&record, &words);
-	if (words.pid && count > 0)
-		cli_usage("--pid is of a process that runs; there is no command to run");
+	settle(&record, &words, count > 0);
 	if (!words.pid && count == 0)
 		cli_usage("an argument is missing: %s %s", tool.name, tool.usage);
-	if (!words.pid)
-		record_run(&record, command);
-	if (words.take)
-		record_take(&record, words.pid, words.extension);
-	if (words.detach)
-		record_detach(&record, words.pid);
-	record_attach(&record, words.pid);
+	act(&record, &words, command);
 }

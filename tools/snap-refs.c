@@ -213,6 +213,27 @@ static void report_damage(const struct refs *refs)
 	cli_lost(refs->file, 0);
 }
 
+/* False: some target names nothing. */
+static bool answer(struct refs *refs, const struct wishes *wishes, char **words, size_t count)
+{
+	open_graph(refs, wishes->weak);
+	if (wishes->unreachable) {
+		warn_of_older(refs);
+		warn_of_mappings(refs);
+	}
+	bool found = find_targets(refs, words, count);
+	show(refs, wishes);
+	refs_must(refs, snap_graph_check(refs->graph, &refs->error));
+	report_damage(refs);
+	for (size_t i = 0; i < sizeof(refs->columns) / sizeof(refs->columns[0]); i++)
+		snap_column_close(refs->columns[i]);
+	refs_sites_free(refs);
+	snap_graph_set_close(refs->targets);
+	snap_graph_close(refs->graph);
+	snap_reader_close(refs->reader);
+	return found;
+}
+
 /* Ends the program where what is asked for makes no sense. */
 static void check_wishes(const struct wishes *w, char **arguments, size_t count)
 {
@@ -291,20 +312,6 @@ int main(int argc, char **argv)
 	refs.file = arguments[0];
 	if (wishes.estimate)
 		return show_estimate(&refs);
-	open_graph(&refs, wishes.weak);
-	if (wishes.unreachable) {
-		warn_of_older(&refs);
-		warn_of_mappings(&refs);
-	}
-	bool found = find_targets(&refs, arguments + 1, count - 1);
-	show(&refs, &wishes);
-	refs_must(&refs, snap_graph_check(refs.graph, &refs.error));
-	report_damage(&refs);
-	for (size_t i = 0; i < sizeof(refs.columns) / sizeof(refs.columns[0]); i++)
-		snap_column_close(refs.columns[i]);
-	refs_sites_free(&refs);
-	snap_graph_set_close(refs.targets);
-	snap_graph_close(refs.graph);
-	snap_reader_close(refs.reader);
+	bool found = answer(&refs, &wishes, arguments + 1, count - 1);
 	return cli_finish(found ? CLI_YES : CLI_NO);
 }

@@ -82,7 +82,7 @@ struct libsnap_map_place {
 struct libsnap_map {
 	bool in_memory;
 	uint64_t count, capacity;
-	/* in memory, ids that lie close together, in places of LIBSNAP_PLACE numbers */
+	/* in memory, ids that lie close together, in places of 1 << LIBSNAP_PLACE_SHIFT numbers */
 	struct libsnap_map_word *words;
 	uint64_t word_count, words_per_place, low; /* low: what ids have in the bits below shift */
 	unsigned shift;

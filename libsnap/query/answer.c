@@ -166,17 +166,11 @@ static void tell_type(struct snap_answer *answer, const struct tuple *key,
 	row->kind = (uint32_t)key->part[1];
 }
 
-static void tell_key(struct snap_answer *answer, const struct tuple *key,
-		     struct snap_answer_row *row)
+/* Of those that ask where: a place, or several. */
+static void tell_place(struct snap_answer *answer, const struct tuple *key,
+		       struct snap_answer_row *row)
 {
 	switch (answer->info.key) {
-	case SNAP_KEY_SHAPE:
-		row->slot_count = tell_slots(answer, key->part[2]);
-		row->slots = answer->slots;
-		row->tail = (uint32_t)key->part[3];
-		row->tail_kind = (uint32_t)key->part[4];
-		/* fall through */
-	case SNAP_KEY_TYPE: tell_type(answer, key, row); break;
 	case SNAP_KEY_LINENO:
 		row->place.line = key->part[1];
 		row->place.function = text_of(answer, key->part[2]);
@@ -193,7 +187,27 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key,
 		row->frame_count = tell_frames(answer, key->part[0]);
 		row->frames = answer->frames;
 		break;
-	case SNAP_KEY_MODULE: row->place.module = text_of(answer, key->part[0]); break;
+	default: row->place.module = text_of(answer, key->part[0]); break;
+	}
+}
+
+static void tell_key(struct snap_answer *answer, const struct tuple *key,
+		     struct snap_answer_row *row)
+{
+	switch (answer->info.key) {
+	case SNAP_KEY_SHAPE:
+		row->slot_count = tell_slots(answer, key->part[2]);
+		row->slots = answer->slots;
+		row->tail = (uint32_t)key->part[3];
+		row->tail_kind = (uint32_t)key->part[4];
+		/* fall through */
+	case SNAP_KEY_TYPE:
+	case SNAP_KEY_FILL: tell_type(answer, key, row); break;
+	case SNAP_KEY_LINENO:
+	case SNAP_KEY_FILENAME:
+	case SNAP_KEY_FUNCTION:
+	case SNAP_KEY_TRACEBACK:
+	case SNAP_KEY_MODULE: tell_place(answer, key, row); break;
 	case SNAP_KEY_THREAD:
 		row->has_number = key->part[0];
 		row->number = key->part[1];
@@ -230,7 +244,6 @@ static void tell_key(struct snap_answer *answer, const struct tuple *key,
 		row->step_count = tell_steps(answer, key->part[0]);
 		row->steps = answer->steps;
 		break;
-	case SNAP_KEY_FILL: tell_type(answer, key, row); break;
 	}
 }
 

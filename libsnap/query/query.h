@@ -268,8 +268,6 @@ struct weigher {
 	double interval;
 };
 
-/* How often blocks of this size come, for each one seen: 1 / (1 - e^(-size / interval)). */
-double libsnap_weight(double size, double interval);
 /* bytes = count blocks in all; false if the sum is beyond SUM_MAX. */
 bool libsnap_measure_add(const struct weigher *, union measure *, uint64_t bytes, uint64_t count);
 bool libsnap_measure_merge(const struct weigher *, union measure *, const union measure *);

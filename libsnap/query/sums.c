@@ -20,7 +20,8 @@ static double one_minus_exp(double x)
 	return sum;
 }
 
-double libsnap_weight(double size, double interval)
+/* How often blocks of this size come, for each one seen: 1 / (1 - e^(-size / interval)). */
+static double weight_of(double size, double interval)
 {
 	double seen = interval > 0 && size > 0 ? one_minus_exp(size / interval) : 1;
 	return seen > 0 ? 1 / seen : 1;
@@ -41,7 +42,7 @@ bool libsnap_measure_add(const struct weigher *weigher, union measure *sum, uint
 		return add_exact(sum, bytes, count);
 	if (count == 0)
 		return true;
-	double weight = libsnap_weight((double)bytes / (double)count, weigher->interval);
+	double weight = weight_of((double)bytes / (double)count, weigher->interval);
 	sum->estimate.bytes += weight * (double)bytes;
 	sum->estimate.count += weight * (double)count;
 	return true;
@@ -74,8 +75,7 @@ void libsnap_variance_add(const struct weigher *weigher, struct variance *v, uin
 {
 	if (!weigher->sampled || count == 0)
 		return;
-	double size = (double)bytes / (double)count,
-	       weight = libsnap_weight(size, weigher->interval);
+	double size = (double)bytes / (double)count, weight = weight_of(size, weigher->interval);
 	double excess = (weight * weight - weight) * (double)count;
 	v->bytes += size * size * excess;
 	v->count += excess;

@@ -40,8 +40,6 @@ struct suspect_parts {
 	struct refs_groups children, held;
 };
 /* Of the first so many suspects. */
-void refs_find_suspect_parts(struct refs *, const struct suspects *, size_t shown,
-			     struct suspect_parts *out);
 void refs_read_suspect_parts(const struct tops *, const struct suspects *, size_t shown,
 			     struct suspect_parts *out);
 size_t refs_suspects_shown(const struct refs *, const struct suspects *);

@@ -88,6 +88,13 @@ static void count_held(struct telling *telling)
 	refs_groups_sort(&telling->parts.held);
 }
 
+static void find_parts(struct telling *telling)
+{
+	telling->parts.children.refs = telling->parts.held.refs = telling->refs;
+	count_children(telling);
+	count_held(telling);
+}
+
 static void show_groups(struct telling *telling, const struct refs_groups *groups, uint32_t number,
 			const char *section)
 {
@@ -283,18 +290,6 @@ static void show_suspect(struct telling *telling, uint32_t number)
 	show_words(telling, number);
 }
 
-void refs_find_suspect_parts(struct refs *refs, const struct suspects *suspects, size_t shown,
-			     struct suspect_parts *out)
-{
-	struct telling telling = {.refs = refs,
-				  .suspects = *suspects,
-				  .shown = shown,
-				  .parts = {.children = {.refs = refs}, .held = {.refs = refs}}};
-	count_children(&telling);
-	count_held(&telling);
-	*out = telling.parts;
-}
-
 size_t refs_suspects_shown(const struct refs *refs, const struct suspects *suspects)
 {
 	return refs_over_limit(refs->limit, suspects->count) ? (size_t)refs->limit
@@ -321,18 +316,13 @@ static bool find_suspects(struct refs *refs, uint64_t percent, const struct tops
 		return false;
 	if (is_given || is_any_first(out))
 		return true;
-	struct suspects first = *out;
-	if (refs_find_suspects(refs, PERCENT_LESS, tops, out)) {
-		if (!is_any_first(out)) {
-			struct suspects second = *out;
-			*out = first;
-			first = second;
-		}
-		suspects_free(&first);
-		return true;
-	}
-	suspects_free(&first);
-	return false;
+	struct suspects less;
+	bool is_found = refs_find_suspects(refs, PERCENT_LESS, tops, &less);
+	bool is_kept = is_found && !is_any_first(&less);
+	suspects_free(is_kept ? &less : out);
+	if (!is_kept)
+		*out = less;
+	return is_found;
 }
 
 void refs_show_suspects(struct refs *refs, uint64_t percent)
@@ -358,7 +348,7 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 	if (is_read)
 		refs_read_suspect_parts(&tops, &telling.suspects, telling.shown, &telling.parts);
 	else
-		refs_find_suspect_parts(refs, &telling.suspects, telling.shown, &telling.parts);
+		find_parts(&telling);
 	refs_groups_by_site(&telling.parts.held);
 	for (uint32_t i = 0; i < telling.shown; i++)
 		show_suspect(&telling, i + 1);
