@@ -431,8 +431,6 @@ struct py_type *py_pair_type(struct py_walk *, PyTypeObject *);
 void py_add_id(struct py_walk *, struct py_area *ids, uint32_t id);
 /* Visits what py_pair_next() gives. */
 void py_visit_stretches(struct py_walk *);
-
-/* py_dump.c */
 uint32_t py_string(struct py_walk *, const char *text);
 /* The same for a text that is one address for ever. */
 uint64_t py_literal_label(struct py_walk *, const char *literal);
