@@ -454,7 +454,7 @@ uint64_t libsnap_marks_rank(const struct marks *, uint64_t row);
 uint64_t libsnap_marks_next(const struct marks *, const struct snap_graph *, uint64_t row);
 
 /* Kind and label of the reference by which the search reached each marked row, by rank; of root
- * objects, NONE. */
+ * objects, NONE (search.c). */
 enum snap_status libsnap_graph_tree_labels(struct snap_graph *, const struct marks *,
 					   struct numbers *labels, struct numbers *kinds,
 					   struct snap_error *error);

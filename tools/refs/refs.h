@@ -58,7 +58,7 @@ static inline uint64_t refs_multiply(uint64_t a, uint64_t b)
 										   : product;
 }
 
-/* ---- targets (targets.c) ---- */
+/* ---- targets (targets.c, suggest.c) ---- */
 
 #define REFS_TARGETS "an address, @ID, id:N, row:N, type:PATTERN, name:PATTERN or site:PATTERN"
 bool refs_is_target(const char *words);
