@@ -74,11 +74,25 @@ ok "to standard output: the same" cmp prog.snap piped.snap
 ok "nothing but names is new" diff <(snap-dump raw.snap | sed -n '/^objects/,$p') <(snap-dump prog.snap | sed -n '/^objects/,$p')
 cat raw.snap prog.snap >series.snap
 status 2 "a member is not replaced in place" snap-symbolize series.snap#1
-cp series.snap before.snap
-status 2 "nor are all by the last one" snap-symbolize series.snap
-ok "and the series is as before" cmp series.snap before.snap
 status 0 "but copied" snap-symbolize -o member.snap series.snap#1
 ok "as it would be alone" cmp member.snap prog.snap
+cp series.snap first.snap
+cp raw.snap second.snap
+chmod 640 first.snap
+ln -s first.snap link.snap
+{ cat raw.snap; head -c 100 raw.snap; } >cut.snap
+cp cut.snap before.snap
+status 2 "two files in one" snap-symbolize -o x.snap first.snap second.snap
+snap-symbolize link.snap cut.snap "$work/none.snap" /dev/null second.snap 2>err
+is "$?" 2 "one file of several that is none is trouble"
+ok "and named" grep -q "none.snap: No such file" err
+ok "so is a device" grep -q "/dev/null: not a file" err
+ok "all members have names in place" cmp first.snap <(cat prog.snap prog.snap)
+is "$(stat -c %a first.snap)" 640 "with the mode that the file had"
+ok "where a link leads to" test -L link.snap
+ok "those of files after a bad one, too" cmp second.snap prog.snap
+ok "a series that is not whole is as before" cmp cut.snap before.snap
+is "$(echo ./*.snap.*)" "./*.snap.*" "nothing else is left"
 
 objcopy --only-keep-debug prog saved
 strip prog
@@ -112,6 +126,9 @@ cp prog.snap kept.snap
 snap-symbolize kept.snap 2>err
 ok "a file that is missing is named" grep -q "$work/prog: .*keep" err
 is "$(tracebacks kept.snap)" "$expected" "and names that are there are kept"
+cp series.snap kept.snap
+snap-symbolize kept.snap 2>err
+is "$(grep -c "keep their offsets" err)" 1 "a file is looked for once, not for each member of a series"
 
 # Whatever the file of a module holds, the answer is names or none.
 good=0

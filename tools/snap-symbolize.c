@@ -1,8 +1,10 @@
 /* snap-symbolize: fills in functions, files and lines of frames that are known by module and offset
  * (spec/FORMAT.md, section 7.1). */
-#include <inttypes.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -76,49 +78,107 @@ static enum snap_status name_frames(struct frames *frames, struct snap_reader *r
 	return status == SNAP_OK ? number_texts(&frames->texts, reader, error) : status;
 }
 
-/* In its place, with --output not given, only a file
- * of one snapshot: the other members would be lost. */
-static void refuse_series(struct snap_reader *reader, const char *file)
-{
-	struct snap_reader_info info;
-	snap_reader_info(reader, &info);
-	if (cli_names_member(file) || info.member_count > 1)
-		cli_usage("a member of a series cannot be replaced in place: say where to with -o");
-}
+struct sums {
+	size_t asked, named; /* frames */
+};
 
-static int symbolize(const char *file, const char *output)
+/* output NULL: descriptor is written to. */
+static bool symbolize(struct snap_reader *reader, const char *file, const char *output,
+		      int descriptor, struct sums *sums)
 {
 	struct snap_error error;
 	struct snap_writer *writer;
 	struct frames frames = {0};
-	struct snap_reader *reader = cli_open_any(file);
 	const struct snap_writer_options options = SNAP_WRITER_OPTIONS_INIT;
-	if (!output && strcmp(file, "-") != 0)
-		refuse_series(reader, file);
-	if (!output)
-		output = file;
 	enum snap_status status = name_frames(&frames, reader, &error);
-	if (status != SNAP_OK) {
-		cli_report(file, &error);
-		goto done;
-	}
-	if (strcmp(output, "-") == 0)
-		status = snap_writer_open_descriptor(&writer, STDOUT_FILENO, &options, &error);
-	else
+	const char *at = status == SNAP_OK && output ? output : file;
+	if (status == SNAP_OK && output)
 		status = snap_writer_open(&writer, output, &options, &error);
+	else if (status == SNAP_OK)
+		status = snap_writer_open_descriptor(&writer, descriptor, &options, &error);
 	if (status == SNAP_OK)
 		status = write_named(writer, reader, &frames, &error);
 	if (status != SNAP_OK)
-		cli_report(output, &error);
-	else if (frames.asked > frames.named)
-		cli_warn("%zu of %zu frames have no names", frames.asked - frames.named,
-			 frames.asked);
-done:
-	snap_reader_close(reader);
+		cli_report(at, &error);
+	sums->asked += frames.asked;
+	sums->named += frames.named;
 	frames_free(&frames);
-	if (status != SNAP_OK)
-		return CLI_TROUBLE;
-	return frames.asked > 0 && frames.named == 0 ? CLI_NO : CLI_YES;
+	return status == SNAP_OK;
+}
+
+static bool symbolize_to(const char *file, const char *output, struct sums *sums)
+{
+	struct snap_reader *reader = cli_open_any(file);
+	bool is_path = strcmp(output, "-") != 0;
+	bool good = symbolize(reader, file, is_path ? output : NULL, STDOUT_FILENO, sums);
+	snap_reader_close(reader);
+	return good;
+}
+
+static bool symbolize_members(const char *path, int descriptor, struct sums *sums)
+{
+	struct snap_reader_options options = SNAP_READER_OPTIONS_INIT;
+	struct snap_reader_info info = {.member_count = 1};
+	options.max_memory_bytes = cli_common.memory_bytes;
+	for (uint64_t member = 1; member <= info.member_count; member++) {
+		struct snap_reader *reader;
+		struct snap_error error;
+		options.member = (int64_t)member;
+		if (snap_reader_open(&reader, path, &options, &error) != SNAP_OK) {
+			cli_report(path, &error);
+			return false;
+		}
+		snap_reader_info(reader, &info);
+		bool good = symbolize(reader, path, NULL, descriptor, sums);
+		snap_reader_close(reader);
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+static bool fail_file(const char *path)
+{
+	cli_fail("%s: %s", path, strerror(errno));
+	return false;
+}
+
+/* All members, into a file that then takes the place of the other. */
+static bool replace(const char *path, struct sums *sums)
+{
+	struct stat about;
+	if (stat(path, &about) != 0)
+		return fail_file(path);
+	if (!S_ISREG(about.st_mode)) {
+		cli_fail("%s: not a file that can be replaced: say where to with -o", path);
+		return false;
+	}
+	size_t size = strlen(path) + sizeof ".XXXXXX";
+	char *temporary = cli_resize(NULL, size);
+	snprintf(temporary, size, "%s.XXXXXX", path);
+	int descriptor = mkstemp(temporary);
+	bool good = descriptor >= 0 || fail_file(temporary);
+	if (good) {
+		good = symbolize_members(path, descriptor, sums);
+		if (good && (fchmod(descriptor, about.st_mode & 0777) != 0 ||
+			     fsync(descriptor) != 0 || rename(temporary, path) != 0))
+			good = fail_file(path);
+		if (!good)
+			unlink(temporary);
+		close(descriptor);
+	}
+	free(temporary);
+	return good;
+}
+
+static bool symbolize_in_place(const char *file, struct sums *sums)
+{
+	if (cli_names_member(file))
+		cli_usage("a member of a series cannot be replaced in place: say where to with -o");
+	char *path = realpath(file, NULL);
+	bool good = path ? replace(path, sums) : fail_file(file);
+	free(path);
+	return good;
 }
 
 int main(int argc, char **argv)
@@ -138,15 +198,27 @@ int main(int argc, char **argv)
 	};
 	const struct cli_tool tool = {
 		"snap-symbolize",
-		"[OPTION]... [FILE]",
+		"[OPTION]... [FILE]...",
 		"Fill in the names of frames from the files of their modules.",
 		0,
-		1,
+		SIZE_MAX,
 		options};
+	struct sums sums = {0};
+	bool good = true;
 	cli_without = CLI_NO_FORMAT | CLI_NO_PARTIAL;
 	size_t count;
 	char **files = cli_parse(&tool, argc, argv, &count);
-	const char *file = count > 0 ? files[0] : "-";
 	symbols_setup(&symbols);
-	return cli_finish((enum cli_status)symbolize(file, output));
+	if (output && count > 1)
+		cli_usage("--output is for one file");
+	if (output || count == 0 || (count == 1 && strcmp(files[0], "-") == 0))
+		good = symbolize_to(count > 0 ? files[0] : "-", output ? output : "-", &sums);
+	else
+		for (size_t i = 0; i < count; i++)
+			good &= symbolize_in_place(files[i], &sums);
+	if (good && sums.asked > sums.named)
+		cli_warn("%zu of %zu frames have no names", sums.asked - sums.named, sums.asked);
+	if (!good)
+		return CLI_TROUBLE;
+	return cli_finish(sums.asked > 0 && sums.named == 0 ? CLI_NO : CLI_YES);
 }

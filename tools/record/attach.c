@@ -150,7 +150,7 @@ void record_detach(const struct record_options *options, const char *pid)
 		exit(cli_fail("process %d is not recorded", (int)process.pid));
 	bool done = ask_tracker(&a, inject_begin(&process), SNAP_ATTACH_END);
 	if (done && !options->no_symbols && access(a.said.output, W_OK) == 0)
-		record_name_frames(a.said.output);
+		record_name_frames((const char *[]){a.said.output}, 1);
 	exit(done ? cli_finish(CLI_YES) : CLI_TROUBLE);
 }
 

@@ -1,7 +1,5 @@
 /* Fills in the names of frames, by snap-symbolize, in the snapshots that were written. */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,64 +28,47 @@ static char *symbolizer_path(void)
 	return NULL;
 }
 
-static uint64_t count_members(const char *path)
+static bool is_file(const char *path)
 {
-	struct snap_reader *reader;
-	struct snap_reader_info info;
-	if (snap_reader_open(&reader, path, NULL, NULL) != SNAP_OK)
-		return 0;
-	snap_reader_info(reader, &info);
-	snap_reader_close(reader);
-	return info.member_count;
+	struct stat about;
+	return stat(path, &about) == 0 && S_ISREG(about.st_mode); /* a device keeps nothing */
 }
 
-/* One member, to the end of a file. */
-static bool name_member(const char *symbolizer, const char *path, uint64_t member, int out)
+/* arguments has room for these before the paths. */
+#define BEFORE  3u
+#define AT_ONCE 500u /* paths: a command may not be too long */
+
+static bool run(const char *symbolizer, const char **arguments)
 {
-	size_t size = strlen(path) + 24;
-	char *input = cli_resize(NULL, size);
-	snprintf(input, size, "%s#%" PRIu64, path, member);
 	int status = -1;
+	arguments[0] = SYMBOLIZER;
+	arguments[1] = "--quiet";
+	arguments[2] = "--";
 	pid_t pid = fork();
 	if (pid == 0) {
-		dup2(out, STDOUT_FILENO);
-		execl(symbolizer, SYMBOLIZER, "--quiet", "--output=-", "--", input, (char *)NULL);
+		execv(symbolizer, (char *const *)arguments);
 		_exit(CLI_TROUBLE);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	free(input);
 	return WIFEXITED(status) && WEXITSTATUS(status) <= CLI_NO;
 }
 
-static bool name_all(const char *symbolizer, const char *path, const char *temporary)
-{
-	struct stat about;
-	uint64_t members = count_members(path);
-	if (members == 0 || stat(path, &about) != 0 || !S_ISREG(about.st_mode))
-		return members != 0; /* a device keeps nothing */
-	int out = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
-		       about.st_mode & 0777);
-	bool good = out >= 0;
-	for (uint64_t member = 1; member <= members && good; member++)
-		good = name_member(symbolizer, path, member, out);
-	if (out >= 0)
-		good = close(out) == 0 && good && rename(temporary, path) == 0;
-	if (!good)
-		unlink(temporary);
-	return good;
-}
-
-void record_name_frames(const char *path)
+void record_name_frames(const char **paths, size_t count)
 {
 	char *symbolizer = symbolizer_path();
-	if (!symbolizer)
-		return;
-	size_t size = strlen(path) + 32;
-	char *temporary = cli_resize(NULL, size);
-	snprintf(temporary, size, "%s.%ld.tmp", path, (long)getpid());
-	if (!name_all(symbolizer, path, temporary))
-		cli_warn("%s: frames have no names: " SYMBOLIZER " failed", path);
-	free(temporary);
+	const char *arguments[BEFORE + AT_ONCE + 1];
+	bool good = true;
+	for (size_t i = 0; i < count && symbolizer;) {
+		size_t used = BEFORE;
+		for (; i < count && used < BEFORE + AT_ONCE; i++)
+			if (is_file(paths[i]))
+				arguments[used++] = paths[i];
+		arguments[used] = NULL;
+		if (used > BEFORE)
+			good &= run(symbolizer, arguments);
+	}
+	if (!good)
+		cli_warn("not all frames have names: " SYMBOLIZER " failed");
 	free(symbolizer);
 }

@@ -28,9 +28,9 @@ _Noreturn void record_run(const struct record_options *, char **command);
 /* Why no snapshot was taken of a command with that name, as far as its file tells, or NULL. */
 const char *record_refusal(const char *command);
 
-/* Gives the frames in all members of a file names, if
+/* Gives the frames in all members of files names, if
  * snap-symbolize is there; warns if that failed. */
-void record_name_frames(const char *path);
+void record_name_frames(const char **paths, size_t count);
 /* Asks a program that was started with --signal; false: it was not. */
 bool record_ask(pid_t);
 /* Begins to record a process that runs, and ends it with a last snapshot.  Neither returns. */

@@ -260,8 +260,8 @@ void record_run(const struct record_options *options, char **command)
 	bool whole = read_report(said, command[0], &written);
 	unlink(report);
 	unsetenv("LD_PRELOAD");
-	for (size_t i = 0; i < written.count && !options->no_symbols; i++)
-		record_name_frames(written.items[i]);
+	if (!options->no_symbols)
+		record_name_frames(written.items, written.count);
 	for (size_t i = 0; i < written.count && strchr(options->output, '%'); i++)
 		cli_note("wrote %s", written.items[i]);
 	if (said)

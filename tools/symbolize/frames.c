@@ -193,25 +193,12 @@ static enum snap_status name_module(struct frames *frames, struct snap_reader *r
 {
 	char *path = NULL, *build_id = NULL;
 	uint64_t row = frames->rows[order[0]].module - 1;
-	struct module module;
 	enum snap_status status = copy_string(reader, SNAP_MODULE_PATH, row, &path, error);
 	if (status == SNAP_OK)
 		status = copy_string(reader, SNAP_MODULE_BUILD_ID, row, &build_id, error);
-	if (status == SNAP_OK) {
-		bool open = module_open(&module, path, build_id);
-		if (!open)
-			cli_warn("%s: %s: %zu frames keep their offsets", path, module.reason,
-				 count);
-		for (size_t i = 0; i < count && open; i++)
-			name_frame(frames, order[i], &module);
-		for (size_t i = 0; i < count && !open; i++) {
-			struct frame *frame = &frames->rows[order[i]];
-			uint32_t kept = keep_callers(frames, frame->inlined_into);
-			frames->rows[order[i]].inlined_into = kept;
-		}
-		if (open)
-			module_close(&module);
-	}
+	struct module *module = status == SNAP_OK ? module_find(path, build_id) : NULL;
+	for (size_t i = 0; i < count && module; i++)
+		name_frame(frames, order[i], module);
 	free(path);
 	free(build_id);
 	return status;

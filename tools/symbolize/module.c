@@ -41,6 +41,16 @@ void symbols_setup(const struct symbol_options *options)
 		unsetenv("DEBUGINFOD_URLS");
 }
 
+static void close_file(struct module *m)
+{
+	units_close(m);
+	labels_close(m);
+	if (m->dwfl)
+		dwfl_end(m->dwfl);
+	m->dwfl = NULL;
+	m->dwfl_module = NULL;
+}
+
 static bool refuse(struct module *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static bool refuse(struct module *m, const char *format, ...)
 {
@@ -48,7 +58,7 @@ static bool refuse(struct module *m, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(m->reason, sizeof(m->reason), format, arguments);
 	va_end(arguments);
-	module_close(m);
+	close_file(m);
 	return false;
 }
 
@@ -97,9 +107,8 @@ static bool is_build_id(const char *text)
 	       strspn(text, "0123456789abcdef") == size;
 }
 
-bool module_open(struct module *m, const char *path, const char *build_id)
+static bool open_module(struct module *m, const char *path, const char *build_id)
 {
-	*m = (struct module){0};
 	char *file = join(sysroot, path, "");
 	bool good = path[0] == '/' ? open_file(m, file, build_id) : refuse(m, "no file");
 	free(file);
@@ -117,29 +126,32 @@ bool module_open(struct module *m, const char *path, const char *build_id)
 	return false;
 }
 
-void module_close(struct module *m)
+struct module *module_find(const char *path, const char *build_id)
 {
-	units_close(m);
-	if (m->dwfl)
-		dwfl_end(m->dwfl);
-	m->dwfl = NULL;
-	m->dwfl_module = NULL;
+	static struct module *all;
+	for (struct module *m = all; m; m = m->next)
+		if (strcmp(m->path, path) == 0 && strcmp(m->build_id, build_id) == 0)
+			return m;
+	struct module *m = cli_resize(NULL, sizeof(*m));
+	*m = (struct module){.path = join(path, "", ""), .build_id = join(build_id, "", "")};
+	if (!open_module(m, path, build_id))
+		cli_warn("%s: %s: its frames keep their offsets", path, m->reason);
+	m->next = all;
+	return all = m;
 }
 
 size_t module_symbols(struct module *m, uint64_t offset, struct symbol *out, size_t max)
 {
-	GElf_Off from_symbol;
-	GElf_Sym symbol;
 	Dwarf_Addr start;
+	if (!m->dwfl)
+		return 0;
 	dwfl_module_info(m->dwfl_module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
 	uint64_t address = start + offset;
 	size_t count = units_symbols(m, address, out, max);
 	if (count > 0 && out[count - 1].function)
 		return count;
-	const char *name = dwfl_module_addrinfo(m->dwfl_module, address, &from_symbol, &symbol,
-						NULL, NULL, NULL);
-	/* A name is believed only where it reaches: what lies behind the last symbol has none. */
-	if (!name || from_symbol >= symbol.st_size)
+	const char *name = labels_find(m, address);
+	if (!name)
 		return count;
 	if (count == 0)
 		out[count++] = (struct symbol){0};

@@ -23,23 +23,29 @@ struct symbol {
 };
 
 struct unit;
+struct labels {
+	struct label *all; /* by address */
+	size_t count, capacity;
+};
 
 struct module {
-	Dwfl *dwfl;
+	Dwfl *dwfl; /* NULL: there is no file, for a reason */
 	Dwfl_Module *dwfl_module;
 	struct unit *units; /* of debug information */
 	size_t unit_count;
 	struct span *spans; /* of addresses to units, by address */
 	size_t span_count;
-	Dwarf_Addr bias;  /* address in the file = address in debug information + bias */
-	char reason[256]; /* why there is no file */
+	Dwarf_Addr bias; /* address in the file = address in debug information + bias */
+	struct labels globals, locals;
+	bool has_labels;
+	char reason[256];
+	char *path, *build_id;
+	struct module *next;
 };
 
-/* Opens the file of a module, or its separate debug file, if its build-id
- * (hexadecimal; "": any) is the wanted one; false with the reason
- * otherwise.  Texts of symbols live until the module is closed. */
-bool module_open(struct module *, const char *path, const char *build_id);
-void module_close(struct module *);
+/* The file of a module, or its separate debug file, if its build-id (hexadecimal; "": any) is the
+ * wanted one.  It is opened once, and kept with its texts; a file that is missing is warned of. */
+struct module *module_find(const char *path, const char *build_id);
 
 /* The functions at an offset from where the module was loaded, innermost first,
  * each inlined into the next.  Returns how many, at most max; 0: not known. */
@@ -50,5 +56,11 @@ size_t module_symbols(struct module *, uint64_t offset, struct symbol *out, size
 void units_open(struct module *);
 void units_close(struct module *);
 size_t units_symbols(struct module *, uint64_t address, struct symbol *out, size_t max);
+
+/* ---- the table of symbols (labels.c) ---- */
+
+/* NULL: what lies behind the last symbol has no name. */
+const char *labels_find(struct module *, Dwarf_Addr address);
+void labels_close(struct module *);
 
 #endif
