@@ -1,5 +1,5 @@
 /* Questions about references: random graphs against naive answers, with an index and without. */
-#include "graph_model.h"
+#include "graph_checks.h"
 
 /* Answers from the index: read one by one, or, where these would be many, all at once. */
 static void check_indexed(const struct model *m, const struct buffer *indexed, bool patient)

@@ -1,6 +1,6 @@
 /* Questions about references when memory fails, and of damaged
  * snapshots, with an index and without: nobody is harmed. */
-#include "graph_model.h"
+#include "graph_checks.h"
 
 #include "faults.h"
 
