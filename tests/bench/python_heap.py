@@ -1,6 +1,7 @@
 """python_heap.py HEAP MODE OBJECTS FILE: makes a heap of about so many objects, then takes a picture of it in the way that MODE
-says, and prints what that took: elapsed and processor seconds.  HEAP: trees, syntax trees of the standard library; or records,
-instances of a class with numbers, texts, a list, a tuple and a dict.  For python.sh."""
+says, and prints what that took: elapsed and processor seconds.  HEAP: trees, syntax trees of the standard library; records,
+instances of a class with numbers, texts, a list, a tuple and a dict; or libraries, what large packages are once they are
+imported, with models of services that one of them has parsed (150 for a million objects).  For python.sh."""
 import ast
 import gc
 import mmap
@@ -42,6 +43,15 @@ class Record:
 
 def records(count):
     return [Record(n) for n in range(count // 14)]
+
+
+def libraries(count):
+    import IPython
+    import botocore.session
+    import cfnlint.api
+    loader = botocore.session.get_session().get_component("data_loader")
+    names = sorted(loader.list_available_services("service-2"))[: count * 150 // 1000000]
+    return [IPython, cfnlint, loader] + [loader.load_service_model(name, "service-2") for name in names]
 
 
 def fetch(size):
