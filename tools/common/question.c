@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,9 +179,20 @@ static void refuse_key(const char *name)
 	cli_usage("--key=%s: not one of %s", name, names.bytes);
 }
 
+/* What one step of a question gave back serves the next: pages
+ * that the system gives must be cleared, and may be slow to come. */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
+
 void rows_question(struct rows_question *question, const struct rows_options *given,
 		   struct snap_reader *first, struct snap_reader *second)
 {
+	keep_memory();
 	*question = (struct rows_question){.options = SNAP_QUERY_OPTIONS_INIT};
 	struct snap_query_options *options = &question->options;
 	if (!given->key)
