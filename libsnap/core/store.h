@@ -97,6 +97,14 @@ static inline void libsnap_intern_prefetch(const struct libsnap_intern *t, uint3
 	if (t->slot_count > 0)
 		__builtin_prefetch(&t->slots[hash & (t->slot_count - 1)]);
 }
+/* An id with that hash, if one lies where it is looked for first; or 0. */
+static inline uint32_t libsnap_intern_guess(const struct libsnap_intern *t, uint32_t hash)
+{
+	if (t->slot_count == 0)
+		return 0;
+	struct libsnap_intern_slot slot = t->slots[hash & (t->slot_count - 1)];
+	return slot.hash == hash ? slot.id : 0;
+}
 /* The id of which equal(context, id) is true, among those added with that hash; or 0. */
 uint32_t libsnap_intern_find(const struct libsnap_intern *, uint32_t hash,
 			     bool (*equal)(const void *context, uint32_t id), const void *context);

@@ -291,19 +291,25 @@ enum snap_status snap_writer_content(struct snap_writer *w, uint64_t length, uin
 
 #define CONTENTS_AT_ONCE 64u
 
+/* Memory is asked for before it is needed: the places of all hashes, then the rows found there. */
 static enum snap_status add_contents(struct snap_writer *w, const uint64_t *lengths,
 				     const uint64_t *hashes, size_t count, uint32_t *ids)
 {
 	struct libsnap_set *set = &w->names.contents;
+	struct libsnap_content rows[CONTENTS_AT_ONCE];
 	uint32_t hash[CONTENTS_AT_ONCE];
 	for (size_t i = 0; i < count; i++) {
-		struct libsnap_content row = {.length = lengths[i], .hash = hashes[i]};
-		hash[i] = hash_row(set, &row);
+		rows[i] = (struct libsnap_content){.length = lengths[i], .hash = hashes[i]};
+		hash[i] = hash_row(set, &rows[i]);
 		libsnap_intern_prefetch(&set->ids, hash[i]);
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct libsnap_content row = {.length = lengths[i], .hash = hashes[i]};
-		ids[i] = add_hashed(set, &row, hash[i]);
+		uint32_t id = libsnap_intern_guess(&set->ids, hash[i]);
+		if (id)
+			__builtin_prefetch(libsnap_set_at(set, id));
+	}
+	for (size_t i = 0; i < count; i++) {
+		ids[i] = add_hashed(set, &rows[i], hash[i]);
 		if (!ids[i])
 			return libsnap_fail_memory(&w->problem);
 	}

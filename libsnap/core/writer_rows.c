@@ -14,6 +14,9 @@
 #define ROWS_ALONE 8192u
 #define QUEUE      LIBSNAP_BATCH
 
+/* Of the objects' table. */
+enum { COUNT = 2, NAME = 10 };
+
 /* Ids on their way to a column of references or labels. */
 struct queue {
 	uint64_t *values;
@@ -23,6 +26,7 @@ struct queue {
 struct rows_out {
 	struct snap_writer *writer;
 	struct libsnap_table_out objects, runs, tails, references, labels;
+	uint64_t values[LIBSNAP_COLUMNS_MAX]; /* of an object: defaults before and after */
 	/* of the run */
 	uint64_t *slots; /* row by row */
 	size_t slots_used, slots_capacity;
@@ -174,20 +178,26 @@ static enum snap_status end_run(struct rows_out *o, const struct libsnap_shape *
 static enum snap_status write_object(struct rows_out *o, const struct libsnap_row *row)
 {
 	static const uint8_t columns[LIBSNAP_FIELDS] = {
-		[LIBSNAP_SIZE] = 1,       [LIBSNAP_COUNT] = 2,        [LIBSNAP_STACK] = 3,
+		[LIBSNAP_SIZE] = 1,       [LIBSNAP_COUNT] = COUNT,    [LIBSNAP_STACK] = 3,
 		[LIBSNAP_THREAD] = 4,     [LIBSNAP_BIRTH_SERIAL] = 5, [LIBSNAP_BIRTH_TIME] = 6,
 		[LIBSNAP_GENERATION] = 7, [LIBSNAP_FLAGS] = 8,        [LIBSNAP_DOMAIN] = 9,
-		[LIBSNAP_NAME] = 10,      [LIBSNAP_CONTENT] = 11,     [LIBSNAP_REFCOUNT] = 12,
+		[LIBSNAP_NAME] = NAME,    [LIBSNAP_CONTENT] = 11,     [LIBSNAP_REFCOUNT] = 12,
 	};
-	uint64_t values[] = {row->id, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	uint64_t *values = o->values;
 	uint32_t given = 1;
+	values[0] = row->id;
 	for (uint32_t mask = row->mask; mask; mask &= mask - 1) {
 		unsigned field = (unsigned)__builtin_ctz(mask);
 		values[columns[field]] = row->fields[field];
 		given |= 1u << columns[field];
 	}
-	values[10] = libsnap_number(o->writer->numbers.strings, (uint32_t)values[10]);
-	return libsnap_table_row_of(&o->objects, values, given);
+	values[NAME] = libsnap_number(o->writer->numbers.strings, (uint32_t)values[NAME]);
+	enum snap_status status = libsnap_table_row_of(&o->objects, values, given);
+	for (; given; given &= given - 1) {
+		unsigned column = (unsigned)__builtin_ctz(given);
+		values[column] = column == COUNT;
+	}
+	return status;
 }
 
 /* Room for so many more; NULL: no memory. */
@@ -326,7 +336,7 @@ static enum snap_status make_buffers(struct rows_out *o)
 
 enum snap_status libsnap_write_rows(struct snap_writer *w)
 {
-	struct rows_out o = {.writer = w};
+	struct rows_out o = {.writer = w, .values = {[COUNT] = 1}};
 	libsnap_table_begin(&o.objects, w, SNAP_OBJECTS, w->order.row_count);
 	libsnap_table_begin(&o.runs, w, SNAP_RUNS, UINT64_MAX);
 	libsnap_table_begin(&o.tails, w, SNAP_TAILS, w->order.row_count);
