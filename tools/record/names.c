@@ -1,5 +1,6 @@
 /* Fills in the names of frames, by snap-symbolize, in the snapshots that were written. */
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,17 +29,20 @@ static char *symbolizer_path(void)
 	return NULL;
 }
 
-static bool is_file(const char *path)
+/* What another user wrote, whom a program of root's had taken, is replaced by that user. */
+static bool become_owner(const struct stat *about)
 {
-	struct stat about;
-	return stat(path, &about) == 0 && S_ISREG(about.st_mode); /* a device keeps nothing */
+	return geteuid() != 0 || about->st_uid == 0 ||
+	       (setgroups(0, NULL) == 0 && setgid(about->st_gid) == 0 &&
+		setuid(about->st_uid) == 0);
 }
 
 /* arguments has room for these before the paths. */
 #define BEFORE  3u
 #define AT_ONCE 500u /* paths: a command may not be too long */
 
-static bool run(const char *symbolizer, const char **arguments)
+/* about: of one of the files, all of which have the same owner. */
+static bool run(const char *symbolizer, const char **arguments, const struct stat *about)
 {
 	int status = -1;
 	arguments[0] = SYMBOLIZER;
@@ -46,7 +50,8 @@ static bool run(const char *symbolizer, const char **arguments)
 	arguments[2] = "--";
 	pid_t pid = fork();
 	if (pid == 0) {
-		execv(symbolizer, (char *const *)arguments);
+		if (become_owner(about))
+			execv(symbolizer, (char *const *)arguments);
 		_exit(CLI_TROUBLE);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -60,13 +65,20 @@ void record_name_frames(const char **paths, size_t count)
 	const char *arguments[BEFORE + AT_ONCE + 1];
 	bool good = true;
 	for (size_t i = 0; i < count && symbolizer;) {
+		struct stat first, about;
 		size_t used = BEFORE;
-		for (; i < count && used < BEFORE + AT_ONCE; i++)
-			if (is_file(paths[i]))
-				arguments[used++] = paths[i];
+		for (; i < count && used < BEFORE + AT_ONCE; i++) {
+			if (stat(paths[i], &about) != 0 || !S_ISREG(about.st_mode))
+				continue; /* a device keeps nothing */
+			if (used == BEFORE)
+				first = about;
+			if (about.st_uid != first.st_uid || about.st_gid != first.st_gid)
+				break;
+			arguments[used++] = paths[i];
+		}
 		arguments[used] = NULL;
 		if (used > BEFORE)
-			good &= run(symbolizer, arguments);
+			good &= run(symbolizer, arguments, &first);
 	}
 	if (!good)
 		cli_warn("not all frames have names: " SYMBOLIZER " failed");

@@ -31,7 +31,8 @@ const char *record_refusal(const char *command);
 /* Gives the frames in all members of files names, if
  * snap-symbolize is there; warns if that failed. */
 void record_name_frames(const char **paths, size_t count);
-/* Asks a program that was started with --signal; false: it was not. */
+/* Asks a program that was started with --signal, and waits until
+ * it has answered; false: it was not. */
 bool record_ask(pid_t);
 /* Begins to record a process that runs, and ends it with a last snapshot.  Neither returns. */
 _Noreturn void record_attach(const struct record_options *, const char *pid);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "record.h"
@@ -56,11 +57,13 @@ static bool has_text(const unsigned char *bytes, size_t size, const char *text)
 	return memmem(bytes, size, text, strlen(text)) != NULL;
 }
 
-static const char *look(const unsigned char *bytes, size_t size, const struct stat *about)
+static const char *look(int file, const unsigned char *bytes, size_t size, const struct stat *about)
 {
 	if ((about->st_mode & S_ISUID && about->st_uid != geteuid()) ||
 	    (about->st_mode & S_ISGID && about->st_gid != getegid()))
 		return "the program is privileged (set-user-ID), so that nothing is preloaded";
+	if (geteuid() != 0 && fgetxattr(file, "security.capability", NULL, 0) > 0)
+		return "the program is privileged (it has capabilities), so that nothing is preloaded";
 	if (is_elf(bytes, size) && is_static(bytes, size))
 		return "the program is statically linked, so that nothing can be preloaded";
 	if (is_elf(bytes, size) &&
@@ -79,7 +82,7 @@ const char *record_refusal(const char *name)
 		size_t size = (size_t)about.st_size;
 		void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
 		if (bytes != MAP_FAILED) {
-			why = look(bytes, size, &about);
+			why = look(file, bytes, size, &about);
 			munmap(bytes, size);
 		}
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -198,35 +199,48 @@ static FILE *open_report(const char *report)
 	return file;
 }
 
+/* That the program has at its end: it may have taken another one. */
+static uid_t user_at_end(void)
+{
+	siginfo_t info = {.si_uid = geteuid()};
+	while (waitid(P_PID, (id_t)program, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+		continue;
+	return info.si_uid;
+}
+
+static bool add_once(struct cli_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i], text) == 0)
+			return false;
+	list->items = cli_resize(list->items, (list->count + 1) * sizeof(*list->items));
+	char *copy = cli_resize(NULL, strlen(text) + 1);
+	list->items[list->count++] = strcpy(copy, text);
+	return true;
+}
+
 /* Each line of the report is "+PATH", a snapshot that was written, "?PATH", one without the
  * blocks of the program's own allocator, or "-PATH: reason", one that was not written. */
 static bool read_report(FILE *file, const char *command, struct cli_list *written)
 {
 	char *line = NULL;
-	size_t capacity = 0, failed = 0;
+	size_t capacity = 0;
+	struct cli_list failed = {0};
 	for (ssize_t size; file && (size = getline(&line, &capacity, file)) > 0;) {
 		line[size - 1] = '\0';
-		failed += line[0] == '-';
+		if (!add_once(line[0] == '-' ? &failed : written, line + 1))
+			continue;
 		if (line[0] == '-')
 			cli_fail("%s", line + 1);
-		bool known = line[0] == '-';
-		for (size_t i = 0; i < written->count && !known; i++)
-			known = strcmp(written->items[i], line + 1) == 0;
-		if (known)
-			continue;
-		if (line[0] == '?')
+		else if (line[0] == '?')
 			cli_warn(
 				"%s: the program brings malloc itself, so that its blocks are not seen",
 				line + 1);
-		written->items =
-			cli_resize(written->items, (written->count + 1) * sizeof(*written->items));
-		char *copy = cli_resize(NULL, (size_t)size);
-		written->items[written->count++] = strcpy(copy, line + 1);
 	}
 	free(line);
-	if (written->count + failed == 0)
+	if (written->count + failed.count == 0)
 		say_why_none(command);
-	return written->count > 0 && failed == 0;
+	return written->count > 0 && failed.count == 0;
 }
 
 static _Noreturn void end_as(int status, bool whole)
@@ -241,24 +255,40 @@ static _Noreturn void end_as(int status, bool whole)
 	exit(WEXITSTATUS(status) == 0 && !whole ? CLI_TROUBLE : WEXITSTATUS(status));
 }
 
-void record_run(const struct record_options *options, char **command)
+/* A file that only those find who know its name: a program of
+ * root's may take another user, who then writes to it, too. */
+static void make_report(char *folder, size_t size, char *report)
 {
-	const char *folder = getenv("TMPDIR");
-	char report[4096];
-	int size = snprintf(report, sizeof report, "%s/snap-record-XXXXXX",
-			    folder && *folder ? folder : "/tmp");
-	int file = size < (int)sizeof report ? mkstemp(report) : -1;
-	if (file < 0)
-		exit(cli_fail("%s: %s: set TMPDIR to a folder that can be written to", report,
+	const char *where = getenv("TMPDIR");
+	uint64_t random[2];
+	snprintf(folder, size, "%s/snap-record-XXXXXX", where && *where ? where : "/tmp");
+	bool good = mkdtemp(folder) && chmod(folder, 0711) == 0 &&
+		    getrandom(random, sizeof random, 0) == (ssize_t)sizeof random;
+	sprintf(report, "%s/%016" PRIx64 "%016" PRIx64, folder, random[0], random[1]);
+	int file = good ? open(report, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+	if (file < 0 || fchmod(file, geteuid() == 0 ? 0622 : 0600) != 0)
+		exit(cli_fail("%s: %s: set TMPDIR to a folder that can be written to", folder,
 			      strerror(errno)));
 	close(file);
+}
+
+void record_run(const struct record_options *options, char **command)
+{
+	char folder[4096], report[sizeof folder + 64];
+	make_report(folder, sizeof folder, report);
 	set_environment(options, report);
 	start(command);
+	uid_t user = user_at_end();
 	int status = wait_for_program();
 	struct cli_list written = {0};
 	FILE *said = open_report(report);
 	bool whole = read_report(said, command[0], &written);
+	if (!whole && user != geteuid())
+		cli_warn(
+			"the program had become user %u, who must be allowed to write %s, and to enter %s",
+			user, options->output, folder);
 	unlink(report);
+	rmdir(folder);
 	unsetenv("LD_PRELOAD");
 	if (!options->no_symbols)
 		record_name_frames(written.items, written.count);
