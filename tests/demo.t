@@ -8,7 +8,6 @@ cd "$work/demo" || exit 1
 source=tests/demo/leaky.c
 line() { grep -n "$1" "$top/$source" | head -1 | cut -d: -f1; } # where the source says this
 session=$(line 'NEW(Session)') page=$(line 'last_page = NEW(Buffer)')
-first_of() { cut -f"$1" | sed -n 2p; }
 
 is "$(snap-diff -k lineno --format=tsv -n 2 before.snap after.snap | tail -n +2 | grep -oE 'leaky.c.[0-9]+' | tr '\t' : | sort)" \
 	"$(printf 'leaky.c:%s\n' "$session" "$page" | sort)" "snap-diff by line: the two sites of session_open() grew most"
