@@ -39,8 +39,9 @@ enum snap_status libsnap_contents_prepare(struct side *side, struct snap_error *
 	uint64_t rows = snap_reader_row_count(side->reader, SNAP_CONTENTS);
 	enum snap_status status = check_keys(side, error);
 	if (status == SNAP_OK && rows == 0)
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-				    "the snapshot has no hashes of contents");
+		return libsnap_fail(
+			error, SNAP_MISUSE, SNAP_NO_OFFSET,
+			"the snapshot has no hashes of contents (those of Python, V8 and Java have them)");
 	if (status == SNAP_OK)
 		status = libsnap_resolver_begin(&side->resolver, &side->names, error);
 	if (status != SNAP_OK)

@@ -311,9 +311,8 @@ enum snap_status libsnap_query_rows(struct row_source *source, bool prefer_total
 	struct totals totals = {.source = source};
 	if (!one_dimension(source->dimensions, &totals.dimension)) {
 		if (totals_only)
-			return libsnap_fail(
-				error, SNAP_MISUSE, SNAP_NO_OFFSET,
-				"this question needs the objects, and the snapshot has totals only");
+			return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
+					    LIBSNAP_NEEDS_OBJECTS);
 		return rows_of_objects(source, error);
 	}
 	bool has_objects = snap_reader_row_count(source->names->reader, SNAP_OBJECTS) > 0;

@@ -375,6 +375,12 @@ struct key_needs {
 };
 
 extern const struct key_needs libsnap_key_needs[SNAP_KEY_COUNT];
+/* For messages: what objects may be without, and who records it. */
+#define LIBSNAP_NEEDS_STACKS \
+	"call stacks (snap-record, Python's snap.start() and V8's allocation timelines record them)"
+#define LIBSNAP_NEEDS_TYPES "types (of C++, snap-record --references finds them)"
+#define LIBSNAP_NEEDS_OBJECTS \
+	"this question needs the objects, and the snapshot has totals only; ask the one that they were made from"
 bool libsnap_key_can_cumulate(enum snap_key key);
 
 /* ---- labels of references (labels.c) ---- */

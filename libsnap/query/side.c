@@ -211,13 +211,12 @@ enum snap_status libsnap_side_graph(struct side *side, bool needs_roots, struct 
 		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
 				    "references of samples say nothing of the others");
 	if (reading.flags & SNAP_SNAPSHOT_TOTALS_ONLY)
-		return libsnap_fail(
-			error, SNAP_MISUSE, SNAP_NO_OFFSET,
-			"this question needs the objects, and the snapshot has totals only");
+		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, LIBSNAP_NEEDS_OBJECTS);
 	if (needs_roots && snap_reader_row_count(side->reader, SNAP_ROOTS) == 0 &&
 	    snap_reader_row_count(side->reader, SNAP_OBJECTS))
-		return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET,
-				    "the snapshot has no roots");
+		return libsnap_fail(
+			error, SNAP_MISUSE, SNAP_NO_OFFSET,
+			"the snapshot has no roots (snap-record stores them with --references)");
 	if (side->graph)
 		return SNAP_OK;
 	enum snap_status status = snap_graph_open(&side->graph, side->reader, &options, error);
@@ -369,9 +368,9 @@ static enum snap_status check_presence(const struct side *side, struct snap_erro
 	if (needs->words && !(side->present & needs->dimension))
 		missing = needs->words;
 	else if (side->filter.needs_stacks && !(side->present & DIMENSION(SNAP_BY_STACK)))
-		missing = "call stacks";
+		missing = LIBSNAP_NEEDS_STACKS;
 	else if (side->filter.needs_types && !(side->present & DIMENSION(SNAP_BY_TYPE)))
-		missing = "types";
+		missing = LIBSNAP_NEEDS_TYPES;
 	if (!missing || !side->any_rows)
 		return SNAP_OK;
 	return libsnap_fail(error, SNAP_MISUSE, SNAP_NO_OFFSET, "%s snapshot has no %s",

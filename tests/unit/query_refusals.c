@@ -47,11 +47,11 @@ static void check_refusals(void)
 	CHECK(ask(sampled, whole, &options, message) == SNAP_MISUSE);
 	CHECK(ask(sampled, sampled, &options, message) == SNAP_OK);
 	CHECK(ask(NULL, bare, &options, message) == SNAP_MISUSE &&
-	      !strcmp(message, "the snapshot has no call stacks"));
+	      strstr(message, "the snapshot has no call stacks (") == message);
 	CHECK(ask(whole, bare, &options, message) == SNAP_MISUSE &&
-	      !strcmp(message, "the new snapshot has no call stacks"));
+	      strstr(message, "the new snapshot has no call stacks (") == message);
 	CHECK(ask(bare, whole, &options, message) == SNAP_MISUSE &&
-	      !strcmp(message, "the old snapshot has no call stacks"));
+	      strstr(message, "the old snapshot has no call stacks (") == message);
 	CHECK(ask(empty, whole, &options, message) == SNAP_OK);
 	CHECK(ask(NULL, empty, &options, message) == SNAP_OK);
 	options.key = SNAP_KEY_DOMAIN;
@@ -59,7 +59,7 @@ static void check_refusals(void)
 	options.patterns = &pattern;
 	options.pattern_count = 1;
 	CHECK(ask(NULL, bare, &options, message) == SNAP_MISUSE &&
-	      !strcmp(message, "the snapshot has no types"));
+	      strstr(message, "the snapshot has no types (") == message);
 	CHECK(ask(NULL, totals, &options, message) == SNAP_MISUSE &&
 	      strstr(message, "totals only"));
 	options.key = SNAP_KEY_TYPE;

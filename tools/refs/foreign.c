@@ -96,7 +96,10 @@ static void show_objects(struct foreign *foreign)
 void refs_show_foreign(struct refs *refs)
 {
 	if (!snap_reader_has_column(refs->reader, SNAP_OBJECT_REFCOUNT))
-		exit(cli_fail("%s: the snapshot has no reference counts", refs->file));
+		exit(cli_fail(
+			"%s: the snapshot has no reference counts (Python's snap.dump() stores "
+			"them)",
+			refs->file));
 	struct foreign foreign = {.refs = refs,
 				  .extra = refs_numbers(refs, refs->objects, REFS_ANY_NUMBER),
 				  .rows = refs_numbers(refs, refs->objects, refs->objects),
