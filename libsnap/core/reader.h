@@ -249,6 +249,8 @@ struct libsnap_view {
 };
 enum snap_status libsnap_column_view(struct snap_column *, uint64_t row, struct libsnap_view *,
 				     struct snap_error *);
+/* What snap_scan_next tells next is not before this row. */
+void libsnap_scan_skip(struct snap_scan *, uint64_t row);
 
 /* ---- the index (layer.c) ---- */
 

@@ -73,6 +73,11 @@ void snap_scan_close(struct snap_scan *scan)
 	libsnap_reader_free(reader, scan, 1, sizeof *scan);
 }
 
+void libsnap_scan_skip(struct snap_scan *scan, uint64_t row)
+{
+	scan->row = row > scan->row ? row : scan->row;
+}
+
 uint64_t snap_scan_lost_rows(const struct snap_scan *scan)
 {
 	return scan->lost;

@@ -129,7 +129,8 @@ static enum snap_status mark_owners(struct side *side, struct snap_error *error)
 	enum snap_status status =
 		libsnap_budget_array(&side->answer->budget, &side->bits,
 				     side->object_count / 64 + 1, sizeof(uint64_t), error);
-	return status == SNAP_OK ? libsnap_side_rows(side, NEED_ROWS, mark_owner, error) : status;
+	struct row_source rows = {.dimensions = NEED_ROWS, .take = mark_owner, .context = side};
+	return status == SNAP_OK ? libsnap_side_rows(side, &rows, error) : status;
 }
 
 /* ---- groups ---- */
@@ -231,7 +232,8 @@ enum snap_status libsnap_fields_add(struct side *side, struct snap_error *error)
 		status = group_labels(fields, error);
 	if (status == SNAP_OK)
 		status = place_references(fields, error);
-	return status == SNAP_OK ? libsnap_side_rows(side, NEED_ROWS, take_target, error) : status;
+	struct row_source rows = {.dimensions = NEED_ROWS, .take = take_target, .context = side};
+	return status == SNAP_OK ? libsnap_side_rows(side, &rows, error) : status;
 }
 
 void libsnap_fields_end(struct side *side)

@@ -1,5 +1,6 @@
 /* What a question adds up: rows of the totals where they can answer it, else rows of objects. */
 #include "query.h"
+#include "reader.h"
 
 /* ---- totals (FORMAT.md, section 7.4) ---- */
 
@@ -197,12 +198,30 @@ static void add_alike(const struct run_walk *runs, struct query_row *row, const 
 	}
 }
 
+/* The first row wanted from `row` on, or the end. */
+static uint64_t next_wanted(const struct row_source *source, uint64_t row, uint64_t end)
+{
+	for (; row < end && row / 64 < source->only->count; row = (row / 64 + 1) * 64) {
+		uint64_t bits = libsnap_array_get64(source->only, row / 64) >> row % 64;
+		if (bits)
+			return row + (unsigned)__builtin_ctzll(bits) < end
+				       ? row + (unsigned)__builtin_ctzll(bits)
+				       : end;
+	}
+	return end;
+}
+
 static enum snap_status take_objects(void *context, uint64_t first_row, size_t count,
 				     const uint64_t *const *values, struct snap_error *error)
 {
 	const struct object_walk *walk = context;
 	struct row_source *source = walk->source;
 	for (size_t i = 0, more; i < count; i += 1 + more) {
+		if (source->only)
+			i = (size_t)(next_wanted(source, first_row + i, first_row + count) -
+				     first_row);
+		if (i == count)
+			break;
 		uint64_t size = values[0][i];
 		struct query_row row = {.row = first_row + i, .count = values[1][i]};
 		row.size_bucket = size ? 64 - (unsigned)__builtin_clzll(size) : 0;
@@ -233,6 +252,23 @@ static enum snap_status take_objects(void *context, uint64_t first_row, size_t c
 	return SNAP_OK;
 }
 
+/* Without what lies between rows that are wanted. */
+static enum snap_status scan_wanted(struct object_walk *walk, const uint32_t *columns, size_t count,
+				    struct snap_error *error)
+{
+	struct names *names = walk->source->names;
+	uint64_t rows = snap_reader_row_count(names->reader, SNAP_OBJECTS);
+	struct scan scan = scan_begin(names->reader, columns, count, error);
+	for (uint64_t row = 0; scan.status == SNAP_OK; row = scan.first + scan.count) {
+		row = next_wanted(walk->source, row, rows);
+		libsnap_scan_skip(scan.scan, row);
+		if (scan_batch(&scan))
+			scan.status =
+				take_objects(walk, scan.first, scan.count, scan.values, error);
+	}
+	return scan_end(&scan, &names->lost_rows);
+}
+
 static enum snap_status scan_objects(struct object_walk *walk, struct snap_error *error)
 {
 	uint32_t columns[SNAP_SCAN_MAX_COLUMNS] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
@@ -258,8 +294,10 @@ static enum snap_status scan_objects(struct object_walk *walk, struct snap_error
 		*wanted[i].place = (int)count;
 		columns[count++] = wanted[i].column;
 	}
-	return libsnap_query_each_batch(walk->source->names, columns, count, take_objects, walk,
-					error);
+	if (!walk->source->only)
+		return libsnap_query_each_batch(walk->source->names, columns, count, take_objects,
+						walk, error);
+	return scan_wanted(walk, columns, count, error);
 }
 
 static enum snap_status rows_of_objects(struct row_source *source, struct snap_error *error)

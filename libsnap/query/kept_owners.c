@@ -14,12 +14,6 @@ struct counting {
 	struct libsnap_array covered; /* by node: whether one above it, or it, is of such a class */
 };
 
-static bool may_own(struct side *side, const struct query_row *row)
-{
-	return libsnap_type_at(&side->names, row->type).kind != SNAP_TYPE_SYNTHETIC &&
-	       libsnap_side_keeps(side, row);
-}
-
 static enum snap_status take_classes(void *context, uint64_t first, size_t count,
 				     const uint64_t *const *values, struct snap_error *error)
 {
@@ -35,7 +29,7 @@ static enum snap_status take_classes(void *context, uint64_t first, size_t count
 		side->any_rows = true;
 		side->present |= (row.type ? DIMENSION(SNAP_BY_TYPE) : 0) |
 				 (row.stack ? DIMENSION(SNAP_BY_STACK) : 0);
-		libsnap_array_set32(&counting->keeps, class, may_own(side, &row));
+		libsnap_array_set32(&counting->keeps, class, libsnap_may_own(side, &row));
 	}
 	return SNAP_OK;
 }
@@ -202,7 +196,9 @@ static enum snap_status judge(struct listing *listing, struct top *top, bool cov
 		status = snap_column_read(listing->stacks, top->row, 1, &row.stack, error);
 	if (status == SNAP_OK && side->filter.needs_domains)
 		status = snap_column_read(listing->domains, top->row, 1, &row.domain, error);
-	top->state = covered ? OWNED : status == SNAP_OK && may_own(side, &row) ? OWNER : FREE;
+	top->state = covered                                            ? OWNED
+		     : status == SNAP_OK && libsnap_may_own(side, &row) ? OWNER
+									: FREE;
 	return status;
 }
 
@@ -276,23 +272,17 @@ static enum snap_status list_owners(struct listing *listing, struct snap_error *
 	qsort(tops, found, sizeof(*tops), by_retained);
 	if (!are_enough(listing, found, &told))
 		return SNAP_OK;
-	side->kept.has_owners = true;
-	qsort(tops, told, sizeof(*tops), by_row);
-	enum snap_status status = libsnap_budget_array(&side->answer->budget, &side->owners.rows,
-						       told, sizeof(uint64_t), error);
-	for (size_t i = 0; status == SNAP_OK && i < told; i++)
-		libsnap_array_set64(&side->owners.rows, i, tops[i].row);
-	return status;
+	side->owners.are_cut = true;
+	for (size_t i = 0; i < told; i++)
+		if (tops[i].row < side->object_count)
+			libsnap_side_set_bit(side, tops[i].row);
+	return SNAP_OK;
 }
 
 enum snap_status libsnap_kept_find_owners(struct side *side, struct snap_error *error)
 {
 	struct listing listing = {.side = side};
-	enum snap_status status = libsnap_side_graph(side, true, error);
-	if (status == SNAP_OK)
-		status = snap_graph_dominate(side->graph, error);
-	if (status == SNAP_OK)
-		status = count_owners(side, error);
+	enum snap_status status = count_owners(side, error);
 	if (status == SNAP_OK)
 		status = load_tops(&listing, error);
 	if (status == SNAP_OK)
@@ -301,104 +291,4 @@ enum snap_status libsnap_kept_find_owners(struct side *side, struct snap_error *
 		status = list_owners(&listing, error);
 	free_tops(&listing);
 	return status;
-}
-
-/* ---- the rows themselves ---- */
-
-static enum snap_status each_owner(struct side *side, libsnap_take_row *take, void *context,
-				   struct snap_error *error)
-{
-	struct snap_column *names;
-	enum snap_status status = snap_column_open(&names, side->reader, SNAP_OBJECT_NAME, error);
-	if (status != SNAP_OK)
-		return status;
-	for (size_t i = 0; status == SNAP_OK && i < side->owners.rows.count; i++) {
-		struct snap_graph_object object;
-		struct query_row row = {.row = libsnap_array_get64(&side->owners.rows, i)};
-		status = snap_graph_object(side->graph, row.row, &object, error);
-		if (status == SNAP_OK)
-			status = snap_column_read(names, row.row, 1, &row.name, error);
-		if (status != SNAP_OK)
-			break;
-		row.type = object.type;
-		row.shape = object.shape;
-		row.address = object.address;
-		row.bytes = object.bytes;
-		row.count = object.count;
-		status = take(context, &row, error);
-	}
-	snap_column_close(names);
-	return status;
-}
-
-static enum snap_status mark_name(void *context, const struct query_row *row,
-				  struct snap_error *error)
-{
-	(void)error;
-	struct side *side = context;
-	libsnap_resolver_mark(&side->resolver, row->name);
-	libsnap_side_set_bit(side, row->row);
-	return SNAP_OK;
-}
-
-enum snap_status libsnap_kept_owners(struct side *side, struct snap_error *error)
-{
-	enum snap_status status =
-		libsnap_budget_array(&side->answer->budget, &side->bits,
-				     side->object_count / 64 + 1, sizeof(uint64_t), error);
-	if (status == SNAP_OK)
-		status = libsnap_resolver_begin(&side->resolver, &side->names, error);
-	if (status != SNAP_OK)
-		return status;
-	side->has_resolver = true;
-	status = each_owner(side, mark_name, side, error);
-	return status == SNAP_OK ? libsnap_resolver_load(&side->resolver, error) : status;
-}
-
-struct taking {
-	struct side *side;
-	libsnap_take_row *take;
-};
-
-static enum snap_status take_owner(void *context, const struct query_row *row,
-				   struct snap_error *error)
-{
-	const struct taking *taking = context;
-	struct side *side = taking->side;
-	struct snap_answer *answer = side->answer;
-	struct libsnap_array *sums = &answer->retained[side->number];
-	enum snap_status status = taking->take(side, row, error);
-	if (status != SNAP_OK)
-		return status;
-	uint64_t retained = snap_graph_retained(side->graph, row->row);
-	if (retained == 0) {
-		status = snap_graph_check(side->graph, error);
-		return status == SNAP_OK ? libsnap_wrong_index(error) : status;
-	}
-	if (!libsnap_array_reach(sums, answer->space.groups.count))
-		return libsnap_budget_fail(&answer->budget, error);
-	uint64_t *sum = libsnap_array_edit(sums, side->group);
-	bool fits = !libsnap_add_overflows(*sum, retained, sum) && *sum <= SUM_MAX;
-	return fits ? SNAP_OK : libsnap_too_much(error);
-}
-
-/* The rows themselves; those that are not told count too. */
-enum snap_status libsnap_kept_add_owners(struct side *side, libsnap_take_row *take,
-					 struct snap_error *error)
-{
-	struct snap_answer *answer = side->answer;
-	struct taking taking = {side, take};
-	enum snap_status status =
-		libsnap_budget_array(&answer->budget, &answer->retained[side->number],
-				     answer->space.groups.count, sizeof(uint64_t), error);
-	if (status == SNAP_OK)
-		status = each_owner(side, take_owner, &taking, error);
-	if (status != SNAP_OK)
-		return status;
-	*(answer->info.compared && side->number == 0 ? &answer->info.old_retained
-						     : &answer->info.retained) =
-		side->owners.retained;
-	answer->untold = side->owners.objects - side->owners.rows.count;
-	answer->all_owners = side->owners.sum;
-	return SNAP_OK;
 }

@@ -50,11 +50,6 @@ static uint64_t bits_of(double value)
 	return bits;
 }
 
-struct sums {
-	union measure old, now;
-	bool compared;
-};
-
 /* By size of the change, then by the new value. */
 static uint64_t *put_pair(uint64_t *to, const struct sums *sums, uint64_t old, uint64_t now)
 {
@@ -73,23 +68,84 @@ static uint64_t *put_averages(uint64_t *to, const struct sums *sums)
 	return to;
 }
 
+uint64_t *libsnap_order_put(uint64_t *to, enum snap_order order, const struct sums *sums)
+{
+	if (order == SNAP_ORDER_COUNT)
+		to = put_pair(to, sums, sums->old.exact.count, sums->now.exact.count);
+	else if (order == SNAP_ORDER_AVERAGE)
+		to = put_averages(to, sums);
+	else if (order != SNAP_ORDER_BYTES)
+		to = put_pair(to, sums, sums->old_other, sums->other);
+	to = put_pair(to, sums, sums->old.exact.bytes, sums->now.exact.bytes);
+	if (order != SNAP_ORDER_COUNT)
+		to = put_pair(to, sums, sums->old.exact.count, sums->now.exact.count);
+	return to;
+}
+
 static uint64_t *put_sums(uint64_t *to, struct snap_answer *answer, uint32_t group)
 {
 	int now = answer->info.compared;
-	struct sums sums = {.now = libsnap_sum_at(answer, now, group), .compared = now};
-	if (sums.compared)
+	struct sums sums = {.now = libsnap_sum_at(answer, now, group),
+			    .other = other_of(answer, now, group),
+			    .compared = now};
+	if (now) {
 		sums.old = libsnap_sum_at(answer, 0, group);
-	if (answer->order == SNAP_ORDER_COUNT)
-		to = put_pair(to, &sums, sums.old.exact.count, sums.now.exact.count);
-	else if (answer->order == SNAP_ORDER_AVERAGE)
-		to = put_averages(to, &sums);
-	else if (answer->order != SNAP_ORDER_BYTES)
-		to = put_pair(to, &sums, sums.compared ? other_of(answer, 0, group) : 0,
-			      other_of(answer, now, group));
-	to = put_pair(to, &sums, sums.old.exact.bytes, sums.now.exact.bytes);
-	if (answer->order != SNAP_ORDER_COUNT)
-		to = put_pair(to, &sums, sums.old.exact.count, sums.now.exact.count);
-	return to;
+		sums.old_other = other_of(answer, 0, group);
+	}
+	return libsnap_order_put(to, answer->order, &sums);
+}
+
+/* ---- the first ones ---- */
+
+enum snap_status libsnap_chosen_begin(struct chosen *chosen, struct budget *budget,
+				      uint64_t max_rows, struct snap_error *error)
+{
+	*chosen = (struct chosen){.memory = &budget->allocator};
+	if (max_rows == 0 || max_rows >= MOST_CHOSEN)
+		return SNAP_OK;
+	chosen->wanted = (size_t)max_rows;
+	chosen->heap = libsnap_alloc(chosen->memory, chosen->wanted, sizeof(*chosen->heap));
+	return chosen->heap ? SNAP_OK : libsnap_budget_fail(budget, error);
+}
+
+void libsnap_chosen_end(struct chosen *chosen)
+{
+	if (chosen->heap)
+		libsnap_free(chosen->memory, chosen->heap, chosen->wanted, sizeof(*chosen->heap));
+	chosen->heap = NULL;
+}
+
+static bool is_less(struct head a, struct head b)
+{
+	return a.first != b.first ? a.first < b.first : a.second < b.second;
+}
+
+void libsnap_chosen_offer(struct chosen *chosen, const uint64_t *numbers)
+{
+	struct head *heap = chosen->heap;
+	const struct head head = {numbers[0], numbers[1]};
+	size_t at = 0, child;
+	if (chosen->count < chosen->wanted) {
+		for (at = chosen->count++; at > 0 && is_less(head, heap[(at - 1) / 2]);
+		     at = (at - 1) / 2)
+			heap[at] = heap[(at - 1) / 2];
+	} else if (heap && is_less(heap[0], head)) {
+		for (; (child = 2 * at + 1) < chosen->count; at = child) {
+			child += child + 1 < chosen->count && is_less(heap[child + 1], heap[child]);
+			if (!is_less(heap[child], head))
+				break;
+			heap[at] = heap[child];
+		}
+	} else {
+		return;
+	}
+	heap[at] = head;
+}
+
+bool libsnap_chosen_has(const struct chosen *chosen, const uint64_t *numbers)
+{
+	const struct head head = {numbers[0], numbers[1]};
+	return !chosen->heap || chosen->count < chosen->wanted || !is_less(head, chosen->heap[0]);
 }
 
 /* ---- sorting ---- */
@@ -104,75 +160,38 @@ static enum snap_status add_group(struct number_sort *sort, struct snap_answer *
 	return libsnap_number_sort_add(sort, numbers, (size_t)(end - numbers), group, error);
 }
 
-/* The least first numbers come first, so that the one to go is found at once. */
-struct chosen {
-	uint64_t *heap;
-	size_t count, wanted;
-};
-
-static void choose(struct chosen *chosen, uint64_t number)
+static void choose_groups(struct chosen *chosen, struct snap_answer *answer)
 {
-	uint64_t *heap = chosen->heap;
-	size_t at = 0, child;
-	if (chosen->count < chosen->wanted) {
-		for (at = chosen->count++; at > 0 && heap[(at - 1) / 2] > number; at = (at - 1) / 2)
-			heap[at] = heap[(at - 1) / 2];
-	} else if (number > heap[0]) {
-		for (; (child = 2 * at + 1) < chosen->count; at = child) {
-			child += child + 1 < chosen->count && heap[child + 1] < heap[child];
-			if (number <= heap[child])
-				break;
-			heap[at] = heap[child];
-		}
-	} else {
-		return;
-	}
-	heap[at] = number;
-}
-
-/* Where only the first rows will be asked for: what the first number of such a row is at least. */
-static enum snap_status find_least(struct snap_answer *answer, uint64_t *least,
-				   struct snap_error *error)
-{
-	const struct snap_allocator *memory = &answer->budget.allocator;
-	uint32_t groups = answer->space.groups.count;
-	size_t wanted = (size_t)(answer->max_rows < MOST_CHOSEN ? answer->max_rows : 0);
-	struct chosen chosen = {.wanted = wanted};
-	*least = 0;
-	if (wanted == 0 || wanted >= groups)
-		return SNAP_OK;
-	chosen.heap = libsnap_alloc(memory, wanted, sizeof(uint64_t));
-	if (!chosen.heap)
-		return libsnap_budget_fail(&answer->budget, error);
-	for (uint32_t group = 0; group < groups; group++) {
+	for (uint32_t group = 0; chosen->heap && group < answer->space.groups.count; group++) {
 		uint64_t numbers[SORT_NUMBERS];
 		if (!libsnap_group_is_told(answer, group))
 			continue;
 		put_sums(numbers, answer, group);
-		choose(&chosen, numbers[0]);
+		libsnap_chosen_offer(chosen, numbers);
 	}
-	if (chosen.count == wanted)
-		*least = chosen.heap[0];
-	libsnap_free(memory, chosen.heap, wanted, sizeof(uint64_t));
-	return SNAP_OK;
 }
 
 static enum snap_status sort_groups(struct number_sort *sort, struct snap_answer *answer,
 				    struct ranks *ranks, struct snap_error *error)
 {
-	uint64_t told = 0, count = 0, least;
-	enum snap_status status = find_least(answer, &least, error);
+	uint64_t told = 0, count = 0;
+	struct chosen chosen;
+	enum snap_status status =
+		libsnap_chosen_begin(&chosen, &answer->budget, answer->max_rows, error);
+	if (status == SNAP_OK)
+		choose_groups(&chosen, answer);
 	for (uint32_t group = 0; status == SNAP_OK && group < answer->space.groups.count; group++) {
 		uint64_t numbers[SORT_NUMBERS];
 		if (!libsnap_group_is_told(answer, group))
 			continue;
 		told++;
 		put_sums(numbers, answer, group);
-		if (numbers[0] < least)
+		if (!libsnap_chosen_has(&chosen, numbers))
 			continue;
 		status = add_group(sort, answer, ranks, group, error);
 		count++;
 	}
+	libsnap_chosen_end(&chosen);
 	if (status == SNAP_OK && !libsnap_array_reach(&answer->rows, count))
 		status = libsnap_budget_fail(&answer->budget, error);
 	if (status == SNAP_OK)

@@ -23,8 +23,34 @@ void libsnap_ranks_end(struct ranks *);
 /* A part as a number. */
 uint64_t libsnap_rank(struct ranks *, const struct tuple_form *, unsigned part, uint64_t value);
 
-/* Sorts by numbers, the first ones first; ties keep the order in which they were added. */
+/* What a row goes by before its key: its first number and its second, the greatest first. */
 #define SORT_NUMBERS 16
+struct sums {
+	union measure old, now;
+	uint64_t old_other, other; /* retained, or waste */
+	bool compared;
+};
+uint64_t *libsnap_order_put(uint64_t *to, enum snap_order, const struct sums *);
+
+/* Where only the first rows will be asked for: the first two numbers of as many as are wanted, the
+ * least of them first, so that the one to go is found at once. */
+struct head {
+	uint64_t first, second;
+};
+struct chosen {
+	const struct snap_allocator *memory;
+	struct head *heap; /* NULL: all are wanted */
+	size_t count, wanted;
+};
+/* max_rows: as in the options; 0: all. */
+enum snap_status libsnap_chosen_begin(struct chosen *, struct budget *, uint64_t max_rows,
+				      struct snap_error *);
+void libsnap_chosen_end(struct chosen *);
+void libsnap_chosen_offer(struct chosen *, const uint64_t *numbers);
+/* After all were offered: it is one of them, or like the last. */
+bool libsnap_chosen_has(const struct chosen *, const uint64_t *numbers);
+
+/* Sorts by numbers, the first ones first; ties keep the order in which they were added. */
 struct number_sort {
 	struct libsnap_sorter sorter;
 	struct libsnap_sort_walk walk;

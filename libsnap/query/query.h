@@ -305,7 +305,8 @@ struct row_source {
 	struct names *names;
 	unsigned dimensions; /* DIMENSION() of what rows must tell; BY_ALL is always there */
 	bool together;       /* rows of one run, whose type and shape is all, may come as one */
-	bool from_objects;   /* out: they were scanned */
+	struct libsnap_array *only; /* bits of rows that are wanted; NULL: all */
+	bool from_objects;          /* out: they were scanned */
 	libsnap_take_row *take;
 	void *context;
 };
@@ -446,7 +447,7 @@ struct kept {
 	struct libsnap_array kinds;   /* of roots */
 	struct snap_fill fill;        /* of the class that is taken */
 	bool has_fields, has_duplicates;
-	bool has_tops, has_owners; /* has_owners: those that are asked for are among the tops */
+	bool has_tops;
 };
 
 struct side {
@@ -481,9 +482,9 @@ struct side {
 	struct classing *classing;    /* or NULL */
 	struct snap_index_info index; /* of the snapshot, if it may answer this */
 	struct kept kept;
-	struct owners {                     /* of the key dominator, from the index */
-		struct libsnap_array rows;  /* those told, ascending */
-		uint64_t objects, retained; /* of all, told or not */
+	struct owners {       /* of the key dominator */
+		bool are_cut; /* bits has the first ones alone, and this is of all: */
+		uint64_t objects, retained;
 		struct query_row sum;
 	} owners;
 	uint32_t group;        /* of the row that was taken last */
@@ -503,9 +504,11 @@ static inline void libsnap_side_set_bit(struct side *side, uint64_t row)
 
 /* Opens the graph; SNAP_MISUSE if what is asked needs roots, and there are none. */
 enum snap_status libsnap_side_graph(struct side *, bool needs_roots, struct snap_error *);
-/* Reads the rows that are asked about, or all kept objects for another purpose. */
-enum snap_status libsnap_side_rows(struct side *, unsigned dimensions, libsnap_take_row *take,
-				   struct snap_error *);
+/* Reads the rows that are asked about, or all kept objects for another purpose: dimensions, what
+ * takes them, and which are given. */
+enum snap_status libsnap_side_rows(struct side *, struct row_source *, struct snap_error *);
+/* Whether there are types, stacks ... at all. */
+void libsnap_side_note(struct side *, const struct query_row *);
 bool libsnap_side_keeps(struct side *, const struct query_row *);
 /* side_key.c: the row's id in the table that group_of
  * goes by, and its key.  SNAP_END: it is in no group. */
@@ -530,9 +533,11 @@ struct content {
  * group, and at last what groups retain is added up. */
 enum snap_status libsnap_retained_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_retained_add(struct side *, struct snap_error *);
-/* bits: kept objects that no other kept one dominates,
- * synthetic ones left out; and texts of their names. */
+/* The key dominator (owners.c).  bits: those that are told; and texts of their names. */
 enum snap_status libsnap_owners_prepare(struct side *, struct snap_error *);
+enum snap_status libsnap_owners_add(struct side *, libsnap_take_row *take, struct snap_error *);
+/* It is of a type that can be an owner, and no pattern is against it. */
+bool libsnap_may_own(struct side *, const struct query_row *);
 /* What the index answers: whether it has classes, fields or owners for this; then
  * their names, and they themselves (kept.c, kept_names.c, kept_owners.c, kept_duplicates.c). */
 enum snap_status libsnap_kept_prepare(struct side *, struct snap_error *);
@@ -546,12 +551,9 @@ enum snap_status libsnap_kept_add_fields(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_add_duplicates(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_paths(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_roots(struct side *, struct snap_error *);
-/* kept.has_owners, if the index has those that are asked for. */
+/* owners.are_cut, if those that are asked for are among the tops. */
 enum snap_status libsnap_kept_find_owners(struct side *, struct snap_error *);
 enum snap_status libsnap_wrong_index(struct snap_error *);
-enum snap_status libsnap_kept_owners(struct side *, struct snap_error *);
-enum snap_status libsnap_kept_add_owners(struct side *, libsnap_take_row *take,
-					 struct snap_error *);
 enum snap_status libsnap_contents_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_fills_prepare(struct side *, struct snap_error *);
 enum snap_status libsnap_fills_add(struct side *, uint64_t row, uint32_t group,

@@ -1,4 +1,4 @@
-/* What groups retain: a walk over the tree of dominators; and the owners at the top of it. */
+/* What groups retain: a walk over the tree of dominators. */
 #include <string.h>
 
 #include "query.h"
@@ -227,105 +227,9 @@ enum snap_status libsnap_retained_prepare(struct side *side, struct snap_error *
 	enum snap_status status = libsnap_side_graph(side, true, error);
 	if (status == SNAP_OK)
 		status = snap_graph_dominate(side->graph, error);
-	return status == SNAP_OK ? libsnap_budget_array(&side->answer->budget, &side->group_of_row,
-							side->object_count, sizeof(uint32_t), error)
-				 : status;
-}
-
-/* ---- owners ---- */
-
-static enum snap_status mark_kept(void *context, const struct query_row *row,
-				  struct snap_error *error)
-{
-	(void)error;
-	struct side *side = context;
-	bool is_synthetic = libsnap_type_at(&side->names, row->type).kind == SNAP_TYPE_SYNTHETIC;
-	if (row->row < side->object_count && !is_synthetic && libsnap_side_keeps(side, row) &&
-	    snap_graph_retained(side->graph, row->row) > 0)
-		libsnap_side_set_bit(side, row->row);
-	return SNAP_OK;
-}
-
-struct choosing {
-	struct side *side;
-	uint64_t owner;   /* under which the walk is, or SNAP_GRAPH_NONE */
-	uint64_t at, end; /* instead, in the tree as one array: of the owner's branch */
-};
-
-static void clear_owner(struct side *side, uint64_t row)
-{
-	*(uint64_t *)libsnap_array_edit(&side->bits, row / 64) &= ~((uint64_t)1 << row % 64);
-}
-
-static bool choose_in_order(void *context, const struct snap_graph_branch *branches, size_t count)
-{
-	struct choosing *choosing = context;
-	for (size_t i = 0; i < count; i++, choosing->at++) {
-		uint64_t row = branches[i].row;
-		if (choosing->at < choosing->end)
-			clear_owner(choosing->side, row);
-		else if (libsnap_side_bit(choosing->side, row))
-			choosing->end = choosing->at + branches[i].count;
-	}
-	return true;
-}
-
-static enum snap_status choose_owner(void *context, uint32_t row, bool enters,
-				     struct snap_error *error)
-{
-	(void)error;
-	struct choosing *choosing = context;
-	if (!enters) {
-		if (choosing->owner == row)
-			choosing->owner = SNAP_GRAPH_NONE;
-	} else if (choosing->owner != SNAP_GRAPH_NONE) {
-		clear_owner(choosing->side, row);
-	} else if (libsnap_side_bit(choosing->side, row)) {
-		choosing->owner = row;
-	}
-	return SNAP_OK;
-}
-
-static enum snap_status mark_name(void *context, const struct query_row *row,
-				  struct snap_error *error)
-{
-	(void)error;
-	struct side *side = context;
-	if (libsnap_side_bit(side, row->row))
-		libsnap_resolver_mark(&side->resolver, row->name);
-	return SNAP_OK;
-}
-
-static enum snap_status choose_owners(struct side *side, struct snap_error *error)
-{
-	struct choosing choosing = {.side = side, .owner = SNAP_GRAPH_NONE};
-	struct tree tree = {0};
-	enum snap_status status =
-		snap_graph_branches(side->graph, choose_in_order, &choosing, error);
-	if (status != SNAP_END)
+	/* Owners are added up one by one. */
+	if (status != SNAP_OK || side->options->key == SNAP_KEY_DOMINATOR)
 		return status;
-	status = libsnap_tree_begin(&tree, side, error);
-	if (status == SNAP_OK)
-		status = libsnap_tree_walk(&tree, choose_owner, &choosing, error);
-	libsnap_tree_end(&tree);
-	return status;
-}
-
-enum snap_status libsnap_owners_prepare(struct side *side, struct snap_error *error)
-{
-	enum snap_status status =
-		libsnap_budget_array(&side->answer->budget, &side->bits,
-				     side->object_count / 64 + 1, sizeof(uint64_t), error);
-	if (status == SNAP_OK)
-		status = libsnap_side_rows(side, NEED_ROWS | DIMENSION(SNAP_BY_TYPE), mark_kept,
-					   error);
-	if (status == SNAP_OK)
-		status = choose_owners(side, error);
-	if (status == SNAP_OK)
-		status = libsnap_resolver_begin(&side->resolver, &side->names, error);
-	if (status != SNAP_OK)
-		return status;
-	side->has_resolver = true;
-	status = libsnap_side_rows(side, NEED_NAME, mark_name, error);
-	return status == SNAP_OK ? libsnap_resolver_load(&side->resolver, error) : status;
+	return libsnap_budget_array(&side->answer->budget, &side->group_of_row, side->object_count,
+				    sizeof(uint32_t), error);
 }

@@ -56,9 +56,12 @@ static enum snap_status find_group(struct side *side, uint64_t id, const struct 
 		return SNAP_OK;
 	}
 	struct space *space = &side->answer->space;
-	/* Each path is one group, of which group_of tells. */
+	/* Each path is one group, of which group_of tells; and each owner, but for the other side. */
+	enum snap_key of = side->options->key;
+	bool is_new =
+		of == SNAP_KEY_PATH || (of == SNAP_KEY_DOMINATOR && !side->answer->info.compared);
 	enum snap_status status =
-		side->options->key == SNAP_KEY_PATH && !side->classing
+		is_new && !side->classing
 			? libsnap_space_append(space, &space->groups, key, group, error)
 			: libsnap_space_intern(space, &space->groups, key, group, error);
 	if (status == SNAP_OK && id < side->group_of.count)
@@ -73,7 +76,7 @@ static enum snap_status find_group(struct side *side, uint64_t id, const struct 
 	return libsnap_fail(error, SNAP_LIMIT, SNAP_NO_OFFSET, "too many classes of objects");
 }
 
-static void note_presence(struct side *side, const struct query_row *row)
+void libsnap_side_note(struct side *side, const struct query_row *row)
 {
 	side->any_rows = true;
 	side->present |= (row->type ? DIMENSION(SNAP_BY_TYPE) : 0) |
@@ -108,7 +111,7 @@ static enum snap_status take_row(void *context, const struct query_row *row,
 	if (row->bytes == 0 && row->count == 0 && side->options->key != SNAP_KEY_DOMINATOR &&
 	    !side->classing)
 		return SNAP_OK; /* holders are owners, and count nowhere else */
-	note_presence(side, row);
+	libsnap_side_note(side, row);
 	if (!libsnap_side_keeps(side, row))
 		return SNAP_OK;
 	if (!libsnap_measure_add(&side->weigher, &side->total, row->bytes, row->count))
@@ -240,20 +243,6 @@ static enum snap_status prepare_roots(struct side *side, struct snap_error *erro
 	return status;
 }
 
-static enum snap_status prepare_owners(struct side *side, struct snap_error *error)
-{
-	enum snap_status status = SNAP_OK;
-	if (side->kept.has_tops) {
-		status = libsnap_kept_find_owners(side, error);
-		if (status == SNAP_OK && !side->kept.has_owners)
-			status = libsnap_retained_prepare(side, error);
-	}
-	if (status != SNAP_OK)
-		return status;
-	return side->kept.has_owners ? libsnap_kept_owners(side, error)
-				     : libsnap_owners_prepare(side, error);
-}
-
 /* What the key maps its ids to. */
 static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 {
@@ -272,7 +261,7 @@ static enum snap_status prepare_key(struct side *side, struct snap_error *error)
 					 : status;
 	}
 	case SNAP_KEY_ROOT: return prepare_roots(side, error);
-	case SNAP_KEY_DOMINATOR: return prepare_owners(side, error);
+	case SNAP_KEY_DOMINATOR: return libsnap_owners_prepare(side, error);
 	case SNAP_KEY_DUPLICATE:
 		return side->kept.has_duplicates ? SNAP_OK : libsnap_contents_prepare(side, error);
 	case SNAP_KEY_FILL: {
@@ -318,7 +307,6 @@ void libsnap_side_end(struct side *side)
 	libsnap_array_end(&side->kept.retained);
 	libsnap_array_end(&side->kept.step_of);
 	libsnap_array_end(&side->kept.kinds);
-	libsnap_array_end(&side->owners.rows);
 	if (side->has_resolver)
 		libsnap_resolver_end(&side->resolver);
 	snap_graph_close(side->graph);
@@ -377,30 +365,28 @@ static enum snap_status check_presence(const struct side *side, struct snap_erro
 			    word_of_side(side), missing);
 }
 
-/* Whether objects of one run are all alike, but for what they add to the sums. */
-static bool goes_by_run(const struct side *side, unsigned dimensions)
+/* Whether groups take objects of one run as one. */
+static bool goes_by_run(const struct side *side)
+{
+	const enum snap_key key = side->options->key;
+	return (key == SNAP_KEY_TYPE || key == SNAP_KEY_SHAPE) && !side->classing &&
+	       !side->weigher.sampled;
+}
+
+enum snap_status libsnap_side_rows(struct side *side, struct row_source *source,
+				   struct snap_error *error)
 {
 	const unsigned of_runs = NEED_ROWS | DIMENSION(SNAP_BY_ALL) | DIMENSION(SNAP_BY_TYPE) |
 				 DIMENSION(SNAP_BY_SHAPE);
-	const enum snap_key key = side->options->key;
-	return (key == SNAP_KEY_TYPE || key == SNAP_KEY_SHAPE) && (dimensions & ~of_runs) == 0 &&
-	       !side->classing && !side->weigher.sampled;
-}
-
-enum snap_status libsnap_side_rows(struct side *side, unsigned dimensions, libsnap_take_row *take,
-				   struct snap_error *error)
-{
-	struct row_source source = {.names = &side->names,
-				    .dimensions = dimensions | filter_dimensions(side),
-				    .take = take,
-				    .context = side};
-	source.together = take == take_row && goes_by_run(side, source.dimensions);
+	source->names = &side->names;
+	source->dimensions |= filter_dimensions(side);
+	source->together &= (source->dimensions & ~of_runs) == 0;
 	bool prefer_totals = !side->weigher.sampled || side->answer->info.by_average;
 	uint64_t lost_before = side->names.lost_rows;
-	enum snap_status status = libsnap_query_rows(&source, prefer_totals, error);
+	enum snap_status status = libsnap_query_rows(source, prefer_totals, error);
 	if (side->scanned) /* lost once, not once in each scan */
 		side->names.lost_rows = lost_before;
-	side->scanned = source.from_objects;
+	side->scanned = source->from_objects;
 	return status;
 }
 
@@ -429,18 +415,22 @@ static unsigned dimensions_of(const struct side *side)
 
 static enum snap_status add_rows(struct side *side, struct snap_error *error)
 {
+	struct row_source rows = {.dimensions = dimensions_of(side),
+				  .together = goes_by_run(side),
+				  .take = take_row,
+				  .context = side};
 	enum snap_status status;
 	if (side->options->key == SNAP_KEY_FIELD)
 		status = side->kept.has_fields ? libsnap_kept_add_fields(side, error)
 					       : libsnap_fields_add(side, error);
 	else if (side->kept.has_duplicates)
 		status = libsnap_kept_add_duplicates(side, error);
-	else if (side->kept.has_owners)
-		status = libsnap_kept_add_owners(side, take_row, error);
+	else if (side->options->key == SNAP_KEY_DOMINATOR)
+		status = libsnap_owners_add(side, take_row, error);
 	else if (side->kept.parts)
 		status = libsnap_kept_add(side, take_row, error);
 	else
-		status = libsnap_side_rows(side, dimensions_of(side), take_row, error);
+		status = libsnap_side_rows(side, &rows, error);
 	if (status == SNAP_OK && side->options->key != SNAP_KEY_FIELD)
 		status = check_presence(side, error);
 	if (status == SNAP_OK && side->of_stack.count)

@@ -28,7 +28,10 @@ compare() {
 	ask "$plain" "$indexed" snap-top -k dominator -n 3
 	ask "$plain" "$indexed" snap-top -k duplicate -n 1
 	ask "$plain" "$indexed" snap-top --retained -k duplicate --sort count --limit 0 --format=json
-	ask "$plain" "$indexed" snap-top -k dominator --sort bytes
+	for key in bytes count average; do
+		ask "$plain" "$indexed" snap-top -k dominator --sort $key
+		ask "$plain" "$indexed" snap-top -k dominator --sort $key -n 2 -x type:a --format=tsv
+	done
 	for key in 1 2 3 9; do
 		ask "$plain" "$indexed" snap-top --retained -k path --depth $key --format=json
 		ask "$plain" "$indexed" snap-diff --all -k path --depth $key "$plain"
