@@ -1,22 +1,45 @@
 /* The tree of dominators as one array: a branch is a stretch of it. */
 #include "graph.h"
 
+/* Memory is asked for so many nodes before it is needed: first a node's own and
+ * its dominator, then what is known of that. */
+#define FAR  32u
+#define NEAR 16u
+
+/* By node: how long its branch is, and where the next one in it begins. */
+struct stretch {
+	uint32_t count, next;
+};
+
+static inline void expect(const uint32_t *dominator, const struct stretch *of, uint32_t far,
+			  uint32_t near)
+{
+	__builtin_prefetch(&dominator[far]);
+	__builtin_prefetch(&of[far]);
+	__builtin_prefetch(&of[dominator[near]]);
+}
+
 /* Places count from 0 without the roots, which are first in order. */
 static void place_all(struct branches *branches, const uint32_t *order, const uint32_t *dominator,
-		      uint32_t *size, uint32_t *next)
+		      struct stretch *of, uint32_t nodes)
 {
 	uint32_t count = branches->reached + 1;
-	for (uint32_t i = 0; i < count; i++)
-		size[order[i]] = 1;
-	for (uint32_t i = count; i-- > 1;)
-		size[dominator[order[i]]] += size[order[i]];
-	next[order[0]] = 0;
+	for (uint32_t node = 0; node < nodes; node++)
+		of[node].count = 1;
+	for (uint32_t i = count; i-- > 1;) {
+		if (i > FAR)
+			expect(dominator, of, order[i - FAR], order[i - NEAR]);
+		of[dominator[order[i]]].count += of[order[i]].count;
+	}
+	of[order[0]].next = 0;
 	for (uint32_t i = 1; i < count; i++) {
-		uint32_t row = order[i], place = next[dominator[row]];
-		next[dominator[row]] += size[row];
-		next[row] = place + 1;
+		if (count - i > FAR)
+			expect(dominator, of, order[i + FAR], order[i + NEAR]);
+		uint32_t row = order[i], *next = &of[dominator[row]].next, place = *next;
+		*next += of[row].count;
+		of[row].next = place + 1;
 		branches->row[place] = row;
-		branches->count[place] = size[row];
+		branches->count[place] = of[row].count;
 	}
 }
 
@@ -32,8 +55,7 @@ void libsnap_graph_order_branches(struct snap_graph *graph, const struct tree *t
 	if (branches->row == NULL || branches->count == NULL)
 		libsnap_graph_free_branches(graph);
 	else
-		place_all(branches, tree->order, graph->dominator, room,
-			  (uint32_t *)room + graph->held.nodes);
+		place_all(branches, tree->order, graph->dominator, room, graph->held.nodes);
 }
 
 void libsnap_graph_free_branches(struct snap_graph *graph)

@@ -368,6 +368,28 @@ enum snap_status libsnap_graph_walk_next(struct walk *, struct span *span,
 					 struct snap_error *error);
 void libsnap_graph_walk_close(struct walk *);
 
+/* ---- references as successors (filler.c) ---- */
+
+/* Successors are held run by run: when all of one are there, those that refer to nothing give way
+ * to the next run's. */
+struct filler {
+	struct snap_graph *graph;
+	uint32_t run;      /* that of the last span, or one before */
+	uint64_t row, end; /* of the run */
+	uint32_t written;  /* successors of the rows before it */
+	uint32_t moved;    /* how much nearer to the beginning the run lies than start says */
+	bool bad;          /* there was a reference to beyond the objects */
+	/* A second thread does all of that with the spans of batches, */
+	struct libsnap_worker worker;
+	struct batch *batches; /* unless this is NULL */
+	size_t at;
+};
+/* Spans come in the order of the file.  It must not move. */
+void libsnap_graph_filler_begin(struct filler *, struct snap_graph *);
+void libsnap_graph_filler_add(struct filler *, const struct span *);
+/* False: there was a reference to beyond the objects. */
+bool libsnap_graph_filler_end(struct filler *);
+
 /* ---- dominators (dominators.c, chain.c) ---- */
 
 static inline bool libsnap_graph_is_dominated(const struct snap_graph *graph)

@@ -1,52 +1,19 @@
 /* Opens a graph: the references that are followed become successors of nodes. */
 #include "graph.h"
 
-#include <string.h>
-
-/* Successors are held run by run: when all of one are there, those that refer to nothing give way
- * to the next run's. */
-struct filling {
-	uint64_t row, end; /* of the run */
-	uint32_t written;  /* successors of the rows before it */
-	uint32_t moved;    /* how much nearer to the beginning the run lies than start says */
-};
-
-/* Puts the targets of a span (as ids, 0 for none) where they belong.  False: one is beyond the
- * objects. */
-static bool place_span(struct snap_graph *graph, const struct filling *filling,
-		       const struct span *span)
+/* Whether all references of a span are left out. */
+static bool is_left_out(const struct snap_graph *graph, const struct span *span)
 {
-	const uint32_t *start = graph->held.start, moved = filling->moved;
-	uint32_t *to = graph->held.to;
-	uint64_t objects = graph->objects;
-	bool weak = graph->options.follow_weak, bad = false;
-	if (span->kinds == NULL && span->kind >= SNAP_REF_FIRST_WEAK && !weak)
-		return true;
-	if (!span->is_tail) {
-		for (size_t i = 0; i < span->count; i++) {
-			bad |= span->targets[i] > objects;
-			to[start[span->row + i] - moved + span->slot] = (uint32_t)span->targets[i];
-		}
-		return !bad;
-	}
-	uint32_t *tail = to + (start[span->row] - moved) + span->slot + span->index;
-	for (size_t i = 0; i < span->count; i++) {
-		if (span->kinds != NULL && span->kinds[i] >= SNAP_REF_FIRST_WEAK && !weak)
-			continue;
-		bad |= span->targets[i] > objects;
-		tail[i] = (uint32_t)span->targets[i];
-	}
-	return !bad;
+	return span->kinds == NULL && span->kind >= SNAP_REF_FIRST_WEAK &&
+	       !graph->options.follow_weak;
 }
 
-/* The same where successors lie outside. */
+/* Successors that lie outside.  False: one is beyond the objects. */
 static bool place_span_outside(struct snap_graph *graph, const struct span *span)
 {
 	struct outside *outside = &graph->outside;
 	bool weak = graph->options.follow_weak, bad = false;
 	uint64_t at = 0;
-	if (span->kinds == NULL && span->kind >= SNAP_REF_FIRST_WEAK && !weak)
-		return true;
 	if (span->is_tail)
 		at = libsnap_paged_get(&outside->start, span->row) + span->slot + span->index;
 	for (size_t i = 0; i < span->count; i++, at++) {
@@ -62,60 +29,40 @@ static bool place_span_outside(struct snap_graph *graph, const struct span *span
 	return !bad;
 }
 
-/* Ids become rows, and those of none disappear.  Rows from there up to next have no successors. */
-static void end_run(struct snap_graph *graph, struct filling *filling, uint64_t next)
+/* filler: NULL where successors lie outside.  *good: no reference is to beyond the objects. */
+static enum snap_status walk_references(struct snap_graph *graph, struct filler *filler, bool *good,
+					struct snap_error *error)
 {
-	uint32_t *start = graph->held.start, *to = graph->held.to;
-	uint32_t written = filling->written, at = start[filling->row] - filling->moved;
-	for (; filling->row < filling->end; filling->row++) {
-		uint32_t stop = start[filling->row + 1] - filling->moved;
-		start[filling->row] = written;
-		for (; at < stop; at++) {
-			uint32_t id = to[at];
-			to[written] = id - 1;
-			written += id != 0;
-		}
+	struct walk walk;
+	struct span span;
+	enum snap_status status = libsnap_graph_walk_open(&walk, graph, error);
+	while (status == SNAP_OK && *good &&
+	       (status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
+		if (is_left_out(graph, &span))
+			continue;
+		if (filler != NULL)
+			libsnap_graph_filler_add(filler, &span);
+		else
+			*good = place_span_outside(graph, &span);
 	}
-	for (; filling->row < next; filling->row++)
-		start[filling->row] = written;
-	filling->written = written;
-}
-
-static void begin_run(struct snap_graph *graph, struct filling *filling, const struct run *run)
-{
-	const uint32_t *start = graph->held.start;
-	end_run(graph, filling, run->first_row);
-	filling->end = run[1].first_row;
-	filling->moved = start[run->first_row] - filling->written;
-	memset(graph->held.to + filling->written, 0,
-	       (start[filling->end] - start[run->first_row]) * sizeof(*graph->held.to));
+	graph->lost_references = walk.lost;
+	libsnap_graph_walk_close(&walk);
+	return status;
 }
 
 static enum snap_status load_references(struct snap_graph *graph, struct snap_error *error)
 {
 	const bool outside = graph->outside.pages != NULL;
-	struct filling filling = {.row = 0};
-	struct walk walk;
-	enum snap_status status = libsnap_graph_walk_open(&walk, graph, error);
-	if (status != SNAP_OK)
-		return status;
-	struct span span;
-	while ((status = libsnap_graph_walk_next(&walk, &span, error)) == SNAP_OK) {
-		if (!outside && span.row >= filling.end)
-			begin_run(graph, &filling, &graph->runs[walk.run]);
-		if (outside ? !place_span_outside(graph, &span)
-			    : !place_span(graph, &filling, &span)) {
-			status = libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
-					      "a reference to no object");
-			break;
-		}
-	}
-	graph->lost_references = walk.lost;
-	libsnap_graph_walk_close(&walk);
-	if (!outside && status == SNAP_END) {
-		end_run(graph, &filling, graph->objects);
-		graph->held.start[graph->objects] = filling.written;
-	}
+	struct filler filler;
+	bool good = true;
+	if (!outside)
+		libsnap_graph_filler_begin(&filler, graph);
+	enum snap_status status = walk_references(graph, outside ? NULL : &filler, &good, error);
+	if (!outside)
+		good = libsnap_graph_filler_end(&filler);
+	if (!good)
+		return libsnap_fail(error, SNAP_CORRUPT, SNAP_NO_OFFSET,
+				    "a reference to no object");
 	return status == SNAP_END ? SNAP_OK : status;
 }
 
