@@ -191,6 +191,8 @@ void refs_show_freed(struct refs *);
 uint64_t refs_freed_bytes(struct refs *);
 void refs_show_unreachable(struct refs *);
 void refs_show_retainers(struct refs *);
+/* Whether the graph answers from an index. */
+bool refs_has_index(struct refs *);
 /* What the runtime counts more references to than were found. */
 void refs_show_foreign(struct refs *);
 /* percent: REFS_ANY_NUMBER for the default. */

@@ -10,6 +10,7 @@ struct heap {
 	struct snap_graph_numbers *rows;     /* the worst of the best first */
 	struct snap_graph_numbers *retained; /* of each; NULL: the graph has it */
 	uint64_t count, capacity;
+	uint64_t worst; /* what that one retains, once the heap is full */
 };
 
 static uint64_t row_at(const struct heap *heap, uint64_t at)
@@ -56,7 +57,7 @@ static void sink(struct heap *heap, uint64_t at, uint64_t count)
 
 static bool is_wanted(const struct heap *heap, uint64_t retained)
 {
-	return heap->count < heap->capacity || retained > retained_at(heap, 0);
+	return heap->count < heap->capacity || retained > heap->worst;
 }
 
 static void offer(struct heap *heap, uint64_t row, uint64_t retained)
@@ -64,12 +65,13 @@ static void offer(struct heap *heap, uint64_t row, uint64_t retained)
 	if (heap->count == heap->capacity) {
 		put(heap, 0, row, retained);
 		sink(heap, 0, heap->count);
-		return;
+	} else {
+		uint64_t at = heap->count++;
+		put(heap, at, row, retained);
+		for (; at > 0 && is_better(heap, (at - 1) / 2, at); at = (at - 1) / 2)
+			swap(heap, at, (at - 1) / 2);
 	}
-	uint64_t at = heap->count++;
-	put(heap, at, row, retained);
-	for (; at > 0 && is_better(heap, (at - 1) / 2, at); at = (at - 1) / 2)
-		swap(heap, at, (at - 1) / 2);
+	heap->worst = retained_at(heap, 0);
 }
 
 static void offer_all(const struct refs *refs, struct heap *heap)
@@ -80,6 +82,26 @@ static void offer_all(const struct refs *refs, struct heap *heap)
 		    (retained > 0 || snap_graph_is_reached(refs->graph, row)))
 			offer(heap, row, retained);
 	}
+}
+
+/* As columns lie: the graph is only asked of those that would be among the best. */
+static void offer_indexed(struct refs *refs, struct heap *heap)
+{
+	static const uint32_t held_column = SNAP_INDEX_HELD,
+			      columns[] = {SNAP_OBJECT_SIZE, SNAP_OBJECT_COUNT};
+	struct scan held = scan_begin(refs->reader, &held_column, 1, &refs->error);
+	struct scan object = scan_begin(refs->reader, columns, 2, &refs->error);
+	while (scan_next(&held) && scan_next(&object)) {
+		uint64_t retained;
+		if (__builtin_mul_overflow(scan_value(&object, 0), scan_value(&object, 1),
+					   &retained) ||
+		    __builtin_add_overflow(retained, scan_value(&held, 0), &retained))
+			retained = UINT64_MAX;
+		if (is_wanted(heap, retained) && snap_graph_is_reached(refs->graph, held.row))
+			offer(heap, held.row, retained);
+	}
+	enum snap_status status = scan_end(&held, NULL);
+	refs_must(refs, status == SNAP_OK ? scan_end(&object, NULL) : status);
 }
 
 /* ---- lines ---- */
@@ -137,8 +159,6 @@ static bool read_tops(struct refs *refs, struct heap *heap)
 {
 	struct tops tops;
 	bool is_enough = tops_load(&tops, refs) && tops.count >= heap->capacity;
-	if (is_enough)
-		heap->retained = refs_numbers(refs, heap->capacity, REFS_ANY_NUMBER);
 	for (; is_enough && heap->count < heap->capacity; heap->count++)
 		put(heap, heap->count, tops.items[heap->count].row,
 		    tops.items[heap->count].retained);
@@ -153,8 +173,14 @@ void refs_show_retainers(struct refs *refs)
 	struct heap heap = {.graph = refs->graph,
 			    .rows = refs_numbers(refs, capacity, refs->objects),
 			    .capacity = capacity};
-	if (capacity > 0 && !read_tops(refs, &heap)) {
-		offer_all(refs, &heap);
+	bool is_indexed = refs_has_index(refs);
+	if (is_indexed)
+		heap.retained = refs_numbers(refs, capacity, REFS_ANY_NUMBER);
+	if (capacity > 0 && !(is_indexed && read_tops(refs, &heap))) {
+		if (is_indexed)
+			offer_indexed(refs, &heap);
+		else
+			offer_all(refs, &heap);
 		for (uint64_t end = heap.count; end-- > 1;) {
 			swap(&heap, 0, end);
 			sink(&heap, 0, end);

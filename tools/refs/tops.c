@@ -94,13 +94,19 @@ static void link_tops(struct tops *tops)
 	refs_free(refs, marks, tops->count, sizeof(*marks));
 }
 
+bool refs_has_index(struct refs *refs)
+{
+	struct snap_index_info index;
+	refs_must(refs, snap_reader_index(refs->reader, &index, &refs->error));
+	return !refs->follows_weak && index.state == SNAP_INDEX_GOOD;
+}
+
 bool tops_load(struct tops *tops, struct refs *refs)
 {
 	struct snap_index_info index;
 	*tops = (struct tops){.refs = refs};
 	refs_must(refs, snap_reader_index(refs->reader, &index, &refs->error));
-	if (refs->follows_weak || index.state != SNAP_INDEX_GOOD ||
-	    index.facts[SNAP_FACT_TOP_BYTES] == 0)
+	if (!refs_has_index(refs) || index.facts[SNAP_FACT_TOP_BYTES] == 0)
 		return false;
 	tops->least = index.facts[SNAP_FACT_TOP_BYTES];
 	tops->reached_objects = index.facts[SNAP_FACT_REACHED_OBJECTS];

@@ -27,13 +27,6 @@ static void find_groups(struct refs *refs, struct refs_groups *groups)
 
 /* ---- from the index: classes of objects without a root ---- */
 
-static bool has_index(struct refs *refs)
-{
-	struct snap_index_info index;
-	refs_must(refs, snap_reader_index(refs->reader, &index, &refs->error));
-	return !refs->follows_weak && index.state == SNAP_INDEX_GOOD;
-}
-
 /* The first classes that tell roots, types and stacks; false: there are none. */
 static bool read_groups(struct refs *refs, struct refs_groups *groups)
 {
@@ -45,7 +38,7 @@ static bool read_groups(struct refs *refs, struct refs_groups *groups)
 	const uint64_t wanted = SNAP_PART_ROOT | SNAP_PART_TYPE | SNAP_PART_STACK;
 	struct top_groups found = {NULL, 0, 0};
 	uint64_t parts = 0;
-	bool is_told = has_index(refs);
+	bool is_told = refs_has_index(refs);
 	struct scan scan = scan_begin(refs->reader, columns, COLUMNS, &refs->error);
 	while (is_told && scan_next(&scan)) {
 		uint64_t first = scan_value(&scan, FIRST);
