@@ -385,6 +385,9 @@ void hprof_feed_end(struct hprof_import *import);
 
 /* ---- the whole ---- */
 
+/* So small a dump is read before a thread has begun. */
+#define HPROF_LITTLE (1u << 20)
+
 struct hprof_thread {
 	uint64_t object, name;      /* name: a string object, or with has_name a string */
 	uint32_t serial, trace, id; /* id: in the writer */

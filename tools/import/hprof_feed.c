@@ -9,8 +9,6 @@
 /* With more of them, it is full. */
 #define TARGETS 65536u
 #define BYTES   (256u << 10)
-/* So small a dump is read before a thread has begun. */
-#define LITTLE (1u << 20)
 
 static void fill(struct libsnap_job *job)
 {
@@ -67,7 +65,7 @@ enum snap_status hprof_feed_begin(struct hprof_import *import, unsigned threads)
 		hprof_scan_begin(&import->scan, import->context->input, import->end, import->error);
 	if (status != SNAP_OK)
 		return status;
-	libsnap_worker_begin(&feed->worker, import->end < LITTLE ? 1 : threads);
+	libsnap_worker_begin(&feed->worker, import->end < HPROF_LITTLE ? 1 : threads);
 	feed->count = feed->worker.threaded ? HPROF_BATCHES : 1;
 	for (size_t i = 0; i < feed->count; i++)
 		if (!make_batch(import, &feed->batches[i],

@@ -146,6 +146,8 @@ enum snap_status hprof_index_read(struct hprof_import *import)
 	struct hprof_scan *scan = &import->scan;
 	enum snap_status status = hprof_scan_begin(scan, import->context->input,
 						   import->context->input->size, import->error);
+	if (status == SNAP_OK && scan->size >= HPROF_LITTLE)
+		import_reader_ahead(&scan->in, import->context->writer_options.threads);
 	if (status == SNAP_OK)
 		status = read_all(import);
 	bool some = import->votes.object_count > 0 || import->classes.dumped_count > 0;

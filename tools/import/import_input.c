@@ -12,6 +12,8 @@
 
 /* Readers may look a few bytes beyond the end of what they have. */
 #define READER_PADDING 32
+/* So much that was not used up fits before what is read ahead. */
+#define READER_HEAD 4096u
 
 enum snap_status import_fail_at(struct snap_error *error, enum snap_status status, uint64_t offset,
 				const char *format, ...)
@@ -178,19 +180,29 @@ enum snap_status import_reader_begin(struct import_reader *reader, struct import
 	reader->buffer = calloc(1, reader->capacity + READER_PADDING);
 	if (reader->buffer == NULL)
 		return import_fail_at(error, SNAP_NO_MEMORY, SNAP_NO_OFFSET, "out of memory");
-	reader->at = reader->end = reader->buffer;
+	reader->first = reader->at = reader->end = reader->buffer;
 	return SNAP_OK;
+}
+
+static void end_ahead(struct import_ahead *ahead)
+{
+	if (ahead == NULL)
+		return;
+	libsnap_worker_end(&ahead->worker);
+	free(ahead->buffer);
+	free(ahead);
 }
 
 void import_reader_end(struct import_reader *reader)
 {
+	end_ahead(reader->ahead);
 	free(reader->buffer);
 	*reader = (struct import_reader){.ended = true};
 }
 
 void import_reader_seek(struct import_reader *reader, uint64_t offset)
 {
-	reader->at = reader->end = reader->buffer;
+	reader->first = reader->at = reader->end = reader->buffer;
 	reader->end_offset = offset;
 	reader->ended = false;
 	reader->status = SNAP_OK;
@@ -226,16 +238,14 @@ static bool make_room(struct import_reader *reader, size_t want)
 	} else {
 		memmove(reader->buffer, reader->at, have);
 	}
-	reader->at = reader->buffer;
+	reader->first = reader->at = reader->buffer;
 	reader->end = reader->buffer + have;
 	return true;
 }
 
-bool import_reader_fill(struct import_reader *reader, size_t want)
+static bool read_more(struct import_reader *reader, size_t want)
 {
 	size_t have = (size_t)(reader->end - reader->at);
-	if (have >= want)
-		return true;
 	if (reader->ended || !make_room(reader, want))
 		return false;
 	while (have < want) {
@@ -259,6 +269,69 @@ bool import_reader_fill(struct import_reader *reader, size_t want)
 		reader->end_offset += (uint64_t)got;
 	}
 	return true;
+}
+
+/* ---- ahead ---- */
+
+/* What goes wrong here will go wrong again, and then be told. */
+static void read_ahead(struct libsnap_job *job)
+{
+	struct import_ahead *ahead = (struct import_ahead *)job;
+	ssize_t got = pread(ahead->descriptor, ahead->buffer + READER_HEAD,
+			    ahead->capacity - READER_HEAD, (off_t)ahead->offset);
+	ahead->got = got > 0 ? (size_t)got : 0;
+}
+
+void import_reader_ahead(struct import_reader *reader, unsigned threads)
+{
+	struct import_ahead *ahead =
+		threads > 1 && reader->input->seekable ? calloc(1, sizeof(*ahead)) : NULL;
+	if (ahead == NULL)
+		return;
+	ahead->job.run = read_ahead;
+	ahead->descriptor = reader->input->descriptor;
+	ahead->capacity = reader->capacity;
+	ahead->buffer = malloc(ahead->capacity + READER_PADDING);
+	if (ahead->buffer != NULL)
+		libsnap_worker_begin(&ahead->worker, threads);
+	if (ahead->worker.threaded)
+		reader->ahead = ahead;
+	else
+		end_ahead(ahead);
+}
+
+/* False: what was read ahead is not what is wanted. */
+static bool take_ahead(struct import_reader *reader, size_t want)
+{
+	struct import_ahead *ahead = reader->ahead;
+	const size_t have = (size_t)(reader->end - reader->at), capacity = ahead->capacity;
+	libsnap_worker_wait(&ahead->worker, &ahead->job);
+	if (ahead->got == 0 || ahead->offset != reader->end_offset || have > READER_HEAD ||
+	    have + ahead->got < want)
+		return false;
+	uint8_t *buffer = ahead->buffer, *first = buffer + READER_HEAD - have;
+	memcpy(first, reader->at, have);
+	reader->first = reader->at = first;
+	reader->end = first + have + ahead->got;
+	reader->end_offset += ahead->got;
+	ahead->buffer = reader->buffer;
+	ahead->capacity = reader->capacity;
+	reader->buffer = buffer;
+	reader->capacity = capacity;
+	return true;
+}
+
+bool import_reader_fill(struct import_reader *reader, size_t want)
+{
+	struct import_ahead *ahead = reader->ahead;
+	if ((size_t)(reader->end - reader->at) >= want)
+		return true;
+	const bool filled = (ahead != NULL && take_ahead(reader, want)) || read_more(reader, want);
+	if (ahead != NULL && filled) {
+		ahead->offset = reader->end_offset;
+		libsnap_worker_post(&ahead->worker, &ahead->job);
+	}
+	return filled;
 }
 
 enum snap_status import_reader_failure(const struct import_reader *reader, struct snap_error *error)

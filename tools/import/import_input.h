@@ -3,6 +3,7 @@
 #define IMPORT_INPUT_H
 
 #include "snap.h"
+#include "worker.h"
 
 /* A file or standard input.  Any number of readers may read a seekable one. */
 struct import_input {
@@ -33,15 +34,28 @@ enum snap_status import_output_write(struct import_output *output, const void *b
 enum snap_status import_output_end(struct import_output *output, struct import_input *input,
 				   enum snap_status status);
 
+/* What a second thread reads of a seekable input while what comes before it is looked at. */
+struct import_ahead {
+	struct libsnap_job job;
+	struct libsnap_worker worker;
+	int descriptor;
+	uint8_t *buffer;
+	size_t capacity;
+	uint64_t offset; /* of what is in the buffer, behind room for what was not used up */
+	size_t got;      /* 0: nothing, for whatever reason */
+};
+
 /* Bytes at..end are in the buffer.  Remembers the first failure; a failed reader is at its end. */
 struct import_reader {
 	const uint8_t *at, *end;
 	struct import_input *input;
 	uint8_t *buffer;
+	const uint8_t *first; /* of the input, in the buffer */
 	size_t capacity;
-	size_t read_size;    /* bytes at once; 0: as many as there is room for */
-	uint64_t end_offset; /* in the input, of end */
-	bool ended;          /* the input has no more than the buffer */
+	struct import_ahead *ahead; /* or NULL */
+	size_t read_size;           /* bytes at once; 0: as many as there is room for */
+	uint64_t end_offset;        /* in the input, of end */
+	bool ended;                 /* the input has no more than the buffer */
 	enum snap_status status;
 	int os_errno;
 };
@@ -51,6 +65,8 @@ struct import_reader {
 /* Starts reading at offset (0 unless the input is seekable). */
 enum snap_status import_reader_begin(struct import_reader *reader, struct import_input *input,
 				     uint64_t offset, struct snap_error *error);
+/* From now on a second thread reads ahead, if threads are two and one can be had. */
+void import_reader_ahead(struct import_reader *reader, unsigned threads);
 void import_reader_end(struct import_reader *reader);
 /* Goes on at another offset of a seekable input, and forgets failures. */
 void import_reader_seek(struct import_reader *reader, uint64_t offset);
@@ -77,7 +93,7 @@ static inline const uint8_t *import_reader_window(const struct import_reader *re
 {
 	uint64_t left = reader->end_offset - offset;
 	bool inside = offset <= reader->end_offset && size <= left &&
-		      left <= (uint64_t)(reader->end - reader->buffer);
+		      left <= (uint64_t)(reader->end - reader->first);
 	return inside ? reader->end - left : NULL;
 }
 
