@@ -402,7 +402,7 @@ bool libsnap_map_is_close(const struct snap_writer *, uint64_t *bytes);
 enum snap_status libsnap_map_begin(struct snap_writer *);
 /* Where map.words is not NULL, and no id was spilled: takes all of them, which may come in any order;
  * rows then has their numbers.  0, or an id that is there twice. */
-uint64_t libsnap_map_fill(struct libsnap_map *, struct libsnap_sorter *named);
+uint64_t libsnap_map_fill(struct libsnap_map *, struct libsnap_sorter *named, unsigned threads);
 /* Ids ascend. */
 enum snap_status libsnap_map_add(struct snap_writer *, uint64_t id, uint64_t row);
 enum snap_status libsnap_map_finish(struct snap_writer *);

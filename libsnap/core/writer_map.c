@@ -239,26 +239,77 @@ static void count_words(struct libsnap_map *m)
 	}
 }
 
-uint64_t libsnap_map_fill(struct libsnap_map *m, struct libsnap_sorter *named)
+/* Ids as they were added, up to a chunk of their tape. */
+struct stretch {
+	struct libsnap_job job;
+	struct libsnap_map *map;
+	struct libsnap_sort_walk walk;
+	size_t end;
+};
+
+static inline bool next_of(struct stretch *s, struct libsnap_record *record)
+{
+	return (s->walk.at != s->walk.end || s->walk.chunk < s->end) &&
+	       libsnap_sort_next_as_added(&s->walk, record) == SNAP_OK;
+}
+
+/* 0, or an id that has its bit already. */
+static uint64_t set_bits(struct stretch *s)
 {
 	const struct libsnap_map_place *near = NULL;
-	struct libsnap_sort_walk walk = {.sorter = named};
 	struct libsnap_record record;
 	uint64_t bit;
-	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK) {
-		struct libsnap_map_word *word = word_near(m, record.key, &near, &bit);
+	while (next_of(s, &record)) {
+		struct libsnap_map_word *word = word_near(s->map, record.key, &near, &bit);
 		if (word->bits & bit)
 			return record.key;
 		word->bits |= bit;
 	}
-	count_words(m);
-	walk = (struct libsnap_sort_walk){.sorter = named};
-	while (libsnap_sort_next_as_added(&walk, &record) == SNAP_OK) {
-		const struct libsnap_map_word *word = word_near(m, record.key, &near, &bit);
-		const uint8_t *at = record.bytes;
-		m->rows[count_before(word, bit)] = (uint32_t)libsnap_get(&at);
-	}
 	return 0;
+}
+
+static void set_rows(struct libsnap_job *job)
+{
+	struct stretch *s = (struct stretch *)job;
+	const struct libsnap_map_place *near = NULL;
+	struct libsnap_record record;
+	uint64_t bit;
+	while (next_of(s, &record)) {
+		const struct libsnap_map_word *word = word_near(s->map, record.key, &near, &bit);
+		const uint8_t *at = record.bytes;
+		s->map->rows[count_before(word, bit)] = (uint32_t)libsnap_get(&at);
+	}
+}
+
+/* What is written to for the first time takes its time. */
+static void touch_rows(struct libsnap_job *job)
+{
+	struct libsnap_map *m = ((struct stretch *)job)->map;
+	memset(m->rows, 0, (size_t)m->capacity * sizeof(*m->rows));
+}
+
+uint64_t libsnap_map_fill(struct libsnap_map *m, struct libsnap_sorter *named, unsigned threads)
+{
+	struct libsnap_worker worker;
+	struct stretch first = {.map = m, .walk.sorter = named, .end = named->tape.chunk_count / 2};
+	struct stretch all = first, second = {.job.run = touch_rows, .map = m};
+	libsnap_worker_begin(&worker, threads);
+	if (worker.threaded)
+		libsnap_worker_post(&worker, &second.job);
+	uint64_t twin = set_bits(&all);
+	libsnap_worker_wait(&worker, &second.job);
+	second = all;
+	second.job.run = set_rows;
+	second.end = all.end = named->tape.chunk_count;
+	if (twin == 0)
+		twin = set_bits(&all);
+	if (twin == 0) {
+		count_words(m);
+		libsnap_worker_post(&worker, &second.job);
+		set_rows(&first.job);
+	}
+	libsnap_worker_end(&worker);
+	return twin;
 }
 
 /* The place of an id in their order + 1; 0: there is none.  *near: where the last one was, or NULL.

@@ -121,7 +121,8 @@ static enum snap_status take_rows(struct snap_writer *w, uint32_t *rows, uint64_
 /* As they were added: where each is a bit, nothing needs to be sorted. */
 static enum snap_status place_as_added(struct snap_writer *w)
 {
-	const uint64_t twin = libsnap_map_fill(&w->map, &w->named);
+	const unsigned threads = w->map.capacity < w->helped_rows ? 1 : w->threads;
+	const uint64_t twin = libsnap_map_fill(&w->map, &w->named, threads);
 	return twin ? refuse_twins(w, twin) : take_rows(w, w->map.rows, w->map.count);
 }
 
