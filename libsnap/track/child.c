@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -533,6 +534,7 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 	p->has_mapped = track_settings.mapped;
 	track_settings.mapped = false; /* what the child maps is nobody's concern */
 	syscall(SYS_close_range, 0u, ~0u, 0u);
+	umask(umask(0) | S_IWGRP | S_IWOTH); /* daemons have none */
 	const int report = open_report();
 	track_locks_forked(); /* another thread may have held one */
 	track_limits_child();

@@ -151,6 +151,31 @@ mkdir children one; (cd children && snap-record -o '%e.%p.snap' bash -c 'sh -c :
 is "$(cd children && ls | sed 's/\.[0-9]*\.snap$//' | sort -u | tr '\n' ' ')" "bash dash true " "children have their own"
 (cd one && snap-record -o one.snap bash -c 'sh -c :; (exec true); exit 0')
 is "$(ls one)" one.snap "unless the name has no %p"
+
+# A program that goes on in the background, as servers do, and lets everybody write what it makes.
+cat >daemon.c <<'TEXT'
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(void)
+{
+	umask(0);
+	return malloc(10) && fork() == 0 ? getchar() != EOF : 0;
+}
+TEXT
+${CC:-cc} -O1 daemon.c -o daemon
+mkfifo in
+exec 4<>in
+snap-record -o left.snap ./daemon <in 2>err 4>&-
+is "$?/$(grep -c "1 of the program's processes still run, .* not recorded, unless" err)" 0/1 "a process that is left behind is told"
+mkdir left
+snap-record -o left/%p.snap ./daemon <in 2>err 4>&-
+is "$(grep -c "1 of the program's processes still run, .* writes its snapshot when it ends" err)" 1 "where it is recorded, too"
+exec 4>&-
+await eval '[ "$(ls left | wc -l)" = 2 ]'
+ok "and writes its snapshot" eval 'for f in left/*; do snap-info $f || exit; done'
+is "$(stat -c %a left/* | sort -u)" 644 "which is nobody else's to write"
 is "$(basename "$(property one/one.snap program)")" bash "it is that of the first program"
 
 # A sample of about 12,600: the standard deviation of the estimate is 0.9 %.

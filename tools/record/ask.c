@@ -30,8 +30,7 @@ int record_signal(const char *name)
 	return 0;
 }
 
-/* What a variable of another process was at its start; NULL if it was not there.  Kept. */
-static const char *variable_of(pid_t pid, const char *name)
+const char *record_variable(pid_t pid, const char *name)
 {
 	static char *text;
 	size_t capacity = 0, size = strlen(name);
@@ -86,11 +85,11 @@ static bool wait_for_answer(pid_t pid, int report, off_t from)
 
 bool record_ask(pid_t pid)
 {
-	const char *value = variable_of(pid, "SNAP_TRACK_SIGNAL");
+	const char *value = record_variable(pid, "SNAP_TRACK_SIGNAL");
 	int wanted = value ? record_signal(value) : 0;
 	if (wanted == 0)
 		return false;
-	value = variable_of(pid, "SNAP_TRACK_REPORT");
+	value = record_variable(pid, "SNAP_TRACK_REPORT");
 	int report = value ? open(value, O_RDONLY | O_CLOEXEC) : -1;
 	off_t from = report >= 0 ? lseek(report, 0, SEEK_END) : 0;
 	if (kill(pid, wanted) != 0)

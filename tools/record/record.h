@@ -31,6 +31,11 @@ const char *record_refusal(const char *command);
 /* Gives the frames in all members of files names, if
  * snap-symbolize is there; warns if that failed. */
 void record_name_frames(const char **paths, size_t count);
+/* What a variable of a process was at its start, until
+ * the next call; NULL: it was not there, or is not told. */
+const char *record_variable(pid_t, const char *name);
+/* Warns of processes with that report that still run; recorded: to their own files. */
+void record_tell_left(const char *report, bool recorded);
 /* Asks a program that was started with --signal, and waits until
  * it has answered; false: it was not. */
 bool record_ask(pid_t);

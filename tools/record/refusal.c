@@ -69,6 +69,9 @@ static const char *look(int file, const unsigned char *bytes, size_t size, const
 	if (is_elf(bytes, size) &&
 	    (has_text(bytes, size, "__asan_init") || has_text(bytes, size, "__tsan_init")))
 		return "the program has a sanitizer, which brings an allocator of its own";
+	if (is_elf(bytes, size) && has_text(bytes, size, "Go buildinf:"))
+		return "the program is written in Go, which ends without the C library: --interval, "
+		       "--growth or --signal takes snapshots before";
 	return NULL;
 }
 

@@ -287,6 +287,8 @@ void record_run(const struct record_options *options, char **command)
 		cli_warn(
 			"the program had become user %u, who must be allowed to write %s, and to enter %s",
 			user, options->output, folder);
+	if (WIFEXITED(status))
+		record_tell_left(report, strstr(options->output, "%p") != NULL);
 	unlink(report);
 	rmdir(folder);
 	unsetenv("LD_PRELOAD");
