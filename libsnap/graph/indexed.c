@@ -118,8 +118,7 @@ static enum snap_status check_circles(struct snap_graph *graph, const struct num
 static void take_dominator(struct snap_graph *graph, uint64_t row, uint64_t id, uint64_t same)
 {
 	(void)same;
-	libsnap_numbers_set(&graph->indexed.dominator, row,
-			    id == row + 1 ? SNAP_GRAPH_NONE : id - 1);
+	libsnap_numbers_set(&graph->indexed.dominator, row, id - 1);
 }
 
 static enum snap_status load_dominators(struct snap_graph *graph, struct snap_error *error)
@@ -272,14 +271,6 @@ static uint64_t read_distance(struct snap_graph *graph, uint64_t row)
 	return rest != SNAP_GRAPH_NONE ? steps + rest : SNAP_GRAPH_NONE;
 }
 
-bool libsnap_indexed_is_reached(const struct snap_graph *given, uint64_t row)
-{
-	struct snap_graph *graph = (struct snap_graph *)given;
-	if (is_patient(graph))
-		return is_reached(graph, row);
-	return read_distance(graph, row) != SNAP_GRAPH_NONE;
-}
-
 void libsnap_indexed_search(struct snap_graph *graph)
 {
 	graph->distance =
@@ -305,10 +296,20 @@ uint64_t libsnap_indexed_dominator(const struct snap_graph *given, uint64_t row)
 	struct snap_graph *graph = (struct snap_graph *)given;
 	const struct numbers *loaded = &graph->indexed.dominator;
 	need(graph, loaded, load_dominators);
+	uint64_t dominator = libsnap_numbers_is_open(loaded)
+				     ? libsnap_numbers_get(loaded, row)
+				     : value_of(graph, SNAP_INDEX_DOMINATOR, row) - 1;
+	return dominator != row ? dominator : SNAP_GRAPH_NONE; /* no root reaches its own */
+}
+
+bool libsnap_indexed_is_reached(const struct snap_graph *given, uint64_t row)
+{
+	struct snap_graph *graph = (struct snap_graph *)given;
+	const struct numbers *loaded = &graph->indexed.dominator;
 	if (libsnap_numbers_is_open(loaded))
-		return libsnap_numbers_get(loaded, row);
-	uint64_t id = value_of(graph, SNAP_INDEX_DOMINATOR, row);
-	return id == 0 || id == row + 1 ? SNAP_GRAPH_NONE : id - 1;
+		return libsnap_numbers_get(loaded, row) != row;
+	return is_patient(graph) ? is_reached(graph, row)
+				 : read_distance(graph, row) != SNAP_GRAPH_NONE;
 }
 
 uint64_t libsnap_indexed_retained(const struct snap_graph *given, uint64_t row)

@@ -49,7 +49,7 @@ struct search {
 
 static bool is_reached(const struct refs *refs, uint64_t row)
 {
-	return snap_graph_distance(refs->graph, row) != SNAP_GRAPH_NONE;
+	return snap_graph_is_reached(refs->graph, row);
 }
 
 static uint64_t get(const struct search *search, uint64_t big, int field)
@@ -343,7 +343,7 @@ static bool is_loose(struct search *search, uint64_t row)
 	const struct top top = {.row = row,
 				.retained = snap_graph_retained(graph, row),
 				.dominator = snap_graph_dominator(graph, row)};
-	return is_reached(search->refs, row) && is_loose_top(search, &top);
+	return is_loose_top(search, &top) && is_reached(search->refs, row);
 }
 
 uint64_t refs_suspect_site(struct refs *refs, uint64_t row)
@@ -467,9 +467,9 @@ static void assign(struct search *search, struct suspects *out)
 		else
 			snap_graph_numbers_set(owner, out->items[i].row, i + 1);
 	for (uint64_t row = 0; row < refs->objects; row++) {
-		if (!is_loose(search, row))
-			continue;
 		uint64_t type = snap_graph_type(graph, row);
+		if ((type != 0 && by_type[type] == 0) || !is_loose(search, row))
+			continue;
 		uint64_t suspect = type ? by_type[type] : by_site[refs_suspect_site(refs, row)];
 		if (suspect != 0)
 			snap_graph_numbers_set(owner, row, suspect);
@@ -507,7 +507,7 @@ static void count_reached(struct search *search, struct suspects *out)
 	}
 }
 
-/* The paths to many objects are found only where all objects are looked at. */
+/* Which objects are many is found only where all are looked at. */
 static bool is_any_many(const struct refs *refs, const struct suspects *suspects)
 {
 	for (size_t i = 0; i < refs_suspects_shown(refs, suspects); i++)
@@ -534,10 +534,9 @@ static bool find_suspects(struct search *search, struct suspects *out)
 	bool is_told = add_groups(search, out);
 	if (out->count > 0)
 		qsort(out->items, out->count, sizeof(*out->items), compare);
-	if (search->tops != NULL)
-		return is_told && !is_any_many(search->refs, out);
-	assign(search, out);
-	return true;
+	if (is_told && (search->tops == NULL || is_any_many(search->refs, out)))
+		assign(search, out);
+	return is_told;
 }
 
 bool refs_find_suspects(struct refs *refs, uint64_t percent, const struct tops *tops,

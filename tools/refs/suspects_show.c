@@ -73,7 +73,7 @@ static void count_held(struct telling *telling)
 	while (scan_next(&scan) && scan.row < refs->objects) {
 		uint64_t number = owner_of(telling, scan.row), count = scan_value(&scan, 1);
 		if (!is_shown(telling, number) || count == 0 ||
-		    snap_graph_distance(refs->graph, scan.row) == SNAP_GRAPH_NONE)
+		    !snap_graph_is_reached(refs->graph, scan.row))
 			continue;
 		const struct refs_group added = {
 			.type = snap_graph_type(refs->graph, scan.row),
@@ -329,9 +329,7 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 {
 	struct telling telling = {.refs = refs};
 	struct tops tops;
-	bool is_read =
-		tops_load(&tops, refs) && find_suspects(refs, percent, &tops, &telling.suspects);
-	if (!is_read)
+	if (!tops_load(&tops, refs) || !find_suspects(refs, percent, &tops, &telling.suspects))
 		find_suspects(refs, percent, NULL, &telling.suspects);
 	cli_progress_end();
 	telling.shown = refs_suspects_shown(refs, &telling.suspects);
@@ -345,7 +343,7 @@ void refs_show_suspects(struct refs *refs, uint64_t percent)
 		puts("No single object does; modules, classes and the like are in every program. "
 		     "What grew between two snapshots: snap-diff -k path");
 	refs_print_unreached(refs, telling.suspects.objects);
-	if (is_read)
+	if (telling.suspects.owner == NULL)
 		refs_read_suspect_parts(&tops, &telling.suspects, telling.shown, &telling.parts);
 	else
 		find_parts(&telling);
