@@ -7,6 +7,7 @@
 /* Longer texts keep this much for the hash. */
 #define MAX_TEXT     (1u << 20)
 #define LEAST_ARRAYS 65536
+#define NEAR         4u
 
 /* ---- where arrays lie ---- */
 
@@ -145,9 +146,26 @@ static enum snap_status gallop(struct hprof_import *import, const struct hprof_r
 	return status;
 }
 
+/* Mostly it is one of the next. */
+static bool is_near(const struct hprof_text *text, struct hprof_run *run, uint64_t id,
+		    struct hprof_array *found)
+{
+	const uint64_t end = run->count - run->finger < NEAR ? run->count : run->finger + NEAR;
+	for (uint64_t i = run->finger; text->arrays != NULL && i < end; i++) {
+		if (text->arrays[i].id != id)
+			continue;
+		run->finger = i;
+		*found = text->arrays[i];
+		return true;
+	}
+	return false;
+}
+
 static enum snap_status search(struct hprof_import *import, struct hprof_run *run, uint64_t id,
 			       struct hprof_array *found)
 {
+	if (is_near(&import->text, run, id, found))
+		return SNAP_OK;
 	uint64_t low = run->finger, high = run->count;
 	enum snap_status status = gallop(import, run, id, &low, &high);
 	while (status == SNAP_OK && high - low > 1) {
