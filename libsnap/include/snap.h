@@ -329,9 +329,9 @@ struct snap_writer_options {
 	 * id, or have none; names, contents, references and roots are SNAP_MISUSE */
 	bool direct;
 	/* that may run in snap_writer_finish, the caller's among them; 0: 1.  With 2, a
-	 * thread of the library's makes blocks meanwhile, if the process may use two
-	 * processors, the snapshot is large, and max_memory_bytes has 12 MiB left for
-	 * it.  It blocks all signals, calls neither allocator nor io, and is gone when
+	 * thread of the library's finds rows and makes blocks meanwhile, if the process
+	 * may use two processors and the snapshot is large; blocks only if
+	 * max_memory_bytes has 12 MiB left.  It blocks all signals, calls neither allocator nor io, and is gone when
 	 * snap_writer_finish returns.  The bytes are the same.  More than 2 are as 2 */
 	unsigned threads;
 };
