@@ -61,19 +61,23 @@ static const char *parse(const char *at, uint64_t *value)
  * stacks that may be small: one thread at a time. */
 static char path[PATH_SIZE + 64], text[65536];
 
+static size_t read_file(const struct group *g, const char *name)
+{
+	snprintf(path, sizeof path, "%.*s/%s", (int)sizeof g->folder - 1, g->folder, name);
+	return read_text(path, text, sizeof text);
+}
+
 /* false: there is none, or it says "max". */
 static bool read_number(const struct group *g, const char *name, uint64_t *value)
 {
-	snprintf(path, sizeof path, "%s/%s", g->folder, name);
-	return read_text(path, text, sizeof text) > 0 && parse(text, value) != text;
+	return read_file(g, name) > 0 && parse(text, value) != text;
 }
 
 /* Of what a group uses, what the system would give back before it ended anybody. */
 static uint64_t reclaimable(const struct group *g)
 {
 	uint64_t value = 0;
-	snprintf(path, sizeof path, "%s/memory.stat", g->folder);
-	read_text(path, text, sizeof text);
+	read_file(g, "memory.stat");
 	size_t size = strlen(g->inactive);
 	for (const char *at = text; at; at = strchr(at, '\n')) {
 		at += *at == '\n';

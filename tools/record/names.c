@@ -65,7 +65,7 @@ void record_name_frames(const char **paths, size_t count)
 	const char *arguments[BEFORE + AT_ONCE + 1];
 	bool good = true;
 	for (size_t i = 0; i < count && symbolizer;) {
-		struct stat first, about;
+		struct stat first = {0}, about;
 		size_t used = BEFORE;
 		for (; i < count && used < BEFORE + AT_ONCE; i++) {
 			if (stat(paths[i], &about) != 0 || !S_ISREG(about.st_mode))
