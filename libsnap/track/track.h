@@ -202,6 +202,7 @@ struct track_thread {
 	_Atomic pid_t tid; /* 0: free */
 	uint32_t number;   /* of the thread, 0: main or unknown */
 	bool busy;
+	bool is_deep;         /* the last stack had more frames than are kept */
 	int64_t bytes;        /* not yet added to the sums */
 	uint32_t until_flush; /* blocks that may come or go before they are */
 	uint64_t random;

@@ -513,6 +513,7 @@ static __attribute__((noinline)) uint32_t make_site(struct track_thread *self,
 		outcome = walk_one(&w, &rule, &reads);
 		self->frames[at] = TRACK_FRAME(rule.module, address);
 	}
+	self->is_deep = outcome == STEP_DONE;
 	struct site site = site_of(&w, outcome, domain, frame[1]);
 	uint32_t node = track_site_find(site.hash, site.check);
 	if (node != 0)
@@ -537,6 +538,8 @@ uint32_t track_walk(struct track_thread *self, const uintptr_t *frame, uint32_t 
 		memset(self->known, 0, sizeof self->known);
 		forget_stretches(self);
 	}
+	if (TRACK_UNLIKELY(self->is_deep))
+		return make_site(self, frame, domain);
 	be_on_stack(self, w.at.sp);
 	walk_records(&w);
 	enum outcome outcome = TRACK_LIKELY(w.at.address >= TRACK_PAGE) ? walk_on(&w) : STEP_CUT;
