@@ -14,7 +14,8 @@ ${CC:-cc} -O2 -shared -fPIC -D_GNU_SOURCE "$here/preload/forward.c" -o "$work/fo
 timed() { "$BUILD/tests/helper/timed" "$@"; }
 run() { timed "$work/$1" "${@:2}" >"$work/.output"; }
 # The program alone: there is no place to write a snapshot to, which is said at once.
-tracked() { local status=0; timed "$work/$1" snap-record -q -o "$work/none/x.snap" -- "${@:2}" >"$work/.output" 2>&1 || status=$?; [ $status = 2 ]; }
+tracked() { local status=0; timed "$work/$1" snap-record -q -o "$work/none/x.snap" "${@:2}" >"$work/.output" 2>&1 || status=$?; [ $status = 2 ]; }
+shallow() { tracked "$1" --depth=2 -- "${@:2}"; }
 recorded() { timed "$work/$1" snap-record -q --no-symbols -o "$work/$1.snap" -- "${@:2}" >"$work/.output"; }
 sampled() { timed "$work/$1" snap-record -q --no-symbols --sample=512KiB -o "$work/$1.snap" -- "${@:2}" >"$work/.output"; }
 forwarded() { run "$1" env LD_PRELOAD="$work/forward.so" "${@:2}"; }
@@ -94,6 +95,7 @@ leak_sanitizer() {
 	for ((round = 0; round < rounds; round++)); do
 		sanitized "$name-sanitized" sanitized "" "$name" "$scale"
 		sanitized "$name-allocator" sanitized $bare "$name" "$scale"
+		shallow "$name-shallow" "$BUILD/tests/bench/native" "$name" "$scale"
 		run "$name-small" "$BUILD/tests/bench/native" "$name" $small
 		tracked "$name-small-tracked" "$BUILD/tests/bench/native" "$name" $small
 		sanitized "$name-small-sanitized" sanitized $slow "$name" $small
@@ -106,6 +108,7 @@ leak_sanitizer() {
 		"$(minus "$name-sanitized" "$name" $CPU 1000)" less
 	row "$what: the same, beyond its allocator" ms "$(minus "$name-tracked" "$name" $CPU 1000)" \
 		"$(minus "$name-sanitized" "$name-allocator" $CPU 1000)" less
+	row "$what: the same, 2 frames kept" ms "$(minus "$name-shallow" "$name" $CPU 1000)" "$(minus "$name-sanitized" "$name-allocator" $CPU 1000)" less
 	row "$what, an eighth: $added, all of the stack ($(frames sanitized $slow)), processor time" ms \
 		"$(minus "$name-small-tracked" "$name-small" $CPU 1000)" "$(minus "$name-small-sanitized" "$name-small" $CPU 1000)" less
 	row "$what, frame pointers: $added ($(frames pointers-sanitized)), processor time" ms \
