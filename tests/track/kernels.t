@@ -17,7 +17,7 @@ cd "$work" || exit 1
 # In it another user works, too, who need not see the folder of this tree.
 chmod 755 "$work"
 mkdir -m 777 others
-mkdir bin
+mkdir bin reports
 cp "$BUILD/bin/snap-record" bin
 cp -r "$BUILD/lib" lib
 chmod -R a+rX bin lib
@@ -79,9 +79,11 @@ group=/sys/fs/cgroup/outer/inner/cgroup.procs
 sh -c "echo \\\$\\\$ >\$group && exec snap-record --no-symbols --near-limit=75% -o group.snap ./grow" 2>group.err
 echo "\$?" >group.status
 echo 1 >/proc/sys/kernel/yama/ptrace_scope
+# Files of this system do not belong to who makes them there.
+mount -t tmpfs -o mode=1777 none reports
 cd others
 setpriv --reuid=65534 --clear-groups cat /proc/1/syscall >asked 2>/dev/null
-setpriv --reuid=65534 --clear-groups "$work/bin/snap-record" --no-symbols --references -o waits.snap ../waits
+TMPDIR=$work/reports setpriv --reuid=65534 --clear-groups "$work/bin/snap-record" --no-symbols --references -o waits.snap ../waits
 echo "\$?" >waits.status
 cd ..
 echo yes >done
