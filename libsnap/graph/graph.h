@@ -97,7 +97,7 @@ struct snap_graph {
 	struct indexed {                /* what the snapshot's index answers: indexed.c */
 		bool is_there, is_lazy; /* is_lazy: references were not loaded */
 		bool dominated, found_cycles;
-		uint64_t cost; /* of single values */
+		uint64_t cost[3]; /* of single values, by what asks for them */
 		/* by column, stretches that are kept, and that which was read last: kept_values.c */
 		uint64_t **kept[KEPT_COLUMNS], last[KEPT_COLUMNS + 1];
 		/* of a row, where single values cost too much */

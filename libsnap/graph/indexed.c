@@ -6,6 +6,8 @@
  * a block that must be decoded counts five thousand. */
 #define PATIENCE 5000000u
 #define MISS     5000u
+/* What asks for them: a way along dominators may be short where many distances were asked for. */
+enum asker { SEARCH, TREE, CYCLES };
 
 enum snap_status libsnap_indexed_open(struct snap_graph *graph, struct snap_error *error)
 {
@@ -29,7 +31,7 @@ static void fail(struct snap_graph *graph, struct snap_error error)
 }
 
 /* After a failure no row is reached. */
-static uint64_t value_of(struct snap_graph *graph, uint32_t column, uint64_t row)
+static uint64_t value_of(struct snap_graph *graph, enum asker asker, uint32_t column, uint64_t row)
 {
 	struct indexed *indexed = &graph->indexed;
 	struct snap_error error;
@@ -38,16 +40,16 @@ static uint64_t value_of(struct snap_graph *graph, uint32_t column, uint64_t row
 	if (indexed->failed.status != SNAP_OK)
 		return column == SNAP_INDEX_DOMINATOR ? row + 1 : 0;
 	if (libsnap_graph_kept_value(graph, column, row, &value, &is_new, &error) == SNAP_OK) {
-		indexed->cost += is_new ? MISS : 1;
+		indexed->cost[asker] += is_new ? MISS : 1;
 		return value;
 	}
 	fail(graph, error);
 	return column == SNAP_INDEX_DOMINATOR ? row + 1 : 0;
 }
 
-static bool is_reached(struct snap_graph *graph, uint64_t row)
+static bool is_reached(struct snap_graph *graph, enum asker asker, uint64_t row)
 {
-	return value_of(graph, SNAP_INDEX_DOMINATOR, row) != row + 1;
+	return value_of(graph, asker, SNAP_INDEX_DOMINATOR, row) != row + 1;
 }
 
 static uint64_t add_up(uint64_t a, uint64_t b)
@@ -56,9 +58,9 @@ static uint64_t add_up(uint64_t a, uint64_t b)
 	return libsnap_add_overflows(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-static bool is_patient(const struct snap_graph *graph)
+static bool is_patient(const struct snap_graph *graph, enum asker asker)
 {
-	return graph->indexed.cost <= PATIENCE || graph->indexed.failed.status != SNAP_OK;
+	return graph->indexed.cost[asker] <= PATIENCE || graph->indexed.failed.status != SNAP_OK;
 }
 
 /* ---- columns ---- */
@@ -240,23 +242,23 @@ static uint64_t read_parent(struct snap_graph *graph, uint64_t row)
 {
 	if (row >= graph->objects)
 		return SNAP_GRAPH_NONE;
-	if (!is_patient(graph)) {
+	if (!is_patient(graph, SEARCH)) {
 		need_search(graph);
 		return libsnap_numbers_get(&graph->parent, row);
 	}
-	uint64_t dominator = value_of(graph, SNAP_INDEX_DOMINATOR, row);
+	uint64_t dominator = value_of(graph, SEARCH, SNAP_INDEX_DOMINATOR, row);
 	if (dominator == row + 1)
 		return SNAP_GRAPH_NONE;
-	uint64_t parent = value_of(graph, SNAP_INDEX_PARENT, row);
+	uint64_t parent = value_of(graph, SEARCH, SNAP_INDEX_PARENT, row);
 	return (parent != 0 ? parent : dominator) - 1;
 }
 
 static uint64_t read_distance(struct snap_graph *graph, uint64_t row)
 {
 	uint64_t steps = 0;
-	if (row >= graph->objects || (is_patient(graph) && !is_reached(graph, row)))
+	if (row >= graph->objects || (is_patient(graph, SEARCH) && !is_reached(graph, SEARCH, row)))
 		return SNAP_GRAPH_NONE;
-	while (is_patient(graph)) {
+	while (is_patient(graph, SEARCH)) {
 		uint64_t parent = read_parent(graph, row);
 		if (graph->indexed.failed.status != SNAP_OK)
 			return SNAP_GRAPH_NONE;
@@ -285,7 +287,7 @@ static void need(struct snap_graph *graph, const struct numbers *numbers,
 		 enum snap_status (*load)(struct snap_graph *, struct snap_error *))
 {
 	struct snap_error error;
-	if (libsnap_numbers_is_open(numbers) || is_patient(graph))
+	if (libsnap_numbers_is_open(numbers) || is_patient(graph, TREE))
 		return;
 	if (load(graph, &error) != SNAP_OK)
 		fail(graph, error);
@@ -298,7 +300,7 @@ uint64_t libsnap_indexed_dominator(const struct snap_graph *given, uint64_t row)
 	need(graph, loaded, load_dominators);
 	uint64_t dominator = libsnap_numbers_is_open(loaded)
 				     ? libsnap_numbers_get(loaded, row)
-				     : value_of(graph, SNAP_INDEX_DOMINATOR, row) - 1;
+				     : value_of(graph, TREE, SNAP_INDEX_DOMINATOR, row) - 1;
 	return dominator != row ? dominator : SNAP_GRAPH_NONE; /* no root reaches its own */
 }
 
@@ -308,8 +310,8 @@ bool libsnap_indexed_is_reached(const struct snap_graph *given, uint64_t row)
 	const struct numbers *loaded = &graph->indexed.dominator;
 	if (libsnap_numbers_is_open(loaded))
 		return libsnap_numbers_get(loaded, row) != row;
-	return is_patient(graph) ? is_reached(graph, row)
-				 : read_distance(graph, row) != SNAP_GRAPH_NONE;
+	return is_patient(graph, SEARCH) ? is_reached(graph, SEARCH, row)
+					 : read_distance(graph, row) != SNAP_GRAPH_NONE;
 }
 
 uint64_t libsnap_indexed_retained(const struct snap_graph *given, uint64_t row)
@@ -319,12 +321,12 @@ uint64_t libsnap_indexed_retained(const struct snap_graph *given, uint64_t row)
 	need(graph, loaded, load_retained);
 	if (libsnap_numbers_is_open(loaded))
 		return libsnap_numbers_get(loaded, row);
-	if (!is_reached(graph, row))
+	if (!is_reached(graph, TREE, row))
 		return 0;
-	uint64_t own, size = value_of(graph, SNAP_OBJECT_SIZE, row);
-	if (libsnap_multiply_overflows(size, value_of(graph, SNAP_OBJECT_COUNT, row), &own))
+	uint64_t own, size = value_of(graph, TREE, SNAP_OBJECT_SIZE, row);
+	if (libsnap_multiply_overflows(size, value_of(graph, TREE, SNAP_OBJECT_COUNT, row), &own))
 		own = UINT64_MAX;
-	return add_up(own, value_of(graph, SNAP_INDEX_HELD, row));
+	return add_up(own, value_of(graph, TREE, SNAP_INDEX_HELD, row));
 }
 
 /* ---- cycles ---- */
@@ -353,13 +355,13 @@ static uint64_t read_cycle(struct snap_graph *graph, uint64_t row)
 	struct snap_error error;
 	if (row >= graph->objects)
 		return SNAP_GRAPH_NONE;
-	if (!is_patient(graph)) {
+	if (!is_patient(graph, CYCLES)) {
 		if (load_cycles(graph, &error) == SNAP_OK)
 			return libsnap_numbers_get(&graph->cycle, row);
 		fail(graph, error);
 		libsnap_indexed_find_cycles(graph);
 	}
-	return value_of(graph, SNAP_INDEX_CYCLE, row) - 1;
+	return value_of(graph, CYCLES, SNAP_INDEX_CYCLE, row) - 1;
 }
 
 #define CHUNK 4096u
@@ -407,9 +409,9 @@ void libsnap_indexed_cycle(const struct snap_graph *given, uint64_t index,
 			   struct snap_graph_cycle *out)
 {
 	struct snap_graph *graph = (struct snap_graph *)given;
-	out->objects = value_of(graph, SNAP_INDEX_CYCLE_OBJECTS, index);
-	out->bytes = value_of(graph, SNAP_INDEX_CYCLE_BYTES, index);
-	out->first = value_of(graph, SNAP_INDEX_CYCLE_FIRST, index) - 1;
+	out->objects = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_OBJECTS, index);
+	out->bytes = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_BYTES, index);
+	out->first = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_FIRST, index) - 1;
 }
 
 bool libsnap_indexed_has_keepers(const struct snap_graph *graph)
@@ -422,16 +424,16 @@ void libsnap_indexed_keeper(const struct snap_graph *given, uint64_t cycle,
 			    struct snap_graph_keeper *out)
 {
 	struct snap_graph *graph = (struct snap_graph *)given;
-	uint64_t nearest = value_of(graph, SNAP_INDEX_CYCLE_NEAREST, cycle);
+	uint64_t nearest = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_NEAREST, cycle);
 	if (nearest == 0)
-		nearest = value_of(graph, SNAP_INDEX_CYCLE_FIRST, cycle);
-	uint64_t entry = value_of(graph, SNAP_INDEX_CYCLE_ENTRY, cycle);
+		nearest = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_FIRST, cycle);
+	uint64_t entry = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_ENTRY, cycle);
 	*out = (struct snap_graph_keeper){
 		.nearest = nearest - 1,
-		.entries = value_of(graph, SNAP_INDEX_CYCLE_ENTRIES, cycle),
+		.entries = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_ENTRIES, cycle),
 		.entry = (entry != 0 ? entry : nearest) - 1,
-		.holder = value_of(graph, SNAP_INDEX_CYCLE_HOLDER, cycle) - 1,
-		.retained = value_of(graph, SNAP_INDEX_CYCLE_RETAINED, cycle)};
+		.holder = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_HOLDER, cycle) - 1,
+		.retained = value_of(graph, CYCLES, SNAP_INDEX_CYCLE_RETAINED, cycle)};
 	/* Indexes of before do not say it again. */
 	if (out->retained == 0 && out->entries == 1)
 		out->retained = libsnap_indexed_retained(graph, out->entry);

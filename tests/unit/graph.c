@@ -6,7 +6,8 @@ static void check_indexed(const struct model *m, const struct buffer *indexed, b
 {
 	struct opened opened = open_graph(indexed, false);
 	if (!patient)
-		opened.graph->indexed.cost = UINT64_MAX / 2;
+		for (int i = 0; i < 3; i++)
+			opened.graph->indexed.cost[i] = UINT64_MAX / 2;
 	check_all(m, opened.graph, CHECKS);
 	REQUIRE(opened.graph->indexed.is_there);
 	close_graph(opened);

@@ -137,7 +137,8 @@ static enum snap_status open_and_ask(const struct buffer *buffer, uint64_t objec
 	status = snap_graph_open(&graph, reader, &options, NULL);
 	if (status == SNAP_OK) {
 		if (!patient)
-			graph->indexed.cost = UINT64_MAX / 2;
+			for (int i = 0; i < 3; i++)
+				graph->indexed.cost[i] = UINT64_MAX / 2;
 		status = ask_all(graph, objects);
 		snap_graph_close(graph);
 	}
