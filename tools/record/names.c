@@ -1,5 +1,6 @@
 /* Fills in the names of frames, by snap-symbolize, in the snapshots that were written. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +51,10 @@ static bool run(const char *symbolizer, const char **arguments, const struct sta
 	arguments[2] = "--";
 	pid_t pid = fork();
 	if (pid == 0) {
+		/* The owner may not be allowed to enter the folder that it is in. */
+		int file = open(symbolizer, O_PATH | O_CLOEXEC);
 		if (become_owner(about))
-			execv(symbolizer, (char *const *)arguments);
+			fexecve(file, (char *const *)arguments, environ);
 		_exit(CLI_TROUBLE);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
