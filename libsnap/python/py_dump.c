@@ -24,10 +24,10 @@ uint32_t py_string(struct py_walk *w, const char *text)
 
 uint64_t py_literal_label(struct py_walk *w, const char *literal)
 {
-	uint32_t id = py_map_get(&w->literals, literal);
+	uint32_t id = py_map_get(&w->names, literal);
 	if (!id) {
 		id = py_string(w, literal);
-		if (py_going(w) && !py_map_put(&w->literals, literal, id))
+		if (py_going(w) && !py_map_put(&w->names, literal, id))
 			py_fail(w, SNAP_NO_MEMORY, "out of memory for names");
 	}
 	return SNAP_LABEL_STRING(id);
@@ -55,11 +55,6 @@ size_t py_text(PyObject *string, char *out, size_t size)
 	readable = readable && PyUnicode_IS_READY(string);
 #endif
 	Py_ssize_t length = readable ? PyUnicode_GET_LENGTH(string) : 0;
-	if (readable && PyUnicode_IS_COMPACT_ASCII(string)) {
-		at = (size_t)length < size ? (size_t)length : size - 1;
-		memcpy(out, PyUnicode_DATA(string), at);
-		length = 0;
-	}
 	for (Py_ssize_t i = 0; i < length && at + 5 <= size; i++)
 		at += put_character(out + at, PyUnicode_READ_CHAR(string, i));
 	out[at] = 0;
@@ -112,10 +107,7 @@ static void describe_object(struct py_walk *w, uint32_t id, PyObject *object,
 {
 	const size_t at = id - 1;
 	struct snap_heap_object *row = py_row_of(w, id);
-	if (py_size_is_known(w, object, type))
-		row->size = py_size(w, object, type);
-	else
-		py_pair_leave(w, id);
+	row->size = py_size(w, object, type);
 	row->refcount = py_refcount(object);
 	row->name = name_of(w, object, type);
 	if (w->options->traces && py_going(w))
@@ -183,7 +175,8 @@ static void visit_with_parts(struct py_walk *w, uint32_t id)
 {
 	PyObject *object = py_object_at(w, id);
 	visit(w, id);
-	if (w->own_dict && !(py_marks_of(w, w->own_dict) & PY_VISITED) && py_going(w))
+	if (w->own_dict && !(py_marks_of(w, w->own_dict) & PY_VISITED) && py_going(w) &&
+	    py_dict_size_is_known(w, py_object_at(w, w->own_dict)))
 		visit_own_dict(w, Py_TYPE(object));
 	if (Py_TYPE(object) == &PyFunction_Type && ((PyFunctionObject *)object)->func_closure &&
 	    py_going(w))
@@ -201,22 +194,12 @@ static void take_back(struct py_walk *w, uint32_t id)
 	py_pair_leave(w, id);
 }
 
-/* Of what the second walk has visited, the size may be left to be asked. */
-static bool lacks_size(const struct py_walk *w, uint32_t id)
-{
-	return !w->main && py_row_of(w, id)->size == 0;
-}
-
 /* Dicts wait: what they may be the namespaces of has to say so before. */
 static void visit_or_defer(struct py_walk *w, uint32_t id)
 {
 	PyObject *object = py_object_at(w, id);
-	if (py_marks_of(w, id) & PY_VISITED) {
-		const struct py_type *type = lacks_size(w, id) ? py_type_of(w, object) : NULL;
-		if (type)
-			py_row_of(w, id)->size = py_size(w, object, type);
+	if (py_marks_of(w, id) & PY_VISITED)
 		return;
-	}
 	if (PyDict_CheckExact(object) && !py_first(w)->stretches.dicts)
 		py_add_id(w, &w->later, id);
 	else if (py_pair_may_visit(w, object, id))
@@ -245,7 +228,7 @@ static inline __attribute__((always_inline)) void prefetch_keys(const PyDictObje
 }
 static inline __attribute__((always_inline)) void prefetch_parts(const PyObject *object)
 {
-	if (PyDict_Check(object))
+	if (Py_TYPE(object) == &PyDict_Type)
 		prefetch_keys((const PyDictObject *)(const void *)object);
 	else if (Py_TYPE(object) == &PyList_Type)
 		__builtin_prefetch(((const PyListObject *)object)->ob_item);
@@ -284,37 +267,20 @@ static size_t visit_stretch(struct py_walk *w, const uint32_t *ids, size_t count
 			__builtin_prefetch(py_row_of(w, ids[i + 2 * AHEAD]), 1);
 			__builtin_prefetch(py_object_at(w, ids[i + AHEAD]));
 		}
-		if (!(py_marks_of(w, ids[i]) & PY_VISITED) || lacks_size(w, ids[i]))
+		if (!(py_marks_of(w, ids[i]) & PY_VISITED))
 			visit_soon(w, ids[i]);
 	}
 	return i;
-}
-
-static void visit_area(struct py_walk *w, struct py_area *ids)
-{
-	visit_stretch(w, (const uint32_t *)(void *)ids->bytes, ids->size / sizeof(uint32_t));
-	ids->size = 0;
-}
-
-static void visit_waiting(struct py_walk *w)
-{
-	for (size_t i = 0; i < PY_SOON && py_going(w); i++)
-		visit_soon(w, 0);
 }
 
 void py_visit_stretches(struct py_walk *w)
 {
 	const uint32_t *ids = py_first(w)->stretches.ids;
 	size_t first = 0, end = 0;
-	while (py_going(w)) {
-		if (py_pair_take_left(w))
-			visit_area(w, &w->taken);
-		else if (py_pair_next(w, &first, &end))
-			first += visit_stretch(w, ids + first, end - first);
-		else
-			break;
-	}
-	visit_waiting(w);
+	while (py_going(w) && py_pair_next(w, &first, &end))
+		first += visit_stretch(w, ids + first, end - first);
+	for (size_t i = 0; i < PY_SOON && py_going(w); i++)
+		visit_soon(w, 0);
 	for (; w->status == SNAP_END && first < end; first++)
 		py_pair_leave(w, ids[first]);
 	for (size_t i = 0; i < PY_SOON; i++) {
@@ -326,28 +292,19 @@ void py_visit_stretches(struct py_walk *w)
 
 /* So few are not worth a second thread. */
 #define PAIR_LEAST 4096u
-#define ASKED_EACH 64u
-
-/* The second walk leaves objects of types that the first one has not met. */
-static void ask_types(struct py_walk *w)
-{
-	for (size_t i = 0; i < w->stretches.count && py_going(w); i += ASKED_EACH)
-		py_type_of(w, py_object_at(w, w->stretches.ids[i]));
-}
 
 static void visit_ids(struct py_walk *w, const struct py_area *ids, bool dicts)
 {
 	w->stretches = (struct py_stretches){.ids = (const uint32_t *)(void *)ids->bytes,
 					     .count = ids->size / sizeof(uint32_t),
 					     .dicts = dicts};
-	if (w->stretches.count >= PAIR_LEAST) {
-		ask_types(w);
+	if (w->stretches.count >= PAIR_LEAST)
 		py_pair_begin(w);
-	}
 	py_visit_stretches(w);
 	py_pair_end(w);
-	visit_area(w, &w->left);
-	visit_waiting(w);
+	for (size_t i = 0; i < w->left.size / sizeof(uint32_t) && py_going(w); i++)
+		visit_or_defer(w, ((const uint32_t *)(void *)w->left.bytes)[i]);
+	w->left.size = 0;
 }
 
 static void visit_closures(struct py_walk *w)
@@ -454,7 +411,6 @@ static void write_graph(struct py_walk *w)
 	py_area_free(&w->later);
 	py_area_free(&w->closures);
 	py_area_free(&w->left);
-	py_area_free(&w->taken);
 	py_area_free(&w->holes);
 	libsnap_worker_end(&w->worker);
 }

@@ -29,16 +29,15 @@ static PyObject **visited_at(const struct py_walk *w, size_t i)
 /* Whether to was reported and has no label yet; it has one then. */
 static bool take_reported(struct py_walk *w, PyObject *to)
 {
-	const size_t count = w->visited.size / sizeof(PyObject *);
+	size_t count = w->visited.size / sizeof(PyObject *);
 	size_t most = w->searches < SEARCHES_MAX || count < FEW ? count : FEW;
 	/* Mostly they are asked for in the order in which they were reported. */
-	for (size_t tried = 0; to && w->unlabelled > 0 && tried < most; tried++) {
+	for (size_t tried = 0; to && tried < most; tried++) {
 		size_t i = w->visited_at + tried < count ? w->visited_at + tried
 							 : w->visited_at + tried - count;
 		if (*visited_at(w, i) != to)
 			continue;
 		*visited_at(w, i) = NULL;
-		w->unlabelled--;
 		w->visited_at = i + 1 < count ? i + 1 : 0;
 		return true;
 	}
@@ -68,11 +67,10 @@ void py_claim_internal(struct py_walk *w, PyObject *to, const char *label)
 
 static void refer_rest(struct py_walk *w, enum snap_reference_kind kind, uint64_t label)
 {
-	for (size_t i = 0; w->unlabelled > 0 && py_going(w); i++)
-		if (*visited_at(w, i)) {
-			w->unlabelled--;
+	size_t count = w->visited.size / sizeof(PyObject *);
+	for (size_t i = 0; i < count && py_going(w); i++)
+		if (*visited_at(w, i))
 			py_refer(w, *visited_at(w, i), kind, label);
-		}
 }
 
 /* ---- containers of the core, read as they are ---- */
@@ -176,27 +174,16 @@ void py_refer_own_dict(struct py_walk *w, PyObject *dict)
 
 /* ---- everything else: what tp_traverse reports, with the labels that we know ---- */
 
-/* Each key and each value once. */
-static bool reports_items_alone(const struct py_walk *w, PyObject *dict)
-{
-	const PyTypeObject *type = Py_TYPE(dict);
-	return type == &PyODict_Type && w->unlabelled == 2 * (size_t)PyDict_GET_SIZE(dict) &&
-	       !*(PyObject **)(void *)((char *)dict + type->tp_dictoffset) &&
-	       !*(PyObject **)(void *)((char *)dict + type->tp_weaklistoffset);
-}
-
 /* Keys that are all strings are not reported; an
  * ordered dict reports keys before all of the dict. */
 static void claim_dict_items(struct py_walk *w, PyObject *dict)
 {
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
-	if (reports_items_alone(w, dict))
-		w->unlabelled = 0;
-	while (w->unlabelled > 0 && PyDict_Next(dict, &at, &key, &value))
+	while (PyDict_Next(dict, &at, &key, &value))
 		take_reported(w, key);
 	at = 0;
-	while (w->unlabelled > 0 && PyDict_Next(dict, &at, &key, &value))
+	while (PyDict_Next(dict, &at, &key, &value))
 		take_reported(w, value);
 	refer_dict(w, dict, false);
 }
@@ -312,7 +299,6 @@ static void refer_traversed(struct py_walk *w, PyObject *object, const struct py
 	w->visited.size = 0;
 	w->visited_at = w->searches = 0;
 	type->type->tp_traverse(object, report, w);
-	w->unlabelled = w->visited.size / sizeof(PyObject *);
 	if (type->type->tp_flags & Py_TPFLAGS_HEAPTYPE)
 		py_claim(w, (PyObject *)type->type, SNAP_REF_CLASS, SNAP_LABEL_NONE);
 	claim_special(w, object, type);

@@ -10,7 +10,6 @@
 #define HALF_SHARE  4u  /* of a process's bytes, for the words of each */
 #define BYTES_EACH  64u /* of a process, for each object */
 #define MIB_LOG     20u
-#define LEFT_LEAST  256u
 
 struct py_pair {
 	struct libsnap_job job;
@@ -94,29 +93,11 @@ void py_pair_give_up(struct py_walk *w)
 
 void py_pair_leave(struct py_walk *w, uint32_t id)
 {
-	py_lock(w);
 	uint32_t *added = py_area_add(&w->left, sizeof(*added));
 	if (added)
 		*added = id;
 	else
 		w->status = SNAP_NO_MEMORY;
-	py_unlock(w);
-}
-
-bool py_pair_take_left(struct py_walk *w)
-{
-	if (!w->pair || w->main)
-		return false;
-	py_lock(w);
-	struct py_area *left = &w->pair->second.left;
-	const bool worth = left->size >= LEFT_LEAST * sizeof(uint32_t);
-	if (worth) {
-		const struct py_area empty = w->taken;
-		w->taken = *left;
-		*left = empty;
-	}
-	py_unlock(w);
-	return worth;
 }
 
 bool py_pair_may_visit(struct py_walk *w, PyObject *object, uint32_t id)
@@ -124,7 +105,7 @@ bool py_pair_may_visit(struct py_walk *w, PyObject *object, uint32_t id)
 	if (!w->main)
 		return true;
 	const struct py_type *type = py_type_of(w, object);
-	if (type && type->for_any)
+	if (type && type->for_any && (type->layout != PY_DICT || py_dict_size_is_known(w, object)))
 		return true;
 	py_pair_leave(w, id);
 	return false;
@@ -226,11 +207,9 @@ static void keep_holes(struct py_walk *w, const struct py_ids *ids)
 static void free_second(struct py_walk *second)
 {
 	struct py_area *const areas[] = {
-		&second->later, &second->left,         &second->closures,
-		&second->types, &second->members,      &second->visited,
-		&second->slots, &second->layout_infos, &second->layout_slots};
-	struct py_map *const maps[] = {&second->type_numbers,   &second->names,
-				       &second->literals,       &second->told_keys,
+		&second->later,   &second->left,  &second->types,        &second->members,
+		&second->visited, &second->slots, &second->layout_infos, &second->layout_slots};
+	struct py_map *const maps[] = {&second->type_numbers, &second->names, &second->told_keys,
 				       &second->layout_numbers, &second->dict_sizes};
 	for (size_t i = 0; i < sizeof(areas) / sizeof(*areas); i++)
 		py_area_free(areas[i]);
@@ -255,7 +234,6 @@ void py_pair_end(struct py_walk *w)
 	join_words(w, pair);
 	join_ids(w, &w->later, &pair->second.later);
 	join_ids(w, &w->left, &pair->second.left);
-	join_ids(w, &w->closures, &pair->second.closures);
 	py_layouts_join(w, &pair->second);
 	if (pair->second.status != SNAP_OK && pair->second.status != SNAP_END && py_going(w)) {
 		w->status = pair->second.status;

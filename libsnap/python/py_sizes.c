@@ -91,11 +91,11 @@ static size_t dict_size(struct py_walk *w, PyObject *dict, PyCFunction size_func
 	return size;
 }
 
-static bool dict_size_is_known(struct py_walk *w, PyObject *dict)
+bool py_dict_size_is_known(struct py_walk *w, PyObject *dict)
 {
-	const void *key = size_key(w, dict);
+	const void *key = w->main ? size_key(w, dict) : NULL;
 	if (!key)
-		return false;
+		return !w->main;
 	uint32_t known = py_map_get(&w->dict_sizes, key);
 	if (!known) {
 		py_lock(w);
@@ -105,15 +105,6 @@ static bool dict_size_is_known(struct py_walk *w, PyObject *dict)
 			py_fail(w, SNAP_NO_MEMORY, "out of memory");
 	}
 	return known != 0;
-}
-
-bool py_size_is_known(struct py_walk *w, PyObject *object, const struct py_type *type)
-{
-	if (!w->main || !type->size)
-		return true;
-	if (type->exact && type->layout == PY_DICT)
-		return dict_size_is_known(w, object);
-	return type->exact && py_plain_size(w->integer_sizes, object, type->layout) != 0;
 }
 
 static size_t shallow(struct py_walk *w, PyObject *object, const struct py_type *type)

@@ -161,20 +161,14 @@ static void add_members(struct py_walk *w, PyTypeObject *base)
 	}
 }
 
-/* Of which nothing is needed but what the interpreter's own code reads. */
+/* Lists, tuples and instances whose type has nothing but what the interpreter's own code reads. */
 static bool is_for_any(const struct py_type *type)
 {
-	switch (type->layout) {
-	case PY_LIST:
-	case PY_TUPLE:
-	case PY_DICT:
-	case PY_SET:
-	case PY_FUNCTION:
-	case PY_CELL:
-	case PY_WEAK:
-	case PY_OTHER: return py_traverse_is_known(type->type);
-	default: return false;
-	}
+	if (type->exact)
+		return type->layout == PY_LIST || type->layout == PY_TUPLE ||
+		       type->layout == PY_DICT;
+	return type->layout == PY_OTHER && !type->size && !type->is_lru_cache &&
+	       py_traverse_is_known(type->type);
 }
 
 /* The first __sizeof__ in the order of resolution; one that is written in Python is never run. */

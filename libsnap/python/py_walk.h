@@ -255,9 +255,8 @@ struct py_walk {
 	struct py_area later;
 	/* uint32_t: of functions, whose closures are said when all others have been visited */
 	struct py_area closures;
-	/* uint32_t: ids that the second of two walks has left to the other, and those that this has
-	 * taken over */
-	struct py_area left, taken;
+	/* uint32_t: ids that the second of two walks has left to the other */
+	struct py_area left;
 	struct py_stretches {
 		const uint32_t *ids;
 		size_t count, next; /* of them, to be taken by either */
@@ -269,15 +268,14 @@ struct py_walk {
 	struct py_map type_numbers; /* PyTypeObject to its number in types + 1 */
 	struct py_area types;       /* struct py_type */
 	struct py_area members;     /* struct py_member */
-	struct py_map names;        /* str objects to string ids */
-	struct py_map literals;     /* the same */
+	struct py_map names;        /* str objects, and literals, to string ids */
 	struct py_map told_keys;    /* keys that may be told, to string ids */
 	PyObject *sizeof_name, *module_name;
 	PyCFunction object_sizeof;
 
 	/* of the object at hand */
-	struct py_area visited;                  /* PyObject *; NULL: has been labelled */
-	size_t visited_at, unlabelled, searches; /* the next one expected; how many; in vain */
+	struct py_area visited;      /* PyObject *; NULL: has been labelled */
+	size_t visited_at, searches; /* the next one expected; in vain */
 	size_t first_word;
 	struct py_area slots; /* uint64_t: a label and a kind for each word after that */
 	uint32_t own_dict;    /* id, or 0 */
@@ -424,8 +422,6 @@ bool py_pair_take_ids(struct py_walk *);
 bool py_pair_may_visit(struct py_walk *, PyObject *, uint32_t id);
 /* Of the second one: it leaves this to the other; it can go no further (its status is SNAP_END). */
 void py_pair_leave(struct py_walk *, uint32_t id);
-/* What was left since, if that is worth it, is taken over by the first; false: it is not. */
-bool py_pair_take_left(struct py_walk *);
 void py_pair_give_up(struct py_walk *);
 /* The helper's: what the other one knows of a type, or NULL. */
 struct py_type *py_pair_type(struct py_walk *, PyTypeObject *);
@@ -464,8 +460,8 @@ void py_sizes_ask(struct py_walk *);
  * For any thread. */
 size_t py_plain_size(const uint32_t *integer_sizes, PyObject *, enum py_layout);
 uint64_t py_size(struct py_walk *, PyObject *, const struct py_type *);
-/* Whether a size is told without asking the object, which is for the interpreter's thread. */
-bool py_size_is_known(struct py_walk *, PyObject *, const struct py_type *);
+/* Whether a dict's size is told without asking it, which is for the interpreter's thread. */
+bool py_dict_size_is_known(struct py_walk *, PyObject *dict);
 
 /* py_collector.c */
 /* Notes each object that the collector tracks, in the order of addresses. */
