@@ -122,4 +122,20 @@ static inline void libsnap_array_set64(struct libsnap_array *array, uint64_t ind
 	*(uint64_t *)libsnap_array_edit(array, index) = value;
 }
 
+/* Sets of rows: 64 bits in each element. */
+static inline bool libsnap_array_has_bit(struct libsnap_array *array, uint64_t row)
+{
+	return libsnap_array_get64(array, row / 64) >> row % 64 & 1;
+}
+
+static inline void libsnap_array_set_bit(struct libsnap_array *array, uint64_t row)
+{
+	*(uint64_t *)libsnap_array_edit(array, row / 64) |= UINT64_C(1) << row % 64;
+}
+
+static inline void libsnap_array_clear_bit(struct libsnap_array *array, uint64_t row)
+{
+	*(uint64_t *)libsnap_array_edit(array, row / 64) &= ~(UINT64_C(1) << row % 64);
+}
+
 #endif

@@ -118,7 +118,7 @@ static enum snap_status mark_owner(void *context, const struct query_row *row,
 	(void)error;
 	struct side *side = context;
 	if (row->row < side->object_count && libsnap_side_keeps(side, row))
-		libsnap_side_set_bit(side, row->row);
+		libsnap_array_set_bit(&side->bits, row->row);
 	return SNAP_OK;
 }
 

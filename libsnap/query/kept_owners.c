@@ -275,7 +275,7 @@ static enum snap_status list_owners(struct listing *listing, struct snap_error *
 	side->owners.are_cut = true;
 	for (size_t i = 0; i < told; i++)
 		if (tops[i].row < side->object_count)
-			libsnap_side_set_bit(side, tops[i].row);
+			libsnap_array_set_bit(&side->bits, tops[i].row);
 	return SNAP_OK;
 }
 

@@ -3,21 +3,6 @@
 #include "order.h"
 #include "reader.h"
 
-static bool has_bit(struct libsnap_array *bits, uint64_t row)
-{
-	return libsnap_array_get64(bits, row / 64) >> row % 64 & 1;
-}
-
-static void set_bit(struct libsnap_array *bits, uint64_t row)
-{
-	*(uint64_t *)libsnap_array_edit(bits, row / 64) |= (uint64_t)1 << row % 64;
-}
-
-static void clear_bit(struct libsnap_array *bits, uint64_t row)
-{
-	*(uint64_t *)libsnap_array_edit(bits, row / 64) &= ~((uint64_t)1 << row % 64);
-}
-
 static enum snap_status begin_bits(struct side *side, struct libsnap_array *bits,
 				   struct snap_error *error)
 {
@@ -55,7 +40,7 @@ static enum snap_status mark_kept(void *context, const struct query_row *row,
 		return SNAP_OK;
 	for (uint64_t at = row->row; at <= row->row + row->more; at++)
 		if (at < finding->side->object_count)
-			set_bit(&finding->kept, at);
+			libsnap_array_set_bit(&finding->kept, at);
 	return SNAP_OK;
 }
 
@@ -64,19 +49,20 @@ static bool is_covered(struct finding *finding, uint64_t dominator)
 {
 	const struct snap_graph *graph = finding->side->graph;
 	uint64_t at = dominator, steps = 0;
-	if (at != SNAP_GRAPH_NONE && has_bit(&finding->kept, at))
+	if (at != SNAP_GRAPH_NONE && libsnap_array_has_bit(&finding->kept, at))
 		return true;
 	/* More steps than objects are a circle, which the graph finds. */
-	while (at != SNAP_GRAPH_NONE && !has_bit(&finding->kept, at) &&
-	       !has_bit(&finding->known, at) && steps++ <= finding->side->object_count)
+	while (at != SNAP_GRAPH_NONE && !libsnap_array_has_bit(&finding->kept, at) &&
+	       !libsnap_array_has_bit(&finding->known, at) &&
+	       steps++ <= finding->side->object_count)
 		at = snap_graph_dominator(graph, at);
-	bool covered = at != SNAP_GRAPH_NONE &&
-		       (has_bit(&finding->kept, at) || has_bit(&finding->covered, at));
-	for (uint64_t row = dominator; row != at && !has_bit(&finding->known, row);
+	bool covered = at != SNAP_GRAPH_NONE && (libsnap_array_has_bit(&finding->kept, at) ||
+						 libsnap_array_has_bit(&finding->covered, at));
+	for (uint64_t row = dominator; row != at && !libsnap_array_has_bit(&finding->known, row);
 	     row = snap_graph_dominator(graph, row)) {
-		set_bit(&finding->known, row);
+		libsnap_array_set_bit(&finding->known, row);
 		if (covered)
-			set_bit(&finding->covered, row);
+			libsnap_array_set_bit(&finding->covered, row);
 	}
 	return covered;
 }
@@ -91,9 +77,9 @@ static enum snap_status take_dominators(void *context, uint64_t first, size_t co
 		if (row >= side->object_count || id > side->object_count)
 			return libsnap_wrong_index(error);
 		/* An object that no root reaches is its own. */
-		if (id != row + 1 && has_bit(&finding->kept, row) &&
+		if (id != row + 1 && libsnap_array_has_bit(&finding->kept, row) &&
 		    !is_covered(finding, id == 0 ? SNAP_GRAPH_NONE : id - 1))
-			set_bit(&side->bits, row);
+			libsnap_array_set_bit(&side->bits, row);
 	}
 	return SNAP_OK;
 }
@@ -106,9 +92,10 @@ static enum snap_status choose_owners(struct finding *finding, struct snap_error
 		return libsnap_query_each_batch(&side->names, &column, 1, take_dominators, finding,
 						error);
 	for (uint64_t row = 0; row < side->object_count; row++)
-		if (has_bit(&finding->kept, row) && snap_graph_retained(side->graph, row) > 0 &&
+		if (libsnap_array_has_bit(&finding->kept, row) &&
+		    snap_graph_retained(side->graph, row) > 0 &&
 		    !is_covered(finding, snap_graph_dominator(side->graph, row)))
-			set_bit(&side->bits, row);
+			libsnap_array_set_bit(&side->bits, row);
 	return SNAP_OK;
 }
 
@@ -224,7 +211,7 @@ static enum snap_status offer_owner(void *context, const struct query_row *row, 
 	if (!choosing->again)
 		libsnap_chosen_offer(&choosing->chosen, numbers);
 	if (!libsnap_chosen_has(&choosing->chosen, numbers))
-		clear_bit(&side->bits, row->row);
+		libsnap_array_clear_bit(&side->bits, row->row);
 	return choosing->again ? SNAP_OK : add_up(&side->owners, row, retained, error);
 }
 
