@@ -357,9 +357,7 @@ enum snap_status libsnap_log_flush(struct snap_writer *);
 /* Logs what was held back, and holds back no more. */
 enum snap_status libsnap_log_recent(struct snap_writer *);
 
-/* Begins an object, which has none of its references yet. */
-enum snap_status libsnap_log_object(struct snap_writer *, const struct snap_object *);
-/* The part of that which has to do with sums alone; the object before is complete then. */
+/* The part of adding an object which has to do with sums alone; the one before is complete then. */
 enum snap_status libsnap_log_sums(struct snap_writer *, const struct snap_object *);
 void libsnap_take_fields(const struct snap_object *, uint64_t *fields);
 /* A record of an object with an id, in w->record; size is the object's. */

@@ -241,7 +241,8 @@ enum snap_status libsnap_log_sums(struct snap_writer *w, const struct snap_objec
 	return o->id && w->group.open ? libsnap_log_flush(w) : SNAP_OK;
 }
 
-enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_object *o)
+/* Begins an object, which has none of its references yet. */
+static enum snap_status log_object(struct snap_writer *w, const struct snap_object *o)
 {
 	enum snap_status status = w->is_direct ? libsnap_direct_check(w, o) : SNAP_OK;
 	if (status == SNAP_OK)
@@ -262,8 +263,7 @@ enum snap_status libsnap_log_object(struct snap_writer *w, const struct snap_obj
 enum snap_status snap_writer_object(struct snap_writer *w, const struct snap_object *o,
 				    struct snap_error *error)
 {
-	enum snap_status status =
-		libsnap_writer_failed(w) ? w->failure.status : libsnap_log_object(w, o);
+	enum snap_status status = libsnap_writer_failed(w) ? w->failure.status : log_object(w, o);
 	return status == SNAP_OK ? SNAP_OK : libsnap_writer_end_call(w, status, error);
 }
 

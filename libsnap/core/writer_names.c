@@ -105,7 +105,8 @@ static bool equal_strings(const void *context, uint32_t id)
 	return size == wanted->size && memcmp(bytes, wanted->bytes, size) == 0;
 }
 
-uint32_t libsnap_names_string(struct libsnap_names *n, const char *bytes, size_t size)
+/* 0: no memory. */
+static uint32_t add_string(struct libsnap_names *n, const char *bytes, size_t size)
 {
 	if (size > SNAP_MAX_STRING_SIZE)
 		size = SNAP_MAX_STRING_SIZE;
@@ -165,7 +166,7 @@ enum snap_status snap_writer_string(struct snap_writer *w, const char *bytes, si
 	if (!bytes && size > 0)
 		return libsnap_writer_end_call(w, libsnap_misuse(w, "a string without bytes"),
 					       error);
-	uint32_t new_id = libsnap_names_string(&w->names, bytes ? bytes : "", size);
+	uint32_t new_id = add_string(&w->names, bytes ? bytes : "", size);
 	if (!new_id)
 		return libsnap_writer_end_call(w, libsnap_fail_memory(&w->problem), error);
 	*id = new_id;
@@ -175,8 +176,8 @@ enum snap_status snap_writer_string(struct snap_writer *w, const char *bytes, si
 static enum snap_status set_property(struct snap_writer *w, const char *key, const char *value)
 {
 	struct libsnap_property new = {0};
-	new.key = libsnap_names_string(&w->names, key, strlen(key));
-	new.value = new.key ? libsnap_names_string(&w->names, value, strlen(value)) : 0;
+	new.key = add_string(&w->names, key, strlen(key));
+	new.value = new.key ? add_string(&w->names, value, strlen(value)) : 0;
 	if (!new.value)
 		return libsnap_fail_memory(&w->problem);
 	for (uint64_t i = 0; i < w->names.properties.count; i++) {

@@ -51,8 +51,6 @@ struct libsnap_names {
 
 void libsnap_names_init(struct libsnap_names *, const struct snap_allocator *);
 void libsnap_names_free(struct libsnap_names *);
-uint32_t libsnap_names_string(struct libsnap_names *, const char *bytes,
-			      size_t size); /* 0: no memory */
 const char *libsnap_names_text(const struct libsnap_names *, uint32_t id, size_t *size);
 /* The id of an equal row, added if there is none; 0: no memory. */
 uint32_t libsnap_set_add(struct libsnap_set *, const void *row);
