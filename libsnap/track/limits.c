@@ -14,7 +14,7 @@
 #include "track.h"
 
 #define GROUPS_MAX 16u
-#define PATH_SIZE  512u
+#define PATH_SIZE  4096u /* PATH_MAX: nothing longer can be opened */
 /* address space for the child, of which the program then has less */
 #define RESERVE     ((size_t)32 << 20)
 #define STEP_MIN    ((uint64_t)1 << 18)
@@ -59,11 +59,11 @@ static const char *parse(const char *at, uint64_t *value)
 
 /* What is read below is in memory of its own, not on
  * stacks that may be small: one thread at a time. */
-static char path[PATH_SIZE + 64], text[65536];
+static char path[PATH_SIZE + 64], text[65536]; /* 64: a slash and a name, which are ours */
 
 static size_t read_file(const struct group *g, const char *name)
 {
-	snprintf(path, sizeof path, "%.*s/%s", (int)sizeof g->folder - 1, g->folder, name);
+	stpcpy(stpcpy(stpcpy(path, g->folder), "/"), name);
 	return read_text(path, text, sizeof text);
 }
 
@@ -160,6 +160,8 @@ static void add_mount(char *line, const char *lines)
 	bool is_below =
 		strncmp(own, field[3], root) == 0 && (own[root] == '/' || own[root] == '\0');
 	int size = snprintf(folder, sizeof folder, "%s%s", field[4], is_below ? own + root : "");
+	if ((size_t)size >= sizeof folder)
+		return;
 	while (size > 1 && folder[size - 1] == '/')
 		folder[--size] = '\0';
 	add_groups(folder, mount, is_second);
@@ -167,7 +169,7 @@ static void add_mount(char *line, const char *lines)
 
 static void find_groups(void)
 {
-	static char own[4096], mounts[65536];
+	static char own[4 * PATH_SIZE], mounts[65536];
 	read_text("/proc/self/cgroup", own, sizeof own);
 	read_text("/proc/self/mountinfo", mounts, sizeof mounts);
 	char *rest = mounts;
