@@ -66,6 +66,9 @@ static const char *new_line(int report, off_t from)
 	return end ? line : NULL;
 }
 
+/* The program answers at once, or at its next allocation, but not while it has the signal blocked
+ * or waits in the kernel.  What of these it is cannot be seen from outside for sure, so that 10 s
+ * without a beginning are no answer; what has begun has the report locked, and may take its time. */
 static bool wait_for_answer(pid_t pid, int report, off_t from)
 {
 	const struct timespec pause = {0, 10000000};

@@ -7,7 +7,9 @@
 
 #include "record.h"
 
-/* What has none but the report only writes a snapshot: that is no process of the program's. */
+/* What has none but the report only writes a snapshot: that is no process of the program's.  One
+ * that was forked for it this very moment still has the program's descriptors: then the number
+ * that is told is too high by one, and nothing else rests on it. */
 static bool has_descriptors(int pid, const char *report)
 {
 	char path[300], file[4096];
