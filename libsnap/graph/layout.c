@@ -306,6 +306,11 @@ struct placing {
 	uint64_t limit;
 };
 
+static enum snap_status too_many(struct snap_error *error)
+{
+	return corrupt(error, "runs and tails need more references than there are");
+}
+
 /* The references of a run, and where each of its objects' begin. */
 static enum snap_status place_run(struct snap_graph *graph, struct placing *placing,
 				  struct run *run, struct snap_error *error)
@@ -314,6 +319,14 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 	run->first_reference = placing->references;
 	run->first_label = placing->labels;
 	uint64_t tail_before = placing->tail_sum;
+	if (graph->indexed.is_lazy && shape->tail == SNAP_TAIL_NONE) {
+		uint64_t more, rows = run[1].first_row - run->first_row;
+		if (libsnap_multiply_overflows(shape->slot_count, rows, &more) ||
+		    more > placing->limit - placing->references)
+			return too_many(error);
+		placing->references += more;
+		return SNAP_OK;
+	}
 	for (uint64_t row = run->first_row; row < run[1].first_row;) {
 		const uint64_t *values[STREAM_COLUMNS] = {NULL};
 		size_t count = run[1].first_row - row;
@@ -340,9 +353,7 @@ static enum snap_status place_run(struct snap_graph *graph, struct placing *plac
 				placing->tail_sum += values[0][i];
 			}
 			if (placing->references > placing->limit)
-				return corrupt(
-					error,
-					"runs and tails need more references than there are");
+				return too_many(error);
 		}
 	}
 	if (shape->tail == SNAP_TAIL_LABELLED)
