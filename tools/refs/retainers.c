@@ -4,74 +4,84 @@
 
 #include <stdlib.h>
 
+struct item {
+	uint64_t row, retained;
+};
+
 /* Of equals the lower row is better; rows are offered in their order. */
 struct heap {
 	const struct snap_graph *graph;
 	struct snap_graph_numbers *rows;     /* the worst of the best first */
 	struct snap_graph_numbers *retained; /* of each; NULL: the graph has it */
+	uint64_t first; /* before it are those that an index has, the best of all */
+	uint64_t least; /* what these retain: all of as much are among them */
 	uint64_t count, capacity;
 	uint64_t worst; /* what that one retains, once the heap is full */
 };
 
-static uint64_t row_at(const struct heap *heap, uint64_t at)
+static struct item item_at(const struct heap *heap, uint64_t at)
 {
-	return snap_graph_numbers_get(heap->rows, at);
+	uint64_t row = snap_graph_numbers_get(heap->rows, heap->first + at);
+	return (struct item){row, heap->retained != NULL
+					  ? snap_graph_numbers_get(heap->retained, heap->first + at)
+					  : snap_graph_retained(heap->graph, row)};
 }
 
-static uint64_t retained_at(const struct heap *heap, uint64_t at)
+static bool is_better(struct item a, struct item b)
 {
-	return heap->retained != NULL ? snap_graph_numbers_get(heap->retained, at)
-				      : snap_graph_retained(heap->graph, row_at(heap, at));
+	return a.retained != b.retained ? a.retained > b.retained : a.row < b.row;
 }
 
-static bool is_better(const struct heap *heap, uint64_t a, uint64_t b)
+static void put(struct heap *heap, uint64_t at, struct item item)
 {
-	uint64_t left = retained_at(heap, a), right = retained_at(heap, b);
-	return left != right ? left > right : row_at(heap, a) < row_at(heap, b);
-}
-
-static void put(struct heap *heap, uint64_t at, uint64_t row, uint64_t retained)
-{
-	snap_graph_numbers_set(heap->rows, at, row);
+	snap_graph_numbers_set(heap->rows, heap->first + at, item.row);
 	if (heap->retained != NULL)
-		snap_graph_numbers_set(heap->retained, at, retained);
+		snap_graph_numbers_set(heap->retained, heap->first + at, item.retained);
 }
 
-static void swap(struct heap *heap, uint64_t a, uint64_t b)
+/* From the top, which is free, to where it belongs. */
+static void sink(struct heap *heap, struct item item, uint64_t count)
 {
-	uint64_t row = row_at(heap, a), retained = retained_at(heap, a);
-	put(heap, a, row_at(heap, b), retained_at(heap, b));
-	put(heap, b, row, retained);
-}
-
-static void sink(struct heap *heap, uint64_t at, uint64_t count)
-{
-	for (uint64_t child; (child = 2 * at + 1) < count; at = child) {
-		if (child + 1 < count && is_better(heap, child, child + 1))
+	uint64_t at = 0, child;
+	for (; (child = 2 * at + 1) < count; at = child) {
+		struct item next = item_at(heap, child), other = next;
+		if (child + 1 < count)
+			other = item_at(heap, child + 1);
+		if (is_better(next, other)) {
+			next = other;
 			child++;
-		if (!is_better(heap, at, child))
-			return;
-		swap(heap, at, child);
+		}
+		if (!is_better(item, next))
+			break;
+		put(heap, at, next);
 	}
+	put(heap, at, item);
+}
+
+static void rise(struct heap *heap, struct item item, uint64_t at)
+{
+	for (; at > 0; at = (at - 1) / 2) {
+		struct item above = item_at(heap, (at - 1) / 2);
+		if (!is_better(above, item))
+			break;
+		put(heap, at, above);
+	}
+	put(heap, at, item);
 }
 
 static bool is_wanted(const struct heap *heap, uint64_t retained)
 {
-	return heap->count < heap->capacity || retained > heap->worst;
+	return (heap->count < heap->capacity || retained > heap->worst) &&
+	       (heap->first == 0 || retained < heap->least);
 }
 
-static void offer(struct heap *heap, uint64_t row, uint64_t retained)
+static void offer(struct heap *heap, struct item item)
 {
-	if (heap->count == heap->capacity) {
-		put(heap, 0, row, retained);
-		sink(heap, 0, heap->count);
-	} else {
-		uint64_t at = heap->count++;
-		put(heap, at, row, retained);
-		for (; at > 0 && is_better(heap, (at - 1) / 2, at); at = (at - 1) / 2)
-			swap(heap, at, (at - 1) / 2);
-	}
-	heap->worst = retained_at(heap, 0);
+	if (heap->count == heap->capacity)
+		sink(heap, item, heap->count);
+	else
+		rise(heap, item, heap->count++);
+	heap->worst = item_at(heap, 0).retained;
 }
 
 static void offer_all(const struct refs *refs, struct heap *heap)
@@ -80,7 +90,7 @@ static void offer_all(const struct refs *refs, struct heap *heap)
 		uint64_t retained = snap_graph_retained(refs->graph, row);
 		if (is_wanted(heap, retained) &&
 		    (retained > 0 || snap_graph_is_reached(refs->graph, row)))
-			offer(heap, row, retained);
+			offer(heap, (struct item){row, retained});
 	}
 }
 
@@ -98,7 +108,7 @@ static void offer_indexed(struct refs *refs, struct heap *heap)
 		    __builtin_add_overflow(retained, scan_value(&held, 0), &retained))
 			retained = UINT64_MAX;
 		if (is_wanted(heap, retained) && snap_graph_is_reached(refs->graph, held.row))
-			offer(heap, held.row, retained);
+			offer(heap, (struct item){held.row, retained});
 	}
 	enum snap_status status = scan_end(&held, NULL);
 	refs_must(refs, status == SNAP_OK ? scan_end(&object, NULL) : status);
@@ -143,27 +153,41 @@ static void show_heap(struct refs *refs, const struct heap *heap)
 	for (uint64_t i = 0, count; i < heap->count; i += count) {
 		count = heap->count - i < room ? heap->count - i : room;
 		for (uint64_t j = 0; j < count; j++) {
+			struct item item = item_at(heap, i + j);
 			struct line *line = &lines[j];
-			*line = (struct line){row_at(heap, i + j), i + j + 1,
-					      refs_line("retainer")};
+			*line = (struct line){item.row, i + j + 1, refs_line("retainer")};
 			line->line.number = line->number;
-			line->line.retained = retained_at(heap, i + j);
+			line->line.retained = item.retained;
 		}
 		show_lines(refs, lines, (size_t)count);
 	}
 	free(lines);
 }
 
-/* Among the tops of an index; false: they are not enough. */
-static bool read_tops(struct refs *refs, struct heap *heap)
+/* Those that the index has, as far as they are wanted; the heap is for the others. */
+static void read_tops(struct refs *refs, struct heap *heap)
 {
 	struct tops tops;
-	bool is_enough = tops_load(&tops, refs) && tops.count >= heap->capacity;
-	for (; is_enough && heap->count < heap->capacity; heap->count++)
-		put(heap, heap->count, tops.items[heap->count].row,
-		    tops.items[heap->count].retained);
+	uint64_t count = 0;
+	if (tops_load(&tops, refs))
+		count = tops.count < heap->capacity ? tops.count : heap->capacity;
+	for (uint64_t i = 0; i < count; i++)
+		put(heap, i, (struct item){tops.items[i].row, tops.items[i].retained});
+	heap->least = tops.least;
+	heap->first = count;
+	heap->capacity -= count;
 	tops_free(&tops);
-	return is_enough;
+}
+
+static void sort_heap(struct heap *heap)
+{
+	for (uint64_t end = heap->count; end-- > 1;) {
+		struct item last = item_at(heap, end);
+		put(heap, end, item_at(heap, 0));
+		sink(heap, last, end);
+	}
+	heap->count += heap->first;
+	heap->first = 0;
 }
 
 void refs_show_retainers(struct refs *refs)
@@ -174,18 +198,15 @@ void refs_show_retainers(struct refs *refs)
 			    .rows = refs_numbers(refs, capacity, refs->objects),
 			    .capacity = capacity};
 	bool is_indexed = refs_has_index(refs);
-	if (is_indexed)
+	if (is_indexed) {
 		heap.retained = refs_numbers(refs, capacity, REFS_ANY_NUMBER);
-	if (capacity > 0 && !(is_indexed && read_tops(refs, &heap))) {
-		if (is_indexed)
-			offer_indexed(refs, &heap);
-		else
-			offer_all(refs, &heap);
-		for (uint64_t end = heap.count; end-- > 1;) {
-			swap(&heap, 0, end);
-			sink(&heap, 0, end);
-		}
+		read_tops(refs, &heap);
 	}
+	if (heap.capacity > 0 && is_indexed)
+		offer_indexed(refs, &heap);
+	else if (heap.capacity > 0)
+		offer_all(refs, &heap);
+	sort_heap(&heap);
 	show_heap(refs, &heap);
 	snap_graph_numbers_close(heap.retained);
 	snap_graph_numbers_close(heap.rows);
