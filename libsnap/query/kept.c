@@ -66,6 +66,23 @@ static enum snap_status choose_classes(struct side *side, struct snap_error *err
 	return scan_end(&scan, NULL);
 }
 
+/* Patterns of types take duplicates as wholes, or leave them. */
+static enum snap_status choose_duplicates(struct side *side, struct snap_error *error)
+{
+	struct kept *kept = &side->kept;
+	if (!kept->has_duplicates || side->options->pattern_count == 0)
+		return SNAP_OK;
+	kept->has_duplicates = false;
+	if (side->filter.needs_stacks || side->filter.needs_domains)
+		return SNAP_OK;
+	enum snap_status status = choose_classes(side, error);
+	bool is_told = kept->parts != 0;
+	kept->parts = 0;
+	return status == SNAP_OK && is_told
+		       ? libsnap_kept_add_up_duplicates(side, &kept->has_duplicates, error)
+		       : status;
+}
+
 enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *error)
 {
 	const struct snap_query_options *options = side->options;
@@ -81,11 +98,10 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 	side->kept.has_fields = key == SNAP_KEY_FIELD && options->pattern_count == 0 &&
 				snap_reader_row_count(side->reader, SNAP_INDEX_FIELDS) > 0;
 	/* Of what is compared, contents that one object has are told, too. */
-	side->kept.has_duplicates = key == SNAP_KEY_DUPLICATE && options->pattern_count == 0 &&
-				    !side->answer->info.compared &&
+	side->kept.has_duplicates = key == SNAP_KEY_DUPLICATE && !side->answer->info.compared &&
 				    snap_reader_row_count(side->reader, SNAP_INDEX_DUPLICATES) > 0;
 	if (parts_of_key(key) == 0)
-		return SNAP_OK;
+		return choose_duplicates(side, error);
 	status = choose_classes(side, error);
 	if (key == SNAP_KEY_DOMINATOR) {
 		side->kept.has_tops = status == SNAP_OK && side->kept.parts &&

@@ -10,12 +10,61 @@ struct listing {
 	struct side *side;
 	struct libsnap_array items;
 	uint64_t retained; /* by all of them */
+	uint64_t sum;      /* of what those that are kept retain */
 };
+
+/* ---- whether they add up ---- */
+
+/* One that another kind dominates would count twice: if no one does in all, none does in some. */
+enum snap_status libsnap_kept_add_up_duplicates(struct side *side, bool *out,
+						struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_INDEX_DUPLICATE_CONTENT,
+					   SNAP_INDEX_DUPLICATE_RETAINED};
+	uint64_t all = 0, sum = 0;
+	bool fits = true;
+	struct scan scan = scan_begin(side->reader, columns, 2, error);
+	while (scan_next(&scan)) {
+		if (scan_value(&scan, 0) == 0)
+			all = scan_value(&scan, 1);
+		else
+			fits &= !libsnap_add_overflows(sum, scan_value(&scan, 1), &sum);
+	}
+	*out = !side->options->retained || (fits && all == sum);
+	return scan_end(&scan, NULL);
+}
+
+/* ---- what there is ---- */
+
+static enum snap_status note_classes(void *context, uint64_t first, size_t count,
+				     const uint64_t *const *values, struct snap_error *error)
+{
+	(void)error;
+	struct side *side = context;
+	for (size_t i = 0; i < count; i++) {
+		const struct query_row row = {.type = values[0][i]};
+		if (first + i >= side->kept.first_class &&
+		    first + i - side->kept.first_class < side->kept.class_count &&
+		    (values[1][i] != 0 || values[2][i] != 0))
+			libsnap_side_note(side, &row);
+	}
+	return SNAP_OK;
+}
+
+static enum snap_status note_objects(struct side *side, struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_INDEX_CLASS_TYPE, SNAP_INDEX_CLASS_BYTES,
+					   SNAP_INDEX_CLASS_COUNT};
+	if (side->options->pattern_count == 0)
+		return SNAP_OK;
+	return libsnap_query_each_batch(&side->names, columns, 3, note_classes, side, error);
+}
 
 static enum snap_status take_items(void *context, uint64_t first, size_t count,
 				   const uint64_t *const *values, struct snap_error *error)
 {
 	struct listing *listing = context;
+	struct side *side = listing->side;
 	(void)first;
 	for (size_t i = 0; i < count; i++) {
 		const struct duplicate item = {.content = values[0][i],
@@ -23,12 +72,17 @@ static enum snap_status take_items(void *context, uint64_t first, size_t count,
 					       .bytes = values[2][i],
 					       .count = values[3][i],
 					       .retained = values[4][i]};
+		const struct query_row row = {.type = item.type};
 		if (item.content == 0)
 			listing->retained = item.retained;
 		else if (item.count < 2)
 			return libsnap_wrong_index(error);
+		else if (!libsnap_side_keeps(side, &row))
+			continue;
+		else if (libsnap_add_overflows(listing->sum, item.retained, &listing->sum))
+			return libsnap_too_much(error);
 		else if (!libsnap_array_add(&listing->items, &item))
-			return libsnap_budget_fail(&listing->side->answer->budget, error);
+			return libsnap_budget_fail(&side->answer->budget, error);
 	}
 	return SNAP_OK;
 }
@@ -123,9 +177,12 @@ enum snap_status libsnap_kept_add_duplicates(struct side *side, struct snap_erro
 		status = libsnap_budget_array(budget, &answer->retained[side->number], 0,
 					      sizeof(uint64_t), error);
 	if (status == SNAP_OK)
+		status = note_objects(side, error);
+	if (status == SNAP_OK)
 		status = add_items(&listing, error);
 	if (status == SNAP_OK && side->options->retained)
-		answer->info.retained = listing.retained;
+		answer->info.retained =
+			side->options->pattern_count ? listing.sum : listing.retained;
 	libsnap_array_end(&listing.items);
 	return status;
 }

@@ -452,6 +452,8 @@ static inline bool libsnap_is_kept(const struct side *side)
 enum snap_status libsnap_kept_add(struct side *, libsnap_take_row *take, struct snap_error *);
 enum snap_status libsnap_kept_add_fields(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_add_duplicates(struct side *, struct snap_error *);
+/* Whether what some duplicates retain together is what they retain one by one. */
+enum snap_status libsnap_kept_add_up_duplicates(struct side *, bool *, struct snap_error *);
 enum snap_status libsnap_kept_paths(struct side *, struct snap_error *);
 enum snap_status libsnap_kept_roots(struct side *, struct snap_error *);
 /* owners.are_cut, if those that are asked for are among the tops. */

@@ -27,6 +27,10 @@ compare() {
 	ask "$plain" "$indexed" sh -c 'exec snap-diff --all -k dominator "$0" "$0"'
 	ask "$plain" "$indexed" snap-top -k dominator -n 3
 	ask "$plain" "$indexed" snap-top -k duplicate -n 1
+	for key in type:a type:s 'type:*' 'type:a[!r]*' function:f; do
+		ask "$plain" "$indexed" snap-top -k duplicate -i "$key" --format=tsv
+		ask "$plain" "$indexed" snap-top --retained -k duplicate -x "$key" --format=json
+	done
 	ask "$plain" "$indexed" snap-top --retained -k duplicate --sort count --limit 0 --format=json
 	for key in bytes count average; do
 		ask "$plain" "$indexed" snap-top -k dominator --sort $key
@@ -42,6 +46,9 @@ compare() {
 	ask "$plain" "$indexed" snap-refs --suspects
 	ask "$plain" "$indexed" snap-refs --suspects --threshold 3 --format=tsv
 	ask "$plain" "$indexed" snap-refs --dominators --limit 5
+	for key in 1 17 41; do
+		ask "$plain" "$indexed" snap-refs --dominators --limit $key --format=tsv
+	done
 	ask "$plain" "$indexed" snap-refs --dominators --limit 4000 --format=tsv
 	ask "$plain" "$indexed" snap-refs --dominators --weak --limit 4000 --format=tsv
 	ask "$plain" "$indexed" snap-refs --dominators --limit 0 --format=tsv
