@@ -82,17 +82,6 @@ static const char *status_of(const struct snap_answer_row *row)
 	return row->is_new ? "new" : row->is_gone ? "gone" : is_unchanged(row) ? "same" : "changed";
 }
 
-static uint64_t count_changed(struct snap_answer *answer, const struct snap_answer_info *info)
-{
-	uint64_t changed = 0;
-	for (uint64_t i = 0; i < info->row_count; i++) {
-		struct snap_answer_row row;
-		snap_answer_sums(answer, i, &row);
-		changed += !is_unchanged(&row);
-	}
-	return changed;
-}
-
 /* The rows that are not printed; of those that did not change nothing is said. */
 static void print_others(struct print_table *table, const struct snap_answer_info *info,
 			 uint64_t others, const struct change *shown)
@@ -116,7 +105,8 @@ static struct change print_changes(struct print_table *table, struct snap_answer
 	struct buffer scratch = {0};
 	struct change shown = {0, 0, 0};
 	size_t first = measures(info);
-	for (uint64_t i = 0; i < info->row_count && shown.rows < limit; i++) {
+	uint64_t rows = all ? info->row_count : info->changed_count;
+	for (uint64_t i = 0; shown.rows < rows && shown.rows < limit; i++) {
 		struct snap_answer_row row;
 		snap_answer_sums(answer, i, &row);
 		if (!all && is_unchanged(&row))
@@ -136,7 +126,7 @@ static struct change print_changes(struct print_table *table, struct snap_answer
 }
 
 static void print_rows(struct snap_answer *answer, const struct snap_answer_info *info,
-		       const struct diff_options *given, uint64_t changed, size_t broken)
+		       const struct diff_options *given, size_t broken)
 {
 	struct print_column columns[MEASURES + ROWS_MAX_KEY_COLUMNS];
 	measure_columns(info, columns);
@@ -144,14 +134,14 @@ static void print_rows(struct snap_answer *answer, const struct snap_answer_info
 	size_t count = first + rows_key_columns(info->key, columns + first);
 	struct print_table *table = print_begin("snap-diff/1", columns, count);
 	rows_notes(table, info);
-	print_note_number(table, "changed_count", changed);
+	print_note_number(table, "changed_count", info->changed_count);
 	if (given->fail.count) {
 		print_note_number(table, "rule_count", given->fail.count);
 		print_note_number(table, "broken_rule_count", broken);
 	}
 	struct change shown =
 		print_changes(table, answer, info, given->all, rows_limit(&given->rows));
-	uint64_t others = (given->all ? info->row_count : changed) - shown.rows;
+	uint64_t others = (given->all ? info->row_count : info->changed_count) - shown.rows;
 	if (others && (cli_common.format == CLI_TABLE || cli_common.format == CLI_MARKDOWN))
 		print_others(table, info, others, &shown);
 	struct print_cell cells[MEASURES + ROWS_MAX_KEY_COLUMNS];
@@ -198,14 +188,27 @@ static void check_runtimes(struct snap_reader *old_reader, const char *old_file,
 		      old_file, new_file, (int)was_size, was, (int)is_size, is));
 }
 
+/* Rows that did not change are printed for people and programs if they
+ * are asked for, always in forms of others, and rules may be of them. */
+static void want_changed(struct rows_question *question, const struct diff_options *given)
+{
+	bool is_table = cli_common.format != CLI_PPROF && cli_common.format != CLI_TRACEMALLOC &&
+			cli_common.format != CLI_FOLDED;
+	if (given->all || given->fail.count > 0 || !is_table)
+		return;
+	question->options.changed_only = true;
+	question->options.max_rows = rows_limit(&given->rows);
+}
+
 /* Asks the library; ends the process if the two cannot be compared. */
 static struct snap_answer *compare(const char *old_file, const char *new_file,
-				   const struct rows_options *rows, const struct rules *rules,
+				   const struct diff_options *given, const struct rules *rules,
 				   struct rows_question *question)
 {
 	struct snap_reader *old_reader = cli_open(old_file), *new_reader = cli_open(new_file);
 	check_runtimes(old_reader, old_file, new_reader, new_file);
-	rows_question(question, rows, old_reader, new_reader);
+	rows_question(question, &given->rows, old_reader, new_reader);
+	want_changed(question, given);
 	rules_check_key(rules, question->options.key, question->options.retained);
 	struct snap_answer *answer;
 	struct snap_error error;
@@ -247,11 +250,10 @@ int main(int argc, char **argv)
 
 	struct rules rules = rules_parse(&given.fail);
 	struct rows_question question;
-	struct snap_answer *answer = compare(files[0], files[1], &given.rows, &rules, &question);
+	struct snap_answer *answer = compare(files[0], files[1], &given, &rules, &question);
 	struct snap_answer_info info;
 	snap_answer_info(answer, &info);
 	rows_warn(&info, question.options.pattern_count > 0, files[1], files[0]);
-	uint64_t changed = count_changed(answer, &info);
 	size_t broken = rules_judge(&rules, answer);
 	if (broken == SIZE_MAX)
 		return CLI_TROUBLE;
@@ -260,10 +262,10 @@ int main(int argc, char **argv)
 	else if (cli_common.format == CLI_TRACEMALLOC || cli_common.format == CLI_FOLDED)
 		rows_print_lines(answer, &info, question.options.order, rows_limit(&given.rows));
 	else
-		print_rows(answer, &info, &given, changed, broken);
+		print_rows(answer, &info, &given, broken);
 	struct snap_error error;
 	if (snap_answer_check(answer, &error) != SNAP_OK)
 		return cli_report(files[1], &error);
 	snap_answer_free(answer);
-	return cli_finish(broken || (given.exit_code && changed) ? CLI_NO : CLI_YES);
+	return cli_finish(broken || (given.exit_code && info.changed_count) ? CLI_NO : CLI_YES);
 }

@@ -144,6 +144,8 @@ struct snap_query_options {
 	bool errors;
 	/* That may run: as of a graph (snap_graph.h). */
 	unsigned threads;
+	/* of a comparison: no row that did not change will be asked for, though all count */
+	bool changed_only;
 };
 #define SNAP_QUERY_OPTIONS_INIT { .struct_size = sizeof(struct snap_query_options) }
 
@@ -172,6 +174,7 @@ struct snap_answer_info {
 	bool by_average;
 	bool scanned;              /* objects were read, not totals alone */
 	uint64_t row_count;
+	uint64_t changed_count;    /* of a comparison: rows whose sums are not the same */
 	uint64_t bytes, count;     /* of all objects kept, each counted once; of the new snapshot */
 	uint64_t old_bytes, old_count;
 	uint64_t sampling_interval_bytes; /* of the new snapshot */

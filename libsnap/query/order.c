@@ -160,11 +160,25 @@ static enum snap_status add_group(struct number_sort *sort, struct snap_answer *
 	return libsnap_number_sort_add(sort, numbers, (size_t)(end - numbers), group, error);
 }
 
+static bool is_changed(struct snap_answer *answer, uint32_t group)
+{
+	union measure old = libsnap_sum_at(answer, 0, group),
+		      now = libsnap_sum_at(answer, 1, group);
+	return old.exact.bytes != now.exact.bytes || old.exact.count != now.exact.count ||
+	       libsnap_retained_at(answer, 0, group) != libsnap_retained_at(answer, 1, group);
+}
+
+static bool is_asked_for(struct snap_answer *answer, uint32_t group)
+{
+	return libsnap_group_is_told(answer, group) &&
+	       (!answer->changed_only || is_changed(answer, group));
+}
+
 static void choose_groups(struct chosen *chosen, struct snap_answer *answer)
 {
 	for (uint32_t group = 0; chosen->heap && group < answer->space.groups.count; group++) {
 		uint64_t numbers[SORT_NUMBERS];
-		if (!libsnap_group_is_told(answer, group))
+		if (!is_asked_for(answer, group))
 			continue;
 		put_sums(numbers, answer, group);
 		libsnap_chosen_offer(chosen, numbers);
@@ -185,6 +199,10 @@ static enum snap_status sort_groups(struct number_sort *sort, struct snap_answer
 		if (!libsnap_group_is_told(answer, group))
 			continue;
 		told++;
+		bool changed = answer->info.compared && is_changed(answer, group);
+		answer->info.changed_count += changed;
+		if (answer->changed_only && !changed)
+			continue;
 		put_sums(numbers, answer, group);
 		if (!libsnap_chosen_has(&chosen, numbers))
 			continue;

@@ -185,6 +185,7 @@ static struct snap_answer *new_answer(const struct snap_query_options *options, 
 	answer->info.has_errors = options->errors;
 	answer->order = options->order;
 	answer->max_rows = options->max_rows;
+	answer->changed_only = options->changed_only && side_count == 2;
 	return answer;
 }
 

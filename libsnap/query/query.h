@@ -229,7 +229,8 @@ struct snap_answer {
 	uint64_t untold;             /* rows that count, but were not asked for: see max_rows */
 	struct query_row all_owners; /* then: their sums */
 	enum snap_order order;
-	uint64_t max_rows; /* as in the options */
+	uint64_t max_rows; /* as in the options; so is this */
+	bool changed_only;
 	/* measures by group: of the only or old and the new one */
 	struct libsnap_array sides[2];
 	/* bytes by group; this and fills as far as the side knew groups */

@@ -20,11 +20,14 @@ compare() {
 		ask "$plain" "$indexed" snap-top --retained -k $key
 		ask "$plain" "$indexed" snap-top --retained --format=tsv -k $key
 		ask "$plain" "$indexed" snap-diff --retained --all -k $key "$plain"
+		ask "$plain" "$indexed" snap-diff --retained -n 2 -k $key other.snap
 		ask "$plain" "$indexed" snap-top -k $key
 		ask "$plain" "$indexed" snap-top --retained -k $key -i 'type:a' -i 'function:f'
 		ask "$plain" "$indexed" snap-top --retained -k $key --all-frames -x 'x.c:1' -x 'domain:1:type:*a*'
 	done
 	ask "$plain" "$indexed" sh -c 'exec snap-diff --all -k dominator "$0" "$0"'
+	ask "$plain" "$indexed" snap-diff -k dominator other.snap
+	ask "$plain" "$indexed" snap-diff -k dominator -n 3 --format=tsv other.snap
 	ask "$plain" "$indexed" snap-top -k dominator -n 3
 	ask "$plain" "$indexed" snap-top -k duplicate -n 1
 	for key in type:a type:s 'type:*' 'type:a[!r]*' function:f; do
@@ -72,6 +75,9 @@ compare() {
 	done
 	targets="type:a row:1" ask "$plain" "$indexed" snap-refs
 }
+
+# What each is compared with.
+python3 "$top/tests/index/random_graph.py" 99 | snap-make -o other.snap -
 
 # Graphs at random: with cycles, garbage, weak references, tails, several roots, stacks, and types of one name.
 seed=0

@@ -407,9 +407,47 @@ static bool compared_right(struct snap_answer *answer)
 	       near(wanted_old.bytes, info.old_bytes, false);
 }
 
+static bool is_changed(const struct snap_answer_row *row)
+{
+	return row->bytes != row->old_bytes || row->count != row->old_count;
+}
+
+/* Those who want the first rows that changed get the same ones as those who want all. */
+static bool same_changed(struct snap_reader *old_reader, struct snap_reader *reader,
+			 struct snap_query_options options)
+{
+	struct snap_answer *all, *first;
+	struct snap_answer_info info, info_of_first;
+	uint64_t changed = 0;
+	options.order = (enum snap_order)below(3);
+	REQUIRE(snap_query_compare(&all, old_reader, reader, &options, NULL) == SNAP_OK);
+	options.changed_only = true;
+	options.max_rows = 1 + (uint64_t)below(9);
+	REQUIRE(snap_query_compare(&first, old_reader, reader, &options, NULL) == SNAP_OK);
+	snap_answer_info(all, &info);
+	snap_answer_info(first, &info_of_first);
+	bool good = info.row_count == info_of_first.row_count && info.bytes == info_of_first.bytes;
+	for (uint64_t i = 0; good && i < info.row_count; i++) {
+		struct snap_answer_row row;
+		char key[KEY_SIZE], key_of_first[KEY_SIZE];
+		snap_answer_row(all, i, &row);
+		row_key(info.key, &row, key);
+		if (!is_changed(&row) || changed++ >= options.max_rows)
+			continue;
+		good = same_sums(first, changed - 1, &row);
+		snap_answer_row(first, changed - 1, &row);
+		row_key(info.key, &row, key_of_first);
+		good &= !strcmp(key, key_of_first);
+	}
+	good &= changed == info.changed_count && changed == info_of_first.changed_count;
+	snap_answer_free(all);
+	snap_answer_free(first);
+	return good;
+}
+
 static void check_comparisons(void)
 {
-	bool good = true;
+	bool good = true, good_changed = true;
 	for (int round = 0; round < 20 && good; round++) {
 		struct heap old, now;
 		make_heap(&old);
@@ -434,6 +472,7 @@ static void check_comparisons(void)
 				       SNAP_OK &&
 			       compared_right(answer);
 			snap_answer_free(good ? answer : NULL);
+			good_changed &= same_changed(old_reader, reader, options);
 		}
 		snap_reader_close(old_reader);
 		snap_reader_close(reader);
@@ -441,6 +480,7 @@ static void check_comparisons(void)
 		free(bytes.at);
 	}
 	CHECK_NAMED(good, "comparisons, also with totals alone, agree with two naive sums");
+	CHECK_NAMED(good_changed, "the first rows that changed are those of all rows");
 }
 
 int main(void)
