@@ -19,7 +19,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("snap", "heap snapshots")
     group.addoption("--snap-dir", metavar="DIR", help="write a snapshot after each test to DIR")
     group.addoption("--snap-leaks", action="store_true",
-                    help="run each test %d times, and fail it if objects of a type are more after each run" % RUNS)
+                    help="run each test %d times, and fail it if objects of a type that the collector tracks are more after each run" % RUNS)
 
 
 def _file_name(item):
