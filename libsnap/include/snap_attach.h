@@ -45,7 +45,7 @@ struct snap_attach {
 	uint64_t sample_bytes, growth_bytes, interval_ns, depth, limit_percent;
 	int32_t signal;
 	uint8_t peak, references, mapped, spare;
-	char message[SNAP_ATTACH_MESSAGE]; /* one line */
+	char message[SNAP_ATTACH_MESSAGE]; /* one line; of DONE: how it was not done at first, or none */
 	/* absolute, as the process sees it; of START a pattern, of
 	 * END and TAKE of the tracker what START had, to be read */
 	char output[SNAP_ATTACH_PATH];

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -79,13 +80,13 @@ static void program_name(char *out, size_t size)
 /* ---- the snapshot ---- */
 
 /* With the interpreter's lock held only until the child is there. */
-static bool dump(bool plain, struct py_fork *forked)
+static bool dump(const char *died, struct py_fork *forked)
 {
 	char program[4096];
 	struct py_options options = {.path = snap_python_attach.output,
 				     .descriptor = -1,
 				     .graph = true,
-				     .plain = plain,
+				     .died = died,
 				     .program = program,
 				     .thread_names = thread_names()};
 	options.trace_limit = trace_limit();
@@ -98,9 +99,21 @@ static bool dump(bool plain, struct py_fork *forked)
 	return done;
 }
 
-/* False: the child died. */
+static void say_death(int wait_status)
+{
+	static const char who[] = "the child process that writes the snapshot";
+	const int number = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+	char how[128] = "ended early";
+	if (number)
+		snprintf(how, sizeof(how), "was killed by signal %d (%s)", number,
+			 strsignal(number));
+	snprintf(snap_python_attach.message, sizeof(snap_python_attach.message), "%s %s", who, how);
+}
+
+/* False: the child died, which is said. */
 static bool wait_for(const struct py_fork *forked, struct py_outcome *outcome)
 {
+	int wait_status = 0;
 	struct pollfd end = {.fd = forked->result, .events = POLLIN};
 	size_t got = 0;
 	while (got < sizeof(*outcome) && poll(&end, 1, CHILD_MS) == 1) {
@@ -112,24 +125,24 @@ static bool wait_for(const struct py_fork *forked, struct py_outcome *outcome)
 	if (got < sizeof(*outcome))
 		kill(forked->child, SIGKILL);
 	close(forked->result);
-	while (waitpid(forked->child, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(forked->child, &wait_status, 0) < 0 && errno == EINTR)
 		continue;
+	if (got < sizeof(*outcome))
+		say_death(wait_status);
 	return got == sizeof(*outcome);
 }
 
-static bool dump_and_wait(bool plain, bool *died)
+static bool dump_and_wait(const char *other_died, bool *died)
 {
 	struct py_fork forked;
 	struct py_outcome outcome;
 	*died = false;
-	if (!dump(plain, &forked))
+	if (!dump(other_died, &forked))
 		return false;
 	Py_BEGIN_ALLOW_THREADS *died = !wait_for(&forked, &outcome);
 	Py_END_ALLOW_THREADS outcome.message[sizeof(outcome.message) - 1] = '\0';
 	if (!*died && outcome.status != SNAP_OK)
 		say(outcome.message);
-	if (*died)
-		say("the child process that writes the snapshot died");
 	return !*died && outcome.status == SNAP_OK;
 }
 
@@ -137,11 +150,14 @@ static bool dump_and_wait(bool plain, bool *died)
  * frame by which private structures can be tried. */
 static PyObject *take(PyObject *module, PyObject *unused)
 {
-	bool died, done = dump_and_wait(false, &died);
+	bool died, done = dump_and_wait(NULL, &died);
+	char how[SNAP_ATTACH_MESSAGE];
 	(void)module;
 	(void)unused;
-	if (died)
-		done = dump_and_wait(true, &died);
+	if (died) {
+		memcpy(how, snap_python_attach.message, sizeof(how));
+		done = dump_and_wait(how, &died);
+	}
 	return PyBool_FromLong(done);
 }
 

@@ -393,7 +393,7 @@ static void mark_garbage(struct py_walk *w)
 /* Where the process has died of something, it is tried without. */
 static unsigned threads_of(const struct py_options *options)
 {
-	return options->plain ? 1 : 2;
+	return options->died ? 1 : 2;
 }
 
 static void write_graph(struct py_walk *w)
@@ -444,6 +444,8 @@ static void set_properties(struct py_walk *w)
 		set_property(w, "sampled_stacks_interval", text);
 	if (w->options->graph && !w->layouts)
 		set_property(w, "layouts", "unknown");
+	if (w->options->died)
+		set_property(w, "made_again", w->options->died);
 }
 
 #define LEVEL 1 /* an eighth less time than 3 takes, for files that are a thirtieth larger */
@@ -482,7 +484,7 @@ void py_dump(struct py_walk *w, const struct py_options *options)
 	w->sizeof_name = PyUnicode_FromString("__sizeof__");
 	w->module_name = PyUnicode_FromString("__module__");
 	py_sizes_init(w);
-	w->layouts = !options->plain && py_layouts_hold();
+	w->layouts = !options->died && py_layouts_hold();
 	open_writer(w, &allocator);
 	set_properties(w);
 	if (options->graph)

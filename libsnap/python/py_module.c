@@ -9,22 +9,23 @@
 
 PyDoc_STRVAR(
 	start_dump_doc,
-	"start_dump(path, descriptor, program, threads, graph, traces, trace_limit, hashes, keys, plain)\n"
+	"start_dump(path, descriptor, program, threads, graph, traces, trace_limit, hashes, keys, died)\n"
 	"--\n\n"
 	"Forks a child that writes a snapshot.  Returns its pid, a descriptor from which its outcome\n"
-	"can be read, and for how many seconds this process stood still.");
+	"can be read, and for how many seconds this process stood still.  died: how another child did, or\n"
+	"None.");
 
 static PyObject *start_dump(PyObject *module, PyObject *arguments)
 {
 	struct py_options options = {0};
 	struct py_fork forked;
 	PyObject *path, *threads;
-	int graph, traces, hashes, keys, plain;
+	int graph, traces, hashes, keys;
 	Py_ssize_t limit;
 	(void)module;
-	if (!PyArg_ParseTuple(arguments, "OisO!ppnppp:start_dump", &path, &options.descriptor,
+	if (!PyArg_ParseTuple(arguments, "OisO!ppnppz:start_dump", &path, &options.descriptor,
 			      &options.program, &PyDict_Type, &threads, &graph, &traces, &limit,
-			      &hashes, &keys, &plain))
+			      &hashes, &keys, &options.died))
 		return NULL;
 	if (path != Py_None && !PyBytes_Check(path))
 		return PyErr_Format(PyExc_TypeError, "path must be bytes or None");
@@ -35,7 +36,6 @@ static PyObject *start_dump(PyObject *module, PyObject *arguments)
 	options.trace_limit = (size_t)limit;
 	options.hashes = hashes;
 	options.keys = keys;
-	options.plain = plain;
 	if (!py_fork_dump(&options, &forked))
 		return PyErr_SetFromErrno(PyExc_OSError);
 	return Py_BuildValue("iid", (int)forked.child, forked.result, forked.stopped_seconds);

@@ -188,7 +188,8 @@ struct py_options {
 	const char *path; /* or NULL */
 	int descriptor;   /* if there is no path */
 	bool graph, traces, hashes, keys;
-	bool plain;                 /* private structures are not to be read */
+	/* how a child died that read private structures; they are not to be read then */
+	const char *died;
 	const char *program, *time; /* properties */
 	PyObject *thread_names;     /* dict of ident: name, or NULL */
 	size_t trace_limit;         /* frames that are kept of a stack */

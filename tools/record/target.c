@@ -181,5 +181,9 @@ bool target_wait(struct attached *a)
 	a->said.output[sizeof a->said.output - 1] = '\0';
 	if (state == SNAP_ATTACH_FAILED)
 		cli_fail("process %d: %s", (int)a->process->pid, a->said.message);
+	else if (a->said.message[0])
+		cli_warn(
+			"process %d: %s; another one wrote it without the labels of what instances and running functions hold",
+			(int)a->process->pid, a->said.message);
 	return state == SNAP_ATTACH_DONE;
 }

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import tracemalloc
+import warnings
 
 from . import _snap
 
@@ -61,8 +62,7 @@ class Pending:
 
     def _raise(self, wait_status):
         if len(self._said) < _snap.OUTCOME_SIZE:
-            how = "was killed by signal %d" % (wait_status & 0x7F) if wait_status & 0x7F else "ended early"
-            raise _ChildDied("the child process that writes the snapshot " + how)
+            raise _ChildDied("the child process that writes the snapshot " + _how_it_ended(wait_status & 0x7F))
         status, number, message = _snap.outcome(self._said)
         if status == "ok":
             return
@@ -85,6 +85,10 @@ class _ChildDied(OSError):
     pass
 
 
+def _how_it_ended(number):
+    return "was killed by signal %d (%s)" % (number, signal.strsignal(number)) if number else "ended early"
+
+
 def _thread_names():
     threading = sys.modules.get("threading")
     active = list(getattr(threading, "_active", {}).items())
@@ -95,14 +99,14 @@ def _trace_limit():
     return _snap.trace_limit() or (tracemalloc.get_traceback_limit() if tracemalloc.is_tracing() else 0)
 
 
-def _start(file, graph, traces, hashes, keys, plain):
+def _start(file, graph, traces, hashes, keys, died=None):
     is_descriptor = isinstance(file, int)
     path = None if is_descriptor else os.fsencode(file)
     limit = _trace_limit() if traces else 0
     program = sys.argv[0] if getattr(sys, "argv", None) else sys.executable or ""
     program = program.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
     return Pending(file, _snap.start_dump(path, file if is_descriptor else -1, program, _thread_names(),
-                                          graph, traces, limit, hashes, keys, plain))
+                                          graph, traces, limit, hashes, keys, died))
 
 
 def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
@@ -116,22 +120,33 @@ def dump(file, *, graph=True, traces=None, hashes=False, keys=False, wait=True):
     wait    False: do not wait for the child; returns a Pending.
 
     A file that is there is replaced when the new one is whole.  Raises OSError, ValueError or MemoryError with the reason.
+    If the child dies, another one makes the snapshot without private structures: a RuntimeWarning says so.
     """
+    done = _dump(file, graph, traces, hashes, keys, wait)
+    if isinstance(done, str):
+        warnings.warn(done, RuntimeWarning, stacklevel=2)
+        return None
+    return done
+
+
+def _dump(file, graph=True, traces=None, hashes=False, keys=False, wait=True):
+    """Returns a Pending if it does not wait; or what dump() is to warn of, if anything."""
     if traces is None:
         traces = _trace_limit() > 0
     if traces and not _trace_limit():
         raise ValueError("traces: neither snap.start() nor tracemalloc is tracing")
     if not graph and not traces:
         raise ValueError("nothing to write: neither graph nor traces")
-    pending = _start(file, graph, traces, hashes, keys, False)
+    pending = _start(file, graph, traces, hashes, keys)
     if not wait:
         return pending
     try:
         pending.wait()
-    except _ChildDied:
+    except _ChildDied as e:
         if isinstance(file, int):
             raise
-        _start(file, graph, traces, hashes, keys, True).wait()
+        _start(file, graph, traces, hashes, keys, str(e)).wait()
+        return "%s; another one wrote it without the labels of what instances and running functions hold" % e
     except BaseException:
         pending.cancel()
         raise
@@ -143,6 +158,17 @@ def _reason(error):
     return getattr(error, "strerror", None) or error
 
 
+def _dump_and_say(path, **options):
+    """Says on standard error what is not as it should be; False: there is no snapshot."""
+    try:
+        said, done = _dump(path, **options), True
+    except (OSError, ValueError, MemoryError) as e:
+        said, done = _reason(e), False
+    if said:
+        print("snap: %s: %s" % (path, said), file=sys.stderr)
+    return done
+
+
 def _numbered(path, number):
     root, extension = os.path.splitext(path)
     return "%s.%d%s" % (root, number, extension)
@@ -152,11 +178,7 @@ def _watch(file, options):
     number = 0
     while _snap.wait_signal():
         number += 1
-        path = _numbered(file, number)
-        try:
-            dump(path, **options)
-        except (OSError, ValueError, MemoryError) as e:
-            print("snap: %s: %s" % (path, _reason(e)), file=sys.stderr)
+        _dump_and_say(_numbered(file, number), **options)
 
 
 def _arm(number, file, **options):

@@ -85,14 +85,8 @@ def _run(options, code, known):
 
 
 def _write(options, owner):
-    if os.getpid() != owner:  # a child of the program
-        return True
-    try:
-        snap.dump(options.output, hashes=options.hashes)
-    except (OSError, ValueError, MemoryError) as e:
-        print("snap: %s: %s" % (options.output, snap._reason(e)), file=sys.stderr)
-        return False
-    return True
+    # Not in a child of the program.
+    return os.getpid() != owner or snap._dump_and_say(options.output, hashes=options.hashes)
 
 
 def main():

@@ -20,7 +20,7 @@ void churn(int n)
 	}
 }
 TEXT
-${CC:-cc} -O2 -shared -fPIC churn.c -o churn.so
+${CC:-cc} -O2 -shared -fPIC churn.c "$here/dies.c" -pthread -o churn.so
 export CHURN=$work/churn.so
 
 # start PYTHON KIND: sets $target.
@@ -29,7 +29,7 @@ start() {
 	"$1" "$here/attach_target.py" "$2" started >"said" 2>&1 &
 	target=$!
 	await test -e started
-	case $2 in idle | blocked | epoll) await waits ;; esac
+	case $2 in idle | dies | blocked | epoll) await waits ;; esac
 }
 
 waits() { grep -qs "^State:.S" "/proc/$target/status"; }
@@ -46,6 +46,7 @@ attach() {
 	done
 }
 
+killed="the child process that writes the snapshot was killed by signal 9 (Killed)"
 for entry in "${pythons[@]}"; do
 	version=${entry%% *} python=${entry#* }
 	ok "CPython $version: builds" build_for "$python"
@@ -57,5 +58,13 @@ for entry in "${pythons[@]}"; do
 		wait "$target"
 		is "$?, $(sed 's/[0-9]* threads/N threads/' said)" "0, alive, N threads, left []" "CPython $version, $kind: it goes on"
 	done
+	start "$python" dies
+	is "$(snap-record --pid "$target" -o taken.snap --take 2>&1)" \
+		"snap-record: process $target: $killed; another one wrote it without the labels of what instances and running functions hold" \
+		"CPython $version: a child that dies is told of"
+	is "$(snap-info --properties --format=tsv taken.snap | grep -e layouts -e made_again)" "layouts	unknown
+made_again	$killed" "CPython $version: and in the snapshot, which another made"
+	kill "$target"
+	wait "$target"
 done
 done_testing

@@ -61,6 +61,11 @@ def sleep(name):
         time.sleep(1000)
 
 
+def dies(name):
+    ctypes.CDLL(os.environ["CHURN"]).die()
+    sleep(name)
+
+
 def accept(name):
     server = socket.socket()
     server.bind(("127.0.0.1", 0))
@@ -78,6 +83,7 @@ def epoll(name):
 KINDS = {
     "idle": [sleep],
     "busy": [busy],
+    "dies": [dies],
     "malloc": [spin, spin_free],
     "gc": [collect],
     "threads": [busy, busy, busy, busy],

@@ -25,6 +25,11 @@ listening.listen()
 open("ready", "w").close()
 listening.accept()
 END
+${CC:-cc} -O2 -shared -fPIC "$top/tests/real/python/dies.c" -pthread -o dies.so
+echo 'import ctypes; ctypes.CDLL("./dies.so").die()' >dies.py
+is "$("$python" -W error -m snap -o dies.snap dies.py 2>&1)" "snap: dies.snap: the child process that writes the snapshot was killed by \
+signal 9 (Killed); another one wrote it without the labels of what instances and running functions hold" "a child that dies is told of"
+is "$(snap-info --properties --format=tsv dies.snap | grep ^layouts)" "layouts	unknown" "and another writes the snapshot"
 status 3 "a program keeps its exit status" "$python" -m snap -o end.snap program.py one two
 ok "its snapshot is good" snap-info --verify end.snap
 is "$(snap-top -k path --format=tsv end.snap | cut -f2,4 | grep KEPT | head -1)" \

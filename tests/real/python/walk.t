@@ -19,6 +19,7 @@ static void *run(void *going)
 int begin(int *going) { return pthread_create(&thread, NULL, run, going); }
 int end(void) { return pthread_join(thread, NULL); }
 TEXT
+cat "$here/dies.c" >>"$work/frees.c"
 ${CC:-cc} -O1 -shared -fPIC "$work/frees.c" -o "$work/frees.so"
 
 # Runs the scripts, which print TAP without numbers.
