@@ -402,7 +402,7 @@ static void describe_moment(struct picture *p, enum track_reason reason)
 						 &p->error);
 }
 
-static void describe_recording(struct picture *p, uint64_t duplicates)
+static void describe_recording(struct picture *p)
 {
 	property(p, "runtime", "native");
 	property(p, "producer", "snap-record " SNAP_VERSION);
@@ -425,8 +425,8 @@ static void describe_recording(struct picture *p, uint64_t duplicates)
 		property(p, "unseen_allocator", "malloc");
 	if (track_lost.blocks)
 		number_property(p, "lost_blocks", track_lost.blocks);
-	if (duplicates)
-		number_property(p, "lost_frees", duplicates);
+	if (p->lost_frees)
+		number_property(p, "lost_frees", p->lost_frees);
 }
 
 static bool read_mapped(struct picture *p)
@@ -486,15 +486,14 @@ static enum snap_status open_writer(struct picture *p, bool append,
 
 static void write_picture(struct picture *p, enum track_reason reason)
 {
-	uint64_t duplicates = 0;
-	if (!track_blocks_each(add_block, p, &duplicates) && p->status == SNAP_OK)
+	if (!track_blocks_each(add_block, p, &p->lost_frees) && p->status == SNAP_OK)
 		p->status = SNAP_NO_MEMORY;
 	add_others(p, UINTPTR_MAX);
 	track_picture_roots(p);
 	add_mappings(p);
 	describe_program(p);
 	describe_moment(p, reason);
-	describe_recording(p, duplicates);
+	describe_recording(p);
 	if (p->status == SNAP_OK)
 		p->status = snap_writer_finish(p->writer, NULL, &p->error);
 	else
@@ -513,12 +512,12 @@ static int open_report(void)
 }
 
 /* What became of it. */
-static void tell(int report, const char *reason)
+static void tell(int report, const char *reason, bool lost_frees)
 {
 	static char line[TRACK_PATH + sizeof((struct snap_error *)0)->message];
 	if (report < 0)
 		return;
-	char what = reason ? '-' : track_lost.allocator ? '?' : '+';
+	char what = reason ? '-' : track_lost.allocator ? '?' : lost_frees ? '!' : '+';
 	int size = snprintf(line, sizeof line, "%c%s%s%s\n", what, track_output, reason ? ": " : "",
 			    reason ? reason : "");
 	if (write(report, line, (size_t)size) == size)
@@ -548,9 +547,11 @@ _Noreturn void track_child(enum track_reason reason, bool append)
 		p->status = open_writer(p, append, &allocator);
 	if (p->status == SNAP_OK)
 		write_picture(p, reason);
-	tell(report, p->status == SNAP_OK ? NULL
-		     : *p->error.message  ? p->error.message
-					  : "no memory");
+	tell(report,
+	     p->status == SNAP_OK ? NULL
+	     : *p->error.message  ? p->error.message
+				  : "no memory",
+	     p->lost_frees != 0);
 	for (;;)
 		syscall(SYS_exit_group, p->status != SNAP_OK);
 }

@@ -23,7 +23,7 @@ struct picture {
 	struct picture_site *sites;     /* by node, of those that blocks have */
 	uint32_t *modules;              /* by number: id */
 	struct picture_thread *threads; /* by number */
-	uint64_t bytes, count;
+	uint64_t bytes, count, lost_frees;
 	uint64_t resident;           /* of the program, before the child took memory of its own */
 	struct track_mapped *mapped; /* by ascending address */
 	size_t mapped_count, mapped_next;

@@ -221,4 +221,28 @@ is "$(snap-record -o brings.snap ./brings 2>brings.err; echo "$?")" "as before
 6" "a program with an allocator inside: prints and ends as before"
 ok "it is said" grep -q 'brings malloc itself' brings.err
 is "$(snap-info brings.snap | sed -n 's/^state *//p')" partial,exact "and the snapshot says so"
+
+# What is loaded with RTLD_DEEPBIND frees past the recorder.
+printf '#include <stdlib.h>\nvoid drop(void *block) { free(block); }\n' >deep.c
+cat >deep_main.c <<'TEXT'
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+int main(void)
+{
+	void *library = dlopen("./deep.so", RTLD_NOW | RTLD_DEEPBIND), *found = library ? dlsym(library, "drop") : NULL;
+	void (*drop)(void *);
+	if (!found)
+		return 1;
+	memcpy(&drop, &found, sizeof drop);
+	void *volatile block = malloc(777);
+	drop(block);
+	block = malloc(777);
+	return 5;
+}
+TEXT
+${CC:-cc} -O1 -fno-builtin -shared -fPIC deep.c -o deep.so && ${CC:-cc} -O1 -fno-builtin -D_GNU_SOURCE deep_main.c -o deep -ldl
+is "$(snap-record -o deep.snap ./deep 2>deep.err; echo $?)" 5 "a library frees past the recorder: the status is the program's"
+ok "it is said" grep -q 'deep.snap: some blocks were freed unseen' deep.err
+is "$(snap-info --properties deep.snap | awk '$1 == "lost_frees" { print $2 }')" 1 "and the snapshot says of how many"
 done_testing

@@ -220,14 +220,20 @@ static bool add_once(struct cli_list *list, const char *text)
 }
 
 /* Each line of the report is "+PATH", a snapshot that was written, "?PATH", one without the
- * blocks of the program's own allocator, or "-PATH: reason", one that was not written. */
+ * blocks of the program's own allocator, "!PATH", one whose blocks were not all seen to be
+ * freed, or "-PATH: reason", one that was not written. */
 static bool read_report(FILE *file, const char *command, struct cli_list *written)
 {
 	char *line = NULL;
 	size_t capacity = 0;
-	struct cli_list failed = {0};
+	struct cli_list failed = {0}, doubted = {0};
 	for (ssize_t size; file && (size = getline(&line, &capacity, file)) > 0;) {
 		line[size - 1] = '\0';
+		if (line[0] == '!' && add_once(&doubted, line + 1))
+			cli_warn(
+				"%s: some blocks were freed unseen, and others may seem live for that: libraries that are "
+				"loaded with RTLD_DEEPBIND, as PHP's extensions are, call free() past the recorder",
+				line + 1);
 		if (!add_once(line[0] == '-' ? &failed : written, line + 1))
 			continue;
 		if (line[0] == '-')
