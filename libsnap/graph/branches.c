@@ -66,7 +66,7 @@ void libsnap_graph_free_branches(struct snap_graph *graph)
 }
 
 /* Told together, so that what is known of each can be fetched before it is needed. */
-#define TOLD  1024u
+#define TOLD  4096u
 #define AHEAD 32u
 /* Of them, those that a second thread may have gathered before they are told. */
 #define GATHERED 4u
