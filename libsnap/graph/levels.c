@@ -14,8 +14,9 @@
 
 #include <string.h>
 
-/* By node: the places of it and of what is below it in the tree.  While these are counted, `first`
- * is where the next one to be placed ends, and `last` how many they are. */
+/* By node: the places of it and of what is below it in the tree, after `first` and up to `last`.
+ * While these are counted, `first` is where the next one to be placed ends, and `last` how many
+ * they are. */
 struct places {
 	uint32_t first, last;
 };
@@ -52,6 +53,8 @@ struct levels {
 	uint64_t *seen;  /* bits of nodes; then of those whose sets were told to their successors */
 	uint64_t *tells; /* bits of nodes that lead to joins */
 	struct places *spans;
+	struct placing *placing; /* first how many there are, then each stretch */
+	uint32_t placing_count;
 	union before *before; /* by node */
 	struct sweeps changed;
 	uint64_t steps_left;
@@ -64,6 +67,17 @@ struct filling {
 	union before *before;
 	uint32_t nodes;
 };
+
+/* Nodes of the order on their way to their places: all that a second thread needs of struct levels.
+ */
+struct placing {
+	struct libsnap_job job;
+	struct places *spans;
+	const uint32_t *parent, *order;
+	uint32_t begin, end;
+};
+
+#define STRETCH (UINT32_C(1) << 16)
 
 static inline bool has_several(const struct levels *levels, uint32_t node)
 {
@@ -165,26 +179,60 @@ static void fill(struct libsnap_job *job)
 		filling->before[i].places = (struct places){UINT32_MAX, 0};
 }
 
-/* A node has the first place of those of its branch. */
-static void place_nodes(struct levels *levels)
+/* How many are in each branch. */
+static void count_branches(struct libsnap_job *job)
 {
-	struct places *spans = levels->spans;
-	for (uint32_t i = levels->reached; i-- > 1;)
-		spans[levels->parent[levels->order[i]]].last += spans[levels->order[i]].last;
-	spans[levels->order[0]].first = levels->reached;
-	for (uint32_t i = 1; i < levels->reached; i++) {
-		struct places *own = &spans[levels->order[i]];
-		struct places *above = &spans[levels->parent[levels->order[i]]];
+	const struct placing *placing = (const struct placing *)job;
+	struct places *spans = placing->spans;
+	for (uint32_t i = placing->end; i-- > placing->begin;)
+		spans[placing->parent[placing->order[i]]].last += spans[placing->order[i]].last;
+	spans[placing->order[0]].first = placing->end - 1;
+}
+
+/* A node has the last place of those of its branch, which is known at
+ * once; `first`, the place before them, when all below it are placed. */
+static void place_nodes(struct libsnap_job *job)
+{
+	const struct placing *placing = (const struct placing *)job;
+	struct places *spans = placing->spans;
+	for (uint32_t i = placing->begin; i < placing->end; i++) {
+		struct places *own = &spans[placing->order[i]];
+		struct places *above = &spans[placing->parent[placing->order[i]]];
 		uint32_t count = own->last;
-		*own = (struct places){above->first, above->first};
+		*own = (struct places){above->first - 1, above->first};
 		above->first -= count;
 	}
 }
 
-static void find_places_before(struct levels *levels)
+/* What has to be done before find_places_before(), stretch by stretch, by the worker. */
+static enum snap_status begin_places(struct levels *levels, struct libsnap_worker *worker,
+				     struct snap_error *error)
 {
-	for (uint32_t i = 0; i < levels->reached; i++) {
-		uint32_t node = levels->order[i], place = levels->spans[node].first;
+	levels->placing_count = levels->reached / STRETCH + 2;
+	levels->placing =
+		libsnap_graph_take(levels->graph, levels->placing_count, sizeof(*levels->placing));
+	if (levels->placing == NULL)
+		return libsnap_fail_memory(error);
+	for (uint32_t i = 0; i < levels->placing_count; i++) {
+		const uint32_t first = i > 1 ? (i - 1) * STRETCH : 1;
+		const uint32_t left = levels->reached - first;
+		levels->placing[i] = (struct placing){
+			.job.run = i > 0 ? place_nodes : count_branches,
+			.spans = levels->spans,
+			.parent = levels->parent,
+			.order = levels->order,
+			.begin = first,
+			.end = i > 0 && left > i * STRETCH - first ? i * STRETCH : levels->reached,
+		};
+		libsnap_worker_post(worker, &levels->placing[i].job);
+	}
+	return SNAP_OK;
+}
+
+static void find_places_of(struct levels *levels, uint32_t begin, uint32_t end_of_stretch)
+{
+	for (uint32_t i = begin; i < end_of_stretch; i++) {
+		uint32_t node = levels->order[i], place = levels->spans[node].last;
 		bool tells = false;
 		for (uint32_t e = levels->start[node], end = levels->start[node + 1]; e < end;
 		     e++) {
@@ -202,6 +250,16 @@ static void find_places_before(struct levels *levels)
 	}
 }
 
+/* What the roots' own node refers to are no joins. */
+static void find_places_before(struct levels *levels, struct libsnap_worker *worker)
+{
+	for (uint32_t i = 1; i < levels->placing_count; i++) {
+		struct placing *placing = &levels->placing[i];
+		libsnap_worker_wait(worker, &placing->job);
+		find_places_of(levels, placing->begin, placing->end);
+	}
+}
+
 /* Up to where the paths to all predecessors are the same. */
 static enum snap_status find_limits(struct levels *levels)
 {
@@ -213,7 +271,7 @@ static enum snap_status find_limits(struct levels *levels)
 			level++;
 		struct places places = levels->before[join->node].places;
 		uint32_t limit = level - 1, at = levels->parent[join->node];
-		for (; places.first < spans[at].first || places.last > spans[at].last; limit--)
+		for (; places.first <= spans[at].first || places.last > spans[at].last; limit--)
 			at = levels->parent[at];
 		join->limit = limit;
 		if (!take_steps(levels, level - limit))
@@ -384,11 +442,23 @@ static enum snap_status search(struct levels *levels, struct libsnap_worker *wor
 	return status;
 }
 
+/* Joins are listed while the worker begins with the places. */
+static enum snap_status find_places(struct levels *levels, struct libsnap_worker *worker,
+				    struct snap_error *error)
+{
+	enum snap_status status = begin_places(levels, worker, error);
+	if (status != SNAP_OK)
+		return status;
+	status = find_joins(levels, error);
+	find_places_before(levels, worker);
+	libsnap_graph_give(levels->graph, levels->placing, levels->placing_count,
+			   sizeof(*levels->placing));
+	return status;
+}
+
 static enum snap_status search_dominators(struct levels *levels, struct snap_error *error)
 {
 	struct snap_graph *graph = levels->graph;
-	place_nodes(levels);
-	find_places_before(levels);
 	libsnap_graph_progress(graph, "dominators", 2, 4);
 	enum snap_status status = find_limits(levels);
 	if (status == SNAP_OK)
@@ -419,9 +489,9 @@ enum snap_status libsnap_graph_dominate_by_levels(struct snap_graph *graph,
 	enum snap_status status = open_levels(&levels, error);
 	if (status == SNAP_OK)
 		status = search(&levels, worker, error);
-	if (status == SNAP_OK)
-		status = find_joins(&levels, error);
 	libsnap_graph_progress(graph, "dominators", 1, 4);
+	if (status == SNAP_OK)
+		status = find_places(&levels, worker, error);
 	if (status == SNAP_OK)
 		status = search_dominators(&levels, error);
 	close_levels(&levels);
