@@ -80,7 +80,10 @@ static bool wait_for_answer(pid_t pid, int report, off_t from)
 		nanosleep(&pause, NULL);
 	}
 	if (!line)
-		cli_fail("process %d has ended, or not answered in 10 s", (int)pid);
+		cli_fail(
+			"process %d has ended, or not answered in 10 s: it may handle the signal of --signal itself, "
+			"or block it; another one may do",
+			(int)pid);
 	else if (*line == '-')
 		cli_fail("%s", line + 1);
 	return line && *line != '-';
