@@ -36,7 +36,7 @@ ask owners-pattern snap-top -k dominator -x 'type:java.*' FILE
 ask retainers snap-refs --dominators FILE
 ask retainers-4000 snap-refs --dominators -n 4000 FILE
 ask retainers-10000 snap-refs --dominators -n 10000 FILE
-ask duplicate-pattern snap-top --retained -k duplicate -i 'type:*[[]]' FILE
+ask duplicate-pattern snap-top --retained -k duplicate -i 'type:java.*' FILE
 ask diff snap-diff --retained -k type FILE FILE
 ask diff-owners snap-diff -k dominator FILE FILE
 ask diff-path snap-diff --retained -k path FILE FILE
