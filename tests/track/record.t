@@ -173,8 +173,9 @@ mkdir left
 snap-record -o left/%p.snap ./daemon <in 2>err 4>&-
 is "$(grep -c "1 of the program's processes still run, .* writes its snapshot when it ends" err)" 1 "where it is recorded, too"
 exec 4>&-
-await eval '[ "$(ls left | wc -l)" = 2 ]'
-ok "and writes its snapshot" eval 'for f in left/*; do snap-info $f || exit; done'
+await eval '[ "$(ls left/*.snap | wc -l)" = 2 ]'
+left=(left/*)
+ok "and writes its snapshot" eval 'snap-info "${left[0]}" && snap-info "${left[1]}"'
 is "$(stat -c %a left/* | sort -u)" 644 "which is nobody else's to write"
 is "$(basename "$(property one/one.snap program)")" bash "it is that of the first program"
 
