@@ -6,6 +6,8 @@
  * static thread-local variables, and, but for the main thread, its stack. */
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "track.h"
 
@@ -15,6 +17,7 @@
 #define TID_AT_MAX  0x800u
 /* what is looked at of a stack that no descriptor is on */
 #define OTHER_STACK_MAX ((uintptr_t)1 << 18)
+#define VARIABLES_MAX   ((uintptr_t)1 << 24)
 
 struct search {
 	struct track_roots *roots;
@@ -265,12 +268,29 @@ static void add_arguments(struct search *s, const struct track_sleep *sleep, pid
 	}
 }
 
+/* Own variables of the thread that began the recording, up to its descriptor, with whatever else
+ * lay there then.  What the program maps later may come to lie directly below the main thread's,
+ * in what is one mapping from then on, and is no variable. */
+static struct track_range first_variables;
+
+void track_roots_begin(void)
+{
+	uintptr_t own = own_descriptor(), start = own & ~(uintptr_t)(PAGE - 1);
+	unsigned char state;
+	while (own - start < VARIABLES_MAX && syscall(SYS_mincore, start - PAGE, PAGE, &state) == 0)
+		start -= PAGE;
+	if (own - start < VARIABLES_MAX)
+		first_variables = (struct track_range){start, own};
+}
+
 /* A stack is in use from sp on; without it, it may be so anywhere. */
 static void scan_stacks(struct search *s, uintptr_t descriptor, uintptr_t sp)
 {
 	struct track_root like = {.tid = tid_of(s, descriptor), .descriptor = descriptor};
 	struct track_range own = around(s, descriptor);
 	bool is_main = like.tid == track_thread_record(0)->tid;
+	if (is_main && descriptor == first_variables.end && own.start < first_variables.start)
+		own.start = first_variables.start;
 	like.is_stack = !is_main;
 	scan(s, sp > own.start && sp < descriptor ? sp : own.start, descriptor, &like);
 	like.descriptor = 0;

@@ -188,6 +188,8 @@ void track_begin(void)
 	atomic_store(&track_pid, getpid());
 	make_name();
 	if (!has_begun) {
+		if (track_settings.references)
+			track_roots_begin();
 		track_threads_init();
 		pthread_atfork(NULL, NULL, forked);
 		/* Belongs to no module, and when preloaded is the

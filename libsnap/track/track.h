@@ -418,6 +418,8 @@ struct track_roots {
 	size_t unseen; /* threads whose registers are not known */
 	bool no_memory;
 };
+/* When recording begins. */
+void track_roots_begin(void);
 bool track_roots_read(struct track_roots *, struct track_maps *, const struct track_account *,
 		      const struct track_holders *);
 
