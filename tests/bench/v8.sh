@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Heaps of V8: import, size and questions, beside MemLab, the developer tools of Chrome, and the JSON through zstd.
-# NODES, LARGE and FILES change the size of it; BENCH_LARGE=0 leaves out the large heap, which needs 4 GiB of memory to make.
+# NODES, LARGE, FILES and LARGE_FILES change the size of it; BENCH_LARGE=0 leaves out the large heaps, which need 8 GiB of memory to make.
 . "$(dirname "$0")/measure.bash"
-nodes=${NODES:-2000000} large=${LARGE:-8000000} files=${FILES:-1300}
+nodes=${NODES:-2000000} large=${LARGE:-8000000} files=${FILES:-1300} large_files=${LARGE_FILES:-7800}
 export NODE_OPTIONS=--max-old-space-size=12000
 node=$(node --version)
 
@@ -13,7 +13,7 @@ heap() {
 	echo "$file"
 }
 make_heap() { node "$here/v8_heap.js" "$2" "$1"; }
-make_typescript() { node "$top/tests/real/v8_typescript.js" "$modules" "$files" "$1"; }
+make_typescript() { node "$top/tests/real/v8_typescript.js" "$modules" "$@"; }
 count() { snap-info --format=tsv "$1" | awk -F '\t' '$5 == "objects" && !seen {print $3; seen = 1}'; }
 
 find_peers() {
@@ -107,18 +107,20 @@ ask_totals() {
 	milliseconds "$1: \`snap-diff\` with itself" same -
 }
 
+# ask_typescript FILES ROUNDS
 ask_typescript() {
-	local json=$cache/typescript-$files-$node.heapsnapshot what snap=$work/typescript.snap round
-	cached "$json" make_typescript
-	for ((round = 0; round < rounds; round++)); do
-		ours typescript snap-import v8 -o "$snap" "$json"
-		asked typescript-memlab memlab-parse "$json"
+	local json=$cache/typescript-$1-$node.heapsnapshot what snap=$work/typescript.snap round
+	cached "$json" make_typescript "$1"
+	for ((round = 0; round < $2; round++)); do
+		ours "typescript-$1" snap-import v8 -o "$snap" "$json"
+		asked "typescript-$1-memlab" memlab-parse "$json"
 	done
 	what="TypeScript 5.9.3, $(count "$snap") nodes, $(($(bytes "$json") / 1000000)) MB"
-	imported "$what" "$snap" "$json" typescript
+	imported "$what" "$snap" "$json" "typescript-$1"
 }
 
 find_peers
 ask_heap
 [ "${BENCH_LARGE:-1}" = 0 ] || ask_large
-[ -z "$modules" ] || ask_typescript
+[ -z "$modules" ] || ask_typescript "$files" "$rounds"
+[ -z "$modules" ] || [ "${BENCH_LARGE:-1}" = 0 ] || ask_typescript "$large_files" $(((rounds + 1) / 2))
