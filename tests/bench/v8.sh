@@ -58,16 +58,19 @@ ask_heap() {
 	done
 	what="$(count "$snap") nodes, $(($(bytes "$json") / 1000000)) MB"
 	imported "$what" "$snap" "$json" import
-	for round in memlab:MemLab devtools:DevTools; do
-		times "$what: dominators and retained bytes, from the snapshot; ${round#*:}, from JSON" dominators "dominators-${round%:*}"
-	done
-	paste "$work/import" "$work/dominators" | awk '{print $1 + $4, ($2 > $5 ? $2 : $5), $3 + $6}' >"$work/from-json"
-	times "$what: the same, import included; MemLab" from-json dominators-memlab
-	memory "$what: the same, import included; MemLab" from-json dominators-memlab
+	times "$what: dominators and retained bytes, from the snapshot; DevTools, from JSON" dominators dominators-devtools
+	retained "$what" import dominators
 	times "$what: \`snap-refs type:Order\`" type -
 	times "$what: \`snap-refs row:N\`" row -
 	memory "$what: \`snap-refs type:Order\`" type -
 	verified "$what" "$snap" verify
+}
+# retained WHAT IMPORT DOMINATORS: series
+retained() {
+	times "$1: dominators and retained bytes, from the snapshot; MemLab, from JSON" "$3" "$3-memlab"
+	paste "$work/$2" "$work/$3" | awk '{print $1 + $4, ($2 > $5 ? $2 : $5), $3 + $6}' >"$work/$3-from-json"
+	times "$1: the same, import included; MemLab" "$3-from-json" "$3-memlab"
+	memory "$1: the same, import included; MemLab" "$3-from-json" "$3-memlab"
 }
 # verified WHAT SNAP SERIES: every byte read, every value decoded and checked
 verified() {
@@ -83,10 +86,13 @@ ask_large() {
 	for ((round = 0; round < (rounds + 1) / 2; round++)); do
 		ours large snap-import v8 -o "$snap" "$json"
 		asked large-memlab memlab-parse "$json"
+		ours large-dominators snap-refs --dominators "$snap"
+		asked large-dominators-memlab memlab-retained "$json"
 		ours large-verify snap-info --verify "$snap"
 	done
 	what="$(count "$snap") nodes, $(($(bytes "$json") / 1000000)) MB"
 	imported "$what" "$snap" "$json" large
+	retained "$what" large large-dominators
 	ask_totals "$what" "$snap" "$other"
 	verified "$what" "$snap" large-verify
 }
@@ -114,9 +120,12 @@ ask_typescript() {
 	for ((round = 0; round < $2; round++)); do
 		ours "typescript-$1" snap-import v8 -o "$snap" "$json"
 		asked "typescript-$1-memlab" memlab-parse "$json"
+		ours "typescript-$1-dominators" snap-refs --dominators "$snap"
+		asked "typescript-$1-dominators-memlab" memlab-retained "$json"
 	done
 	what="TypeScript 5.9.3, $(count "$snap") nodes, $(($(bytes "$json") / 1000000)) MB"
 	imported "$what" "$snap" "$json" "typescript-$1"
+	retained "$what" "typescript-$1" "typescript-$1-dominators"
 }
 
 find_peers
