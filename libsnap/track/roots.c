@@ -17,7 +17,9 @@
 #define TID_AT_MAX  0x800u
 /* what is looked at of a stack that no descriptor is on */
 #define OTHER_STACK_MAX ((uintptr_t)1 << 18)
-#define VARIABLES_MAX   ((uintptr_t)1 << 24)
+/* More in one piece below the main thread's descriptor: its variables have no bound, and all of the
+ * mapping is taken for them. */
+#define VARIABLES_MAX ((uintptr_t)1 << 24)
 
 struct search {
 	struct track_roots *roots;
