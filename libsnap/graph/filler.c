@@ -74,8 +74,10 @@ static void fill_span(struct filler *filler, const struct span *span)
 /* ---- what one thread hands to the other ---- */
 
 /* Where there are no more objects, a thread would not be worth its start. */
-#define FEW     30000u
-#define BATCHES 3u
+#define FEW 30000u
+/* References are read a block at a time, and end with their run: where one
+ * thread has much to do at once, the other is not to wait for it. */
+#define BATCHES 16u
 #define SPANS   1024u
 #define TARGETS 32768u
 
