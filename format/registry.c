@@ -167,6 +167,10 @@ const struct snapfmt_column snapfmt_columns[] = {
 	{40, 4, "mappings", "kind", SNAPFMT_NUMBER, 0, 0, false, false, false},
 	{40, 5, "mappings", "flags", SNAPFMT_NUMBER, 0, 0, false, false, false},
 	{40, 6, "mappings", "name", SNAPFMT_OPTIONAL_ID, 1, 0, false, false, false},
+	{41, 0, "index_owners", "parent", SNAPFMT_OPTIONAL_ID, 41, 0, false, false, false},
+	{41, 1, "index_owners", "type", SNAPFMT_OPTIONAL_ID, 6, 0, false, false, true},
+	{41, 2, "index_owners", "bytes", SNAPFMT_NUMBER, 0, 0, false, false, false},
+	{41, 3, "index_owners", "retained", SNAPFMT_NUMBER, 0, 0, false, false, false},
 };
 
 const size_t snapfmt_column_count = sizeof(snapfmt_columns) / sizeof(snapfmt_columns[0]);

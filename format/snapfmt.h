@@ -222,6 +222,6 @@ extern const struct snapfmt_column snapfmt_columns[];
 extern const size_t snapfmt_column_count;
 /* NULL if unknown */
 const struct snapfmt_column *snapfmt_find_column(uint16_t table, uint16_t column);
-#define SNAPFMT_TABLE_COUNT 40 /* ids are 1 to this, not all of them given out */
+#define SNAPFMT_TABLE_COUNT 41 /* ids are 1 to this, not all of them given out */
 
 #endif

@@ -254,7 +254,7 @@ def read_batch(b):  # section 6.1: the columns of a batch
 def read_columns(m):
     for b, b.raw in zip(m.blocks, decompress([b.payload for b in m.blocks], [b.raw_size for b in m.blocks])):
         inside = read_batch(b) if b.is_batch else [b]
-        b.in_index, m.parts = {18 < part.table < 40 for part in inside}, m.parts + inside
+        b.in_index, m.parts = {18 < part.table < 40 or part.table == 41 for part in inside}, m.parts + inside
     for b in m.parts:
         require(b.first_row == m.rows.get((b.table, b.column), 0), "a block's first row is wrong", b.at)
         m.rows[b.table, b.column] = b.first_row + b.rows
@@ -292,7 +292,7 @@ def has_circle(above):
     return any(above)
 def check_names(m):
     require(len(set(values_of(m, "properties", "key"))) == m.count["properties"], "a property is there twice")
-    for table in ("stacks", "index_nodes", "index_steps", "index_roots", "index_type_steps"):
+    for table in ("stacks", "index_nodes", "index_steps", "index_roots", "index_type_steps", "index_owners"):
         require(all(parent <= row for row, parent in enumerate(values_of(m, table, "parent"))), "a parent is later in " + table)
     require(not has_circle([0, *values_of(m, "frames", "inlined_into")]), "frames are inlined into each other")
 def check_objects(m):  # returns the objects' types and shapes

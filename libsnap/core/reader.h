@@ -254,10 +254,10 @@ void libsnap_scan_skip(struct snap_scan *, uint64_t row);
 
 /* ---- the index (layer.c) ---- */
 
-#define LIBSNAP_LAST_LAYER 39u /* the last number of a table that may be the index's */
 static inline bool libsnap_is_layer(uint32_t column)
 {
-	return column >> 16 >= SNAP_INDEX && column >> 16 <= LIBSNAP_LAST_LAYER;
+	const uint32_t table = column >> 16;
+	return (table >= SNAP_INDEX && table < SNAP_MAPPINGS) || table == SNAP_INDEX_OWNERS;
 }
 /* The bytes of the header's frame, of *size at most and then as many as there are. */
 enum snap_status libsnap_read_header(const struct snap_reader *, uint8_t *bytes, size_t *size,

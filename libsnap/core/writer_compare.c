@@ -13,6 +13,7 @@ static bool is_left_out(const struct libsnap_table_out *t)
 	       (table == SNAP_INDEX_SPANS || table == SNAP_INDEX_MAPS ||
 		table == SNAP_INDEX_MEMBERS || table == SNAP_INDEX_FIELDS ||
 		table == SNAP_INDEX_TOP_PARTS || table == SNAP_INDEX_DUPLICATES ||
+		table == SNAP_INDEX_OWNERS ||
 		(table >= SNAP_INDEX_TYPES && table <= SNAP_INDEX_TYPE_STEPS));
 }
 

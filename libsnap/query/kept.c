@@ -95,8 +95,11 @@ enum snap_status libsnap_kept_prepare(struct side *side, struct snap_error *erro
 	enum snap_status status = snap_reader_index(side->reader, &side->index, error);
 	if (status != SNAP_OK || side->index.state != SNAP_INDEX_GOOD)
 		return status;
-	side->kept.has_fields = key == SNAP_KEY_FIELD && options->pattern_count == 0 &&
-				snap_reader_row_count(side->reader, SNAP_INDEX_FIELDS) > 0;
+	side->kept.has_fields = key == SNAP_KEY_FIELD &&
+				snap_reader_row_count(side->reader, SNAP_INDEX_FIELDS) > 0 &&
+				(options->pattern_count == 0 ||
+				 (!side->filter.needs_stacks && !side->filter.needs_domains &&
+				  snap_reader_row_count(side->reader, SNAP_INDEX_OWNERS) > 0));
 	/* Of what is compared, contents that one object has are told, too. */
 	side->kept.has_duplicates = key == SNAP_KEY_DUPLICATE && !side->answer->info.compared &&
 				    snap_reader_row_count(side->reader, SNAP_INDEX_DUPLICATES) > 0;

@@ -261,8 +261,15 @@ struct listing {
 	struct side *side;
 	struct labels labels;
 	struct libsnap_array fields;
+	struct libsnap_array owners; /* by row of their table: whether patterns keep one */
 	struct field all;
 };
+
+static bool keeps_type(struct side *side, uint64_t type)
+{
+	const struct query_row row = {.type = type};
+	return libsnap_side_keeps(side, &row);
+}
 
 static enum snap_status take_fields(void *context, uint64_t first, size_t count,
 				    const uint64_t *const *values, struct snap_error *error)
@@ -277,6 +284,8 @@ static enum snap_status take_fields(void *context, uint64_t first, size_t count,
 			listing->all = field;
 			continue;
 		}
+		if (!keeps_type(listing->side, values[0][i]))
+			continue;
 		enum snap_status status = libsnap_labels_find(&listing->labels, values[0][i],
 							      &reference, &field.label, error);
 		if (status != SNAP_OK)
@@ -285,6 +294,44 @@ static enum snap_status take_fields(void *context, uint64_t first, size_t count,
 			return libsnap_budget_fail(&listing->side->answer->budget, error);
 	}
 	return SNAP_OK;
+}
+
+static enum snap_status take_owners(void *context, uint64_t first, size_t count,
+				    const uint64_t *const *values, struct snap_error *error)
+{
+	struct listing *listing = context;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t parent = values[0][i];
+		if (parent > first + i)
+			return libsnap_wrong_index(error);
+		bool keeps = keeps_type(listing->side, values[1][i]) ||
+			     (parent != 0 && libsnap_array_has_bit(&listing->owners, parent - 1));
+		if (!keeps)
+			continue;
+		libsnap_array_set_bit(&listing->owners, first + i);
+		if (libsnap_add_overflows(listing->all.bytes, values[2][i], &listing->all.bytes) ||
+		    libsnap_add_overflows(listing->all.retained, values[3][i],
+					  &listing->all.retained))
+			return libsnap_too_much(error);
+	}
+	return SNAP_OK;
+}
+
+/* What is kept of all fields together. */
+static enum snap_status add_up_owners(struct listing *listing, struct snap_error *error)
+{
+	static const uint32_t columns[] = {SNAP_INDEX_OWNER_PARENT, SNAP_INDEX_OWNER_TYPE,
+					   SNAP_INDEX_OWNER_BYTES, SNAP_INDEX_OWNER_RETAINED};
+	struct side *side = listing->side;
+	uint64_t rows = snap_reader_row_count(side->reader, SNAP_INDEX_OWNERS);
+	if (side->options->pattern_count == 0)
+		return SNAP_OK;
+	listing->all = (struct field){.references = 0};
+	enum snap_status status = libsnap_budget_array(&side->answer->budget, &listing->owners,
+						       rows / 64 + 1, sizeof(uint64_t), error);
+	return status == SNAP_OK ? libsnap_query_each_batch(&side->names, columns, 4, take_owners,
+							    listing, error)
+				 : status;
 }
 
 static enum snap_status add_field(struct listing *listing, const struct field *field,
@@ -327,6 +374,8 @@ enum snap_status libsnap_kept_add_fields(struct side *side, struct snap_error *e
 		status = libsnap_query_each_batch(&side->names, columns, 6, take_fields, &listing,
 						  error);
 	if (status == SNAP_OK)
+		status = add_up_owners(&listing, error);
+	if (status == SNAP_OK)
 		status = libsnap_labels_load(&listing.labels, error);
 	for (uint64_t i = 0; status == SNAP_OK && i < listing.fields.count; i++) {
 		struct field field = *(const struct field *)libsnap_array_at(&listing.fields, i);
@@ -337,6 +386,7 @@ enum snap_status libsnap_kept_add_fields(struct side *side, struct snap_error *e
 		*(info->compared && side->number == 0 ? &info->old_retained : &info->retained) =
 			listing.all.retained;
 	libsnap_array_end(&listing.fields);
+	libsnap_array_end(&listing.owners);
 	libsnap_labels_end(&listing.labels);
 	return status;
 }

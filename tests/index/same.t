@@ -34,6 +34,14 @@ compare() {
 		ask "$plain" "$indexed" snap-top -k duplicate -i "$key" --format=tsv
 		ask "$plain" "$indexed" snap-top --retained -k duplicate -x "$key" --format=json
 	done
+	for key in '-i type:a' '-i type:s -i type:b' '-x type:a' '-x type:nothing' '-i type:*r* -x type:array' '-i type:nothing'; do
+		set -f
+		ask "$plain" "$indexed" snap-top -k field --format=json $key
+		ask "$plain" "$indexed" snap-top --retained -k field --format=json --limit 0 $key
+		ask "$plain" "$indexed" snap-diff --retained --all -k field --format=json $key "$plain"
+		ask "$plain" "$indexed" snap-diff --retained -k field $key other.snap
+		set +f
+	done
 	ask "$plain" "$indexed" snap-top --retained -k duplicate --sort count --limit 0 --format=json
 	for key in bytes count average; do
 		ask "$plain" "$indexed" snap-top -k dominator --sort $key

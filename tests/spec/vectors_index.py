@@ -59,6 +59,9 @@ bad("index-type", "Section 7.5: what is known of a type that there is not.", ind
 bad("index-type-parts", "Section 7.5: parts of no type.", indexed({**types, "index_types__parts": [1]}))
 bad("index-type-steps", "Section 7.5: steps of no type.", indexed({**types, "index_types__steps": [1]}))
 bad("index-type-step", "Section 7.5: a step before the one that it follows.", indexed({**types, "index_type_steps__parent": [2, 0]}))
+owners = {"index_owners__type": [1], "index_owners__bytes": [48], "index_owners__retained": [24]}
+good("index-owners", "Section 7.5: an index with owners of fields, by the names of their types.", indexed(owners))
+bad("index-owner", "Section 7.5: a row of owners that is its own parent.", indexed({**owners, "index_owners__parent": [1]}))
 bad("index-base", "Section 7.5: an index that was made of another snapshot.", indexed(base=1))
 bad("index-no-base", "Section 7.5: an index that does not say of what it was made.", indexed({"index__fact": [1, 1, 2, 8]}))
 bad("index-between", "Section 7.5: a column that is not the index's behind it.",

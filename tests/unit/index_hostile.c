@@ -97,7 +97,8 @@ static void read_columns(const struct buffer *buffer)
 
 static bool is_index(uint32_t column)
 {
-	return column >> 16 >= SNAP_INDEX && column >> 16 < SNAP_MAPPINGS;
+	const uint32_t table = column >> 16;
+	return (table >= SNAP_INDEX && table < SNAP_MAPPINGS) || table == SNAP_INDEX_OWNERS;
 }
 
 /* The hash that ties the index to what is before it. */
