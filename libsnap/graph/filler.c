@@ -145,7 +145,8 @@ void libsnap_graph_filler_begin(struct filler *filler, struct snap_graph *graph)
 {
 	*filler = (struct filler){.graph = graph};
 	libsnap_worker_begin(&filler->worker, graph->objects > FEW ? graph->options.threads : 1);
-	if (filler->worker.threaded)
+	/* Given back before more is reserved; without room this thread does it all. */
+	if (filler->worker.threaded && libsnap_graph_room(graph) >= BATCHES * sizeof(struct batch))
 		filler->batches =
 			libsnap_alloc_zeroed(graph->allocator, BATCHES, sizeof(struct batch));
 	for (size_t i = 0; i < BATCHES && filler->batches != NULL; i++) {

@@ -84,6 +84,7 @@ struct node libsnap_index_node(struct growing *, uint32_t place, uint32_t *numbe
 /* Of a number, a number + 1. */
 uint32_t libsnap_index_parent(struct growing *, uint32_t number);
 void libsnap_index_grown(struct growing *);
+
 /* index_tops.c */
 enum snap_status libsnap_index_write_tops(struct making *, struct snap_writer *);
 /* index_classes.c */
